@@ -1,0 +1,81 @@
+/// Finds the Argon2id parameters that take a given time on this machine.
+///
+/// Passes and lanes are fixed, memory grows: memory is what costs an attacker with special hardware (RFC 9106 §4).
+public struct Argon2Calibration: Sendable {
+  /// Parameters and the time that one hash with them took, the fastest of `samples` runs.
+  public struct Measurement: Hashable, Sendable {
+    /// What was measured.
+    public let parameters: Argon2Parameters
+    /// The time of one hash.
+    public let duration: Duration
+  }
+
+  private let iterations: Int
+  private let parallelism: Int
+  private let maximumMemoryKiB: Int
+  private let samples: Int
+  private let measure: @Sendable (Argon2Parameters) throws -> Duration
+
+  /// A calibration with those passes and lanes, and memory up to `maximumMemoryKiB`.
+  ///
+  /// - Throws: `Argon2ParameterError` if one of them is out of bounds.
+  public init(
+    iterations: Int, parallelism: Int, maximumMemoryKiB: Int, samples: Int = 3
+  ) throws(Argon2ParameterError) {
+    // Checks the bounds of all three.
+    _ = try Argon2Parameters(memoryKiB: maximumMemoryKiB, iterations: iterations, parallelism: parallelism)
+    self.init(
+      iterations: iterations, parallelism: parallelism, maximumMemoryKiB: maximumMemoryKiB, samples: samples,
+      measure: Self.timeOneHash)
+  }
+
+  init(
+    iterations: Int, parallelism: Int, maximumMemoryKiB: Int, samples: Int,
+    measure: @escaping @Sendable (Argon2Parameters) throws -> Duration
+  ) {
+    self.iterations = iterations
+    self.parallelism = parallelism
+    self.maximumMemoryKiB = maximumMemoryKiB
+    self.samples = samples
+    self.measure = measure
+  }
+
+  /// The strongest parameters found that take at most `target`, or the weakest that are permitted if even those
+  /// take longer. `report` sees every measurement as it is made.
+  ///
+  /// - Throws: what libargon2 refuses, such as memory that the machine does not have.
+  public func run(target: Duration, report: (Measurement) -> Void) throws -> Measurement {
+    let floor = max(
+      Argon2Parameters.memoryBounds.lowerBound,
+      (Argon2Parameters.minimumWork + iterations - 1) / iterations)
+    var best = try fastest(floor)
+    report(best)
+    // Time is close to proportional to memory: aim by proportion, then correct by what that took.
+    for _ in 0..<4 where best.duration < target {
+      let aim = Double(best.parameters.memoryKiB) * (target / best.duration)
+      let memory = min(Int(aim / 1_024) * 1_024, maximumMemoryKiB)
+      if memory <= best.parameters.memoryKiB { break }
+      let next = try fastest(memory)
+      report(next)
+      if next.duration > target { break }
+      best = next
+    }
+    return best
+  }
+
+  private func fastest(_ memoryKiB: Int) throws -> Measurement {
+    let parameters = Argon2Parameters(unchecked: memoryKiB, iterations: iterations, parallelism: parallelism)
+    var best = try measure(parameters)
+    for _ in 1..<max(samples, 1) { best = min(best, try measure(parameters)) }
+    return Measurement(parameters: parameters, duration: best)
+  }
+
+  @Sendable private static func timeOneHash(_ parameters: Argon2Parameters) throws -> Duration {
+    let salt = [UInt8](repeating: 0x5a, count: Argon2Parameters.saltLength)
+    return try ContinuousClock().measure {
+      _ = try Argon2.hash(
+        "correct horse battery staple", salt: salt, parameters: parameters,
+        tagLength: Argon2Parameters.tagLength)
+    }
+  }
+}

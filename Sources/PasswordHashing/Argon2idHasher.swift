@@ -1,0 +1,84 @@
+public import UserDomain
+
+/// Argon2id (RFC 9106) through libargon2, on a bounded pool of threads.
+public final class Argon2idHasher: PasswordHasher {
+  private let parameters: Argon2Parameters
+  private let pool: HashingPool
+  private let random: @Sendable () -> UInt64
+
+  /// A hasher that makes new hashes with `parameters` and uses no more than `limits` of the machine.
+  ///
+  /// - Throws: `Argon2ParameterError` if one hash would not fit in the memory budget.
+  public convenience init(
+    parameters: Argon2Parameters = .recommended, limits: HashingLimits = HashingLimits()
+  ) throws(Argon2ParameterError) {
+    guard parameters.memoryBytes <= limits.memoryBudget else {
+      throw Argon2ParameterError(
+        description: """
+          argon2: one hash takes \(parameters.memoryBytes) bytes, more than the memory budget of \
+          \(limits.memoryBudget)
+          """)
+    }
+    self.init(parameters: parameters, pool: HashingPool(limits: limits))
+  }
+
+  init(
+    parameters: Argon2Parameters, pool: HashingPool,
+    random: @escaping @Sendable () -> UInt64 = UserIDGenerator.systemRandom
+  ) {
+    self.parameters = parameters
+    self.pool = pool
+    self.random = random
+  }
+
+  public func hash(
+    _ password: Password, deadline: ContinuousClock.Instant?
+  ) async throws(UserError) -> PasswordHash {
+    let outcome = try await pool.run(memory: parameters.memoryBytes, deadline: deadline) {
+      [parameters, salt = makeSalt()] in
+      Result { () throws(Argon2.Failure) in
+        try Argon2.hash(
+          password.normalized, salt: salt, parameters: parameters, tagLength: Argon2Parameters.tagLength)
+      }
+    }
+    return PasswordHash(phcString: try Self.unwrap(outcome))
+  }
+
+  public func verify(
+    _ password: Password, against hash: PasswordHash, deadline: ContinuousClock.Instant?
+  ) async throws(UserError) -> PasswordVerification {
+    guard let stored = PHCString(hash.phcString) else {
+      throw .passwordHashing("the stored hash is not an Argon2id PHC string within bounds")
+    }
+    let outcome = try await pool.run(memory: stored.parameters.memoryBytes, deadline: deadline) {
+      Result { () throws(Argon2.Failure) in
+        try Argon2.verify(password.normalized, encoded: hash.phcString)
+      }
+    }
+    return try Self.unwrap(outcome) ? .match(needsRehash: needsRehash(stored)) : .mismatch
+  }
+
+  /// Whether a hash was made with other parameters than this hasher's.
+  ///
+  /// True for text that is no Argon2id hash at all.
+  public func needsRehash(_ hash: PasswordHash) -> Bool {
+    PHCString(hash.phcString).map(needsRehash) ?? true
+  }
+
+  private func needsRehash(_ stored: PHCString) -> Bool {
+    stored.parameters != parameters || stored.saltLength != Argon2Parameters.saltLength
+      || stored.tagLength != Argon2Parameters.tagLength
+  }
+
+  private func makeSalt() -> [UInt8] {
+    withUnsafeBytes(of: (random(), random())) { Array($0) }
+  }
+
+  private static func unwrap<Value>(_ outcome: Result<Value, Argon2.Failure>) throws(UserError) -> Value {
+    do {
+      return try outcome.get()
+    } catch {
+      throw .passwordHashing(error.description)
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import Dispatch
+import Synchronization
+import UserDomain
+
+/// Runs hashes on threads of its own, as `HashingQueue` decides.
+///
+/// Each running hash has a serial dispatch queue to itself, and so a thread that is neither an event loop's nor
+/// of Swift's cooperative pool.
+final class HashingPool: Sendable {
+  private typealias Work = @Sendable () -> Void
+
+  private struct Entry {
+    /// Computes and resumes the caller.
+    let run: Work
+    /// Resumes the caller with the reason why nothing was computed.
+    let refuse: @Sendable (UserError) -> Void
+  }
+
+  private struct State {
+    var queue: HashingQueue
+    var entries: [UInt64: Entry] = [:]
+    var idleWorkers: [DispatchQueue]
+    var nextID: UInt64 = 0
+  }
+
+  private let state: Mutex<State>
+  private let memoryBudget: Int
+  private let now: @Sendable () -> ContinuousClock.Instant
+
+  init(limits: HashingLimits, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }) {
+    let workers = (0..<limits.threads).map { DispatchQueue(label: "password-hashing.\($0)", qos: .utility) }
+    state = Mutex(State(queue: HashingQueue(limits: limits), idleWorkers: workers))
+    memoryBudget = limits.memoryBudget
+    self.now = now
+  }
+
+  /// Hashes that wait for a worker.
+  var waitingCount: Int { state.withLock { $0.queue.waitingCount } }
+
+  /// Runs `work`, which uses `memory` bytes, on a worker thread.
+  ///
+  /// - Throws: `UserError.overloaded` at once if the queue is full; `.deadlineExceeded` if `deadline` passes, or
+  ///   `.cancelled` if the task is cancelled, before the work begins.
+  func run<Value: Sendable>(
+    memory: Int, deadline: ContinuousClock.Instant?, _ work: @escaping @Sendable () -> Value
+  ) async throws(UserError) -> Value {
+    let id = state.withLock { state in
+      state.nextID += 1
+      return state.nextID
+    }
+    let result: Result<Value, UserError> = await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let entry = Entry(
+          run: { continuation.resume(returning: .success(work())) },
+          refuse: { continuation.resume(returning: .failure($0)) })
+        if Task.isCancelled { return entry.refuse(.cancelled) }
+        submit(HashingQueue.Job(id: id, memory: memory, deadline: deadline), entry)
+        // A cancellation that came before the job was in the queue has found nothing to cancel.
+        if Task.isCancelled { cancel(id) }
+      }
+    } onCancel: {
+      cancel(id)
+    }
+    return try result.get()
+  }
+
+  private func submit(_ job: HashingQueue.Job, _ entry: Entry) {
+    let time = now()
+    let (refusal, effects) = state.withLock { state in
+      let actions = state.queue.submitted(job, now: time)
+      if actions.refusal == nil { state.entries[job.id] = entry }
+      return (actions.refusal, Self.effects(of: actions, &state))
+    }
+    perform(effects)
+    switch refusal {
+    case nil: break
+    case .overloaded(let retryAfter): entry.refuse(.overloaded(retryAfter: retryAfter))
+    case .deadlineExceeded: entry.refuse(.deadlineExceeded)
+    case .needsMoreThanBudget:
+      entry.refuse(
+        .passwordHashing("the hash needs \(job.memory) bytes, more than the budget of \(memoryBudget)"))
+    }
+  }
+
+  private func cancel(_ id: UInt64) {
+    let entry = state.withLock { state in
+      state.queue.cancelled(id) ? state.entries.removeValue(forKey: id) : nil
+    }
+    entry?.refuse(.cancelled)
+  }
+
+  private func finished(_ id: UInt64, on worker: DispatchQueue, began: ContinuousClock.Instant) {
+    let time = now()
+    let effects = state.withLock { state in
+      state.idleWorkers.append(worker)
+      return Self.effects(of: state.queue.finished(id, took: time - began, now: time), &state)
+    }
+    perform(effects)
+  }
+
+  private struct Effects {
+    var start: [(id: UInt64, worker: DispatchQueue, run: Work)] = []
+    var expire: [Entry] = []
+  }
+
+  /// `HashingQueue` starts no more jobs than there are workers, and names each job once.
+  private static func effects(of actions: HashingQueue.Actions, _ state: inout State) -> Effects {
+    var effects = Effects()
+    for id in actions.start {
+      if let entry = state.entries.removeValue(forKey: id), let worker = state.idleWorkers.popLast() {
+        effects.start.append((id, worker, entry.run))
+      }
+    }
+    for id in actions.expired {
+      if let entry = state.entries.removeValue(forKey: id) { effects.expire.append(entry) }
+    }
+    return effects
+  }
+
+  private func perform(_ effects: Effects) {
+    for entry in effects.expire { entry.refuse(.deadlineExceeded) }
+    for (id, worker, run) in effects.start {
+      worker.async {
+        let began = self.now()
+        run()
+        self.finished(id, on: worker, began: began)
+      }
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import Foundation
+
+/// A point in time, in whole microseconds since 1970-01-01T00:00:00Z, without leap seconds (POSIX time).
+///
+/// Microseconds in 64 bits are exact in the database and on the wire, which a `Date` is not.
+public struct Timestamp: Hashable, Sendable {
+  /// Microseconds since the Unix epoch; negative before it.
+  public let microsecondsSinceEpoch: Int64
+
+  /// The time that many microseconds after the Unix epoch.
+  public init(microsecondsSinceEpoch: Int64) {
+    self.microsecondsSinceEpoch = microsecondsSinceEpoch
+  }
+
+  /// The system's wall clock, which may step in either direction.
+  public static var now: Timestamp {
+    var time = timespec()
+    // CLOCK_REALTIME with a valid pointer cannot fail (clock_gettime(2): EFAULT, EINVAL only).
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Timestamp(microsecondsSinceEpoch: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000)
+  }
+}
+
+extension Timestamp: Comparable {
+  /// Earlier times are less than later ones.
+  public static func < (left: Timestamp, right: Timestamp) -> Bool {
+    left.microsecondsSinceEpoch < right.microsecondsSinceEpoch
+  }
+}
+
+extension Timestamp: CustomStringConvertible {
+  /// RFC 3339 in UTC with milliseconds, as `2026-11-23T02:36:03.000Z`.
+  public var description: String {
+    Date(timeIntervalSince1970: Double(microsecondsSinceEpoch) / 1_000_000)
+      .formatted(
+        .iso8601.year().month().day().time(includingFractionalSeconds: true).timeZone(separator: .omitted))
+  }
+}

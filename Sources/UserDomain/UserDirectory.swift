@@ -1,0 +1,83 @@
+/// The use cases: what a client may do with users. Takes text as clients send it, answers in domain types.
+///
+/// Every method validates its whole request before it does anything, and reports all violations together.
+public struct UserDirectory: Sendable {
+  /// Where the users are kept.
+  public let repository: any UserRepository
+  private let hasher: any PasswordHasher
+
+  /// The use cases over a store and a hasher.
+  public init(repository: any UserRepository, hasher: any PasswordHasher) {
+    self.repository = repository
+    self.hasher = hasher
+  }
+
+  /// The user with that id.
+  ///
+  /// - Throws: `UserError.invalid` for an empty id, `.notFound` for one that nobody has, `.storage`.
+  public func user(id: String) throws(UserError) -> User {
+    guard !id.isEmpty else { throw .invalid([.missingUserID]) }
+    guard let userID = UserID(id), let user = try repository.user(id: userID) else { throw .notFound(id) }
+    return user
+  }
+
+  /// Creates an active user. An empty password makes an account that cannot sign in by password.
+  ///
+  /// - Throws: `UserError.invalid`, and what the hasher and `UserRepository.create` throw.
+  public func createUser(
+    email: String, name: String, password: String, deadline: ContinuousClock.Instant? = nil
+  ) async throws(UserError) -> User {
+    var collector = ViolationCollector()
+    let address = collector.check { () throws(FieldViolation) in try EmailAddress(email) }
+    let userName = collector.check { () throws(FieldViolation) in try UserName(name) }
+    let secret =
+      password.isEmpty ? nil : collector.check { () throws(FieldViolation) in try Password(password) }
+    try collector.throwIfAny()
+    guard let address, let userName else { throw .invalid(collector.violations) }
+
+    var hash: PasswordHash?
+    if let secret { hash = try await hasher.hash(secret, deadline: deadline) }
+    return try await repository.create(NewUser(email: address, name: userName, passwordHash: hash))
+  }
+
+  /// Changes the fields that are not nil. An empty password removes it.
+  ///
+  /// - Throws: `UserError.invalid`, and what the hasher and `UserRepository.update` throw.
+  public func updateUser(
+    id: String, email: String? = nil, name: String? = nil, status: UserStatus? = nil, password: String? = nil,
+    deadline: ContinuousClock.Instant? = nil
+  ) async throws(UserError) -> User {
+    var collector = ViolationCollector()
+    collector.check { () throws(FieldViolation) in if id.isEmpty { throw .missingUserID } }
+    var changes = UserChanges(status: status)
+    if let email { changes.email = collector.check { () throws(FieldViolation) in try EmailAddress(email) } }
+    if let name { changes.name = collector.check { () throws(FieldViolation) in try UserName(name) } }
+    var secret: Password?
+    if let password, !password.isEmpty {
+      secret = collector.check { () throws(FieldViolation) in try Password(password) }
+    }
+    try collector.throwIfAny()
+    guard let userID = UserID(id) else { throw .notFound(id) }
+
+    if let secret {
+      // Hashing is the costly step: not for a user who is not there.
+      _ = try user(id: id)
+      changes.password = .replace(try await hasher.hash(secret, deadline: deadline))
+    } else if password != nil {
+      changes.password = .remove
+    }
+    return try await repository.update(userID, changes)
+  }
+
+  /// A listing of every user there is now, after the one with the id `after` (nil: from the first).
+  ///
+  /// - Throws: `UserError.storage`.
+  public func listing(after: UserID? = nil, pageSize: Int) throws(UserError) -> UserListing {
+    try UserListing(repository: repository, after: after, pageSize: pageSize)
+  }
+}
+
+extension FieldViolation {
+  static let missingUserID = FieldViolation(
+    field: "user_id", reason: .required, description: "must not be empty")
+}

@@ -1,0 +1,47 @@
+/// Makes UUIDv7 ids, each greater than the one before it.
+///
+/// Layout (RFC 9562 §5.7): 48 bits of Unix milliseconds, the version, a 12-bit counter, the variant, 62 random
+/// bits. The counter is the "fixed bit-length dedicated counter" of §6.2 method 1: seeded with 11 random bits
+/// in each new millisecond, so at least 2,048 ids fit before it runs over. When it does, and while the clock
+/// stands still or steps back, the generator goes on from its own last millisecond, ahead of the clock.
+///
+/// A value type without a lock: its one owner (the store's writer) calls it from one thread at a time.
+public struct UserIDGenerator: Sendable {
+  private let random: @Sendable () -> UInt64
+  private var milliseconds: UInt64 = 0
+  private var counter: UInt64 = 0
+  private static let lastMillisecond: UInt64 = 0xffff_ffff_ffff
+
+  /// A generator whose random bits come from `random`, by default the system's cryptographic generator.
+  public init(random: @escaping @Sendable () -> UInt64 = systemRandom) {
+    self.random = random
+  }
+
+  /// The next id for a user created at `now`. Times before 1970 or after the year 10889 are clamped.
+  public mutating func next(at now: Timestamp) -> UserID {
+    let bits = random()
+    let clock = min(UInt64(clamping: now.microsecondsSinceEpoch / 1_000), Self.lastMillisecond)
+    if clock > milliseconds {
+      startMillisecond(clock, seed: random())
+    } else if counter < 0xfff {
+      counter += 1
+    } else {
+      startMillisecond(milliseconds + 1, seed: random())
+    }
+    return UserID(
+      high: milliseconds << 16 | 0x7000 | counter,
+      low: 0x8000_0000_0000_0000 | bits >> 2
+    )
+  }
+
+  private mutating func startMillisecond(_ value: UInt64, seed: UInt64) {
+    milliseconds = min(value, Self.lastMillisecond)
+    counter = seed & 0x7ff
+  }
+
+  /// 64 bits from the system's cryptographic generator.
+  public static let systemRandom: @Sendable () -> UInt64 = {
+    var generator = SystemRandomNumberGenerator()
+    return generator.next()
+  }
+}

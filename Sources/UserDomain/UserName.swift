@@ -1,0 +1,43 @@
+/// A person's name as they write it: any Unicode but control characters and line separators, possibly empty.
+public struct UserName: Hashable, Sendable {
+  /// The longest name, in Unicode scalars: a bound on bytes too (1,024), which grapheme clusters would not be.
+  public static let maximumLength = 256
+
+  /// The name as given.
+  public let text: String
+
+  /// Checks `text`.
+  ///
+  /// - Throws: a violation of the field `name`.
+  public init(_ text: String) throws(FieldViolation) {
+    // A scalar takes at most four bytes, so a text of more is refused without being walked.
+    guard text.utf8.count <= Self.maximumLength * 4, text.unicodeScalars.count <= Self.maximumLength else {
+      throw FieldViolation(
+        field: "name", reason: .tooLong, description: "must be at most \(Self.maximumLength) characters")
+    }
+    guard !text.unicodeScalars.contains(where: Self.isForbidden) else {
+      throw FieldViolation(
+        field: "name", reason: .forbiddenCharacter,
+        description: "must not contain control characters or line separators")
+    }
+    self.text = text
+  }
+
+  /// A name that was validated before, such as one read back from the store.
+  public init(trusted text: String) {
+    self.text = text
+  }
+
+  private static func isForbidden(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    // C0, DEL, C1 (category Cc), LINE SEPARATOR, PARAGRAPH SEPARATOR.
+    case 0x00...0x1f, 0x7f...0x9f, 0x2028, 0x2029: true
+    default: false
+    }
+  }
+}
+
+extension UserName: CustomStringConvertible {
+  /// The name.
+  public var description: String { text }
+}

@@ -1,0 +1,46 @@
+/// Where users are kept.
+///
+/// Reads answer on the calling thread and take microseconds, so an event loop may call them. Writes are async:
+/// each returns once it is durable, or throws having stored nothing. A write whose task is cancelled while it
+/// waits throws `UserError.cancelled`; one that has begun is carried through.
+///
+/// Ids are given in the order in which writes commit, so whoever has seen a user has seen, or can page to, every
+/// user with a smaller id.
+public protocol UserRepository: Sendable {
+  /// The user with that id, or nil.
+  ///
+  /// - Throws: `UserError.storage`.
+  func user(id: UserID) throws(UserError) -> User?
+
+  /// The user with that address in any letter case and the password's hash, or nil.
+  ///
+  /// - Throws: `UserError.storage`.
+  func credential(email: EmailAddress) throws(UserError) -> Credential?
+
+  /// The greatest id in the store, or nil when it is empty.
+  ///
+  /// - Throws: `UserError.storage`.
+  func newestUserID() throws(UserError) -> UserID?
+
+  /// At most `limit` users with ids greater than `after` (nil: from the first) and at most `through`, ascending.
+  ///
+  /// - Throws: `UserError.storage`.
+  func users(after: UserID?, through: UserID, limit: Int) throws(UserError) -> [User]
+
+  /// Stores one user.
+  ///
+  /// - Throws: `UserError.emailAlreadyRegistered`, `.storage`, `.overloaded`, `.cancelled`, `.shuttingDown`.
+  func create(_ user: NewUser) async throws(UserError) -> User
+
+  /// Stores many users in one transaction. A user that cannot be stored fails alone: the outcomes are in the
+  /// order of `users`.
+  ///
+  /// - Throws: `UserError.storage`, `.overloaded`, `.cancelled`, `.shuttingDown`, when none was stored.
+  func create(_ users: [NewUser]) async throws(UserError) -> [Result<User, UserError>]
+
+  /// Changes one user and returns it as stored.
+  ///
+  /// - Throws: `UserError.notFound`, `.emailAlreadyRegistered`, `.storage`, `.overloaded`, `.cancelled`,
+  ///   `.shuttingDown`.
+  func update(_ id: UserID, _ changes: UserChanges) async throws(UserError) -> User
+}

@@ -1,0 +1,90 @@
+import GRDB
+import UserDomain
+
+/// The migrations that a database says were applied to it.
+struct SchemaHistory {
+  /// One row of `schema_migrations`.
+  struct Entry: Equatable {
+    let version: Int
+    let name: String
+    let checksum: String
+    let appliedAt: String
+  }
+
+  /// Marks the file as ours ("USRS"; sqlite.org/pragma.html#pragma_application_id).
+  static let applicationID: Int32 = 0x5553_5253
+
+  let entries: [Entry]
+
+  /// The version that the database is at; 0 before the first migration.
+  var version: Int { entries.last?.version ?? 0 }
+
+  /// Reads the history, which is empty for an empty file.
+  ///
+  /// - Throws: `StoreError.notUserService` for a database that is not empty and not ours.
+  init(_ database: Database, at location: DatabaseLocation) throws {
+    try Self.checkOwner(of: database, at: location)
+    if try !database.tableExists("schema_migrations") {
+      entries = []
+      return
+    }
+    entries = try Row.fetchAll(
+      database, sql: "SELECT version, name, checksum, applied_at FROM schema_migrations ORDER BY version"
+    ).map { row in
+      Entry(version: row[0], name: row[1], checksum: row[2], appliedAt: row[3])
+    }
+  }
+
+  /// - Throws: `StoreError.notUserService` for a database that is not empty and not ours.
+  static func checkOwner(of database: Database, at location: DatabaseLocation) throws {
+    let found = try Int32.fetchOne(database, sql: "PRAGMA application_id") ?? 0
+    if found == applicationID { return }
+    let isEmpty = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema") == 0
+    guard isEmpty, found == 0 else {
+      throw StoreError.notUserService(path: location.description, applicationID: found)
+    }
+  }
+
+  /// Checks that the history is the beginning of `migrations`, unedited.
+  ///
+  /// - Throws: `StoreError.newer`, `.edited` or `.brokenHistory`.
+  func check(against migrations: [Migration], at location: DatabaseLocation) throws(StoreError) {
+    if version > migrations.count {
+      throw .newer(path: location.description, version: version, newestKnown: migrations.count)
+    }
+    for (index, entry) in entries.enumerated() {
+      guard entry.version == index + 1 else {
+        throw .brokenHistory(path: location.description, missing: index + 1)
+      }
+      let migration = migrations[index]
+      guard entry.checksum == migration.checksum else {
+        throw .edited(path: location.description, migration: migration.id)
+      }
+    }
+  }
+
+  /// Makes the table that holds the history, and marks the file as ours. Inside a transaction; does nothing twice.
+  static func prepare(_ database: Database) throws {
+    try database.execute(
+      sql: """
+        CREATE TABLE IF NOT EXISTS schema_migrations (
+          version    INTEGER NOT NULL PRIMARY KEY,
+          name       TEXT    NOT NULL,
+          checksum   TEXT    NOT NULL,
+          applied_at TEXT    NOT NULL
+        ) STRICT
+        """)
+    try database.execute(sql: "PRAGMA application_id = \(applicationID)")
+  }
+
+  static func record(_ migration: Migration, at time: Timestamp, in database: Database) throws {
+    try database.execute(
+      sql: "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (?, ?, ?, ?)",
+      arguments: [migration.version, migration.name, migration.checksum, time.description])
+  }
+
+  static func remove(_ migration: Migration, from database: Database) throws {
+    try database.execute(
+      sql: "DELETE FROM schema_migrations WHERE version = ?", arguments: [migration.version])
+  }
+}

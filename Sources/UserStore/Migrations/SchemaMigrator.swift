@@ -1,0 +1,148 @@
+import GRDB
+import UserDomain
+
+/// Applies and takes back migrations over one connection, each in a transaction of its own.
+///
+/// Before each step the history is read and checked inside the step's own transaction, which holds the write lock:
+/// of two migrators at once the second waits, and then finds the work done.
+struct SchemaMigrator {
+  private let connection: SQLiteConnection
+  private let location: DatabaseLocation
+  private let migrations: [Migration]
+
+  /// A migrator for `connection`. `migrations` are numbered from 1 without gaps.
+  init(_ connection: SQLiteConnection, at location: DatabaseLocation, migrations: [Migration]) {
+    self.connection = connection
+    self.location = location
+    self.migrations = migrations
+  }
+
+  /// The history, checked against the migrations.
+  func checkedHistory() throws(StoreError) -> SchemaHistory {
+    try storeErrors { try connection.withDatabase(checkedHistory) }
+  }
+
+  /// The history as it is, be it right or not.
+  func uncheckedHistory() throws(StoreError) -> SchemaHistory {
+    try storeErrors { try connection.withDatabase { try SchemaHistory($0, at: location) } }
+  }
+
+  /// - Throws: `StoreError.pending` if migrations wait to be applied, and what ``checkedHistory()`` throws.
+  func requireCurrent() throws(StoreError) {
+    let version = try checkedHistory().version
+    if version < migrations.count {
+      throw .pending(path: location.description, migrations: migrations[version...].map(\.id))
+    }
+  }
+
+  /// Applies migrations up to version `target` (nil: all), and reports each as it is applied.
+  @discardableResult
+  func up(to target: Int? = nil, applied report: (Migration) -> Void = { _ in }) throws(StoreError) -> Int {
+    let target = try checkTarget(target ?? migrations.count)
+    var version = try checkedHistory().version
+    if version > target { throw .wrongDirection(from: version, to: target) }
+    while version < target {
+      let step = try transact { database throws -> Migration? in
+        let history = try checkedHistory(database)
+        // Another migrator may have been here since.
+        guard history.version < target else { return nil }
+        let migration = migrations[history.version]
+        try SchemaHistory.prepare(database)
+        try run(migration.up, of: migration, in: database)
+        try SchemaHistory.record(migration, at: .now, in: database)
+        return migration
+      }
+      guard let step else { break }
+      version = step.version
+      report(step)
+    }
+    return version
+  }
+
+  /// Takes back migrations down to version `target` (nil: the last one only), and reports each as it is undone.
+  @discardableResult
+  func down(to target: Int? = nil, reverted report: (Migration) -> Void = { _ in }) throws(StoreError) -> Int
+  {
+    var version = try checkedHistory().version
+    let target = try checkTarget(target ?? max(version - 1, 0))
+    if version < target { throw .wrongDirection(from: version, to: target) }
+    while version > target {
+      let step = try transact { database throws -> Migration? in
+        let history = try checkedHistory(database)
+        guard history.version > target else { return nil }
+        let migration = migrations[history.version - 1]
+        try run(migration.down, of: migration, in: database)
+        try SchemaHistory.remove(migration, from: database)
+        return migration
+      }
+      guard let step else { break }
+      version = step.version - 1
+      report(step)
+    }
+    return version
+  }
+
+  private func checkTarget(_ target: Int) throws(StoreError) -> Int {
+    guard (0...migrations.count).contains(target) else {
+      throw .unknownVersion(target, newestKnown: migrations.count)
+    }
+    return target
+  }
+
+  private func checkedHistory(_ database: Database) throws -> SchemaHistory {
+    let history = try SchemaHistory(database, at: location)
+    try history.check(against: migrations, at: location)
+    return history
+  }
+
+  /// Runs one migration's SQL and looks for rows that it leaves dangling.
+  private func run(_ sql: String, of migration: Migration, in database: Database) throws {
+    do {
+      let statements = try database.allStatements(sql: sql)
+      while let statement = try statements.next() {
+        try statement.execute()
+        guard database.isInsideTransaction else {
+          throw StoreError.migrationFailed(migration: migration.id, reason: "it ends its own transaction")
+        }
+      }
+    } catch let error as DatabaseError {
+      if [.full, .busy, .readOnly, .inputOutput, .corrupt].contains(StorageFault(error).kind) { throw error }
+      throw StoreError.migrationFailed(migration: migration.id, reason: error.message ?? "\(error)")
+    }
+    let tables = try String.fetchAll(database, sql: "SELECT DISTINCT \"table\" FROM pragma_foreign_key_check")
+    if !tables.isEmpty { throw StoreError.foreignKeyViolations(migration: migration.id, tables: tables) }
+  }
+
+  /// Runs `body` in a transaction that has the write lock from its beginning.
+  ///
+  /// Foreign keys are off meanwhile, as SQLite asks of migrations that rebuild a table
+  /// (sqlite.org/lang_altertable.html §7); `run` checks them all at the end instead.
+  private func transact<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
+    try storeErrors {
+      try connection.withDatabase { database in
+        try database.execute(sql: "PRAGMA foreign_keys = OFF")
+        let result = Result {
+          var value: Value?
+          try database.inTransaction(.immediate) {
+            value = try body(database)
+            return .commit
+          }
+          return value
+        }
+        try database.execute(sql: "PRAGMA foreign_keys = ON")
+        guard let value = try result.get() else {
+          throw DatabaseError(resultCode: .SQLITE_ABORT, message: "the transaction was not run")
+        }
+        return value
+      }
+    }
+  }
+
+  private func storeErrors<Value>(_ body: () throws -> Value) throws(StoreError) -> Value {
+    do {
+      return try body()
+    } catch {
+      throw StoreError(error, at: location)
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import GRDB
+import GRDBSQLite
+import UserDomain
+
+/// A compiled statement that is bound and stepped through SQLite's C API, without GRDB's dispatch, authoriser and
+/// row layers. Its connection's owner is its owner.
+struct PreparedStatement {
+  /// Keeps the statement alive, and finalizes it.
+  private let statement: Statement
+  private let handle: OpaquePointer
+  private let connection: OpaquePointer
+
+  init(_ statement: Statement, of connection: OpaquePointer) {
+    self.statement = statement
+    handle = statement.sqliteStatement
+    self.connection = connection
+  }
+
+  // MARK: Parameters, counted from 1
+  //
+  // SQLITE_TRANSIENT: SQLite copies. Codes other than SQLITE_OK are SQLITE_RANGE and SQLITE_MISUSE (a defect here),
+  // SQLITE_TOOBIG (beyond 10^9 bytes) and SQLITE_NOMEM.
+
+  func bind(_ id: UserID, at index: Int32) throws(DatabaseError) {
+    try check(id.withUnsafeBytes { sqlite3_bind_blob(handle, index, $0.baseAddress, 16, Self.transient) })
+  }
+
+  func bind(_ text: String, at index: Int32) throws(DatabaseError) {
+    var text = text
+    let code = text.withUTF8 { bytes in
+      // A null pointer would bind NULL, and an empty buffer may have one.
+      bytes.withMemoryRebound(to: CChar.self) { characters in
+        sqlite3_bind_text(
+          handle, index, characters.baseAddress ?? Self.emptyText, Int32(clamping: characters.count),
+          Self.transient)
+      }
+    }
+    try check(code)
+  }
+
+  func bind(_ number: Int64, at index: Int32) throws(DatabaseError) {
+    try check(sqlite3_bind_int64(handle, index, number))
+  }
+
+  func bindEmptyBlob(at index: Int32) throws(DatabaseError) {
+    try check(sqlite3_bind_zeroblob(handle, index, 0))
+  }
+
+  func bindNull(at index: Int32) throws(DatabaseError) {
+    try check(sqlite3_bind_null(handle, index))
+  }
+
+  // MARK: Execution
+
+  /// Goes to the next row. Returns false when there is none.
+  ///
+  /// After a failure, or when the rows are no longer needed, the statement has to be reset.
+  func step() throws(DatabaseError) -> Bool {
+    switch sqlite3_step(handle) {
+    case SQLITE_ROW: return true
+    case SQLITE_DONE: return false
+    case let code: throw failure(code)
+    }
+  }
+
+  /// Ends the execution, and with it the read transaction that it holds.
+  ///
+  /// The code that sqlite3_reset returns repeats the failure of the last step, which `step` has thrown.
+  func reset() {
+    sqlite3_reset(handle)
+  }
+
+  /// Runs a statement that returns no rows.
+  func run() throws(DatabaseError) {
+    defer { reset() }
+    _ = try step()
+  }
+
+  // MARK: Columns of the current row, counted from 0
+
+  func id(at column: Int32) throws(DatabaseError) -> UserID {
+    let bytes = UnsafeRawBufferPointer(
+      start: sqlite3_column_blob(handle, column), count: Int(sqlite3_column_bytes(handle, column)))
+    guard let id = UserID(bytes: bytes) else {
+      throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "an id is not 16 bytes")
+    }
+    return id
+  }
+
+  func text(at column: Int32) -> String {
+    // Null only for a NULL value or when out of memory; no text column here permits NULL unless tested for it.
+    guard let start = sqlite3_column_text(handle, column) else { return "" }
+    let count = Int(sqlite3_column_bytes(handle, column))
+    return String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
+  }
+
+  func integer(at column: Int32) -> Int64 {
+    sqlite3_column_int64(handle, column)
+  }
+
+  func isNull(at column: Int32) -> Bool {
+    sqlite3_column_type(handle, column) == SQLITE_NULL
+  }
+
+  private func check(_ code: Int32) throws(DatabaseError) {
+    if code != SQLITE_OK { throw failure(code) }
+  }
+
+  /// Extended codes are on for every GRDB connection, so that `code` is one.
+  private func failure(_ code: Int32) -> DatabaseError {
+    DatabaseError(
+      resultCode: ResultCode(rawValue: code), message: String(cString: sqlite3_errmsg(connection)))
+  }
+
+  private static var transient: sqlite3_destructor_type {
+    // SQLITE_TRANSIENT is a C macro that casts -1, which Swift does not import.
+    unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+  }
+
+  private static var emptyText: UnsafePointer<CChar> {
+    let text: StaticString = ""
+    return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+  }
+}

@@ -1,0 +1,157 @@
+import Foundation
+import GRDB
+import GRDBSQLite
+import UserDomain
+
+/// An open connection with this project's settings.
+///
+/// GRDB opens, configures and closes it, prepares its statements and runs migrations; the hot statements are
+/// stepped directly (`PreparedStatement`). SQLite is in its multi-thread mode (sqlite.org/threadsafe.html): any
+/// thread may use the connection, one at a time. Whoever owns it sees to that.
+final class SQLiteConnection {
+  /// What the connection is for.
+  enum Access {
+    /// Reads and writes; makes the file if there is none.
+    case create
+    /// Reads and writes a file that exists.
+    case readWrite
+    /// Reads only.
+    case readOnly
+    /// Looks at a database as it is, without changing its settings.
+    case inspect
+  }
+
+  /// How SQLite is set up beyond what correctness asks for.
+  struct Settings: Sendable {
+    /// How long SQLite waits for another process's lock.
+    var busyTimeout: Duration = .seconds(5)
+    /// Bytes of the page cache.
+    var cacheSize = 8 << 20
+    /// Bytes that the WAL file keeps after a checkpoint.
+    var journalSizeLimit = 64 << 20
+    /// The most pages that the database may have; nil for SQLite's own limit. Lets tests fill a disk.
+    var maximumPageCount: Int?
+  }
+
+  private let queue: DatabaseQueue
+  private let connection: OpaquePointer
+
+  /// Opens `location`.
+  ///
+  /// - Throws: the failure of any step; what was opened is closed again.
+  init(_ location: DatabaseLocation, _ access: Access, settings: Settings = Settings()) throws(StoreError) {
+    var configuration = Configuration()
+    configuration.readonly = access == .readOnly
+    // Set first of all by GRDB, so that every later step waits for locks.
+    configuration.busyMode = .timeout(settings.busyTimeout / .seconds(1))
+    configuration.prepareDatabase { database in
+      try Self.configure(database, at: location, access, settings)
+    }
+    do {
+      switch location {
+      case .inMemory:
+        queue = try DatabaseQueue(configuration: configuration)
+      case .file(let path):
+        try Self.checkFile(path, mayCreate: access == .create)
+        queue = try DatabaseQueue(path: path, configuration: configuration)
+      }
+      connection = try queue.unsafeRead { database in
+        guard let handle = database.sqliteConnection else { throw DatabaseError(resultCode: .SQLITE_MISUSE) }
+        return handle
+      }
+    } catch {
+      throw StoreError(error, at: location)
+    }
+  }
+
+  private static func configure(
+    _ database: Database, at location: DatabaseLocation, _ access: Access, _ settings: Settings
+  ) throws {
+    try database.execute(sql: "PRAGMA cache_size = \(-settings.cacheSize / 1_024)")
+    if let pages = settings.maximumPageCount {
+      try database.execute(sql: "PRAGMA max_page_count = \(pages)")
+    }
+    guard access == .create || access == .readWrite else { return }
+    // Another program's file keeps its journal mode.
+    try SchemaHistory.checkOwner(of: database, at: location)
+    // An answered write survives a power cut: in WAL mode only FULL syncs at every commit (sqlite.org/wal.html).
+    try database.execute(sql: "PRAGMA synchronous = FULL")
+    try enterWAL(database, timeout: settings.busyTimeout)
+    try database.execute(sql: "PRAGMA journal_size_limit = \(settings.journalSizeLimit)")
+  }
+
+  /// Turns write-ahead logging on; in memory SQLite keeps its own journal mode.
+  ///
+  /// SQLite does not call its busy handler while it changes the journal mode, so that two processes which create
+  /// the same database would fail each other: this waits in its place.
+  private static func enterWAL(_ database: Database, timeout: Duration) throws {
+    let deadline = ContinuousClock.now + timeout
+    while true {
+      do {
+        _ = try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL")
+        return
+      } catch let error as DatabaseError
+        where error.resultCode == .SQLITE_BUSY && ContinuousClock.now < deadline
+      {
+        Thread.sleep(forTimeInterval: 0.005)
+      }
+    }
+  }
+
+  /// Says what the operating system has against the file, which SQLite only calls "unable to open", and creates
+  /// a new file that nobody but its owner can read; SQLite gives `-wal` and `-shm` the same mode.
+  private static func checkFile(_ path: String, mayCreate: Bool) throws(StoreError) {
+    guard !path.isEmpty else { throw .inaccessible(path: "''", reason: "the database path is empty") }
+    var status = stat()
+    if stat(path, &status) == 0 {
+      guard status.st_mode & S_IFMT != S_IFDIR else {
+        throw .inaccessible(path: path, reason: "is a directory, not a database file")
+      }
+      return
+    }
+    guard errno == ENOENT else { throw .inaccessible(path: path, reason: String(cString: strerror(errno))) }
+    guard mayCreate else { throw .missing(path: path) }
+    let descriptor = open(path, O_CREAT | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR)
+    guard descriptor >= 0 else {
+      throw .inaccessible(
+        path: path, reason: "cannot create the database: \(String(cString: strerror(errno)))")
+    }
+    Foundation.close(descriptor)
+  }
+
+  /// Runs `body` with GRDB's view of the connection.
+  func withDatabase<Value>(_ body: (Database) throws -> Value) rethrows -> Value {
+    try queue.writeWithoutTransaction(body)
+  }
+
+  /// Compiles `sql` for repeated use.
+  func prepare(_ sql: String) throws(DatabaseError) -> PreparedStatement {
+    do {
+      return try queue.unsafeRead { database in
+        PreparedStatement(try database.makeStatement(sql: sql), of: connection)
+      }
+    } catch let error as DatabaseError {
+      throw error
+    } catch {
+      throw DatabaseError(resultCode: .SQLITE_ERROR, message: "\(error)")
+    }
+  }
+
+  /// Whether no transaction is open: SQLite rolls one back by itself after some failures
+  /// (sqlite.org/c3ref/get_autocommit.html).
+  var isInAutocommit: Bool { sqlite3_get_autocommit(connection) != 0 }
+
+  /// Moves the write-ahead log into the database file and empties it, unless another process reads it.
+  func checkpoint() throws(DatabaseError) {
+    let code = sqlite3_wal_checkpoint_v2(connection, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+    guard code == SQLITE_OK || code == SQLITE_BUSY else {
+      throw DatabaseError(
+        resultCode: ResultCode(rawValue: code), message: String(cString: sqlite3_errmsg(connection)))
+    }
+  }
+
+  /// Closes the connection. Its statements must be gone.
+  func close() throws {
+    try queue.close()
+  }
+}

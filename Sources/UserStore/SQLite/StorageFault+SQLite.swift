@@ -1,0 +1,36 @@
+import GRDB
+import UserDomain
+
+extension StorageFault {
+  /// Classifies by SQLite's result code (sqlite.org/rescode.html), never by its message.
+  init(_ error: DatabaseError) {
+    let kind: Kind =
+      switch error.resultCode {
+      case .SQLITE_BUSY, .SQLITE_LOCKED, .SQLITE_PROTOCOL: .busy
+      case .SQLITE_FULL: .full
+      case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_AUTH: .readOnly
+      case .SQLITE_CORRUPT, .SQLITE_NOTADB: .corrupt
+      case .SQLITE_IOERR: .inputOutput
+      default: .unexpected
+      }
+    self.init(
+      kind: kind, resultCode: error.extendedResultCode.rawValue,
+      message: error.message ?? error.extendedResultCode.description)
+  }
+}
+
+extension StoreError {
+  /// The failure of working with the database at `location`, whatever threw it.
+  init(_ error: any Error, at location: DatabaseLocation) {
+    switch error {
+    case let error as StoreError:
+      self = error
+    case let error as DatabaseError where error.resultCode == .SQLITE_NOTADB:
+      self = .notSQLite(path: location.description)
+    case let error as DatabaseError:
+      self = .storage(path: location.description, StorageFault(error))
+    default:
+      self = .inaccessible(path: location.description, reason: "\(error)")
+    }
+  }
+}

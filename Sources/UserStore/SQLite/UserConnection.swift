@@ -1,0 +1,45 @@
+import GRDB
+
+/// A connection with the compiled statements about users.
+///
+/// `@unchecked Sendable`: a connection is used only by the thread that has taken it out of its `ConnectionPool`,
+/// whose lock orders one thread's use before the next one's.
+final class UserConnection: @unchecked Sendable {
+  let connection: SQLiteConnection
+  private var readStatements: UserReadStatements?
+  private var writeStatements: UserWriteStatements?
+
+  /// Compiles the statements, those that write only if `writes` is given.
+  init(_ connection: SQLiteConnection, writes: WriteSettings?) throws(DatabaseError) {
+    self.connection = connection
+    readStatements = try UserReadStatements(connection)
+    if let writes { writeStatements = try UserWriteStatements(connection, writes) }
+  }
+
+  /// The statements that read.
+  var reads: UserReadStatements {
+    get throws(DatabaseError) {
+      guard let readStatements else { throw Self.closed }
+      return readStatements
+    }
+  }
+
+  /// The statements that write.
+  var writes: UserWriteStatements {
+    get throws(DatabaseError) {
+      guard let writeStatements else { throw Self.closed }
+      return writeStatements
+    }
+  }
+
+  /// Finalizes the statements and closes the connection.
+  func close() throws {
+    readStatements = nil
+    writeStatements = nil
+    try connection.close()
+  }
+
+  private static var closed: DatabaseError {
+    DatabaseError(resultCode: .SQLITE_MISUSE, message: "the connection is closed or read-only")
+  }
+}

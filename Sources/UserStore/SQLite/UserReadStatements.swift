@@ -1,0 +1,72 @@
+import GRDB
+import UserDomain
+
+/// The statements that read users. Each is one statement and so its own, short read transaction.
+struct UserReadStatements {
+  static let columns = "id, email, name, status, created_at"
+  static let byIDSQL = "SELECT \(columns) FROM users WHERE id = ?1"
+  static let credentialSQL = """
+    SELECT \(columns), phc_hash FROM users LEFT JOIN password_credentials ON user_id = id WHERE email_key = ?1
+    """
+  static let newestSQL = "SELECT id FROM users ORDER BY id DESC LIMIT 1"
+  static let pageSQL = "SELECT \(columns) FROM users WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3"
+
+  private let byID: PreparedStatement
+  private let credential: PreparedStatement
+  private let newest: PreparedStatement
+  private let page: PreparedStatement
+
+  init(_ connection: SQLiteConnection) throws(DatabaseError) {
+    byID = try connection.prepare(Self.byIDSQL)
+    credential = try connection.prepare(Self.credentialSQL)
+    newest = try connection.prepare(Self.newestSQL)
+    page = try connection.prepare(Self.pageSQL)
+  }
+
+  func user(id: UserID) throws(DatabaseError) -> User? {
+    try byID.bind(id, at: 1)
+    defer { byID.reset() }
+    return try byID.step() ? try byID.user() : nil
+  }
+
+  func credential(emailKey: String) throws(DatabaseError) -> Credential? {
+    try credential.bind(emailKey, at: 1)
+    defer { credential.reset() }
+    guard try credential.step() else { return nil }
+    let hash = credential.isNull(at: 5) ? nil : PasswordHash(phcString: credential.text(at: 5))
+    return Credential(user: try credential.user(), passwordHash: hash)
+  }
+
+  func newestUserID() throws(DatabaseError) -> UserID? {
+    defer { newest.reset() }
+    return try newest.step() ? try newest.id(at: 0) : nil
+  }
+
+  func users(after: UserID?, through: UserID, limit: Int) throws(DatabaseError) -> [User] {
+    if let after {
+      try page.bind(after, at: 1)
+    } else {
+      // The empty BLOB sorts before every id.
+      try page.bindEmptyBlob(at: 1)
+    }
+    try page.bind(through, at: 2)
+    try page.bind(Int64(max(limit, 0)), at: 3)
+    defer { page.reset() }
+    var users: [User] = []
+    users.reserveCapacity(min(max(limit, 0), 1_000))
+    while try page.step() { users.append(try page.user()) }
+    return users
+  }
+}
+
+extension PreparedStatement {
+  /// The user in the current row, whose first columns are `UserReadStatements.columns`.
+  func user() throws(DatabaseError) -> User {
+    guard let status = UserStatus(rawValue: Int(integer(at: 3))) else {
+      throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a user has an unknown status")
+    }
+    return User(
+      id: try id(at: 0), email: EmailAddress(trusted: text(at: 1)), name: UserName(trusted: text(at: 2)),
+      status: status, createdAt: Timestamp(microsecondsSinceEpoch: integer(at: 4)))
+  }
+}

@@ -1,0 +1,120 @@
+import GRDB
+import UserDomain
+
+/// Where new users get their times and ids from.
+struct WriteSettings: Sendable {
+  var clock: @Sendable () -> Timestamp = { .now }
+  var ids = UserIDGenerator()
+}
+
+/// The statements that write users, to be run inside a transaction.
+///
+/// A violation of a constraint undoes its statement only and leaves the transaction open
+/// (sqlite.org/lang_conflict.html, ABORT), so it is a domain error of that write. Any other failure is thrown, and
+/// the transaction has to be rolled back.
+final class UserWriteStatements {
+  private let clock: @Sendable () -> Timestamp
+  private var ids: UserIDGenerator
+
+  private let begin: PreparedStatement
+  private let commit: PreparedStatement
+  private let rollback: PreparedStatement
+  private let insertUser: PreparedStatement
+  private let putCredential: PreparedStatement
+  private let deleteCredential: PreparedStatement
+  private let update: PreparedStatement
+
+  init(_ connection: SQLiteConnection, _ settings: WriteSettings) throws(DatabaseError) {
+    clock = settings.clock
+    ids = settings.ids
+    // Takes the write lock now, so that nothing later in the transaction has to wait for it.
+    begin = try connection.prepare("BEGIN IMMEDIATE")
+    commit = try connection.prepare("COMMIT")
+    rollback = try connection.prepare("ROLLBACK")
+    insertUser = try connection.prepare(
+      """
+      INSERT INTO users (id, email, email_key, name, status, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+      """)
+    putCredential = try connection.prepare(
+      """
+      INSERT INTO password_credentials (user_id, phc_hash) VALUES (?1, ?2)
+      ON CONFLICT (user_id) DO UPDATE SET phc_hash = excluded.phc_hash
+      """)
+    deleteCredential = try connection.prepare("DELETE FROM password_credentials WHERE user_id = ?1")
+    update = try connection.prepare(
+      """
+      UPDATE users SET
+        email = coalesce(?2, email), email_key = coalesce(?3, email_key), name = coalesce(?4, name),
+        status = coalesce(?5, status)
+      WHERE id = ?1 RETURNING \(UserReadStatements.columns)
+      """)
+  }
+
+  func beginTransaction() throws(DatabaseError) { try begin.run() }
+  func commitTransaction() throws(DatabaseError) { try commit.run() }
+  func rollBackTransaction() throws(DatabaseError) { try rollback.run() }
+
+  func create(_ new: NewUser) throws(DatabaseError) -> Result<User, UserError> {
+    let now = clock()
+    let user = User(
+      id: ids.next(at: now), email: new.email, name: new.name, status: .active, createdAt: now)
+    try insertUser.bind(user.id, at: 1)
+    try insertUser.bind(user.email.address, at: 2)
+    try insertUser.bind(user.email.uniquenessKey, at: 3)
+    try insertUser.bind(user.name.text, at: 4)
+    try insertUser.bind(Int64(user.status.rawValue), at: 5)
+    try insertUser.bind(user.createdAt.microsecondsSinceEpoch, at: 6)
+    do {
+      try insertUser.run()
+    } catch  where error.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE {
+      // email_key is the only UNIQUE column; a clash of ids is SQLITE_CONSTRAINT_PRIMARYKEY.
+      return .failure(.emailAlreadyRegistered)
+    }
+    if let hash = new.passwordHash { try put(hash, for: user.id) }
+    return .success(user)
+  }
+
+  func update(_ id: UserID, _ changes: UserChanges) throws(DatabaseError) -> Result<User, UserError> {
+    try update.bind(id, at: 1)
+    try bind(changes.email?.address, at: 2)
+    try bind(changes.email?.uniquenessKey, at: 3)
+    try bind(changes.name?.text, at: 4)
+    if let status = changes.status {
+      try update.bind(Int64(status.rawValue), at: 5)
+    } else {
+      try update.bindNull(at: 5)
+    }
+    let user: User
+    do {
+      defer { update.reset() }
+      guard try update.step() else { return .failure(.notFound(id.description)) }
+      user = try update.user()
+      // RETURNING gives its rows after the changes are made (sqlite.org/lang_returning.html); this ends it.
+      _ = try update.step()
+    } catch  where error.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE {
+      return .failure(.emailAlreadyRegistered)
+    }
+    switch changes.password {
+    case nil: break
+    case .replace(let hash): try put(hash, for: id)
+    case .remove:
+      try deleteCredential.bind(id, at: 1)
+      try deleteCredential.run()
+    }
+    return .success(user)
+  }
+
+  private func put(_ hash: PasswordHash, for id: UserID) throws(DatabaseError) {
+    try putCredential.bind(id, at: 1)
+    try putCredential.bind(hash.phcString, at: 2)
+    try putCredential.run()
+  }
+
+  private func bind(_ text: String?, at index: Int32) throws(DatabaseError) {
+    if let text {
+      try update.bind(text, at: index)
+    } else {
+      try update.bindNull(at: index)
+    }
+  }
+}

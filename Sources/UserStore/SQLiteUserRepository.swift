@@ -1,0 +1,173 @@
+import Foundation
+import GRDB
+public import UserDomain
+
+/// Users in one SQLite file, or in memory.
+///
+/// Reads run inline on the calling thread, on a connection out of a pool. Writes go to the one writer, which
+/// commits those that arrive together in one transaction (group commit) and answers after the commit is durable:
+/// WAL with `synchronous=FULL`. In memory there is one connection, which readers and the writer share.
+///
+/// Whoever opens a repository closes it with ``close()``.
+public final class SQLiteUserRepository: UserRepository {
+  /// What opening does about migrations that wait to be applied.
+  public enum SchemaPolicy: Hashable, Sendable {
+    /// Applies them; makes the database if there is none.
+    case migrate
+    /// Refuses with `StoreError.pending`, or `.missing`.
+    case requireCurrent
+  }
+
+  /// How a repository uses the machine.
+  public struct Configuration: Hashable, Sendable {
+    /// Connections that read at the same time, at most; by default four a core. Opened when they are needed.
+    public var readers = 4 * ProcessInfo.processInfo.activeProcessorCount
+    /// How long SQLite waits for another process's lock, 5 s by default.
+    public var busyTimeout: Duration = .seconds(5)
+    /// Bytes of page cache for each connection, 8 MiB by default.
+    public var cacheSize = 8 << 20
+    var writes = WriteQueue.Limits()
+    var maximumPageCount: Int?
+
+    /// The defaults.
+    public init() {}
+
+    var connectionSettings: SQLiteConnection.Settings {
+      SQLiteConnection.Settings(
+        busyTimeout: busyTimeout, cacheSize: cacheSize, maximumPageCount: maximumPageCount)
+    }
+  }
+
+  private let location: DatabaseLocation
+  private let readers: ConnectionPool
+  private let writers: ConnectionPool
+  private let writer: GroupCommitWriter
+
+  /// Opens the database at `location`, and migrates it as `schema` says.
+  ///
+  /// - Throws: `StoreError`, having changed nothing unless a migration before the failing one was applied.
+  public convenience init(
+    _ location: DatabaseLocation, schema: SchemaPolicy = .migrate,
+    configuration: Configuration = Configuration()
+  ) throws(StoreError) {
+    try self.init(location, schema: schema, configuration: configuration, writes: WriteSettings())
+  }
+
+  init(
+    _ location: DatabaseLocation, schema: SchemaPolicy, configuration: Configuration, writes: WriteSettings,
+    migrations: [Migration] = Migration.embedded
+  ) throws(StoreError) {
+    let settings = configuration.connectionSettings
+    let connection = try SQLiteConnection(
+      location, schema == .migrate ? .create : .readWrite, settings: settings)
+    let first: UserConnection
+    do {
+      let schemaMigrator = SchemaMigrator(connection, at: location, migrations: migrations)
+      switch schema {
+      case .migrate: try schemaMigrator.up()
+      case .requireCurrent: try schemaMigrator.requireCurrent()
+      }
+      first = try Self.prepare(connection, writes: writes, at: location)
+    } catch {
+      // The failure that is being reported matters more than one of closing.
+      try? connection.close()
+      throw error
+    }
+    self.location = location
+    writers = ConnectionPool(limit: 1, first: first) { () throws(StoreError) in
+      try Self.prepare(
+        SQLiteConnection(location, .readWrite, settings: settings), writes: writes, at: location)
+    }
+    switch location {
+    case .inMemory:
+      readers = writers
+    case .file:
+      readers = ConnectionPool(limit: configuration.readers) { () throws(StoreError) in
+        try Self.prepare(
+          SQLiteConnection(location, .readOnly, settings: settings), writes: nil, at: location)
+      }
+    }
+    writer = GroupCommitWriter(connections: writers, limits: configuration.writes)
+  }
+
+  private static func prepare(
+    _ connection: SQLiteConnection, writes: WriteSettings?, at location: DatabaseLocation
+  ) throws(StoreError) -> UserConnection {
+    do {
+      return try UserConnection(connection, writes: writes)
+    } catch {
+      throw StoreError(error, at: location)
+    }
+  }
+
+  /// Answers the writes that were accepted, refuses all later calls with `UserError.shuttingDown`, moves the
+  /// write-ahead log into the database file and closes it.
+  ///
+  /// - Throws: `StoreError.storage` if the log could not be moved; it stays beside the file and nothing is lost.
+  public func close() async throws(StoreError) {
+    await writer.close()
+    do {
+      if readers !== writers { try readers.close() }
+      try writers.withConnection { (connection) throws(DatabaseError) in
+        try connection.connection.checkpoint()
+      }
+      try writers.close()
+    } catch UserError.shuttingDown {
+      // Closed before.
+    } catch UserError.storage(let fault) {
+      // The failure to checkpoint matters more than one of closing.
+      try? writers.close()
+      throw .storage(path: location.description, fault)
+    } catch {
+      throw StoreError(error, at: location)
+    }
+  }
+
+  // MARK: UserRepository
+
+  public func user(id: UserID) throws(UserError) -> User? {
+    try readers.withConnection { (connection) throws(DatabaseError) in
+      try connection.reads.user(id: id)
+    }
+  }
+
+  public func credential(email: EmailAddress) throws(UserError) -> Credential? {
+    try readers.withConnection { (connection) throws(DatabaseError) in
+      try connection.reads.credential(emailKey: email.uniquenessKey)
+    }
+  }
+
+  public func newestUserID() throws(UserError) -> UserID? {
+    try readers.withConnection { (connection) throws(DatabaseError) in
+      try connection.reads.newestUserID()
+    }
+  }
+
+  public func users(after: UserID?, through: UserID, limit: Int) throws(UserError) -> [User] {
+    try readers.withConnection { (connection) throws(DatabaseError) in
+      try connection.reads.users(after: after, through: through, limit: limit)
+    }
+  }
+
+  public func create(_ user: NewUser) async throws(UserError) -> User {
+    try await writer.write(rows: 1) { (statements) throws(DatabaseError) in
+      try statements.create(user)
+    }
+  }
+
+  public func create(_ users: [NewUser]) async throws(UserError) -> [Result<User, UserError>] {
+    if users.isEmpty { return [] }
+    return try await writer.write(rows: users.count) { (statements) throws(DatabaseError) in
+      var outcomes: [Result<User, UserError>] = []
+      outcomes.reserveCapacity(users.count)
+      for user in users { outcomes.append(try statements.create(user)) }
+      return .success(outcomes)
+    }
+  }
+
+  public func update(_ id: UserID, _ changes: UserChanges) async throws(UserError) -> User {
+    try await writer.write(rows: 1) { (statements) throws(DatabaseError) in
+      try statements.update(id, changes)
+    }
+  }
+}

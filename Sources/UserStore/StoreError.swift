@@ -1,0 +1,91 @@
+public import UserDomain
+
+/// Why a database could not be opened or migrated. For operators: each prints as one clear line.
+public enum StoreError: Error, Hashable, Sendable {
+  /// There is no file at that path.
+  case missing(path: String)
+  /// The operating system does not let the file be opened or created.
+  case inaccessible(path: String, reason: String)
+  /// The file is not an SQLite database.
+  case notSQLite(path: String)
+  /// The file is an SQLite database of another program.
+  case notUserService(path: String, applicationID: Int32)
+  /// The database was migrated by a newer program.
+  case newer(path: String, version: Int, newestKnown: Int)
+  /// A migration that was applied has another text now.
+  case edited(path: String, migration: String)
+  /// The applied migrations are not the first ones in order.
+  case brokenHistory(path: String, missing: Int)
+  /// Migrations wait to be applied, and the caller asked not to apply them.
+  case pending(path: String, migrations: [String])
+  /// `--to` names a version that there is no migration for.
+  case unknownVersion(Int, newestKnown: Int)
+  /// `up --to` names an older version than the database has, or `down --to` a newer one.
+  case wrongDirection(from: Int, to: Int)
+  /// A migration's SQL failed; its transaction was rolled back.
+  case migrationFailed(migration: String, reason: String)
+  /// A migration would have left rows that refer to missing rows; its transaction was rolled back.
+  case foreignKeyViolations(migration: String, tables: [String])
+  /// SQLite failed in another way.
+  case storage(path: String, StorageFault)
+}
+
+extension StoreError: CustomStringConvertible {
+  /// One line for an operator: what is wrong, and what to do where that is known.
+  public var description: String {
+    switch self {
+    case .missing(let path):
+      "\(path): no such database; 'user-service migrate up' makes one"
+    case .inaccessible(let path, let reason):
+      "\(path): \(reason)"
+    case .notSQLite(let path):
+      "\(path): not an SQLite database; nothing was changed"
+    case .notUserService(let path, let applicationID):
+      """
+      \(path): an SQLite database, but not one of user-service (its application_id is \(applicationID), \
+      not \(SchemaHistory.applicationID)); nothing was changed
+      """
+    case .newer(let path, let version, let newestKnown):
+      """
+      \(path): the database is at version \(version), this program knows versions up to \(newestKnown); \
+      use a newer program
+      """
+    case .edited(let path, let migration):
+      """
+      \(path): migration \(migration) was applied with another text than this program has; \
+      applied migrations must not be edited, add a new one
+      """
+    case .brokenHistory(let path, let missing):
+      "\(path): later migrations are applied but \(missing) is not; restore a backup"
+    case .pending(let path, let migrations):
+      "\(path): not migrated yet: \(migrations.joined(separator: ", ")); run 'user-service migrate up'"
+    case .unknownVersion(let version, let newestKnown):
+      "there is no version \(version); versions are 0 (empty) to \(newestKnown)"
+    case .wrongDirection(let from, let to):
+      "the database is at version \(from); use '\(to < from ? "down" : "up") --to \(to)' to get to \(to)"
+    case .migrationFailed(let migration, let reason):
+      "migration \(migration) failed and was rolled back: \(reason)"
+    case .foreignKeyViolations(let migration, let tables):
+      """
+      migration \(migration) was rolled back: it would leave rows that refer to missing rows, \
+      in \(tables.joined(separator: ", "))
+      """
+    case .storage(let path, let fault):
+      "\(path): \(fault.advice) (SQLite \(fault.resultCode): \(fault.message))"
+    }
+  }
+}
+
+extension StorageFault {
+  fileprivate var advice: String {
+    switch kind {
+    case .busy: "another process holds the database; stop it or try again"
+    case .full: "the disk is full; make room and try again"
+    case .readOnly:
+      "the file or its directory cannot be written; SQLite needs both, for its -wal and -shm files"
+    case .corrupt: "the file is damaged; restore a backup"
+    case .inputOutput: "the disk or file system failed"
+    case .unexpected: "unexpected failure"
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import Dispatch
+import GRDB
+import Synchronization
+import UserDomain
+
+/// The one writer: writes that arrive while a transaction is under way share the next one and its single fsync.
+///
+/// It runs on a dispatch queue of its own. It never waits for company: a lone write is committed at once, and as
+/// long as writes wait the next transaction follows the last. Each caller is answered after its commit is durable.
+final class GroupCommitWriter: Sendable {
+  private let queue: Mutex<WriteQueue>
+  private let connections: ConnectionPool
+  private let dispatchQueue = DispatchQueue(label: "user-store.writer", qos: .userInitiated)
+
+  /// A writer that takes a connection out of `connections` for each transaction.
+  init(connections: ConnectionPool, limits: WriteQueue.Limits) {
+    self.connections = connections
+    queue = Mutex(WriteQueue(limits: limits))
+  }
+
+  /// Does `work`, which writes at most `rows` rows, in a transaction, alone or with others.
+  ///
+  /// - Throws: the failure that `work` answers; `UserError.storage`, `.overloaded`, `.cancelled` and
+  ///   `.shuttingDown` when nothing was stored.
+  func write<Value: Sendable>(
+    rows: Int, _ work: @escaping Write<Value>.Work
+  ) async throws(UserError) -> Value {
+    try await Write(rows: rows, work).answer(submit: submit)
+  }
+
+  /// Refuses new writes and returns once those that were accepted are answered.
+  func close() async {
+    queue.withLock { $0.closed() }
+    await withCheckedContinuation { continuation in
+      // Behind the drain that is under way, if any, which goes on until nothing waits.
+      dispatchQueue.async { continuation.resume() }
+    }
+  }
+
+  private func submit(_ write: any QueuedWrite) {
+    switch queue.withLock({ $0.submitted(write) }) {
+    case .queued: break
+    case .startDrain: dispatchQueue.async { self.drain() }
+    case .refused(let error): write.fail(error)
+    }
+  }
+
+  private func drain() {
+    while true {
+      let group = queue.withLock { $0.nextGroup() }
+      if group.isEmpty { return }
+      let writes = group.filter { $0.start() }
+      if !writes.isEmpty { commit(writes) }
+    }
+  }
+
+  private func commit(_ group: [any QueuedWrite]) {
+    do throws(UserError) {
+      switch try connections.withConnection({ (connection) throws(DatabaseError) in
+        try Self.transact(group, on: connection)
+      }) {
+      case .committed:
+        for write in group { write.succeed() }
+      case .rolledBack(let fault):
+        retryAlone(group, after: fault)
+      }
+    } catch {
+      for write in group { write.fail(error) }
+    }
+  }
+
+  /// One write made the transaction fail. Nothing is stored or answered yet, so each gets a transaction of its own
+  /// and the one that failed fails alone.
+  private func retryAlone(_ group: [any QueuedWrite], after fault: StorageFault) {
+    if group.count == 1 {
+      group[0].fail(.storage(fault))
+    } else {
+      for write in group { commit([write]) }
+    }
+  }
+
+  private enum Outcome {
+    case committed
+    /// A write failed in a way that leaves the transaction unusable.
+    case rolledBack(StorageFault)
+  }
+
+  /// - Throws: the failure to begin or to commit, which is every write's.
+  private static func transact(
+    _ group: [any QueuedWrite], on connection: UserConnection
+  ) throws(DatabaseError) -> Outcome {
+    let statements = try connection.writes
+    try statements.beginTransaction()
+    do throws(DatabaseError) {
+      for write in group { try write.perform(with: statements) }
+    } catch {
+      try rollBack(connection, statements)
+      return .rolledBack(StorageFault(error))
+    }
+    do throws(DatabaseError) {
+      try statements.commitTransaction()
+      return .committed
+    } catch {
+      try rollBack(connection, statements)
+      throw error
+    }
+  }
+
+  private static func rollBack(
+    _ connection: UserConnection, _ statements: UserWriteStatements
+  ) throws(DatabaseError) {
+    // After some failures SQLite has rolled back already (sqlite.org/lang_transaction.html §3).
+    if !connection.connection.isInAutocommit { try statements.rollBackTransaction() }
+  }
+}

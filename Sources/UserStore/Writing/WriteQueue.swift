@@ -1,0 +1,66 @@
+import UserDomain
+
+/// Decides which writes wait, which share the next transaction and which are refused. A value without threads;
+/// `GroupCommitWriter` obeys it.
+struct WriteQueue {
+  /// Bounds, in rows.
+  struct Limits: Hashable, Sendable {
+    /// Rows that may wait; more are refused as overloaded.
+    var waitingRows = 16_384
+    /// Rows after which a transaction takes no more writes, so that no write waits long for the others.
+    var rowsPerTransaction = 2_048
+  }
+
+  enum Admission {
+    /// The write waits; a drain is under way and will take it.
+    case queued
+    /// The write waits, and the caller has to start a drain.
+    case startDrain
+    case refused(UserError)
+  }
+
+  private let limits: Limits
+  private var waiting: [any QueuedWrite] = []
+  private var waitingRows = 0
+  private var isDraining = false
+  private var isClosed = false
+
+  init(limits: Limits) {
+    self.limits = limits
+  }
+
+  mutating func submitted(_ write: any QueuedWrite) -> Admission {
+    if isClosed { return .refused(.shuttingDown) }
+    // A write alone is admitted whatever its size.
+    if !waiting.isEmpty, waitingRows + write.rows > limits.waitingRows {
+      // A full queue takes a few transactions' time; a second is on the safe side.
+      return .refused(.overloaded(retryAfter: .seconds(1)))
+    }
+    waiting.append(write)
+    waitingRows += write.rows
+    if isDraining { return .queued }
+    isDraining = true
+    return .startDrain
+  }
+
+  /// The writes of the next transaction, in the order of arrival; empty when the drain ends.
+  mutating func nextGroup() -> [any QueuedWrite] {
+    var rows = 0
+    var count = 0
+    for write in waiting {
+      if count > 0, rows + write.rows > limits.rowsPerTransaction { break }
+      rows += write.rows
+      count += 1
+    }
+    let group = Array(waiting.prefix(count))
+    waiting.removeFirst(count)
+    waitingRows -= rows
+    if group.isEmpty { isDraining = false }
+    return group
+  }
+
+  /// From now on every write is refused; those that wait are still taken.
+  mutating func closed() {
+    isClosed = true
+  }
+}

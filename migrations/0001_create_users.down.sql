@@ -1,0 +1,2 @@
+-- Deletes every user.
+DROP TABLE users;

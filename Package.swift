@@ -56,7 +56,7 @@ let package = Package(
       dependencies: ["TestSupport", "UserDomain", "UserStore"],
       path: "Tests/StoreProbe"
     ),
-    .testTarget(name: "UserDomainTests", dependencies: ["UserDomain"]),
+    .testTarget(name: "UserDomainTests", dependencies: ["PasswordHashing", "UserDomain", "UserStore"]),
     .testTarget(name: "PasswordHashingTests", dependencies: ["PasswordHashing", "UserDomain", "CArgon2"]),
     .testTarget(
       name: "UserStoreTests",

@@ -50,15 +50,15 @@ public struct Argon2Calibration: Sendable {
       (Argon2Parameters.minimumWork + iterations - 1) / iterations)
     var best = try fastest(floor)
     report(best)
-    // Time is close to proportional to memory: aim by proportion, then correct by what that took.
-    for _ in 0..<4 where best.duration < target {
-      let aim = Double(best.parameters.memoryKiB) * (target / best.duration)
+    var last = best
+    // Time is close to proportional to memory: aim by proportion, and correct by what that took.
+    for _ in 0..<6 {
+      let aim = Double(last.parameters.memoryKiB) * (target / last.duration)
       let memory = min(Int(aim / 1_024) * 1_024, maximumMemoryKiB)
-      if memory <= best.parameters.memoryKiB { break }
-      let next = try fastest(memory)
-      report(next)
-      if next.duration > target { break }
-      best = next
+      if memory <= best.parameters.memoryKiB || memory == last.parameters.memoryKiB { break }
+      last = try fastest(memory)
+      report(last)
+      if last.duration <= target { best = last }
     }
     return best
   }

@@ -4,7 +4,6 @@ public import UserDomain
 public final class Argon2idHasher: PasswordHasher {
   private let parameters: Argon2Parameters
   private let pool: HashingPool
-  private let random: @Sendable () -> UInt64
 
   /// A hasher that makes new hashes with `parameters` and uses no more than `limits` of the machine.
   ///
@@ -22,20 +21,16 @@ public final class Argon2idHasher: PasswordHasher {
     self.init(parameters: parameters, pool: HashingPool(limits: limits))
   }
 
-  init(
-    parameters: Argon2Parameters, pool: HashingPool,
-    random: @escaping @Sendable () -> UInt64 = UserIDGenerator.systemRandom
-  ) {
+  init(parameters: Argon2Parameters, pool: HashingPool) {
     self.parameters = parameters
     self.pool = pool
-    self.random = random
   }
 
   public func hash(
     _ password: Password, deadline: ContinuousClock.Instant?
   ) async throws(UserError) -> PasswordHash {
     let outcome = try await pool.run(memory: parameters.memoryBytes, deadline: deadline) {
-      [parameters, salt = makeSalt()] in
+      [parameters, salt = Self.makeSalt()] in
       Result { () throws(Argon2.Failure) in
         try Argon2.hash(
           password.normalized, salt: salt, parameters: parameters, tagLength: Argon2Parameters.tagLength)
@@ -70,8 +65,13 @@ public final class Argon2idHasher: PasswordHasher {
       || stored.tagLength != Argon2Parameters.tagLength
   }
 
-  private func makeSalt() -> [UInt8] {
-    withUnsafeBytes(of: (random(), random())) { Array($0) }
+  private static func makeSalt() -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: Argon2Parameters.saltLength) { bytes, count in
+      SystemRandom.fill(
+        UnsafeMutableRawBufferPointer(
+          rebasing: UnsafeMutableRawBufferPointer(bytes)[..<Argon2Parameters.saltLength]))
+      count = Argon2Parameters.saltLength
+    }
   }
 
   private static func unwrap<Value>(_ outcome: Result<Value, Argon2.Failure>) throws(UserError) -> Value {

@@ -7,26 +7,28 @@
 ///
 /// A value type without a lock: its one owner (the store's writer) calls it from one thread at a time.
 public struct UserIDGenerator: Sendable {
-  private let random: @Sendable () -> UInt64
+  private let fill: @Sendable (UnsafeMutableRawBufferPointer) -> Void
+  /// Random words not used yet: drawn many at a time, because a draw is a system call.
+  private var reserve: [UInt64] = []
   private var milliseconds: UInt64 = 0
   private var counter: UInt64 = 0
   private static let lastMillisecond: UInt64 = 0xffff_ffff_ffff
 
-  /// A generator whose random bits come from `random`, by default the system's cryptographic generator.
-  public init(random: @escaping @Sendable () -> UInt64 = systemRandom) {
-    self.random = random
+  /// A generator whose random bits come from `fill`, by default the system's cryptographic generator.
+  public init(random fill: @escaping @Sendable (UnsafeMutableRawBufferPointer) -> Void = SystemRandom.fill) {
+    self.fill = fill
   }
 
   /// The next id for a user created at `now`. Times before 1970 or after the year 10889 are clamped.
   public mutating func next(at now: Timestamp) -> UserID {
-    let bits = random()
+    let bits = nextRandom()
     let clock = min(UInt64(clamping: now.microsecondsSinceEpoch / 1_000), Self.lastMillisecond)
     if clock > milliseconds {
-      startMillisecond(clock, seed: random())
+      startMillisecond(clock, seed: nextRandom())
     } else if counter < 0xfff {
       counter += 1
     } else {
-      startMillisecond(milliseconds + 1, seed: random())
+      startMillisecond(milliseconds + 1, seed: nextRandom())
     }
     return UserID(
       high: milliseconds << 16 | 0x7000 | counter,
@@ -39,9 +41,13 @@ public struct UserIDGenerator: Sendable {
     counter = seed & 0x7ff
   }
 
-  /// 64 bits from the system's cryptographic generator.
-  public static let systemRandom: @Sendable () -> UInt64 = {
-    var generator = SystemRandomNumberGenerator()
-    return generator.next()
+  private mutating func nextRandom() -> UInt64 {
+    if reserve.isEmpty {
+      reserve = [UInt64](unsafeUninitializedCapacity: 32) { words, count in
+        fill(UnsafeMutableRawBufferPointer(words))
+        count = words.count
+      }
+    }
+    return reserve.removeLast()
   }
 }

@@ -7,7 +7,16 @@ import UserDomain
 ///
 /// Connections are opened when they are first needed, up to a limit. A thread that finds none waits until one is
 /// given back, which takes as long as one short read. Nothing suspends while it has a connection.
+///
+/// A pool of readers keeps a connection's read transaction, its snapshot, open from one read to the next, because
+/// beginning and ending one costs more than the read itself (two file locks). A snapshot serves only reads that
+/// begin before the next commit of this process (``invalidateSnapshots()``), and is ended at the latest
+/// ``snapshotLifetime`` after it began, so that commits of other processes are seen and the write-ahead log can be
+/// reused.
 final class ConnectionPool: Sendable {
+  /// How late a read may see what another process has committed.
+  static let snapshotLifetime = DispatchTimeInterval.milliseconds(5)
+
   /// A thread that waits, and the connection that it is handed.
   private final class Waiter: Sendable {
     let semaphore = DispatchSemaphore(value: 0)
@@ -19,6 +28,9 @@ final class ConnectionPool: Sendable {
     var open: Int
     var waiters: [Waiter] = []
     var isClosed = false
+    /// Counts the moments after which older snapshots serve no new read.
+    var generation: UInt64 = 0
+    var isExpiryScheduled = false
   }
 
   private enum Turn {
@@ -30,15 +42,18 @@ final class ConnectionPool: Sendable {
 
   private let state: Mutex<State>
   private let limit: Int
+  private let keepsSnapshots: Bool
   private let open: @Sendable () throws(StoreError) -> UserConnection
+  private let expiryQueue = DispatchQueue(label: "user-store.snapshots", qos: .utility)
 
   /// A pool of at most `limit` connections that `open` makes, with `first` already open.
   init(
-    limit: Int, first: UserConnection? = nil,
+    limit: Int, keepsSnapshots: Bool, first: UserConnection? = nil,
     open: @escaping @Sendable () throws(StoreError) -> UserConnection
   ) {
     state = Mutex(State(idle: first.map { [$0] } ?? [], open: first == nil ? 0 : 1))
     self.limit = max(limit, 1)
+    self.keepsSnapshots = keepsSnapshots
     self.open = open
   }
 
@@ -48,12 +63,32 @@ final class ConnectionPool: Sendable {
   func withConnection<Value>(
     _ body: (UserConnection) throws(DatabaseError) -> Value
   ) throws(UserError) -> Value {
-    let connection = try take()
+    let (connection, generation) = try take()
     defer { giveBack(connection) }
     do {
+      if keepsSnapshots, connection.snapshotGeneration != generation {
+        try connection.beginSnapshot(generation)
+        scheduleExpiry()
+      }
       return try body(connection)
     } catch {
       throw .storage(StorageFault(error))
+    }
+  }
+
+  /// Every read that begins after this sees what is committed now.
+  func invalidateSnapshots() {
+    state.withLock { $0.generation += 1 }
+  }
+
+  /// Ends the snapshots of idle connections; those in use are ended when they are used again, or by the next call.
+  func endIdleSnapshots() {
+    while let connection = state.withLock({ state -> UserConnection? in
+      guard let index = state.idle.firstIndex(where: { $0.snapshotGeneration != nil }) else { return nil }
+      return state.idle.remove(at: index)
+    }) {
+      connection.endSnapshot()
+      giveBack(connection)
     }
   }
 
@@ -68,27 +103,27 @@ final class ConnectionPool: Sendable {
     for connection in idle { try connection.close() }
   }
 
-  private func take() throws(UserError) -> UserConnection {
-    let turn = state.withLock { state -> Turn in
-      if let connection = state.idle.popLast() { return .use(connection) }
-      if state.isClosed { return .closed }
+  private func take() throws(UserError) -> (UserConnection, generation: UInt64) {
+    let (turn, generation) = state.withLock { state -> (Turn, UInt64) in
+      if let connection = state.idle.popLast() { return (.use(connection), state.generation) }
+      if state.isClosed { return (.closed, 0) }
       if state.open < limit {
         state.open += 1
-        return .openAnother
+        return (.openAnother, state.generation)
       }
       let waiter = Waiter()
       state.waiters.append(waiter)
-      return .wait(waiter)
+      return (.wait(waiter), state.generation)
     }
     switch turn {
-    case .use(let connection): return connection
+    case .use(let connection): return (connection, generation)
     case .closed: throw .shuttingDown
-    case .openAnother: return try openAnother()
+    case .openAnother: return (try openAnother(), generation)
     case .wait(let waiter):
       waiter.semaphore.wait()
       // Woken without a connection: the pool was closed, or another thread failed to open one. Look again.
       guard let connection = waiter.connection.withLock({ $0.take() }) else { return try take() }
-      return connection
+      return (connection, generation)
     }
   }
 
@@ -119,8 +154,25 @@ final class ConnectionPool: Sendable {
       waiter.connection.withLock { $0 = connection }
       waiter.semaphore.signal()
     } else if isClosed {
-      // Closing failed for a caller that is long gone; SQLite keeps the connection open until the process ends.
+      // Whoever closed the pool is gone, and there is nothing left to lose on a connection that only reads: the
+      // writer's comes back before the pool is closed.
       try? connection.close()
+    }
+  }
+
+  private func scheduleExpiry() {
+    let isDue = state.withLock { state in
+      defer { state.isExpiryScheduled = true }
+      return !state.isExpiryScheduled
+    }
+    guard isDue else { return }
+    expiryQueue.asyncAfter(deadline: .now() + Self.snapshotLifetime) { [weak self] in
+      guard let self else { return }
+      state.withLock { state in
+        state.generation += 1
+        state.isExpiryScheduled = false
+      }
+      endIdleSnapshots()
     }
   }
 }

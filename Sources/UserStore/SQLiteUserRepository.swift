@@ -24,8 +24,8 @@ public final class SQLiteUserRepository: UserRepository {
     public var readers = 4 * ProcessInfo.processInfo.activeProcessorCount
     /// How long SQLite waits for another process's lock, 5 s by default.
     public var busyTimeout: Duration = .seconds(5)
-    /// Bytes of page cache for each connection, 8 MiB by default.
-    public var cacheSize = 8 << 20
+    /// Bytes of page cache that each connection may come to use, 16 MiB by default.
+    public var cacheSize = 16 << 20
     var writes = WriteQueue.Limits()
     var maximumPageCount: Int?
 
@@ -74,7 +74,7 @@ public final class SQLiteUserRepository: UserRepository {
       throw error
     }
     self.location = location
-    writers = ConnectionPool(limit: 1, first: first) { () throws(StoreError) in
+    writers = ConnectionPool(limit: 1, keepsSnapshots: false, first: first) { () throws(StoreError) in
       try Self.prepare(
         SQLiteConnection(location, .readWrite, settings: settings), writes: writes, at: location)
     }
@@ -82,12 +82,12 @@ public final class SQLiteUserRepository: UserRepository {
     case .inMemory:
       readers = writers
     case .file:
-      readers = ConnectionPool(limit: configuration.readers) { () throws(StoreError) in
+      readers = ConnectionPool(limit: configuration.readers, keepsSnapshots: true) { () throws(StoreError) in
         try Self.prepare(
           SQLiteConnection(location, .readOnly, settings: settings), writes: nil, at: location)
       }
     }
-    writer = GroupCommitWriter(connections: writers, limits: configuration.writes)
+    writer = GroupCommitWriter(connections: writers, readers: readers, limits: configuration.writes)
   }
 
   private static func prepare(
@@ -109,7 +109,7 @@ public final class SQLiteUserRepository: UserRepository {
     do {
       if readers !== writers { try readers.close() }
       try writers.withConnection { (connection) throws(DatabaseError) in
-        try connection.connection.checkpoint()
+        try connection.connection.checkpoint(.truncate)
       }
       try writers.close()
     } catch UserError.shuttingDown {

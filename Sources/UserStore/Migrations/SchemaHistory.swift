@@ -24,7 +24,10 @@ struct SchemaHistory {
   /// - Throws: `StoreError.notUserService` for a database that is not empty and not ours.
   init(_ database: Database, at location: DatabaseLocation) throws {
     try Self.checkOwner(of: database, at: location)
-    if try !database.tableExists("schema_migrations") {
+    // Not GRDB's `tableExists`, which remembers an answer that another process may have made untrue.
+    let hasHistory = try Bool.fetchOne(
+      database, sql: "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'")
+    guard hasHistory == true else {
       entries = []
       return
     }

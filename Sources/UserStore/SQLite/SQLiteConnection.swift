@@ -26,7 +26,7 @@ final class SQLiteConnection {
     /// How long SQLite waits for another process's lock.
     var busyTimeout: Duration = .seconds(5)
     /// Bytes of the page cache.
-    var cacheSize = 8 << 20
+    var cacheSize = 16 << 20
     /// Bytes that the WAL file keeps after a checkpoint.
     var journalSizeLimit = 64 << 20
     /// The most pages that the database may have; nil for SQLite's own limit. Lets tests fill a disk.
@@ -35,6 +35,7 @@ final class SQLiteConnection {
 
   private let queue: DatabaseQueue
   private let connection: OpaquePointer
+  private let walPages = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
 
   /// Opens `location`.
   ///
@@ -60,13 +61,24 @@ final class SQLiteConnection {
         return handle
       }
     } catch {
+      walPages.deallocate()
       throw StoreError(error, at: location)
     }
+    walPages.initialize(to: 0)
+    if access == .create || access == .readWrite { countWALPages() }
+  }
+
+  deinit {
+    walPages.deallocate()
   }
 
   private static func configure(
     _ database: Database, at location: DatabaseLocation, _ access: Access, _ settings: Settings
   ) throws {
+    // GRDB's hooks serve its transaction observers, of which there are none, and insist on GRDB's own queue, which
+    // the hot statements do not pass through.
+    sqlite3_commit_hook(database.sqliteConnection, nil, nil)
+    sqlite3_rollback_hook(database.sqliteConnection, nil, nil)
     try database.execute(sql: "PRAGMA cache_size = \(-settings.cacheSize / 1_024)")
     if let pages = settings.maximumPageCount {
       try database.execute(sql: "PRAGMA max_page_count = \(pages)")
@@ -141,9 +153,32 @@ final class SQLiteConnection {
   /// (sqlite.org/c3ref/get_autocommit.html).
   var isInAutocommit: Bool { sqlite3_get_autocommit(connection) != 0 }
 
-  /// Moves the write-ahead log into the database file and empties it, unless another process reads it.
-  func checkpoint() throws(DatabaseError) {
-    let code = sqlite3_wal_checkpoint_v2(connection, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+  /// Takes note of the log's length at each commit. This takes the place of SQLite's automatic checkpoint, which
+  /// would run inside the commit (sqlite.org/c3ref/wal_hook.html).
+  private func countWALPages() {
+    sqlite3_wal_hook(
+      connection,
+      { context, _, _, pages in
+        context?.storeBytes(of: pages, as: Int32.self)
+        return SQLITE_OK
+      }, walPages)
+  }
+
+  /// Pages in the write-ahead log since its last reuse, as of this connection's last commit.
+  var pagesInWAL: Int { Int(walPages.pointee) }
+
+  /// How a checkpoint treats readers (sqlite.org/c3ref/wal_checkpoint_v2.html).
+  enum CheckpointMode {
+    /// Moves what no reader needs any more, and waits for nobody.
+    case passive
+    /// Moves everything and empties the log file, unless readers stay longer than the busy timeout.
+    case truncate
+  }
+
+  /// Moves the write-ahead log into the database file.
+  func checkpoint(_ mode: CheckpointMode) throws(DatabaseError) {
+    let mode = mode == .passive ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_TRUNCATE
+    let code = sqlite3_wal_checkpoint_v2(connection, nil, mode, nil, nil)
     guard code == SQLITE_OK || code == SQLITE_BUSY else {
       throw DatabaseError(
         resultCode: ResultCode(rawValue: code), message: String(cString: sqlite3_errmsg(connection)))

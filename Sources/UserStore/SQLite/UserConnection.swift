@@ -6,6 +6,8 @@ import GRDB
 /// whose lock orders one thread's use before the next one's.
 final class UserConnection: @unchecked Sendable {
   let connection: SQLiteConnection
+  /// The pool's generation when the open read transaction began; nil if none is open.
+  private(set) var snapshotGeneration: UInt64?
   private var readStatements: UserReadStatements?
   private var writeStatements: UserWriteStatements?
 
@@ -32,8 +34,25 @@ final class UserConnection: @unchecked Sendable {
     }
   }
 
+  /// Begins a read transaction that the reads to come share, in place of an older one.
+  func beginSnapshot(_ generation: UInt64) throws(DatabaseError) {
+    endSnapshot()
+    try reads.begin.run()
+    snapshotGeneration = generation
+  }
+
+  /// Ends the read transaction, if one is open.
+  func endSnapshot() {
+    guard snapshotGeneration != nil else { return }
+    snapshotGeneration = nil
+    // A read transaction without running statements has nothing that could fail to commit
+    // (sqlite.org/lang_transaction.html); if it did, the next BEGIN would fail and say so.
+    try? reads.end.run()
+  }
+
   /// Finalizes the statements and closes the connection.
   func close() throws {
+    endSnapshot()
     readStatements = nil
     writeStatements = nil
     try connection.close()

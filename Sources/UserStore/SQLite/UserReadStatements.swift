@@ -1,8 +1,8 @@
 import GRDB
 import UserDomain
 
-/// The statements that read users. Each is one statement and so its own, short read transaction.
-struct UserReadStatements {
+/// The statements that read users: each is a read transaction of its own, unless `begin` has opened one.
+final class UserReadStatements {
   static let columns = "id, email, name, status, created_at"
   static let byIDSQL = "SELECT \(columns) FROM users WHERE id = ?1"
   static let credentialSQL = """
@@ -11,12 +11,16 @@ struct UserReadStatements {
   static let newestSQL = "SELECT id FROM users ORDER BY id DESC LIMIT 1"
   static let pageSQL = "SELECT \(columns) FROM users WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3"
 
+  let begin: PreparedStatement
+  let end: PreparedStatement
   private let byID: PreparedStatement
   private let credential: PreparedStatement
   private let newest: PreparedStatement
   private let page: PreparedStatement
 
   init(_ connection: SQLiteConnection) throws(DatabaseError) {
+    begin = try connection.prepare("BEGIN")
+    end = try connection.prepare("COMMIT")
     byID = try connection.prepare(Self.byIDSQL)
     credential = try connection.prepare(Self.credentialSQL)
     newest = try connection.prepare(Self.newestSQL)

@@ -8,13 +8,18 @@ import UserDomain
 /// It runs on a dispatch queue of its own. It never waits for company: a lone write is committed at once, and as
 /// long as writes wait the next transaction follows the last. Each caller is answered after its commit is durable.
 final class GroupCommitWriter: Sendable {
+  /// SQLite's own default (sqlite.org/pragma.html#pragma_wal_autocheckpoint).
+  private static let pagesBetweenCheckpoints = 1_000
+
   private let queue: Mutex<WriteQueue>
   private let connections: ConnectionPool
+  private let readers: ConnectionPool
   private let dispatchQueue = DispatchQueue(label: "user-store.writer", qos: .userInitiated)
 
-  /// A writer that takes a connection out of `connections` for each transaction.
-  init(connections: ConnectionPool, limits: WriteQueue.Limits) {
+  /// A writer that takes a connection out of `connections` for each transaction, and tells `readers` of commits.
+  init(connections: ConnectionPool, readers: ConnectionPool, limits: WriteQueue.Limits) {
     self.connections = connections
+    self.readers = readers
     queue = Mutex(WriteQueue(limits: limits))
   }
 
@@ -51,6 +56,26 @@ final class GroupCommitWriter: Sendable {
       if group.isEmpty { return }
       let writes = group.filter { $0.start() }
       if !writes.isEmpty { commit(writes) }
+      checkpointIfDue()
+    }
+  }
+
+  /// Moves the log into the database once it is long, after the writes in it are answered.
+  ///
+  /// The next transaction can begin the log anew only if everything was moved and no reader is left in it. So
+  /// snapshots are ended before, lest they hold the move up, and after, so that the next ones need no log.
+  private func checkpointIfDue() {
+    do {
+      try connections.withConnection { (connection) throws(DatabaseError) in
+        guard connection.connection.pagesInWAL >= Self.pagesBetweenCheckpoints else { return }
+        readers.endIdleSnapshots()
+        try connection.connection.checkpoint(.passive)
+        readers.invalidateSnapshots()
+        readers.endIdleSnapshots()
+      }
+    } catch {
+      // Nothing is lost: the log keeps what was committed, the next commit tries again, and if the disk is failing
+      // that commit says so to its caller.
     }
   }
 
@@ -60,6 +85,8 @@ final class GroupCommitWriter: Sendable {
         try Self.transact(group, on: connection)
       }) {
       case .committed:
+        // Before the answers, so that whoever has one reads what it says.
+        readers.invalidateSnapshots()
         for write in group { write.succeed() }
       case .rolledBack(let fault):
         retryAlone(group, after: fault)

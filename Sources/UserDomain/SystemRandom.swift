@@ -1,0 +1,21 @@
+import Foundation
+
+/// Random bytes from the system's cryptographic generator.
+public enum SystemRandom {
+  /// Fills `buffer`. One call for many bytes costs one system call for each 256 of them.
+  public static let fill: @Sendable (UnsafeMutableRawBufferPointer) -> Void = { buffer in
+    #if os(Linux)
+      var rest = buffer[...]
+      while !rest.isEmpty {
+        // getentropy(3) gives up to 256 bytes whole, waiting for the kernel's generator to be seeded early in the
+        // boot. It fails only on kernels older than Linux 3.17, where going on would make ids and salts guessable.
+        let piece = UnsafeMutableRawBufferPointer(rebasing: rest.prefix(256))
+        let code = getentropy(piece.baseAddress!, piece.count)
+        precondition(code == 0, "getentropy failed: errno \(errno)")
+        rest = rest.dropFirst(piece.count)
+      }
+    #else
+      arc4random_buf(buffer.baseAddress, buffer.count)
+    #endif
+  }
+}

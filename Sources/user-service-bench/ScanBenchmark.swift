@@ -1,0 +1,64 @@
+import Foundation
+import GRDBSQLite
+import UserDomain
+import UserStore
+
+/// Walks all users in pages of 1,000, and compares the first tenth of the walk with the last.
+struct ScanBenchmark {
+  let path: String
+
+  func run(into report: inout Report) async throws {
+    let repository = try SQLiteUserRepository(.file(path))
+    _ = try await walk(repository)
+    let (ours, rows, tenths) = try await walk(repository)
+    try await repository.close()
+
+    let database = try RawDatabase(path)
+    let statement = try database.prepare(RawDatabase.pageSQL)
+    defer { sqlite3_finalize(statement) }
+    let raw = await Meter {
+      var position: UserID?
+      repeat {
+        if let position {
+          // SQLITE_TRANSIENT is needed here: the bytes do not outlive the closure.
+          _ = position.withUnsafeBytes {
+            sqlite3_bind_blob(
+              statement, 1, $0.baseAddress, 16, unsafeBitCast(-1, to: sqlite3_destructor_type.self))
+          }
+        } else {
+          sqlite3_bind_zeroblob(statement, 1, 0)
+        }
+        position = database.scan(statement).last
+      } while position != nil
+    }
+    report.line(
+      "keyset scan, \(rows) users", ours: ours.cpuMicroseconds(per: rows),
+      raw: raw.cpuMicroseconds(per: rows),
+      unit: "µs CPU/row",
+      note: tenths.map { String(format: "first tenth %.2f, last tenth %.2f", $0.first, $0.last) } ?? "")
+  }
+
+  private typealias Tenths = (first: Double, last: Double)
+
+  private func walk(_ repository: SQLiteUserRepository) async throws -> (Meter, rows: Int, Tenths?) {
+    var rows = 0
+    var pages: [Double] = []
+    let total = try await Meter {
+      var listing = try UserListing(repository: repository, after: nil, pageSize: 1_000)
+      var isDone = false
+      while !isDone {
+        var count = 0
+        let page = try await Meter {
+          count = try listing.nextPage()?.count ?? 0
+        }
+        isDone = count == 0
+        rows += count
+        if !isDone { pages.append(page.cpuMicroseconds(per: count)) }
+      }
+    }
+    let tenth = pages.count / 10
+    guard tenth > 0 else { return (total, rows, nil) }
+    let mean = { (pages: ArraySlice<Double>) in pages.reduce(0, +) / Double(pages.count) }
+    return (total, rows, (mean(pages.prefix(tenth)), mean(pages.suffix(tenth))))
+  }
+}

@@ -1,0 +1,134 @@
+import Testing
+import UserDomain
+
+@testable import PasswordHashing
+
+@Suite struct Argon2idHasherTests {
+  private static let cheap = Argon2Parameters(unchecked: 64, iterations: 1, parallelism: 1)
+  private let hasher = Argon2idHasher(parameters: cheap, pool: HashingPool(limits: HashingLimits()))
+
+  @Test("a hash verifies, is in the PHC format and is salted")
+  func hash() async throws {
+    let password = try Password("correct horse")
+    let (one, other) = (
+      try await hasher.hash(password, deadline: nil), try await hasher.hash(password, deadline: nil)
+    )
+    #expect(one != other)
+    #expect(one.phcString.hasPrefix("$argon2id$v=19$m=64,t=1,p=1$"))
+    let parsed = try #require(PHCString(one.phcString))
+    #expect(parsed.saltLength == 16)
+    #expect(parsed.tagLength == 32)
+    #expect(try await hasher.verify(password, against: one, deadline: nil) == .match(needsRehash: false))
+    #expect(!hasher.needsRehash(one))
+  }
+
+  @Test(
+    "every byte of a password counts",
+    arguments: [
+      ("nul\u{0}-terminated-a", "nul\u{0}-terminated-b"),
+      (String(repeating: "x", count: 1_023) + "a", String(repeating: "x", count: 1_023) + "b"),
+    ])
+  func everyByte(one: String, other: String) async throws {
+    let hash = try await hasher.hash(Password(one), deadline: nil)
+    #expect(
+      try await hasher.verify(Password(one), against: hash, deadline: nil) == .match(needsRehash: false))
+    #expect(try await hasher.verify(Password(other), against: hash, deadline: nil) == .mismatch)
+  }
+
+  @Test("a hash made with other parameters verifies and asks to be made again")
+  func needsRehash() async throws {
+    let stronger = Argon2idHasher(
+      parameters: Argon2Parameters(unchecked: 128, iterations: 1, parallelism: 1),
+      pool: HashingPool(limits: HashingLimits()))
+    let hash = try await hasher.hash(Password("correct horse"), deadline: nil)
+    #expect(
+      try await stronger.verify(Password("correct horse"), against: hash, deadline: nil)
+        == .match(needsRehash: true))
+    #expect(stronger.needsRehash(hash))
+    #expect(stronger.needsRehash(PasswordHash(phcString: "$2b$12$not-argon2")))
+  }
+
+  @Test("a stored hash that asks for 4 GiB is refused before anything is allocated")
+  func hostileHash() async throws {
+    let hash = PasswordHash(
+      phcString: "$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAphX8ArZWb2GRPPc")
+    await #expect(throws: UserError.self) {
+      try await hasher.verify(Password("12345678"), against: hash, deadline: nil)
+    }
+  }
+
+  @Test("a stored hash that asks for more than the memory budget is refused, not queued for ever")
+  func beyondBudget() async throws {
+    let small = Argon2idHasher(
+      parameters: Self.cheap, pool: HashingPool(limits: HashingLimits(memoryBudget: 1 << 20)))
+    let hash = PasswordHash(
+      phcString: "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAphX8ArZWb2GRPPc")
+    await #expect(throws: UserError.self) {
+      try await small.verify(Password("12345678"), against: hash, deadline: nil)
+    }
+  }
+
+  @Test("parameters must fit the memory budget")
+  func budget() {
+    #expect(throws: Argon2ParameterError.self) {
+      try Argon2idHasher(limits: HashingLimits(memoryBudget: 1 << 20))
+    }
+  }
+}
+
+@Suite struct Argon2ParametersTests {
+  @Test(
+    "OWASP's rows and RFC 9106's recommendation are permitted",
+    arguments: [
+      (47_104, 1, 1), (19_456, 2, 1), (12_288, 3, 1), (9_216, 4, 1), (7_168, 5, 1), (65_536, 3, 4),
+      (524_288, 10, 16),
+    ])
+  func permitted(memory: Int, iterations: Int, parallelism: Int) throws {
+    _ = try Argon2Parameters(memoryKiB: memory, iterations: iterations, parallelism: parallelism)
+  }
+
+  @Test(
+    "weaker or larger ones are refused, and the message names the bound",
+    arguments: [
+      (7_167, 5, 1, "memory"), (524_289, 1, 1, "memory"), (Int.max, 1, 1, "memory"),
+      (19_456, 0, 1, "iterations"),
+      (19_456, 11, 1, "iterations"), (19_456, 2, 0, "parallelism"), (19_456, 2, 17, "parallelism"),
+      (19_456, 1, 1, "OWASP"),
+    ])
+  func refused(memory: Int, iterations: Int, parallelism: Int, word: String) {
+    let error = #expect(throws: Argon2ParameterError.self) {
+      try Argon2Parameters(memoryKiB: memory, iterations: iterations, parallelism: parallelism)
+    }
+    #expect(error?.description.contains(word) == true)
+  }
+}
+
+@Suite struct Argon2CalibrationTests {
+  /// A machine on which a hash takes a microsecond for each KiB and pass, and 50 % more beyond `cliff`.
+  private func calibration(cliff: Int = .max, maximum: Int = 524_288) -> Argon2Calibration {
+    Argon2Calibration(iterations: 2, parallelism: 1, maximumMemoryKiB: maximum, samples: 1) { parameters in
+      let time = parameters.memoryKiB * parameters.iterations
+      return .microseconds(parameters.memoryKiB > cliff ? time * 3 / 2 : time)
+    }
+  }
+
+  @Test(
+    "memory grows to the target, also where time is not proportional to it", arguments: [Int.max, 50_000])
+  func reachesTarget(cliff: Int) throws {
+    let best = try calibration(cliff: cliff).run(target: .milliseconds(250), report: { _ in })
+    #expect(best.duration <= .milliseconds(250))
+    #expect(best.duration > .milliseconds(230))
+  }
+
+  @Test("a target below the weakest permitted hash gives that hash")
+  func floor() throws {
+    let best = try calibration().run(target: .milliseconds(1), report: { _ in })
+    #expect(best.parameters.memoryKiB * best.parameters.iterations == Argon2Parameters.minimumWork)
+  }
+
+  @Test("memory stops at its maximum")
+  func ceiling() throws {
+    let best = try calibration(maximum: 65_536).run(target: .seconds(10), report: { _ in })
+    #expect(best.parameters.memoryKiB == 65_536)
+  }
+}

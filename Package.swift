@@ -66,6 +66,7 @@ let package = Package(
         "UserStore",
         "store-probe",
         .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "GRDBSQLite", package: "GRDB.swift"),
       ]
     ),
     .testTarget(name: "UserServiceTests", dependencies: ["TestSupport", "user-service"]),

@@ -123,6 +123,12 @@ public final class SQLiteUserRepository: UserRepository {
     }
   }
 
+  /// Writes that no transaction has taken yet.
+  var waitingWrites: Int { writer.waitingWrites }
+
+  /// Whether a transaction is under way or about to begin.
+  var isWriting: Bool { writer.isWriting }
+
   // MARK: UserRepository
 
   public func user(id: UserID) throws(UserError) -> User? {

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct PHCStringTests {
   private static let salt = "c29tZXNhbHQ"
-  private static let tag = "CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAphX8ArZWb2GRPPc"
+  private static let tag = "CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
 
   @Test("costs and lengths are read")
   func parses() throws {

@@ -84,6 +84,10 @@ final class SQLiteConnection {
       try database.execute(sql: "PRAGMA max_page_count = \(pages)")
     }
     guard access == .create || access == .readWrite else { return }
+    // SQLite opens a file that it may not write for reading only, without a word (sqlite.org/c3ref/open.html).
+    guard sqlite3_db_readonly(database.sqliteConnection, "main") == 0 else {
+      throw DatabaseError(resultCode: .SQLITE_READONLY)
+    }
     // Another program's file keeps its journal mode.
     try SchemaHistory.checkOwner(of: database, at: location)
     // An answered write survives a power cut: in WAL mode only FULL syncs at every commit (sqlite.org/wal.html).

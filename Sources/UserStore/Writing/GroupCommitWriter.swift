@@ -23,6 +23,12 @@ final class GroupCommitWriter: Sendable {
     queue = Mutex(WriteQueue(limits: limits))
   }
 
+  /// Writes that no transaction has taken yet.
+  var waitingWrites: Int { queue.withLock { $0.waitingWrites } }
+
+  /// Whether a transaction is under way or about to begin.
+  var isWriting: Bool { queue.withLock { $0.isDraining } }
+
   /// Does `work`, which writes at most `rows` rows, in a transaction, alone or with others.
   ///
   /// - Throws: the failure that `work` answers; `UserError.storage`, `.overloaded`, `.cancelled` and

@@ -22,12 +22,14 @@ struct WriteQueue {
   private let limits: Limits
   private var waiting: [any QueuedWrite] = []
   private var waitingRows = 0
-  private var isDraining = false
+  private(set) var isDraining = false
   private var isClosed = false
 
   init(limits: Limits) {
     self.limits = limits
   }
+
+  var waitingWrites: Int { waiting.count }
 
   mutating func submitted(_ write: any QueuedWrite) -> Admission {
     if isClosed { return .refused(.shuttingDown) }

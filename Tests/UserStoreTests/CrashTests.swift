@@ -1,0 +1,55 @@
+import Foundation
+import TestSupport
+import Testing
+import UserDomain
+import UserStore
+
+/// A second process that is killed while it writes.
+@Suite struct CrashTests {
+  private static let rounds = 20
+
+  @Test("kill -9 loses no acknowledged user, round after round on the same file")
+  func killNine() async throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.path("users.db")
+    var acknowledged: Set<String> = []
+    for round in 0..<Self.rounds {
+      // A few acknowledgements more in each round, so that the kill meets the writer in other places.
+      let ids = try await killAfter(lines: 20 + round * 37, database: path)
+      #expect(ids.count >= 20)
+      acknowledged.formUnion(ids)
+
+      let repository = try SQLiteUserRepository(.file(path))
+      var stored: Set<String> = []
+      var listing = try UserListing(repository: repository, after: nil, pageSize: 1_000)
+      while let page = try listing.nextPage() { stored.formUnion(page.map(\.id.description)) }
+      try await repository.close()
+      #expect(acknowledged.subtracting(stored).isEmpty)
+      try Migrator(path: path).verify()
+    }
+  }
+
+  /// Runs the writer, kills it once it has written so many lines, and gives all the lines it wrote.
+  private func killAfter(lines: Int, database: String) async throws -> [String] {
+    let process = Process()
+    process.executableURL = Program.url("store-probe")
+    process.arguments = ["create-forever", database]
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    try process.run()
+    let text = await withCheckedContinuation { continuation in
+      Thread.detachNewThread {
+        var output = Data()
+        // Ends when the process is dead and the pipe is empty.
+        while case let piece = pipe.fileHandleForReading.availableData, !piece.isEmpty {
+          output += piece
+          if output.count >= lines * 37 { kill(process.processIdentifier, SIGKILL) }
+        }
+        process.waitUntilExit()
+        continuation.resume(returning: String(decoding: output, as: UTF8.self))
+      }
+    }
+    #expect(process.terminationReason == .uncaughtSignal)
+    return text.split(separator: "\n").filter { $0.count == 36 }.map(String.init)
+  }
+}

@@ -1,0 +1,204 @@
+import Foundation
+import GRDB
+import TestSupport
+import Testing
+import UserDomain
+
+@testable import UserStore
+
+/// Files and disks that fail: each gives a clear error, and nothing that was acknowledged is lost.
+@Suite struct FaultTests {
+  private let directory: TemporaryDirectory
+  private let path: String
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    path = directory.path("users.db")
+  }
+
+  @Test("a write-ahead log that is torn at any place keeps a whole number of commits, oldest first")
+  func tornWAL() async throws {
+    let repository = try SQLiteUserRepository(.file(path))
+    var ids: [UserID] = []
+    for number in 0..<20 { ids.append(try await repository.create(.sample(number)).id) }
+    // As the files lie while the process runs: what a power cut leaves, if the log's end did not reach the disk.
+    let (database, log) = (try file(path), try file(path + "-wal"))
+    try await repository.close()
+
+    var longest = 0
+    for length in stride(from: 0, through: log.count, by: log.count / 60) {
+      let torn = directory.path("torn-\(length).db")
+      try database.write(to: URL(fileURLWithPath: torn))
+      var tornLog = log.prefix(length)
+      if length > 100 { tornLog[length - 50] ^= 0xff }  // and its last sector is garbage
+      try tornLog.write(to: URL(fileURLWithPath: torn + "-wal"))
+
+      let reopened = try SQLiteUserRepository(.file(torn))
+      var listing = try UserListing(repository: reopened, after: nil, pageSize: 100)
+      let survivors = try listing.nextPage()?.map(\.id) ?? []
+      #expect(survivors == Array(ids.prefix(survivors.count)))
+      longest = max(longest, survivors.count)
+      _ = try await reopened.create(.sample(1_000))
+      try await reopened.close()
+      try Migrator(path: torn).verify()
+    }
+    #expect(longest > 0)
+  }
+
+  @Test("a database cannot be made in a directory that cannot be written")
+  func readOnlyDirectory() async throws {
+    try FileManager.default.setAttributes([.posixPermissions: 0o555], ofItemAtPath: directory.url.path)
+    let outcome = try await Program.run("store-probe", ["create-unprivileged", path])
+    #expect(outcome.output.contains("\(path): cannot create the database: Permission denied"), "\(outcome)")
+  }
+
+  @Test("a database in a directory that cannot be written says that SQLite needs the directory")
+  func readOnlyDirectoryWithDatabase() async throws {
+    try await SQLiteUserRepository(.file(path)).close()
+    try FileManager.default.setAttributes([.posixPermissions: 0o666], ofItemAtPath: path)
+    try FileManager.default.setAttributes([.posixPermissions: 0o555], ofItemAtPath: directory.url.path)
+    let outcome = try await Program.run("store-probe", ["create-unprivileged", path])
+    #expect(outcome.output.contains("the file or its directory cannot be written"), "\(outcome)")
+  }
+
+  @Test("a database file that cannot be written is refused, not silently read")
+  func readOnlyFile() async throws {
+    try await SQLiteUserRepository(.file(path)).close()
+    try FileManager.default.setAttributes([.posixPermissions: 0o444], ofItemAtPath: path)
+    try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: directory.url.path)
+    let outcome = try await Program.run("store-probe", ["create-unprivileged", path])
+    #expect(outcome.output.contains("the file or its directory cannot be written"), "\(outcome)")
+  }
+
+  @Test("a full disk fails the writes that do not fit, keeps the rest and serves reads")
+  func fullDisk() async throws {
+    var configuration = SQLiteUserRepository.Configuration()
+    configuration.maximumPageCount = 40
+    let repository = try SQLiteUserRepository(.file(path), configuration: configuration)
+    var stored: [User] = []
+    var failure: UserError?
+    for number in 0..<5_000 where failure == nil {
+      do {
+        stored.append(try await repository.create(.sample(number)))
+      } catch {
+        failure = error
+      }
+    }
+    guard case .storage(let fault) = failure else {
+      Issue.record("the disk did not fill: \(String(describing: failure))")
+      return
+    }
+    #expect(fault.kind == .full)
+    #expect(StoreError.storage(path: path, fault).description.contains("the disk is full"))
+
+    var listing = try UserListing(repository: repository, after: nil, pageSize: 1_000)
+    var seen: [User] = []
+    while let page = try listing.nextPage() { seen += page }
+    #expect(seen == stored)
+    // What needs no room still works.
+    _ = try await repository.update(stored[0].id, UserChanges(status: .inactive))
+    try await repository.close()
+  }
+
+  @Test("of writes that share a transaction, one that does not fit fails alone")
+  func fullDiskInAGroup() async throws {
+    var configuration = SQLiteUserRepository.Configuration()
+    configuration.maximumPageCount = 40
+    let repository = try SQLiteUserRepository(.file(path), configuration: configuration)
+    let first = try await repository.create(.sample(0))
+    async let large = repository.create((1..<20_000).map { .sample($0) })
+    async let small = repository.update(first.id, UserChanges(name: UserName("renamed")))
+    #expect(try await small.name.text == "renamed")
+    do {
+      _ = try await large
+      Issue.record("20,000 users fitted in 40 pages")
+    } catch {
+      guard case .storage(let fault) = error as? UserError else { throw error }
+      #expect(fault.kind == .full)
+    }
+    #expect(try repository.newestUserID() == first.id)
+    try await repository.close()
+  }
+
+  @Test(
+    "a file that is no database is refused",
+    arguments: [
+      Data("hello, this is a text file and no database at all".utf8), Data(repeating: 0xff, count: 100_000),
+    ])
+  func notADatabase(content: Data) throws {
+    try content.write(to: URL(fileURLWithPath: path))
+    #expect(throws: StoreError.notSQLite(path: path)) { try SQLiteUserRepository(.file(path)) }
+    #expect(try file(path) == content)
+  }
+
+  @Test("an empty file becomes a database, as one that is not there does")
+  func emptyFile() async throws {
+    try Data().write(to: URL(fileURLWithPath: path))
+    let repository = try SQLiteUserRepository(.file(path))
+    _ = try await repository.create(.sample(1))
+    try await repository.close()
+  }
+
+  @Test("a damaged database is found by verify, and reads say that it is damaged")
+  func corrupt() async throws {
+    let repository = try SQLiteUserRepository(.file(path))
+    let users = try await repository.create((0..<5_000).map { .sample($0) }).map { try $0.get() }
+    try await repository.close()
+    var content = try file(path)
+    // Every page but the first few, which hold the schema.
+    for offset in stride(from: 8 * 4_096, to: content.count, by: 4_096) {
+      content.replaceSubrange(offset..<(offset + 64), with: Data(repeating: 0xa5, count: 64))
+    }
+    try content.write(to: URL(fileURLWithPath: path))
+
+    let error = #expect(throws: StoreError.self) { try Migrator(path: path).verify() }
+    #expect(error?.description.contains("damaged") == true)
+    let damaged = try SQLiteUserRepository(.file(path))
+    let read = #expect(throws: UserError.self) {
+      for user in users { _ = try damaged.user(id: user.id) }
+    }
+    guard case .storage(let fault) = read else { return }
+    #expect(fault.kind == .corrupt)
+    try? await damaged.close()
+  }
+
+  @Test("a database that was cut short is refused or says that it is damaged")
+  func truncated() async throws {
+    let repository = try SQLiteUserRepository(.file(path))
+    _ = try await repository.create((0..<5_000).map { .sample($0) })
+    try await repository.close()
+    try file(path).prefix(10 * 4_096 + 17).write(to: URL(fileURLWithPath: path))
+    let error = #expect(throws: StoreError.self) { try Migrator(path: path).verify() }
+    #expect(error?.description.contains("damaged") == true)
+  }
+
+  @Test(
+    "a path that leads nowhere says so",
+    arguments: ["", "/", "/nonexistent/folder/users.db", "/dev/null/users.db"])
+  func badPath(path: String) {
+    #expect(throws: StoreError.self) { try SQLiteUserRepository(.file(path)) }
+  }
+
+  @Test("another process's lock is waited for, and then named")
+  func busy() async throws {
+    var configuration = SQLiteUserRepository.Configuration()
+    configuration.busyTimeout = .milliseconds(50)
+    let repository = try SQLiteUserRepository(.file(path), configuration: configuration)
+    let other = try OtherConnection(path)
+    try await other.execute("BEGIN IMMEDIATE")
+    let error = await #expect(throws: UserError.self) { try await repository.create(.sample(1)) }
+    guard case .storage(let fault) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(fault.kind == .busy)
+    try await other.execute("ROLLBACK")
+    _ = try await repository.create(.sample(1))
+    try other.close()
+    try await repository.close()
+  }
+
+  private func file(_ path: String) throws -> Data {
+    try Data(contentsOf: URL(fileURLWithPath: path))
+  }
+}

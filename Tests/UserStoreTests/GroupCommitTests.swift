@@ -1,0 +1,166 @@
+import Foundation
+import GRDB
+import Synchronization
+import TestSupport
+import Testing
+import UserDomain
+
+@testable import UserStore
+
+@Suite(.timeLimit(.minutes(2))) struct GroupCommitTests {
+  private let directory: TemporaryDirectory
+  private let path: String
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    path = directory.path("users.db")
+  }
+
+  @Test("commits are synced to the disk: WAL, synchronous=FULL, foreign keys on")
+  func settings() throws {
+    let connection = try SQLiteConnection(.file(path), .create)
+    let settings = try connection.withDatabase { database in
+      try ["journal_mode", "synchronous", "foreign_keys", "busy_timeout"].map { name in
+        try String.fetchOne(database, sql: "SELECT * FROM pragma_\(name)")
+      }
+    }
+    #expect(settings == ["wal", "2", "1", "5000"])
+    try connection.close()
+  }
+
+  @Test("writes that arrive during a commit share the next one")
+  func sharing() async throws {
+    let repository = try SQLiteUserRepository(.file(path))
+    _ = try await repository.create(.sample(0))
+    let before = try logFrames()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for number in 1...512 {
+        group.addTask { _ = try await repository.create(.sample(number)) }
+      }
+      try await group.waitForAll()
+    }
+    // One commit a user would write at least three pages each: the table's, the index's and the commit frame's.
+    #expect(try logFrames() - before < 512)
+    try await repository.close()
+  }
+
+  /// Pages in the write-ahead log: its length less the header, by the length of a frame.
+  private func logFrames() throws -> Int {
+    let size = try #require(
+      try FileManager.default.attributesOfItem(atPath: path + "-wal")[.size] as? Int)
+    return (size - 32) / (4_096 + 24)
+  }
+
+  @Test("a write that is cancelled while it waits is not done, and says so")
+  func cancellation() async throws {
+    let repository = try SQLiteUserRepository(.file(path))
+    // Another process's lock holds the writer up.
+    let other = try OtherConnection(path)
+    try await other.execute("BEGIN IMMEDIATE")
+    let first = Task { try await repository.create(.sample(1)) }
+    // The writer has taken `first` when it waits for the lock; `second` then waits for the writer.
+    while repository.waitingWrites > 0 || !repository.isWriting { await Task.yield() }
+    let second = Task { try await repository.create(.sample(2)) }
+    while repository.waitingWrites == 0 { await Task.yield() }
+    second.cancel()
+    await #expect(throws: UserError.cancelled) { try await second.value }
+    try await other.execute("ROLLBACK")
+    let user = try await first.value
+    #expect(try repository.newestUserID() == user.id)
+    #expect(try repository.credential(email: EmailAddress("user2@example.com")) == nil)
+    try other.close()
+    try await repository.close()
+  }
+
+  @Test("a write whose task is cancelled before it asks is refused")
+  func cancelledBefore() async throws {
+    let repository = try SQLiteUserRepository(.inMemory)
+    let task = Task {
+      while !Task.isCancelled { await Task.yield() }
+      return try await repository.create(.sample(1))
+    }
+    task.cancel()
+    await #expect(throws: UserError.cancelled) { try await task.value }
+    #expect(try repository.newestUserID() == nil)
+    try await repository.close()
+  }
+
+  @Test("past the queue's bound a write is refused as overloaded, and nothing is lost")
+  func overloaded() async throws {
+    var configuration = SQLiteUserRepository.Configuration()
+    configuration.writes.waitingRows = 10
+    let repository = try SQLiteUserRepository(.file(path), configuration: configuration)
+    let other = try OtherConnection(path)
+    try await other.execute("BEGIN IMMEDIATE")
+    let outcomes = Task {
+      await withTaskGroup(of: Result<User, any Error>.self) { group in
+        for number in 0..<50 {
+          group.addTask {
+            do { return .success(try await repository.create(.sample(number))) } catch {
+              return .failure(error)
+            }
+          }
+        }
+        return await group.reduce(into: []) { $0.append($1) }
+      }
+    }
+    while repository.waitingWrites < 10 { await Task.yield() }
+    let late = await #expect(throws: UserError.self) { try await repository.create(.sample(99)) }
+    #expect(late == .overloaded(retryAfter: .seconds(1)))
+    try await other.execute("ROLLBACK")
+    var stored: Set<UserID> = []
+    for outcome in await outcomes.value {
+      switch outcome {
+      case .success(let user): stored.insert(user.id)
+      case .failure(let error): #expect(error as? UserError == .overloaded(retryAfter: .seconds(1)))
+      }
+    }
+    var listing = try UserListing(repository: repository, after: nil, pageSize: 100)
+    #expect(try listing.nextPage().map { Set($0.map(\.id)) } == stored)
+    try other.close()
+    try await repository.close()
+  }
+
+  @Test("closing answers the writes that were accepted")
+  func closing() async throws {
+    let repository = try SQLiteUserRepository(.file(path))
+    let outcomes = await withTaskGroup(of: Result<User, any Error>.self) { group in
+      for number in 0..<200 {
+        group.addTask {
+          do { return .success(try await repository.create(.sample(number))) } catch {
+            return .failure(error)
+          }
+        }
+      }
+      group.addTask {
+        do {
+          try await repository.close()
+          return .failure(UserError.shuttingDown)
+        } catch {
+          return .failure(error)
+        }
+      }
+      return await group.reduce(into: []) { $0.append($1) }
+    }
+    var stored: Set<UserID> = []
+    for outcome in outcomes {
+      switch outcome {
+      case .success(let user): stored.insert(user.id)
+      case .failure(let error): #expect(error as? UserError == .shuttingDown)
+      }
+    }
+    let reopened = try SQLiteUserRepository(.file(path))
+    var listing = try UserListing(repository: reopened, after: nil, pageSize: 1_000)
+    #expect(Set(try listing.nextPage()?.map(\.id) ?? []) == stored)
+    try await reopened.close()
+  }
+
+  @Test("closing moves the log into the file and leaves nothing beside it")
+  func checkpointOnClose() async throws {
+    let repository = try SQLiteUserRepository(.file(path))
+    let user = try await repository.create(.sample(1))
+    _ = try repository.user(id: user.id)
+    try await repository.close()
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.url.path) == ["users.db"])
+  }
+}

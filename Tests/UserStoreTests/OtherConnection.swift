@@ -1,0 +1,25 @@
+import GRDB
+
+/// A connection of somebody else's to the same file, as another process would have one.
+struct OtherConnection {
+  private let queue: DatabaseQueue
+
+  init(_ path: String) throws {
+    var configuration = Configuration()
+    // It begins a transaction in one call and ends it in another.
+    configuration.allowsUnsafeTransactions = true
+    queue = try DatabaseQueue(path: path, configuration: configuration)
+  }
+
+  func execute(_ sql: String) async throws {
+    try await queue.writeWithoutTransaction { try $0.execute(sql: sql) }
+  }
+
+  func firstInteger(_ sql: String) async throws -> Int? {
+    try await queue.writeWithoutTransaction { try Int.fetchOne($0, sql: sql) }
+  }
+
+  func close() throws {
+    try queue.close()
+  }
+}

@@ -1,0 +1,93 @@
+import Foundation
+import GRDB
+import TestSupport
+import Testing
+import UserDomain
+
+@testable import UserStore
+
+/// Readers keep their snapshots between reads; nobody must notice.
+@Suite(.timeLimit(.minutes(2))) struct SnapshotTests {
+  private let directory: TemporaryDirectory
+  private let path: String
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    path = directory.path("users.db")
+  }
+
+  @Test("what another process commits is seen, however often one reads")
+  func otherProcess() async throws {
+    let repository = try SQLiteUserRepository(.file(path))
+    let user = try await repository.create(.sample(1))
+    #expect(try repository.user(id: user.id)?.status == .active)
+    let other = try OtherConnection(path)
+    try await other.execute("UPDATE users SET status = 2")
+    // Ends by the suite's time limit if a snapshot were kept for good.
+    while try repository.user(id: user.id)?.status != .inactive { await Task.yield() }
+    try other.close()
+    try await repository.close()
+  }
+
+  @Test("an idle reader gives its snapshot up, so that another process can empty the log")
+  func idle() async throws {
+    let repository = try SQLiteUserRepository(.file(path))
+    let user = try await repository.create(.sample(1))
+    _ = try repository.user(id: user.id)
+    let other = try OtherConnection(path)
+    var isBusy = true
+    while isBusy {
+      isBusy = try await other.firstInteger("PRAGMA wal_checkpoint(TRUNCATE)") != 0
+      await Task.yield()
+    }
+    try other.close()
+    try await repository.close()
+  }
+
+  @Test("the log does not grow without bound while users are written and read all the time")
+  func logIsReused() async throws {
+    let repository = try SQLiteUserRepository(.file(path))
+    let user = try await repository.create(.sample(0))
+    let readers = (0..<4).map { _ in
+      Task {
+        var count = 0
+        while !Task.isCancelled {
+          _ = try repository.user(id: user.id)
+          count += 1
+          if count.isMultiple(of: 100) { await Task.yield() }
+        }
+        return count
+      }
+    }
+    var largest = 0
+    for batch in 0..<100 {
+      _ = try await repository.create((0..<200).map { .sample(1 + batch * 200 + $0) })
+      let attributes = try FileManager.default.attributesOfItem(atPath: path + "-wal")
+      largest = max(largest, attributes[.size] as? Int ?? 0)
+    }
+    for reader in readers {
+      reader.cancel()
+      #expect(try await reader.value > 0)
+    }
+    // A checkpoint is due at 1,000 pages; the 20,000 users of this test write more than ten times as many.
+    #expect(largest < 5_000 * 4_120)
+    try await repository.close()
+  }
+
+  @Test("more threads than connections wait for one another and are all answered")
+  func fewConnections() async throws {
+    var configuration = SQLiteUserRepository.Configuration()
+    configuration.readers = 2
+    let repository = try SQLiteUserRepository(.file(path), configuration: configuration)
+    let user = try await repository.create(.sample(1))
+    await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+      DispatchQueue.global().async {
+        DispatchQueue.concurrentPerform(iterations: 64) { _ in
+          for _ in 0..<200 { #expect((try? repository.user(id: user.id)) == user) }
+        }
+        continuation.resume()
+      }
+    }
+    try await repository.close()
+  }
+}

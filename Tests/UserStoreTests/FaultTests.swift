@@ -106,12 +106,12 @@ import UserDomain
     configuration.maximumPageCount = 40
     let repository = try SQLiteUserRepository(.file(path), configuration: configuration)
     let first = try await repository.create(.sample(0))
-    async let large = repository.create((1..<20_000).map { .sample($0) })
+    async let large = repository.create((1..<10_000).map { .sample($0) })
     async let small = repository.update(first.id, UserChanges(name: UserName("renamed")))
     #expect(try await small.name.text == "renamed")
     do {
       _ = try await large
-      Issue.record("20,000 users fitted in 40 pages")
+      Issue.record("10,000 users fitted in 40 pages")
     } catch {
       guard case .storage(let fault) = error as? UserError else { throw error }
       #expect(fault.kind == .full)

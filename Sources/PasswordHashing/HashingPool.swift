@@ -83,10 +83,13 @@ final class HashingPool: Sendable {
   }
 
   private func cancel(_ id: UInt64) {
-    let entry = state.withLock { state in
-      state.queue.cancelled(id) ? state.entries.removeValue(forKey: id) : nil
+    let time = now()
+    let (entry, effects) = state.withLock { state -> (Entry?, Effects) in
+      guard let actions = state.queue.cancelled(id, now: time) else { return (nil, Effects()) }
+      return (state.entries.removeValue(forKey: id), Self.effects(of: actions, &state))
     }
     entry?.refuse(.cancelled)
+    perform(effects)
   }
 
   private func finished(_ id: UInt64, on worker: DispatchQueue, began: ContinuousClock.Instant) {

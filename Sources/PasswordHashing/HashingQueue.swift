@@ -65,11 +65,13 @@ struct HashingQueue {
     return actions
   }
 
-  /// Forgets a job that still waits. Returns false if it has started or ended.
-  mutating func cancelled(_ id: UInt64) -> Bool {
-    guard let index = waiting.firstIndex(where: { $0.id == id }) else { return false }
+  /// Forgets a job that still waits, and starts those that it held up. Returns nil if it has started or ended.
+  mutating func cancelled(_ id: UInt64, now: Instant) -> Actions? {
+    guard let index = waiting.firstIndex(where: { $0.id == id }) else { return nil }
     waiting.remove(at: index)
-    return true
+    var actions = Actions()
+    startWaiting(now: now, into: &actions)
+    return actions
   }
 
   /// How long the queue as it stands takes to run dry.

@@ -37,12 +37,12 @@ public struct EmailAddress: Hashable, Sendable {
 
   /// What two addresses have in common when they differ in letter case only.
   ///
-  /// ASCII is lower-cased. Anything else goes through upper and lower case, so that `ß` meets `SS` and `ς` meets
-  /// `σ`, and then through canonical composition (NFC), so that the two ways to write `é` are one.
+  /// ASCII is lower-cased. Anything else goes through lower, upper and lower case, so that `ẞ` meets `ß` and `SS`,
+  /// and `ς` meets `σ`, and then through canonical composition (NFC), so that the two ways to write `é` are one.
   public var uniquenessKey: String {
     if address.utf8.allSatisfy({ $0 < 0x80 && !(0x41...0x5a).contains($0) }) { return address }
     if address.utf8.allSatisfy({ $0 < 0x80 }) { return address.lowercased() }
-    return address.uppercased().lowercased().precomposedStringWithCanonicalMapping
+    return address.lowercased().uppercased().lowercased().precomposedStringWithCanonicalMapping
   }
 
   private static func trim(_ text: String) -> String {
@@ -127,6 +127,7 @@ public struct EmailAddress: Hashable, Sendable {
 
   private static func isForbidden(_ scalar: Unicode.Scalar) -> Bool {
     if scalar.isASCII { return false }
+    if scalar.properties.isDefaultIgnorableCodePoint { return true }
     switch scalar.properties.generalCategory {
     case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .spaceSeparator, .surrogate,
       .unassigned:

@@ -27,29 +27,34 @@ public struct UserDirectory: Sendable {
   public func createUser(
     email: String, name: String, password: String, deadline: ContinuousClock.Instant? = nil
   ) async throws(UserError) -> User {
-    var collector = ViolationCollector()
-    let address = collector.check { () throws(FieldViolation) in try EmailAddress(email) }
-    let userName = collector.check { () throws(FieldViolation) in try UserName(name) }
-    let secret =
-      password.isEmpty ? nil : collector.check { () throws(FieldViolation) in try Password(password) }
-    try collector.throwIfAny()
-    guard let address, let userName else { throw .invalid(collector.violations) }
-
-    var hash: PasswordHash?
-    if let secret { hash = try await hasher.hash(secret, deadline: deadline) }
-    return try await repository.create(NewUser(email: address, name: userName, passwordHash: hash))
+    let draft = try UserDraft(email: email, name: name, password: password)
+    return try await repository.create(try await prepare(draft, deadline: deadline))
   }
 
-  /// Changes the fields that are not nil. An empty password removes it.
+  /// Hashes the draft's password, if it has one, so that the user can be stored.
+  ///
+  /// - Throws: what the hasher throws.
+  public func prepare(
+    _ draft: UserDraft, deadline: ContinuousClock.Instant? = nil
+  ) async throws(UserError) -> NewUser {
+    var hash: PasswordHash?
+    if let password = draft.password { hash = try await hasher.hash(password, deadline: deadline) }
+    return NewUser(email: draft.email, name: draft.name, passwordHash: hash)
+  }
+
+  /// Changes the fields that are not nil. An empty password removes it. `status` is a raw value of `UserStatus`.
   ///
   /// - Throws: `UserError.invalid`, and what the hasher and `UserRepository.update` throw.
   public func updateUser(
-    id: String, email: String? = nil, name: String? = nil, status: UserStatus? = nil, password: String? = nil,
+    id: String, email: String? = nil, name: String? = nil, status: Int? = nil, password: String? = nil,
     deadline: ContinuousClock.Instant? = nil
   ) async throws(UserError) -> User {
     var collector = ViolationCollector()
     collector.check { () throws(FieldViolation) in if id.isEmpty { throw .missingUserID } }
-    var changes = UserChanges(status: status)
+    var changes = UserChanges()
+    if let status {
+      changes.status = collector.check { () throws(FieldViolation) in try UserStatus(checking: status) }
+    }
     if let email { changes.email = collector.check { () throws(FieldViolation) in try EmailAddress(email) } }
     if let name { changes.name = collector.check { () throws(FieldViolation) in try UserName(name) } }
     var secret: Password?
@@ -74,6 +79,15 @@ public struct UserDirectory: Sendable {
   /// - Throws: `UserError.storage`.
   public func listing(after: UserID? = nil, pageSize: Int) throws(UserError) -> UserListing {
     try UserListing(repository: repository, after: after, pageSize: pageSize)
+  }
+}
+
+extension UserStatus {
+  fileprivate init(checking rawValue: Int) throws(FieldViolation) {
+    guard let status = UserStatus(rawValue: rawValue) else {
+      throw FieldViolation(field: "status", reason: .outOfRange, description: "must be ACTIVE or INACTIVE")
+    }
+    self = status
   }
 }
 

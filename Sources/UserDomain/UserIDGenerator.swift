@@ -19,6 +19,13 @@ public struct UserIDGenerator: Sendable {
     self.fill = fill
   }
 
+  /// Makes every later id greater than `id`, be the clock right or not. Ids that are no UUIDv7 are no matter.
+  public mutating func advance(past id: UserID) {
+    guard id.high >> 12 & 0xf == 7, id.high >> 16 >= milliseconds else { return }
+    milliseconds = id.high >> 16
+    counter = id.high & 0xfff
+  }
+
   /// The next id for a user created at `now`. Times before 1970 or after the year 10889 are clamped.
   public mutating func next(at now: Timestamp) -> UserID {
     let bits = nextRandom()

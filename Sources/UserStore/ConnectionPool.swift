@@ -57,6 +57,13 @@ final class ConnectionPool: Sendable {
     self.open = open
   }
 
+  /// A pool of one connection, for whom the writer is, and readers too when the database is in memory.
+  convenience init(of connection: UserConnection) {
+    self.init(limit: 1, keepsSnapshots: false, first: connection) { () throws(StoreError) in
+      throw .inaccessible(path: "", reason: "a pool of one connection opens no other")
+    }
+  }
+
   /// Runs `body` on the calling thread with a connection that nobody else uses meanwhile.
   ///
   /// - Throws: `UserError.storage` for SQLite's failures, `.shuttingDown` after ``close()``.
@@ -81,10 +88,16 @@ final class ConnectionPool: Sendable {
     state.withLock { $0.generation += 1 }
   }
 
-  /// Ends the snapshots of idle connections; those in use are ended when they are used again, or by the next call.
+  /// Ends the snapshots of idle connections that serve no new read any more. Those of connections in use are ended
+  /// when they are used again, or by a later call.
   func endIdleSnapshots() {
+    // Readers may begin new snapshots meanwhile; this does not run after them.
+    let now = state.withLock { $0.generation }
     while let connection = state.withLock({ state -> UserConnection? in
-      guard let index = state.idle.firstIndex(where: { $0.snapshotGeneration != nil }) else { return nil }
+      guard let index = state.idle.firstIndex(where: { $0.snapshotGeneration.map { $0 < now } ?? false })
+      else {
+        return nil
+      }
       return state.idle.remove(at: index)
     }) {
       connection.endSnapshot()
@@ -173,6 +186,8 @@ final class ConnectionPool: Sendable {
         state.isExpiryScheduled = false
       }
       endIdleSnapshots()
+      // A read that is under way may give back a snapshot that is due.
+      if state.withLock({ !$0.isClosed && $0.open > $0.idle.count }) { scheduleExpiry() }
     }
   }
 }

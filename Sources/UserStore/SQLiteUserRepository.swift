@@ -74,10 +74,7 @@ public final class SQLiteUserRepository: UserRepository {
       throw error
     }
     self.location = location
-    writers = ConnectionPool(limit: 1, keepsSnapshots: false, first: first) { () throws(StoreError) in
-      try Self.prepare(
-        SQLiteConnection(location, .readWrite, settings: settings), writes: writes, at: location)
-    }
+    writers = ConnectionPool(of: first)
     switch location {
     case .inMemory:
       readers = writers
@@ -103,7 +100,9 @@ public final class SQLiteUserRepository: UserRepository {
   /// Answers the writes that were accepted, refuses all later calls with `UserError.shuttingDown`, moves the
   /// write-ahead log into the database file and closes it.
   ///
-  /// - Throws: `StoreError.storage` if the log could not be moved; it stays beside the file and nothing is lost.
+  /// If another process reads the log, it stays beside the file, after a wait of at most the busy timeout.
+  ///
+  /// - Throws: `StoreError.storage` if the log could not be moved; nothing is lost.
   public func close() async throws(StoreError) {
     await writer.close()
     do {
@@ -120,6 +119,20 @@ public final class SQLiteUserRepository: UserRepository {
       throw .storage(path: location.description, fault)
     } catch {
       throw StoreError(error, at: location)
+    }
+  }
+
+  /// The database's own secret of that name: `length` random bytes, made when it is first asked for.
+  ///
+  /// - Throws: `UserError.storage`, `.overloaded`, `.cancelled`, `.shuttingDown`.
+  public func secret(_ name: String, length: Int) async throws(UserError) -> [UInt8] {
+    let offered = [UInt8](unsafeUninitializedCapacity: length) { bytes, count in
+      SystemRandom.fill(
+        UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(bytes)[..<length]))
+      count = length
+    }
+    return try await writer.write(rows: 1) { (statements) throws(DatabaseError) in
+      .success(try statements.secret(name, offered: offered))
     }
   }
 

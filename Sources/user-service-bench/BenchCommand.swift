@@ -25,7 +25,7 @@ struct BenchCommand: AsyncParsableCommand {
   var writers = [1, 8, 64]
 
   @Option(help: "Where the databases are made; its disk is what the writes are measured on.")
-  var directory = FileManager.default.currentDirectoryPath
+  var directory = "bench-results"
 
   @Option(help: ArgumentHelp("Run only these parts: reads, scan, creates, bulk, hash.", valueName: "part"))
   var only: [Part] = []

@@ -106,10 +106,22 @@ import Testing
     var queue = queue(threads: 1)
     _ = queue.submitted(job(1), now: start)
     _ = queue.submitted(job(2), now: start)
-    let results = [queue.cancelled(2), queue.cancelled(2), queue.cancelled(1)]
-    #expect(results == [true, false, false])
+    let results = [
+      queue.cancelled(2, now: start), queue.cancelled(2, now: start), queue.cancelled(1, now: start),
+    ]
+    #expect(results == [.init(), nil, nil])
     let actions = queue.finished(1, took: .zero, now: start)
     #expect(actions == .init())
+  }
+
+  @Test("cancelling the head of the queue starts those that it held up")
+  func cancelledHead() {
+    var queue = queue(threads: 3)
+    _ = queue.submitted(job(1, memory: 60), now: start)
+    _ = queue.submitted(job(2, memory: 60), now: start)
+    _ = queue.submitted(job(3, memory: 10), now: start)
+    let actions = queue.cancelled(2, now: start)
+    #expect(actions?.start == [3])
   }
 
   @Test("without a queue a free thread is still used")

@@ -39,7 +39,9 @@ import UserDomain
       ("ada@exa_mple.com", .malformed), ("ada\u{0}@example.com", .malformed),
       ("ada@example.com\u{0}", .malformed),
       ("ada@exam\nple.com", .malformed), ("ada\u{200b}@example.com", .forbiddenCharacter),
-      ("ada\u{202e}@example.com", .forbiddenCharacter), ("ada@exa\u{a0}mple.com", .forbiddenCharacter),
+      ("ada\u{202e}@example.com", .forbiddenCharacter), ("ada\u{3164}@example.com", .forbiddenCharacter),
+      ("ada\u{fe0f}@example.com", .forbiddenCharacter), ("ada\u{34f}@example.com", .forbiddenCharacter),
+      ("ada@exa\u{a0}mple.com", .forbiddenCharacter),
       ("'; DROP TABLE users; --@example.com", .malformed), ("a\(local64)@example.com", .tooLong),
       ("x\(longest)", .tooLong), ("\(longest)d", .tooLong),
       ("ada@\(String(repeating: "b", count: 64)).com", .malformed),
@@ -57,6 +59,7 @@ import UserDomain
     arguments: [
       ("ada@example.com", "ADA@Example.COM"), ("josé@example.es", "JOSÉ@EXAMPLE.ES"),
       ("jose\u{301}@example.es", "JOSÉ@example.es"), ("straße@example.de", "STRASSE@example.de"),
+      ("straße@example.de", "STRAẞE@example.de"),
       ("οδός@example.gr", "ΟΔΌΣ@example.gr"), ("я@пример.рф", "Я@ПРИМЕР.РФ"),
     ])
   func sameKey(one: String, other: String) throws {

@@ -41,6 +41,19 @@ import UserDomain
     }
   }
 
+  @Test("ids ascend past those of an earlier generator, though its clock was ahead")
+  func advance() {
+    var earlier = UserIDGenerator()
+    let newest = earlier.next(at: time(5_000_000))
+    var generator = UserIDGenerator()
+    generator.advance(past: newest)
+    #expect(generator.next(at: time(1_000)) > newest)
+    // An id of another version says nothing of time.
+    generator = UserIDGenerator()
+    generator.advance(past: UserID(high: .max, low: .max))
+    #expect(generator.next(at: time(1_000)).high >> 16 == 1_000)
+  }
+
   @Test("times beyond the layout's range are clamped, version and variant stay right")
   func extremes() {
     var generator = UserIDGenerator()

@@ -21,9 +21,11 @@ import Testing
     var outcome = try await migrate("up", "--to", "1")
     #expect(outcome.output == "applied 0001_create_users\nat version 1\n")
     outcome = try await migrate("up")
-    #expect(outcome.output == "applied 0002_create_password_credentials\nat version 2\n")
+    #expect(
+      outcome.output
+        == "applied 0002_create_password_credentials\napplied 0003_create_secrets\nat version 3\n")
     outcome = try await migrate("up")
-    #expect(outcome.output == "nothing to do: the database is at version 2\n")
+    #expect(outcome.output == "nothing to do: the database is at version 3\n")
     #expect(outcome.status == 0)
     outcome = try await migrate("status")
     #expect(outcome.output.contains("create_users                 applied 2"))
@@ -31,9 +33,11 @@ import Testing
     #expect(outcome.output == "the database is in order\n")
     #expect(outcome.status == 0)
     outcome = try await migrate("down")
-    #expect(outcome.output == "reverted 0002_create_password_credentials\nat version 1\n")
+    #expect(outcome.output == "reverted 0003_create_secrets\nat version 2\n")
     outcome = try await migrate("down", "--to", "0")
-    #expect(outcome.output == "reverted 0001_create_users\nat version 0\n")
+    #expect(
+      outcome.output
+        == "reverted 0002_create_password_credentials\nreverted 0001_create_users\nat version 0\n")
     outcome = try await migrate("down")
     #expect(outcome.output == "nothing to do: the database is at version 0\n")
     outcome = try await migrate("up")
@@ -70,7 +74,7 @@ import Testing
   @Test(
     "a wrong version is one clear line",
     arguments: [
-      ("up", "3", "there is no version 3"), ("down", "10000000000000000000", "invalid"),
+      ("up", "4", "there is no version 4"), ("down", "10000000000000000000", "invalid"),
       ("down", "9", "there is no version"),
       ("up", "0", "use 'down --to 0'"),
     ])
@@ -105,7 +109,12 @@ import Testing
     }
     for outcome in outcomes { #expect(outcome.status == 0, "\(outcome.errors)") }
     let applied = outcomes.flatMap { $0.output.split(separator: "\n") }.filter { $0.hasPrefix("applied") }
-    #expect(applied.sorted() == ["applied 0001_create_users", "applied 0002_create_password_credentials"])
+    #expect(
+      applied.sorted() == [
+        "applied 0001_create_users", "applied 0002_create_password_credentials",
+        "applied 0003_create_secrets",
+      ])
+    for outcome in outcomes { #expect(outcome.output.hasSuffix("at version 3\n")) }
     #expect(try await migrate("verify").status == 0)
   }
 

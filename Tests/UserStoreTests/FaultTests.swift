@@ -153,13 +153,15 @@ import UserDomain
 
     let error = #expect(throws: StoreError.self) { try Migrator(path: path).verify() }
     #expect(error?.description.contains("damaged") == true)
-    let damaged = try SQLiteUserRepository(.file(path))
-    let read = #expect(throws: UserError.self) {
+    do {
+      let damaged = try SQLiteUserRepository(.file(path))
       for user in users { _ = try damaged.user(id: user.id) }
+      Issue.record("the damage was not noticed")
+    } catch StoreError.storage(_, let fault) {
+      #expect(fault.kind == .corrupt)
+    } catch UserError.storage(let fault) {
+      #expect(fault.kind == .corrupt)
     }
-    guard case .storage(let fault) = read else { return }
-    #expect(fault.kind == .corrupt)
-    try? await damaged.close()
   }
 
   @Test("a database that was cut short is refused or says that it is damaged")

@@ -163,4 +163,34 @@ import UserDomain
     try await repository.close()
     #expect(try FileManager.default.contentsOfDirectory(atPath: directory.url.path) == ["users.db"])
   }
+
+  @Test("a secret is made once for a database and stays")
+  func secrets() async throws {
+    let repository = try SQLiteUserRepository(.file(path))
+    let first = try await repository.secret("one", length: 32)
+    #expect(first.count == 32)
+    #expect(try await repository.secret("one", length: 32) == first)
+    #expect(try await repository.secret("two", length: 32) != first)
+    try await repository.close()
+    let reopened = try SQLiteUserRepository(.file(path))
+    #expect(try await reopened.secret("one", length: 32) == first)
+    try await reopened.close()
+  }
+
+  @Test("ids ascend across a restart, although the clock has stepped back")
+  func clockStepsBackAcrossRestart() async throws {
+    func open(at milliseconds: Int64) throws -> SQLiteUserRepository {
+      try SQLiteUserRepository(
+        .file(path), schema: .migrate, configuration: .init(),
+        writes: WriteSettings(clock: { Timestamp(microsecondsSinceEpoch: milliseconds * 1_000) }))
+    }
+    let before = try open(at: 2_000_000)
+    let first = try await before.create(.sample(1))
+    try await before.close()
+    let after = try open(at: 1_000_000)
+    let second = try await after.create(.sample(2))
+    #expect(second.id > first.id)
+    #expect(second.createdAt < first.createdAt)
+    try await after.close()
+  }
 }

@@ -249,7 +249,10 @@ import UserDomain
     }
     #expect(!FileManager.default.fileExists(atPath: path))
     try Migrator(path: path).up(to: 1)
-    #expect(throws: StoreError.pending(path: path, migrations: ["0002_create_password_credentials"])) {
+    #expect(
+      throws: StoreError.pending(
+        path: path, migrations: ["0002_create_password_credentials", "0003_create_secrets"])
+    ) {
       try SQLiteUserRepository(.file(path), schema: .requireCurrent)
     }
     try Migrator(path: path).up()

@@ -40,9 +40,10 @@ struct SchemaHistory {
 
   /// - Throws: `StoreError.notUserService` for a database that is not empty and not ours.
   static func checkOwner(of database: Database, at location: DatabaseLocation) throws {
+    // In this order: a migrator that fills the file between the two has marked it in the same transaction.
+    let isEmpty = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema") == 0
     let found = try Int32.fetchOne(database, sql: "PRAGMA application_id") ?? 0
     if found == applicationID { return }
-    let isEmpty = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema") == 0
     guard isEmpty, found == 0 else {
       throw StoreError.notUserService(path: location.description, applicationID: found)
     }

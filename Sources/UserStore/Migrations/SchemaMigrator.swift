@@ -52,7 +52,7 @@ struct SchemaMigrator {
         try SchemaHistory.record(migration, at: .now, in: database)
         return migration
       }
-      guard let step else { break }
+      guard let step else { return try checkedHistory().version }
       version = step.version
       report(step)
     }
@@ -75,7 +75,7 @@ struct SchemaMigrator {
         try SchemaHistory.remove(migration, from: database)
         return migration
       }
-      guard let step else { break }
+      guard let step else { return try checkedHistory().version }
       version = step.version - 1
       report(step)
     }

@@ -25,6 +25,10 @@ struct PreparedStatement {
     try check(id.withUnsafeBytes { sqlite3_bind_blob(handle, index, $0.baseAddress, 16, Self.transient) })
   }
 
+  func bind(_ bytes: [UInt8], at index: Int32) throws(DatabaseError) {
+    try check(sqlite3_bind_blob(handle, index, bytes, Int32(clamping: bytes.count), Self.transient))
+  }
+
   func bind(_ text: String, at index: Int32) throws(DatabaseError) {
     var text = text
     let code = text.withUTF8 { bytes in
@@ -92,6 +96,12 @@ struct PreparedStatement {
     guard let start = sqlite3_column_text(handle, column) else { return "" }
     let count = Int(sqlite3_column_bytes(handle, column))
     return String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
+  }
+
+  func blob(at column: Int32) -> [UInt8] {
+    Array(
+      UnsafeRawBufferPointer(
+        start: sqlite3_column_blob(handle, column), count: Int(sqlite3_column_bytes(handle, column))))
   }
 
   func integer(at column: Int32) -> Int64 {

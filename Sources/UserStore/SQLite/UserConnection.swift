@@ -14,8 +14,9 @@ final class UserConnection: @unchecked Sendable {
   /// Compiles the statements, those that write only if `writes` is given.
   init(_ connection: SQLiteConnection, writes: WriteSettings?) throws(DatabaseError) {
     self.connection = connection
-    readStatements = try UserReadStatements(connection)
-    if let writes { writeStatements = try UserWriteStatements(connection, writes) }
+    let reads = try UserReadStatements(connection)
+    readStatements = reads
+    if let writes { writeStatements = try UserWriteStatements(connection, writes, reads: reads) }
   }
 
   /// The statements that read.

@@ -23,10 +23,17 @@ final class UserWriteStatements {
   private let putCredential: PreparedStatement
   private let deleteCredential: PreparedStatement
   private let update: PreparedStatement
+  private let offerSecret: PreparedStatement
+  private let readSecret: PreparedStatement
 
-  init(_ connection: SQLiteConnection, _ settings: WriteSettings) throws(DatabaseError) {
+  init(
+    _ connection: SQLiteConnection, _ settings: WriteSettings, reads: UserReadStatements
+  ) throws(DatabaseError) {
     clock = settings.clock
-    ids = settings.ids
+    var ids = settings.ids
+    // Also past the ids of an earlier process, whose clock may have been ahead.
+    if let newest = try reads.newestUserID() { ids.advance(past: newest) }
+    self.ids = ids
     // Takes the write lock now, so that nothing later in the transaction has to wait for it.
     begin = try connection.prepare("BEGIN IMMEDIATE")
     commit = try connection.prepare("COMMIT")
@@ -48,6 +55,9 @@ final class UserWriteStatements {
         status = coalesce(?5, status)
       WHERE id = ?1 RETURNING \(UserReadStatements.columns)
       """)
+    offerSecret = try connection.prepare(
+      "INSERT INTO secrets (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+    readSecret = try connection.prepare("SELECT value FROM secrets WHERE name = ?1")
   }
 
   func beginTransaction() throws(DatabaseError) { try begin.run() }
@@ -102,6 +112,16 @@ final class UserWriteStatements {
       try deleteCredential.run()
     }
     return .success(user)
+  }
+
+  /// The secret of that name: `offered`, if there was none.
+  func secret(_ name: String, offered: [UInt8]) throws(DatabaseError) -> [UInt8] {
+    try offerSecret.bind(name, at: 1)
+    try offerSecret.bind(offered, at: 2)
+    try offerSecret.run()
+    try readSecret.bind(name, at: 1)
+    defer { readSecret.reset() }
+    return try readSecret.step() ? readSecret.blob(at: 0) : offered
   }
 
   private func put(_ hash: PasswordHash, for id: UserID) throws(DatabaseError) {

@@ -49,11 +49,17 @@ final class GroupCommitWriter: Sendable {
   }
 
   private func submit(_ write: any QueuedWrite) {
-    switch queue.withLock({ $0.submitted(write) }) {
-    case .queued: break
-    case .startDrain: dispatchQueue.async { self.drain() }
-    case .refused(let error): write.fail(error)
+    let refusal = queue.withLock { queue -> UserError? in
+      switch queue.submitted(write) {
+      case .queued: return nil
+      case .startDrain:
+        // Under the lock, so that `close` cannot get ahead of it.
+        dispatchQueue.async { self.drain() }
+        return nil
+      case .refused(let error): return error
+      }
     }
+    if let refusal { write.fail(refusal) }
   }
 
   private func drain() {
@@ -74,7 +80,7 @@ final class GroupCommitWriter: Sendable {
     do {
       try connections.withConnection { (connection) throws(DatabaseError) in
         guard connection.connection.pagesInWAL >= Self.pagesBetweenCheckpoints else { return }
-        readers.endIdleSnapshots()
+        readers.endIdleSnapshots()  // The commit before has made them due.
         try connection.connection.checkpoint(.passive)
         readers.invalidateSnapshots()
         readers.endIdleSnapshots()

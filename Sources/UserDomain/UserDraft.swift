@@ -1,0 +1,25 @@
+/// A user that a client wants to have created: validated, the password still in the clear.
+public struct UserDraft: Sendable {
+  /// The address.
+  public let email: EmailAddress
+  /// The name, possibly empty.
+  public let name: UserName
+  /// The password, or nil for an account that cannot sign in by password.
+  public let password: Password?
+
+  /// Validates a client's text. An empty password means none.
+  ///
+  /// - Throws: `UserError.invalid` with all violations, at most one a field.
+  public init(email: String, name: String, password: String) throws(UserError) {
+    var collector = ViolationCollector()
+    let address = collector.check { () throws(FieldViolation) in try EmailAddress(email) }
+    let userName = collector.check { () throws(FieldViolation) in try UserName(name) }
+    let secret =
+      password.isEmpty ? nil : collector.check { () throws(FieldViolation) in try Password(password) }
+    try collector.throwIfAny()
+    guard let address, let userName else { throw .invalid(collector.violations) }
+    self.email = address
+    self.name = userName
+    self.password = secret
+  }
+}

@@ -5,6 +5,11 @@ enum Terminal {
   /// Whether a person may be asked: standard input is a terminal.
   static var isInteractive: Bool { isatty(STDIN_FILENO) == 1 }
 
+  /// Writes a line to standard output at once, also when that is a file or a pipe.
+  static func say(_ line: String) {
+    FileHandle.standardOutput.write(Data((line + "\n").utf8))
+  }
+
   /// Writes a line to standard error: for people, beside the output proper.
   static func note(_ line: String) {
     FileHandle.standardError.write(Data((line + "\n").utf8))

@@ -7,6 +7,8 @@ struct UserServiceCommand: AsyncParsableCommand {
     commandName: "user-service",
     abstract: "Keeps the users of other services in one SQLite file.",
     discussion: "Exit codes: 0 done, 1 failed, 64 the command line was wrong.",
-    subcommands: [MigrateCommand.self, Argon2Command.self]
+    subcommands: [
+      ServeCommand.self, HealthCommand.self, MigrateCommand.self, Argon2Command.self, VersionCommand.self,
+    ]
   )
 }

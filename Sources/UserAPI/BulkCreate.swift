@@ -1,0 +1,160 @@
+import GRPCCore
+import GRPCProtobuf
+import SwiftProtobuf
+import UserDomain
+import UserProtos
+
+/// How much one BulkCreateUsers call may do.
+public struct BulkLimits: Hashable, Sendable {
+  /// The bounds of ``rows``: at the upper one the response's ids still fit in gRPC's default message size.
+  public static let rowBounds = 1...100_000
+
+  /// Rows that one call may have, 100,000 by default.
+  public let rows: Int
+  /// Rows in one transaction.
+  let batch: Int
+  /// Passwords of one call that are hashed at the same time.
+  let concurrentHashes: Int
+
+  /// Limits; `rows` is brought inside ``rowBounds``.
+  public init(rows: Int = rowBounds.upperBound, batch: Int = 1_000, concurrentHashes: Int = 4) {
+    self.rows = min(max(rows, Self.rowBounds.lowerBound), Self.rowBounds.upperBound)
+    self.batch = max(batch, 1)
+    self.concurrentHashes = max(concurrentHashes, 1)
+  }
+}
+
+/// One BulkCreateUsers call: rows in, batches to the store, the response out.
+///
+/// What it holds is bounded: one batch of rows, and a response under gRPC's default message size of 4 MiB.
+struct BulkCreate {
+  /// A row that waits for its batch: valid, or why it is not.
+  private typealias Row = Result<UserDraft, UserError>
+
+  private let directory: UserDirectory
+  private let limits: BulkLimits
+  private var batch: [Row] = []
+  private var rows = 0
+  private var response = User_V1_BulkCreateResponse()
+  private var detailBudget: Int
+
+  init(directory: UserDirectory, limits: BulkLimits) {
+    self.directory = directory
+    self.limits = limits
+    detailBudget = Self.responseSize - limits.rows * Self.bytesPerRow
+  }
+
+  /// Room for the largest response: 4 MiB less the two counts.
+  private static let responseSize = (4 << 20) - 64
+  /// An id takes 38 bytes in the response, a failure without its details fewer.
+  private static let bytesPerRow = 38
+
+  /// Takes one more row, and stores a batch when it is full.
+  ///
+  /// - Throws: `GoogleRPCStatus` when there are too many rows, once those before are stored; `UserError` when the
+  ///   store fails as a whole.
+  mutating func add(_ request: User_V1_CreateUserRequest) async throws {
+    if rows == limits.rows {
+      try await flush()
+      throw GoogleRPCStatus.tooManyRows(limit: limits.rows, stored: response.userIds.count)
+    }
+    rows += 1
+    batch.append(
+      Result { () throws(UserError) in
+        try UserDraft(email: request.email, name: request.name, password: request.password)
+      })
+    if batch.count == limits.batch { try await flush() }
+  }
+
+  /// Stores what is left and returns the response.
+  mutating func finish() async throws -> User_V1_BulkCreateResponse {
+    try await flush()
+    response.createdCount = Int32(response.userIds.count)
+    return response
+  }
+
+  private mutating func flush() async throws {
+    let first = rows - batch.count
+    let outcomes = try await store(batch)
+    batch.removeAll(keepingCapacity: true)
+    for (offset, outcome) in outcomes.enumerated() {
+      switch outcome {
+      case .success(let user): response.userIds.append(user.id.description)
+      case .failure(let error): try note(error, index: first + offset)
+      }
+    }
+  }
+
+  private func store(_ rows: [Row]) async throws -> [Result<User, UserError>] {
+    let prepared = try await hash(rows)
+    var outcomes = try await retrying { () async throws(UserError) in
+      try await directory.repository.create(prepared.compactMap { try? $0.get() })
+    }.makeIterator()
+    return prepared.map { row in
+      switch row {
+      case .success: outcomes.next() ?? .failure(.cancelled)
+      case .failure(let error): .failure(error)
+      }
+    }
+  }
+
+  /// Hashes the passwords of a batch, a few at a time, and keeps the order of its rows.
+  private func hash(_ rows: [Row]) async throws -> [Result<NewUser, UserError>] {
+    var prepared: [Result<NewUser, UserError>] = []
+    prepared.reserveCapacity(rows.count)
+    var costly: [(Int, UserDraft)] = []
+    for row in rows {
+      switch row {
+      case .failure(let error): prepared.append(.failure(error))
+      case .success(let draft):
+        if draft.password != nil { costly.append((prepared.count, draft)) }
+        prepared.append(.success(NewUser(email: draft.email, name: draft.name)))
+      }
+    }
+    try await withThrowingTaskGroup(of: (Int, NewUser).self) { group in
+      for (count, (index, draft)) in costly.enumerated() {
+        if count >= limits.concurrentHashes, let (index, user) = try await group.next() {
+          prepared[index] = .success(user)
+        }
+        group.addTask {
+          (index, try await retrying { () async throws(UserError) in try await directory.prepare(draft) })
+        }
+      }
+      for try await (index, user) in group { prepared[index] = .success(user) }
+    }
+    return prepared
+  }
+
+  /// Does `work`, and again after a pause while a queue is full: that holds the client's stream up, which is what a
+  /// bulk load wants, where one call would want an error.
+  private func retrying<Value>(_ work: () async throws(UserError) -> Value) async throws -> Value {
+    while true {
+      do throws(UserError) {
+        return try await work()
+      } catch {
+        guard case .overloaded(let delay) = error else { throw error }
+        // Throws when the call is cancelled.
+        try await Task.sleep(for: delay)
+      }
+    }
+  }
+
+  /// Adds a failure to the response, without its details once they would take the room of rows to come.
+  private mutating func note(_ error: UserError, index: Int) throws {
+    guard let full = GoogleRPCStatus(error) else { throw error }
+    // Our own generated type of the same message as the library's, which is not public.
+    let bytes: [UInt8] = try full.serializedBytes()
+    var status = try Google_Rpc_Status(serializedBytes: bytes)
+    if bytes.count <= detailBudget {
+      detailBudget -= bytes.count
+    } else {
+      status.message = ""
+      status.details = []
+    }
+    response.failures.append(
+      .with {
+        $0.index = Int32(index)
+        $0.status = status
+      })
+  }
+}

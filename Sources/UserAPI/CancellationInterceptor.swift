@@ -1,0 +1,67 @@
+public import GRPCCore
+
+/// Turns gRPC's way to say that a call is over, the call's cancellation handle, into Swift's, the task's
+/// cancellation: once, for every handler.
+///
+/// A call is over when its client cancels it, disconnects or passes its deadline. Handlers only have to be good
+/// citizens of Swift concurrency; everything they await (the writer's queue, the hashing pool, the response's
+/// window) ends at once when their task is cancelled.
+public struct CancellationInterceptor: ServerInterceptor {
+  private let isDraining: @Sendable () -> Bool
+
+  /// The interceptor, which goes innermost.
+  ///
+  /// - Parameter isDraining: whether the server is shutting down gracefully. The transport signals that through
+  ///   the same handles, to calls that are permitted to finish.
+  public init(isDraining: @escaping @Sendable () -> Bool) {
+    self.isDraining = isDraining
+  }
+
+  /// Runs the handler, and then its stream of responses, each in a task that is cancelled with the call.
+  public func intercept<Input: Sendable, Output: Sendable>(
+    request: StreamingServerRequest<Input>, context: ServerContext,
+    next:
+      @concurrent @Sendable (StreamingServerRequest<Input>, ServerContext) async throws ->
+      StreamingServerResponse<Output>
+  ) async throws -> StreamingServerResponse<Output> {
+    let response = try await withoutActuallyEscaping(next) { next in
+      try await untilCancelled { try await next(request, context) }
+    }
+    return response.wrappingProducer { produce in
+      try await untilCancelled(produce)
+    }
+  }
+
+  private func untilCancelled<Value: Sendable>(
+    _ body: @escaping @Sendable () async throws -> Value
+  ) async throws -> Value {
+    let task = Task { try await body() }
+    // Waits for the task's end in any case, so `body` does not outlive this call.
+    return try await withTaskCancellationHandler {
+      try await withRPCCancellationHandler {
+        try await task.value
+      } onCancelRPC: {
+        if !isDraining() { task.cancel() }
+      }
+    } onCancel: {
+      task.cancel()
+    }
+  }
+}
+
+extension StreamingServerResponse {
+  /// The response with `wrap` around the production of its messages; an error as it is.
+  func wrappingProducer(
+    _ wrap:
+      @escaping @Sendable (_ produce: @escaping @Sendable () async throws -> Metadata) async throws ->
+      Metadata
+  ) -> StreamingServerResponse<Message> {
+    StreamingServerResponse(
+      accepted: accepted.map { contents in
+        var contents = contents
+        let producer = contents.producer
+        contents.producer = { writer in try await wrap { try await producer(writer) } }
+        return contents
+      })
+  }
+}

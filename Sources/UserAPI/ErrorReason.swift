@@ -1,0 +1,30 @@
+/// The reasons that an error's google.rpc.ErrorInfo may give (protos/user_service.proto documents each).
+public enum ErrorReason: String, CaseIterable, Sendable {
+  /// Fields of the request are wrong.
+  case invalidRequest = "INVALID_REQUEST"
+  /// No user has that id.
+  case userNotFound = "USER_NOT_FOUND"
+  /// Another user has that address.
+  case emailAlreadyRegistered = "EMAIL_ALREADY_REGISTERED"
+  /// A bulk call has more rows than the service takes.
+  case tooManyRows = "TOO_MANY_ROWS"
+  /// A queue is full.
+  case overloaded = "OVERLOADED"
+  /// Another process holds the database.
+  case databaseBusy = "DATABASE_BUSY"
+  /// The service is being stopped.
+  case shuttingDown = "SHUTTING_DOWN"
+  /// The call's deadline passed.
+  case deadlineExceeded = "DEADLINE_EXCEEDED"
+  /// The client cancelled the call.
+  case cancelled = "CANCELLED"
+  /// The service's disk is full.
+  case storageFull = "STORAGE_FULL"
+  /// The bytes of a request are no protobuf message of its type.
+  case undecodableRequest = "UNDECODABLE_REQUEST"
+  /// Anything else; only the log says what.
+  case `internal` = "INTERNAL"
+
+  /// The domain of every reason.
+  public static let domain = "user.v1"
+}

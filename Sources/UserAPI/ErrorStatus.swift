@@ -1,0 +1,88 @@
+import GRPCCore
+import GRPCProtobuf
+import UserDomain
+
+/// The one table from domain errors to gRPC statuses with google.rpc details.
+extension GoogleRPCStatus {
+  /// The status that `error` ends a call with, or nil for a failure that clients must not see the inside of.
+  ///
+  /// `metadata` is added to the ErrorInfo.
+  init?(_ error: UserError, metadata: [String: String] = [:]) {
+    switch error {
+    case .invalid(let violations):
+      self.init(
+        .invalidArgument, .invalidRequest, Self.summary(of: violations), metadata, Self.badRequest(violations)
+      )
+    case .notFound(let id):
+      self.init(.notFound, .userNotFound, "User \(Self.shortened(id)) not found", metadata)
+    case .emailAlreadyRegistered:
+      self.init(.alreadyExists, .emailAlreadyRegistered, "Email already registered", metadata)
+    case .overloaded(let delay):
+      self.init(
+        .resourceExhausted, .overloaded, "Too much to do, try again later", metadata, .retryInfo(delay: delay)
+      )
+    case .deadlineExceeded:
+      self.init(.deadlineExceeded, .deadlineExceeded, "The deadline passed", metadata)
+    case .cancelled:
+      self.init(.cancelled, .cancelled, "The call was cancelled", metadata)
+    case .shuttingDown:
+      self.init(.unavailable, .shuttingDown, "The service is shutting down", metadata)
+    case .storage(let fault):
+      switch fault.kind {
+      case .busy:
+        self.init(
+          .unavailable, .databaseBusy, "The database is busy", metadata, .retryInfo(delay: .seconds(1)))
+      case .full:
+        self.init(.resourceExhausted, .storageFull, "The disk is full", metadata)
+      case .readOnly, .corrupt, .inputOutput, .unexpected:
+        return nil
+      }
+    case .passwordHashing:
+      return nil
+    }
+  }
+
+  /// The status of a bulk call with too many rows, of which `stored` are stored.
+  static func tooManyRows(limit: Int, stored: Int) -> GoogleRPCStatus {
+    GoogleRPCStatus(
+      .resourceExhausted, .tooManyRows,
+      "More than \(limit) rows in one call; \(stored) users were created and stay",
+      ["created_count": "\(stored)"])
+  }
+
+  /// The status of a request that is no protobuf message of its type (github.com/grpc/grpc, doc/statuscodes.md).
+  static var undecodable: GoogleRPCStatus {
+    GoogleRPCStatus(.internalError, .undecodableRequest, "The request cannot be decoded", [:])
+  }
+
+  /// The status of an unexpected failure: opaque, but for the id under which the log has it.
+  static func unexpected(errorID: String) -> GoogleRPCStatus {
+    GoogleRPCStatus(.internalError, .internal, "Internal error \(errorID)", ["error_id": errorID])
+  }
+
+  private init(
+    _ code: RPCError.Code, _ reason: ErrorReason, _ message: String, _ metadata: [String: String],
+    _ details: ErrorDetails...
+  ) {
+    let info = ErrorDetails.errorInfo(reason: reason.rawValue, domain: ErrorReason.domain, metadata: metadata)
+    self.init(code: code, message: message, details: [info] + details)
+  }
+
+  /// "Invalid email": the fields, in the order in which they were found wrong.
+  private static func summary(of violations: [FieldViolation]) -> String {
+    "Invalid " + violations.map(\.field).joined(separator: ", ")
+  }
+
+  private static func badRequest(_ violations: [FieldViolation]) -> ErrorDetails {
+    .badRequest(
+      violations: violations.map {
+        ErrorDetails.BadRequest.FieldViolation(
+          field: $0.field, description: $0.description, reason: $0.reason.rawValue, localizedMessage: nil)
+      })
+  }
+
+  /// A client may send an id of megabytes; trailers have to stay small.
+  private static func shortened(_ id: String) -> String {
+    id.utf8.count <= 64 ? id : "\(id.prefix(16))…"
+  }
+}

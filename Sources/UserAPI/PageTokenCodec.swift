@@ -1,0 +1,49 @@
+import Crypto
+import Foundation
+import UserDomain
+
+/// Page tokens: where a listing goes on, opaque to clients and impossible to forge (AIP-158).
+///
+/// A token is base64url (RFC 4648 §5, unpadded) of the last user's id and the first 16 bytes of an HMAC-SHA256 over
+/// it. The key is the database's own, so tokens survive a restart and are worth nothing for another database.
+public struct PageTokenCodec: Sendable {
+  /// The length of the key that ``init(key:)`` takes, in bytes.
+  public static let keyLength = 32
+
+  private static let purpose = Data("user.v1.ListUsers".utf8)
+  private static let tagLength = 16
+
+  private let key: SymmetricKey
+
+  /// A codec for tokens under `key`.
+  public init(key: [UInt8]) {
+    self.key = SymmetricKey(data: key)
+  }
+
+  /// The token for a listing that goes on after `id`.
+  func token(after id: UserID) -> String {
+    let bytes = id.withUnsafeBytes { Data($0) }
+    return (bytes + tag(bytes)).base64EncodedString()
+      .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+  }
+
+  /// The id that `token` was made for, or nil for any other text.
+  func id(from token: String) -> UserID? {
+    // 32 bytes are 43 characters.
+    guard token.utf8.count == 43,
+      let bytes = Data(base64Encoded: token.replacing("-", with: "+").replacing("_", with: "/") + "="),
+      bytes.count == 16 + Self.tagLength
+    else { return nil }
+    let (id, tag) = (bytes.prefix(16), bytes.suffix(Self.tagLength))
+    guard isEqualInConstantTime(tag, self.tag(id)) else { return nil }
+    return id.withUnsafeBytes { UserID(bytes: $0) }
+  }
+
+  private func tag(_ id: Data) -> Data {
+    Data(HMAC<SHA256>.authenticationCode(for: Self.purpose + id, using: key)).prefix(Self.tagLength)
+  }
+
+  private func isEqualInConstantTime(_ left: Data, _ right: Data) -> Bool {
+    left.count == right.count && zip(left, right).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
+  }
+}

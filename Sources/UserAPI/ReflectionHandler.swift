@@ -1,0 +1,127 @@
+public import GRPCCore
+import GRPCProtobuf
+import SwiftProtobuf
+import UserProtos
+
+/// `grpc.reflection.v1.ServerReflection` and its older twin `v1alpha`
+/// (github.com/grpc/grpc, doc/server-reflection.md).
+public struct ReflectionHandler: RegistrableRPCService {
+  private let index: DescriptorIndex
+
+  /// The service over a serialized google.protobuf.FileDescriptorSet; it lists the services named in `services`.
+  ///
+  /// - Throws: `BinaryDecodingError` if `descriptorSet` is none.
+  public init(descriptorSet: [UInt8], services: [String]) throws {
+    index = try DescriptorIndex(descriptorSet, services: services)
+  }
+
+  /// Registers the one handler under both names: the messages of `v1` and `v1alpha` are the same on the wire.
+  public func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+    for package in ["v1", "v1alpha"] {
+      router.registerHandler(
+        forMethod: MethodDescriptor(
+          fullyQualifiedService: "grpc.reflection.\(package).ServerReflection", method: "ServerReflectionInfo"
+        ),
+        deserializer: ProtobufDeserializer<Grpc_Reflection_V1_ServerReflectionRequest>(),
+        serializer: ProtobufSerializer<Grpc_Reflection_V1_ServerReflectionResponse>()
+      ) { request, _ in
+        StreamingServerResponse { writer in
+          for try await message in request.messages {
+            try await writer.write(index.answer(message))
+          }
+          return [:]
+        }
+      }
+    }
+  }
+}
+
+/// What a descriptor set declares, by name.
+struct DescriptorIndex: Sendable {
+  private let services: [String]
+  private var files: [String: Google_Protobuf_FileDescriptorProto] = [:]
+  private var fileNames: [String: String] = [:]
+
+  init(_ descriptorSet: [UInt8], services: [String]) throws {
+    self.services = services.sorted()
+    for file in try Google_Protobuf_FileDescriptorSet(serializedBytes: descriptorSet).file {
+      files[file.name] = file
+      for symbol in Self.symbols(of: file) { fileNames[symbol] = file.name }
+    }
+  }
+
+  func answer(_ request: Grpc_Reflection_V1_ServerReflectionRequest) throws
+    -> Grpc_Reflection_V1_ServerReflectionResponse
+  {
+    var response = Grpc_Reflection_V1_ServerReflectionResponse()
+    response.validHost = request.host
+    response.originalRequest = request
+    switch request.messageRequest {
+    case .listServices:
+      response.listServicesResponse = .with { list in
+        list.service = services.map { name in .with { $0.name = name } }
+      }
+    case .fileByFilename(let name) where files[name] != nil:
+      response.fileDescriptorResponse = try descriptors(of: name)
+    case .fileContainingSymbol(let symbol):
+      if let name = fileNames[symbol] {
+        response.fileDescriptorResponse = try descriptors(of: name)
+      } else {
+        response.errorResponse = Self.notFound
+      }
+    case .allExtensionNumbersOfType(let type) where fileNames[type] != nil:
+      // proto3 messages have no extensions.
+      response.allExtensionNumbersResponse = .with { $0.baseTypeName = type }
+    case .fileByFilename, .fileContainingExtension, .allExtensionNumbersOfType:
+      response.errorResponse = Self.notFound
+    case nil:
+      response.errorResponse = .with {
+        $0.errorCode = Int32(Status.Code.invalidArgument.rawValue)
+        $0.errorMessage = "the request asks for nothing"
+      }
+    }
+    return response
+  }
+
+  /// The file and everything that it imports, itself first.
+  private func descriptors(of name: String) throws -> Grpc_Reflection_V1_FileDescriptorResponse {
+    var seen: Set<String> = []
+    var waiting = [name]
+    var response = Grpc_Reflection_V1_FileDescriptorResponse()
+    while let next = waiting.popLast() {
+      guard seen.insert(next).inserted, let file = files[next] else { continue }
+      response.fileDescriptorProto.append(try file.serializedData())
+      waiting += file.dependency
+    }
+    return response
+  }
+
+  private static var notFound: Grpc_Reflection_V1_ErrorResponse {
+    .with {
+      $0.errorCode = Int32(Status.Code.notFound.rawValue)
+      $0.errorMessage = "not found"
+    }
+  }
+
+  private static func symbols(of file: Google_Protobuf_FileDescriptorProto) -> [String] {
+    let scope = file.package.isEmpty ? "" : file.package + "."
+    return file.messageType.flatMap { symbols(of: $0, in: scope) }
+      + file.enumType.flatMap { symbols(of: $0, in: scope) }
+      + file.service.flatMap { service in
+        [scope + service.name] + service.method.map { "\(scope)\(service.name).\($0.name)" }
+      }
+  }
+
+  private static func symbols(of message: Google_Protobuf_DescriptorProto, in scope: String) -> [String] {
+    let name = scope + message.name
+    let inner = name + "."
+    return [name] + message.field.map { inner + $0.name } + message.oneofDecl.map { inner + $0.name }
+      + message.nestedType.flatMap { symbols(of: $0, in: inner) }
+      + message.enumType.flatMap { symbols(of: $0, in: inner) }
+  }
+
+  /// The values of an enum are siblings of the enum, not its children (google/protobuf/descriptor.proto).
+  private static func symbols(of type: Google_Protobuf_EnumDescriptorProto, in scope: String) -> [String] {
+    [scope + type.name] + type.value.map { scope + $0.name }
+  }
+}

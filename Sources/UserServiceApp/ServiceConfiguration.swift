@@ -1,0 +1,149 @@
+public import Configuration
+import Foundation
+public import Logging
+public import PasswordHashing
+import SystemPackage
+import UserAPI
+
+/// What `serve` needs to know. Each setting comes from, in this order: a flag, an environment variable
+/// `USER_SERVICE_…`, the configuration file, its default.
+public struct ServiceConfiguration: Sendable {
+  /// A setting that cannot be used. One line that names the setting.
+  public struct Invalid: Error, CustomStringConvertible {
+    public let description: String
+  }
+
+  /// How lines of the log look.
+  public enum LogFormat: String, CaseIterable, Sendable {
+    /// For people.
+    case text
+    /// One JSON object a line.
+    case json
+  }
+
+  /// `database`: the SQLite file, or `:memory:`.
+  public let database: String
+  /// `listen`: where the service listens.
+  public let listen: ListenAddress
+  /// `migrate`: whether an empty or older database is migrated; it is refused otherwise.
+  public let migrates: Bool
+  /// `reflection`: whether gRPC server reflection is offered.
+  public let offersReflection: Bool
+  /// `log.level`: the least level that is logged.
+  public let logLevel: Logger.Level
+  /// `log.format`: how lines of the log look.
+  public let logFormat: LogFormat
+  /// `shutdown.grace`: how long running calls may go on after a signal to stop.
+  public let shutdownGrace: Duration
+  /// `bulk.rows`: rows that one BulkCreateUsers call may have.
+  public let bulkRows: Int
+  /// `argon2.memory` (KiB), `argon2.iterations`, `argon2.parallelism`: the cost of new password hashes.
+  public let argon2: Argon2Parameters
+
+  private static let defaults: [AbsoluteConfigKey: ConfigValue] = [
+    "database": "users.db", "listen": "127.0.0.1:50051", "migrate": true, "reflection": true,
+    "log.level": "info",
+    "log.format": "text", "shutdown.grace": "30s", "bulk.rows": 100_000,
+    "argon2.memory": .init(.int(Argon2Parameters.recommended.memoryKiB), isSecret: false),
+    "argon2.iterations": .init(.int(Argon2Parameters.recommended.iterations), isSecret: false),
+    "argon2.parallelism": .init(.int(Argon2Parameters.recommended.parallelism), isSecret: false),
+  ]
+
+  /// Reads the settings.
+  ///
+  /// - Parameters:
+  ///   - flags: the settings that the command line gives.
+  ///   - environment: the environment, by default this process's.
+  ///   - file: a JSON file, `{"listen": "0.0.0.0:50051", "log": {"level": "debug"}}`; nil for none.
+  /// - Throws: `Invalid` for a setting that cannot be used, or one in the file that there is not.
+  public init(
+    flags: [AbsoluteConfigKey: ConfigValue], file: String?,
+    environment: [String: String]? = nil
+  ) async throws {
+    var providers: [any ConfigProvider] = [
+      InMemoryProvider(name: "flags", values: flags),
+      EnvironmentVariablesProvider(
+        environmentVariables: environment ?? ProcessInfo.processInfo.environment
+      ).prefixKeys(with: ["user", "service"]),
+    ]
+    if let file { providers.append(try await Self.provider(for: file)) }
+    providers.append(InMemoryProvider(name: "defaults", values: Self.defaults))
+    let reader = ConfigReader(providers: providers)
+
+    database = try Self.read("database") { try reader.requiredString(forKey: "database") }
+    guard !database.isEmpty else { throw Invalid(description: "database: the path is empty") }
+    listen = try Self.parse("listen", reader, "HOST:PORT with an IP address", ListenAddress.init)
+    migrates = try Self.read("migrate") { try reader.requiredBool(forKey: "migrate") }
+    offersReflection = try Self.read("reflection") { try reader.requiredBool(forKey: "reflection") }
+    logLevel = try Self.parse(
+      "log.level", reader, "one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))",
+      Logger.Level.init(rawValue:))
+    logFormat = try Self.parse("log.format", reader, "text or json", LogFormat.init(rawValue:))
+    shutdownGrace = try Self.parse("shutdown.grace", reader, "a duration such as 30s", Duration.init(text:))
+    let rows = try Self.read("bulk.rows") { try reader.requiredInt(forKey: "bulk.rows") }
+    guard BulkLimits.rowBounds.contains(rows) else {
+      throw Invalid(description: "bulk.rows is \(rows); it must be 1 to \(BulkLimits.rowBounds.upperBound)")
+    }
+    bulkRows = rows
+    do {
+      argon2 = try Argon2Parameters(
+        memoryKiB: Self.read("argon2.memory") { try reader.requiredInt(forKey: "argon2.memory") },
+        iterations: Self.read("argon2.iterations") { try reader.requiredInt(forKey: "argon2.iterations") },
+        parallelism: Self.read("argon2.parallelism") { try reader.requiredInt(forKey: "argon2.parallelism") })
+    } catch let error as Argon2ParameterError {
+      throw Invalid(description: error.description)
+    }
+  }
+
+  private static func read<Value>(_ name: String, _ body: () throws -> Value) throws -> Value {
+    do {
+      return try body()
+    } catch {
+      throw Invalid(description: "\(name) has a value of the wrong type")
+    }
+  }
+
+  private static func parse<Value>(
+    _ name: String, _ reader: ConfigReader, _ form: String, _ parse: (String) -> Value?
+  ) throws -> Value {
+    let text = try read(name) {
+      try reader.requiredString(forKey: ConfigKey(name.split(separator: ".").map(String.init)))
+    }
+    guard let value = parse(text) else {
+      throw Invalid(description: "\(name) is '\(text)'; it must be \(form)")
+    }
+    return value
+  }
+
+  /// A misspelt setting would be as if it were not there, so the file's keys are checked first.
+  private static func provider(for file: String) async throws -> any ConfigProvider {
+    do {
+      let object = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: file)))
+      let known = Set(defaults.keys.map { $0.components.joined(separator: ".") })
+      for name in keys(of: object) where !known.contains(name) {
+        throw Invalid(description: "\(file): there is no setting '\(name)'")
+      }
+      return try await FileProvider<JSONSnapshot>(filePath: FilePath(file))
+    } catch let error as Invalid {
+      throw error
+    } catch {
+      throw Invalid(description: "\(file): cannot be read as JSON: \(error.localizedDescription)")
+    }
+  }
+
+  private static func keys(of value: Any, path: [String] = []) -> [String] {
+    guard let object = value as? [String: Any] else { return [path.joined(separator: ".")] }
+    return object.flatMap { keys(of: $0.value, path: path + [$0.key]) }
+  }
+}
+
+extension Duration {
+  /// A number and a unit: `250ms`, `1.5s`, `2m`, `1h`; at most a day.
+  public init?(text: String) {
+    let units: [(suffix: String, seconds: Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3_600)]
+    guard let unit = units.first(where: { text.hasSuffix($0.suffix) }),
+      let number = Double(text.dropLast(unit.suffix.count)), number >= 0, number * unit.seconds <= 86_400
+    else { return nil }
+    self = .seconds(number * unit.seconds)
+  }
+}

@@ -1,0 +1,130 @@
+import Foundation
+import GRPCCore
+import GRPCNIOTransportHTTP2
+import Logging
+import PasswordHashing
+import ServiceLifecycle
+import UnixSignals
+import UserAPI
+import UserDomain
+import UserStore
+
+/// The service as it runs: built by `App+build.swift`, started and stopped here.
+public struct UserServiceApp {
+  let configuration: ServiceConfiguration
+  let repository: SQLiteUserRepository
+  let server: GRPCServer<HTTP2ServerTransport.Posix>
+  let health: HealthMonitor
+  let logger: Logger
+
+  /// Serves until SIGTERM or SIGINT, then drains: no new calls, running ones finish within the grace time, the
+  /// database is checkpointed and closed. A second signal ends the process at once, with exit code 1.
+  ///
+  /// - Parameter ready: called with the address once the service listens.
+  /// - Throws: `StartError` if the service cannot listen, `StoreError` if the database cannot be closed in order.
+  public func run(ready: @escaping @Sendable (ListenAddress) -> Void) async throws {
+    let secondSignal = Task { await Self.exitAtSecondSignal() }
+    defer { secondSignal.cancel() }
+    var group = ServiceGroupConfiguration(
+      services: [
+        GRPCService(server: server, health: health, address: configuration.listen, ready: ready),
+        HealthProbe(monitor: health),
+      ], gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.quiet(logger))
+    group.maximumGracefulShutdownDuration = configuration.shutdownGrace
+    var failure: (any Error)?
+    do {
+      try await ServiceGroup(configuration: group).run()
+    } catch {
+      failure = error
+    }
+    // Only now, when no call can need it any more.
+    try await repository.close()
+    guard let failure else { return }
+    guard health.isDraining else { throw failure }
+    logger.warning("the grace time is over: calls that were still running have been cut off")
+  }
+
+  /// The group's own lines say what the start-up line and the exit code say.
+  private static func quiet(_ logger: Logger) -> Logger {
+    var logger = logger
+    logger.logLevel = max(logger.logLevel, .warning)
+    return logger
+  }
+
+  private static func exitAtSecondSignal() async {
+    var count = 0
+    for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
+      count += 1
+      if count == 2 { _exit(1) }
+    }
+  }
+}
+
+/// Why the service could not start. One line for an operator.
+public struct StartError: Error, CustomStringConvertible {
+  public let description: String
+}
+
+/// The gRPC server as a service of the group.
+private struct GRPCService: Service, CustomStringConvertible {
+  let server: GRPCServer<HTTP2ServerTransport.Posix>
+  let health: HealthMonitor
+  let address: ListenAddress
+  let ready: @Sendable (ListenAddress) -> Void
+
+  var description: String { "gRPC server" }
+
+  func run() async throws {
+    try await withGracefulShutdownHandler {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask {
+          do {
+            try await server.serve()
+          } catch let error as RuntimeError {
+            throw StartError(
+              description: "cannot listen on \(address): \(error.cause.map { "\($0)" } ?? error.message)")
+          }
+        }
+        group.addTask {
+          // Fails when the server does, which says why.
+          guard let bound = try? await server.transport.listeningAddress else { return }
+          ready(ListenAddress(bound) ?? address)
+        }
+        try await group.waitForAll()
+      }
+    } onGracefulShutdown: {
+      // First of all, so that load balancers look elsewhere.
+      health.drain()
+      server.beginGracefulShutdown()
+    }
+  }
+}
+
+/// Asks the database once a second, so that watchers of the health service hear of a change.
+private struct HealthProbe: Service, CustomStringConvertible {
+  let monitor: HealthMonitor
+
+  var description: String { "health probe" }
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown {
+      while !Task.isCancelled {
+        monitor.refresh()
+        // Ends early, by throwing, when the service stops.
+        do { try await Task.sleep(for: .seconds(1)) } catch { return }
+      }
+    }
+  }
+}
+
+extension ListenAddress {
+  fileprivate init?(_ address: GRPCNIOTransportCore.SocketAddress) {
+    if let ipv4 = address.ipv4 {
+      self.init("\(ipv4.host):\(ipv4.port)")
+    } else if let ipv6 = address.ipv6 {
+      self.init("[\(ipv6.host)]:\(ipv6.port)")
+    } else {
+      return nil
+    }
+  }
+}

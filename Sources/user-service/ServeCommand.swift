@@ -1,0 +1,85 @@
+import ArgumentParser
+import Configuration
+import UserServiceApp
+
+/// `user-service serve`: the service itself.
+struct ServeCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve",
+    abstract: "Serves user.v1.UserService over gRPC.",
+    discussion: """
+      Each setting comes from its flag, or else from its environment variable, or else from the file that --config \
+      names, or else from its default. The variable of --log-level is USER_SERVICE_LOG_LEVEL; in the file it is \
+      {"log": {"level": "info"}}.
+
+      SIGTERM or SIGINT drains: no new calls, running ones finish within --shutdown-grace, the database is \
+      checkpointed and closed. A second signal ends the process at once.
+      """)
+
+  @Option(help: ArgumentHelp("A JSON file with settings.", valueName: "path"))
+  var config: String?
+  @Option(help: ArgumentHelp("The SQLite database file, or :memory:. (default: users.db)", valueName: "path"))
+  var database: String?
+  @Option(
+    help: ArgumentHelp(
+      "Where to listen; port 0 is any free one. (default: 127.0.0.1:50051)", valueName: "host:port"))
+  var listen: String?
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Migrate an empty or older database; refuse it otherwise. (default: --migrate)")
+  var migrate: Bool?
+  @Flag(inversion: .prefixedNo, help: "Offer gRPC server reflection. (default: --reflection)")
+  var reflection: Bool?
+  @Option(
+    help: ArgumentHelp(
+      "trace, debug, info, notice, warning, error or critical. (default: info)", valueName: "level"))
+  var logLevel: String?
+  @Option(help: ArgumentHelp("text or json. (default: text)", valueName: "format"))
+  var logFormat: String?
+  @Option(
+    help: ArgumentHelp(
+      "How long running calls may go on after a signal. (default: 30s)", valueName: "duration"))
+  var shutdownGrace: String?
+  @Option(
+    help: ArgumentHelp(
+      "Rows that one bulk call may have, up to 100000. (default: 100000)", valueName: "count"))
+  var bulkRows: Int?
+  @Option(help: ArgumentHelp("Memory of a password hash. (default: 19456)", valueName: "KiB"))
+  var argon2Memory: Int?
+  @Option(help: ArgumentHelp("Passes of a password hash. (default: 2)", valueName: "count"))
+  var argon2Iterations: Int?
+  @Option(help: ArgumentHelp("Lanes of a password hash. (default: 1)", valueName: "count"))
+  var argon2Parallelism: Int?
+
+  func run() async throws {
+    let settings = try await ServiceConfiguration(flags: flags, file: config)
+    let app = try await UserServiceApp.build(settings)
+    try await app.run { address in
+      Terminal.say("user-service \(Version.current) listening on \(address), database \(settings.database)")
+    }
+  }
+
+  private var flags: [AbsoluteConfigKey: ConfigValue] {
+    var flags: [AbsoluteConfigKey: ConfigValue] = [:]
+    for (key, value) in [
+      ("database", database), ("listen", listen), ("log.level", logLevel), ("log.format", logFormat),
+      ("shutdown.grace", shutdownGrace),
+    ] {
+      if let value { flags[Self.key(key)] = .init(.string(value), isSecret: false) }
+    }
+    for (key, value) in [
+      ("bulk.rows", bulkRows), ("argon2.memory", argon2Memory), ("argon2.iterations", argon2Iterations),
+      ("argon2.parallelism", argon2Parallelism),
+    ] {
+      if let value { flags[Self.key(key)] = .init(.int(value), isSecret: false) }
+    }
+    for (key, value) in [("migrate", migrate), ("reflection", reflection)] {
+      if let value { flags[Self.key(key)] = .init(.bool(value), isSecret: false) }
+    }
+    return flags
+  }
+
+  private static func key(_ name: String) -> AbsoluteConfigKey {
+    AbsoluteConfigKey(name.split(separator: ".").map(String.init))
+  }
+}

@@ -119,7 +119,30 @@ let package = Package(
         .product(name: "GRDBSQLite", package: "GRDB.swift"),
       ]
     ),
-    .testTarget(name: "UserServiceTests", dependencies: ["TestSupport", "user-service"]),
+    .testTarget(
+      name: "UserAPITests",
+      dependencies: [
+        "TestSupport",
+        "UserAPI",
+        "UserDomain",
+        "UserProtos",
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ]
+    ),
+    .testTarget(
+      name: "UserServiceTests",
+      dependencies: [
+        "TestSupport",
+        "UserProtos",
+        "user-service",
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+        .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ]
+    ),
   ],
   swiftLanguageModes: [.v6]
 )

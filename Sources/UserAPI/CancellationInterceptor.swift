@@ -27,8 +27,9 @@ public struct CancellationInterceptor: ServerInterceptor {
     let response = try await withoutActuallyEscaping(next) { next in
       try await untilCancelled { try await next(request, context) }
     }
-    return response.wrappingProducer { produce in
-      try await untilCancelled(produce)
+    return response.wrappingProducer { writer, produce in
+      let writer = RPCWriter(wrapping: PeerWriter(base: writer))
+      return try await untilCancelled { try await produce(writer) }
     }
   }
 
@@ -50,18 +51,47 @@ public struct CancellationInterceptor: ServerInterceptor {
 }
 
 extension StreamingServerResponse {
+  /// Writes messages, and produces the trailing metadata.
+  typealias Producer = @concurrent @Sendable (RPCWriter<Message>) async throws -> Metadata
+
   /// The response with `wrap` around the production of its messages; an error as it is.
   func wrappingProducer(
     _ wrap:
-      @escaping @Sendable (_ produce: @escaping @Sendable () async throws -> Metadata) async throws ->
+      @escaping @Sendable (_ writer: RPCWriter<Message>, _ produce: @escaping Producer) async throws ->
       Metadata
   ) -> StreamingServerResponse<Message> {
     StreamingServerResponse(
       accepted: accepted.map { contents in
         var contents = contents
         let producer = contents.producer
-        contents.producer = { writer in try await wrap { try await producer(writer) } }
+        contents.producer = { writer in try await wrap(writer, producer) }
         return contents
       })
+  }
+}
+
+/// Writes to a peer, whose going away is a cancellation and no failure of ours, whatever the transport throws.
+private struct PeerWriter<Element: Sendable>: RPCWriterProtocol {
+  let base: RPCWriter<Element>
+
+  @concurrent func write(_ element: Element) async throws {
+    do {
+      try await base.write(element)
+    } catch {
+      throw Self.cancellation(unless: error)
+    }
+  }
+
+  @concurrent func write(contentsOf elements: some Sequence<Element>) async throws {
+    do {
+      try await base.write(contentsOf: elements)
+    } catch {
+      throw Self.cancellation(unless: error)
+    }
+  }
+
+  /// gRPC's own errors, such as a message that is too large, stay what they are.
+  private static func cancellation(unless error: any Error) -> any Error {
+    error is RPCError ? error : CancellationError()
   }
 }

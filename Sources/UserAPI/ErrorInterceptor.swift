@@ -28,9 +28,9 @@ public struct ErrorInterceptor: ServerInterceptor {
       throw status(for: error, deadline, context)
     }
     if case .failure(let error) = response.accepted { throw status(for: error, deadline, context) }
-    return response.wrappingProducer { produce in
+    return response.wrappingProducer { writer, produce in
       do {
-        return try await produce()
+        return try await produce(writer)
       } catch {
         throw status(for: error, deadline, context)
       }

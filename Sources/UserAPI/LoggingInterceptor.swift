@@ -28,9 +28,9 @@ public struct LoggingInterceptor: ServerInterceptor {
       call.ended(error)
       throw error
     }
-    return response.wrappingProducer { produce in
+    return response.wrappingProducer { writer, produce in
       do {
-        let trailers = try await produce()
+        let trailers = try await produce(writer)
         call.ended(nil)
         return trailers
       } catch {

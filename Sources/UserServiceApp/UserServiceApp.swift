@@ -27,7 +27,8 @@ public struct UserServiceApp {
     defer { secondSignal.cancel() }
     var group = ServiceGroupConfiguration(
       services: [
-        GRPCService(server: server, health: health, address: configuration.listen, ready: ready),
+        GRPCService(
+          server: server, health: health, address: configuration.listen, logger: logger, ready: ready),
         HealthProbe(monitor: health),
       ], gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.quiet(logger))
     group.maximumGracefulShutdownDuration = configuration.shutdownGrace
@@ -39,9 +40,8 @@ public struct UserServiceApp {
     }
     // Only now, when no call can need it any more.
     try await repository.close()
-    guard let failure else { return }
-    guard health.isDraining else { throw failure }
-    logger.warning("the grace time is over: calls that were still running have been cut off")
+    // What a service throws because it was cut off is no failure.
+    if let failure, !health.isDraining { throw failure }
   }
 
   /// The group's own lines say what the start-up line and the exit code say.
@@ -70,6 +70,7 @@ private struct GRPCService: Service, CustomStringConvertible {
   let server: GRPCServer<HTTP2ServerTransport.Posix>
   let health: HealthMonitor
   let address: ListenAddress
+  let logger: Logger
   let ready: @Sendable (ListenAddress) -> Void
 
   var description: String { "gRPC server" }
@@ -91,6 +92,9 @@ private struct GRPCService: Service, CustomStringConvertible {
           ready(ListenAddress(bound) ?? address)
         }
         try await group.waitForAll()
+      }
+      if Task.isCancelled, health.isDraining {
+        logger.warning("the grace time is over: calls that were still running have been cut off")
       }
     } onGracefulShutdown: {
       // First of all, so that load balancers look elsewhere.

@@ -1,0 +1,126 @@
+import Foundation
+import Synchronization
+
+/// `user-service serve` as a process of its own, on a port of its own.
+public final class RunningService: Sendable {
+  /// The line that it prints once it listens.
+  public let startLine: String
+  /// The port that it listens on.
+  public let port: Int
+
+  private let process: Process
+  private let errors: ErrorCollector
+  private let exit: ExitStatus
+
+  /// Starts the program and returns once it listens.
+  ///
+  /// - Throws: `NotStarted` with what it wrote to standard error, if it ends instead.
+  public init(_ arguments: [String], environment: [String: String] = [:]) async throws {
+    let process = Process()
+    process.executableURL = Program.url("user-service")
+    process.arguments = ["serve", "--listen", "127.0.0.1:0"] + arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    let (output, errorPipe) = (Pipe(), Pipe())
+    process.standardOutput = output
+    process.standardError = errorPipe
+    let exit = ExitStatus()
+    process.terminationHandler = { exit.set($0.terminationStatus) }
+    try process.run()
+    let errors = ErrorCollector(errorPipe)
+    let line = await Self.firstLine(output)
+    guard let port = line.firstMatch(of: /:(\d+), database/).flatMap({ Int($0.1) }) else {
+      throw NotStarted(status: await exit.value, errors: await errors.text)
+    }
+    (self.process, self.errors, self.exit, startLine, self.port) = (process, errors, exit, line, port)
+  }
+
+  deinit {
+    // A test that failed half-way has not stopped it.
+    if process.isRunning { process.terminate() }
+  }
+
+  /// The program ended before it listened.
+  public struct NotStarted: Error {
+    /// Its exit code.
+    public let status: Int32
+    /// What it wrote to standard error.
+    public let errors: String
+  }
+
+  /// Sends a signal, such as SIGTERM.
+  public func signal(_ number: Int32) {
+    kill(process.processIdentifier, number)
+  }
+
+  /// Waits for the process to end, and returns its exit code and everything that it wrote to standard error.
+  public func waitUntilExit() async -> (status: Int32, errors: String) {
+    (await exit.value, await errors.text)
+  }
+
+  /// Asks the process to stop, and waits until it has.
+  @discardableResult
+  public func stop() async -> (status: Int32, errors: String) {
+    signal(SIGTERM)
+    return await waitUntilExit()
+  }
+
+  private static func firstLine(_ pipe: Pipe) async -> String {
+    await withCheckedContinuation { continuation in
+      Thread.detachNewThread {
+        var line = Data()
+        while case let piece = pipe.fileHandleForReading.availableData, !piece.isEmpty {
+          line += piece
+          if line.contains(UInt8(ascii: "\n")) { break }
+        }
+        continuation.resume(returning: String(decoding: line, as: UTF8.self))
+      }
+    }
+  }
+}
+
+/// A process's exit code, awaited by any number of tasks.
+private final class ExitStatus: Sendable {
+  private let state = Mutex<(status: Int32?, waiters: [CheckedContinuation<Int32, Never>])>((nil, []))
+
+  func set(_ status: Int32) {
+    let waiters = state.withLock { state in
+      state.status = status
+      defer { state.waiters = [] }
+      return state.waiters
+    }
+    for waiter in waiters { waiter.resume(returning: status) }
+  }
+
+  var value: Int32 {
+    get async {
+      await withCheckedContinuation { continuation in
+        let status = state.withLock { state -> Int32? in
+          if state.status == nil { state.waiters.append(continuation) }
+          return state.status
+        }
+        if let status { continuation.resume(returning: status) }
+      }
+    }
+  }
+}
+
+/// Reads a pipe to its end, so that the process never waits for a reader.
+private final class ErrorCollector: Sendable {
+  private let task: Task<String, Never>
+
+  init(_ pipe: Pipe) {
+    let reader = pipe.fileHandleForReading
+    task = Task {
+      await withCheckedContinuation { continuation in
+        Thread.detachNewThread {
+          continuation.resume(returning: String(decoding: reader.readDataToEndOfFile(), as: UTF8.self))
+        }
+      }
+    }
+  }
+
+  var text: String {
+    get async { await task.value }
+  }
+}

@@ -1,0 +1,52 @@
+import Synchronization
+import Testing
+
+@testable import UserAPI
+
+@Suite(.timeLimit(.minutes(1))) struct HealthMonitorTests {
+  private final class Database: Sendable {
+    let answers = Mutex(true)
+  }
+
+  @Test("it serves while the database answers, and tells watchers of changes only")
+  func changes() async {
+    let database = Database()
+    let monitor = HealthMonitor(services: ["s"]) { database.answers.withLock { $0 } }
+    var watch = monitor.watch().makeAsyncIterator()
+    #expect(await watch.next() == true)
+    database.answers.withLock { $0 = false }
+    #expect(!monitor.refresh())
+    #expect(!monitor.refresh())
+    #expect(await watch.next() == false)
+    database.answers.withLock { $0 = true }
+    #expect(monitor.refresh())
+    #expect(await watch.next() == true)
+  }
+
+  @Test("at drain nothing serves any more, and watches end after they have said so")
+  func drain() async {
+    let monitor = HealthMonitor(services: ["s"]) { true }
+    var watch = monitor.watch().makeAsyncIterator()
+    #expect(await watch.next() == true)
+    monitor.drain()
+    #expect(!monitor.refresh())
+    #expect(await watch.next() == false)
+    #expect(await watch.next() == nil)
+    var late = monitor.watch().makeAsyncIterator()
+    #expect(await late.next() == false)
+    #expect(await late.next() == nil)
+    #expect(monitor.watcherCount == 0)
+  }
+
+  @Test("a watch whose reader goes is forgotten")
+  func forgotten() async {
+    let monitor = HealthMonitor(services: ["s"]) { true }
+    let task = Task {
+      for await _ in monitor.watch() {}
+    }
+    while monitor.watcherCount == 0 { await Task.yield() }
+    task.cancel()
+    await task.value
+    while monitor.watcherCount > 0 { await Task.yield() }
+  }
+}

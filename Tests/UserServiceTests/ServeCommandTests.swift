@@ -1,0 +1,154 @@
+import Foundation
+import GRPCCore
+import TestSupport
+import Testing
+import UserProtos
+
+/// `serve` as an operator runs it: start, settings, signals, exit codes.
+@Suite(.timeLimit(.minutes(2))) struct ServeCommandTests {
+  private let directory: TemporaryDirectory
+  private let database: String
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    database = directory.path("users.db")
+  }
+
+  private func failure(_ arguments: [String], environment: [String: String] = [:]) async throws -> (
+    Int32, String
+  ) {
+    do {
+      let service = try await RunningService(arguments, environment: environment)
+      await service.stop()
+      Issue.record("it started: \(service.startLine)")
+      return (0, "")
+    } catch let error as RunningService.NotStarted {
+      return (error.status, error.errors)
+    }
+  }
+
+  @Test(
+    "it makes and migrates its database, says where it listens, and exits with 0 on a signal",
+    arguments: [SIGTERM, SIGINT])
+  func startAndStop(signal: Int32) async throws {
+    let service = try await RunningService(["--database", database])
+    #expect(
+      service.startLine.hasPrefix(
+        "user-service 0.1.0 listening on 127.0.0.1:\(service.port), database \(database)"))
+    let health = try await Program.run("user-service", ["health", "--address", "127.0.0.1:\(service.port)"])
+    #expect(health.output == "serving\n")
+    #expect(health.status == 0)
+    service.signal(signal)
+    #expect(await service.waitUntilExit().status == 0)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.url.path) == ["users.db"])
+    let verified = try await Program.run("user-service", ["migrate", "verify", "--database", database])
+    #expect(verified.status == 0)
+  }
+
+  @Test("health exits with 1 when nobody answers, or the service is not known")
+  func unhealthy() async throws {
+    let service = try await RunningService(["--database", database])
+    let unknown = try await Program.run(
+      "user-service", ["health", "--address", "127.0.0.1:\(service.port)", "--service", "nobody"])
+    #expect(unknown.status == 1)
+    await service.stop()
+    let nobody = try await Program.run(
+      "user-service", ["health", "--address", "127.0.0.1:\(service.port)", "--timeout", "300ms"])
+    #expect(nobody.status == 1)
+    #expect(!nobody.errors.isEmpty)
+  }
+
+  @Test("a port in use is one clear line and exit code 1")
+  func portInUse() async throws {
+    let service = try await RunningService(["--database", database])
+    let (status, errors) = try await failure(
+      ["--database", directory.path("other.db"), "--listen", "127.0.0.1:\(service.port)"])
+    #expect(status == 1)
+    #expect(errors.contains("cannot listen on 127.0.0.1:\(service.port)"))
+    #expect(errors.contains("in use"))
+    await service.stop()
+  }
+
+  @Test(
+    "settings that cannot be used are one line that names them",
+    arguments: [
+      (["--listen", "somewhere"], "listen"), (["--listen", "127.0.0.1:99999"], "listen"),
+      (["--listen", "example.com:1"], "listen"), (["--log-level", "loud"], "log.level"),
+      (["--log-format", "xml"], "log.format"), (["--shutdown-grace", "soon"], "shutdown.grace"),
+      (["--bulk-rows", "0"], "bulk.rows"), (["--bulk-rows", "100001"], "bulk.rows"),
+      (["--argon2-memory", "1024"], "argon2"), (["--argon2-iterations", "1"], "argon2"),
+      (["--database", ""], "database"), (["--database", "/nonexistent/users.db"], "/nonexistent/users.db"),
+      (["--database", "/dev/null"], "/dev/null"), (["--config", "/nonexistent.json"], "/nonexistent.json"),
+    ])
+  func badSettings(arguments: [String], words: String) async throws {
+    let (status, errors) = try await failure(["--database", database] + arguments)
+    #expect(status == 1)
+    #expect(errors.contains(words))
+    #expect(errors.split(separator: "\n").count == 1, "\(errors)")
+  }
+
+  @Test("a flag goes before the environment, that before the file, that before the default")
+  func precedence() async throws {
+    let file = directory.path("settings.json")
+    try Data(#"{"database": "\#(directory.path("file.db"))", "log": {"level": "loud"}}"#.utf8)
+      .write(to: URL(fileURLWithPath: file))
+    // The file's log level is wrong, which only the file's being read can show.
+    let fromFile = try await failure(["--config", file])
+    #expect(fromFile.1.contains("log.level is 'loud'"))
+    let service = try await RunningService(
+      ["--config", file, "--log-level", "error"],
+      environment: ["USER_SERVICE_DATABASE": database, "USER_SERVICE_LOG_LEVEL": "silent"])
+    #expect(service.startLine.contains(database))
+    await service.stop()
+    #expect(!FileManager.default.fileExists(atPath: directory.path("file.db")))
+  }
+
+  @Test("a misspelt setting in the file is refused")
+  func misspelt() async throws {
+    let file = directory.path("settings.json")
+    try Data(#"{"log": {"levle": "info"}}"#.utf8).write(to: URL(fileURLWithPath: file))
+    let (status, errors) = try await failure(["--database", database, "--config", file])
+    #expect(status == 1)
+    #expect(errors.contains("log.levle"))
+  }
+
+  @Test("--no-migrate refuses a database that is not migrated, and serves one that is")
+  func noMigrate() async throws {
+    let missing = try await failure(["--database", database, "--no-migrate"])
+    #expect(missing.1.contains("no such database"))
+    _ = try await Program.run("user-service", ["migrate", "up", "--database", database, "--to", "1"])
+    let pending = try await failure(["--database", database, "--no-migrate"])
+    #expect(pending.1.contains("0002_create_password_credentials"))
+    _ = try await Program.run("user-service", ["migrate", "up", "--database", database])
+    let service = try await RunningService(["--database", database, "--no-migrate"])
+    #expect(await service.stop().status == 0)
+  }
+
+  @Test("the log is one line a call, as text or as JSON, without passwords", arguments: ["text", "json"])
+  func log(format: String) async throws {
+    let service = try await RunningService(["--database", database, "--log-format", format])
+    try await withUsers(service) { users in
+      var request = CreateUser()
+      (request.email, request.password) = ("ada@example.com", "s3cret-s3cret")
+      _ = try await users.createUser(request, metadata: ["x-request-id": "request-17"])
+    }
+    let log = await service.stop().errors
+    let lines = log.split(separator: "\n").filter { $0.contains("CreateUser") }
+    #expect(lines.count == 1)
+    let line = try #require(lines.first)
+    for word in ["user.v1.UserService/CreateUser", "ok", "duration_ms", "ipv4:127.0.0.1", "request-17"] {
+      #expect(line.contains(word))
+    }
+    #expect(!log.contains("s3cret"))
+    if format == "json" {
+      for line in log.split(separator: "\n") {
+        #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(line.utf8)) }
+      }
+    }
+  }
+
+  @Test("version prints the version")
+  func version() async throws {
+    #expect(try await Program.run("user-service", ["version"]).output == "user-service 0.1.0\n")
+  }
+}

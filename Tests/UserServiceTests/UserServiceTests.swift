@@ -1,0 +1,410 @@
+import Foundation
+import GRPCCore
+import SwiftProtobuf
+import TestSupport
+import Testing
+import UserProtos
+
+/// The five calls over a socket, by grpc-swift's client.
+@Suite(.timeLimit(.minutes(3))) struct UserServiceTests {
+  private let directory: TemporaryDirectory
+  private let database: String
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    database = directory.path("users.db")
+  }
+
+  private func withService(
+    _ arguments: [String] = [], _ body: @Sendable @escaping (Users, RunningService) async throws -> Void
+  ) async throws {
+    let service = try await RunningService(["--database", database, "--log-level", "error"] + arguments)
+    try await withUsers(service) { users in try await body(users, service) }
+    let (status, errors) = await service.stop()
+    #expect(status == 0)
+    #expect(errors.isEmpty)
+  }
+
+  // MARK: GetUser, CreateUser
+
+  @Test("a created user is returned as stored, and again by its id")
+  func createAndGet() async throws {
+    try await withService { users, _ in
+      let ada = try await users.createUser(
+        CreateUser(" Ada@Example.com ", name: "Ada", password: "correct horse"))
+      #expect(ada.email == "Ada@Example.com")
+      #expect(ada.name == "Ada")
+      #expect(ada.status == .active)
+      #expect(ada.pageToken.isEmpty)
+      #expect(abs(ada.createdAt.date.timeIntervalSinceNow) < 60)
+      #expect(try await users.get(ada.id) == ada)
+      #expect(try await users.get(ada.id.uppercased()) == ada)
+    }
+  }
+
+  @Test("every wrong field is named, with the seed's message for an e-mail")
+  func invalid() async throws {
+    try await withService { users, _ in
+      let email = try await Failure { try await users.createUser(CreateUser("nobody")) }
+      #expect(email.code == .invalidArgument)
+      #expect(email.message == "Invalid email")
+      #expect(email.reason == "INVALID_REQUEST")
+      #expect(email.fields == ["email"])
+      let all = try await Failure {
+        try await users.createUser(CreateUser("", name: "\u{0}", password: "short"))
+      }
+      #expect(all.fields == ["email", "name", "password"])
+      let id = try await Failure { try await users.get("") }
+      #expect(id.code == .invalidArgument)
+      #expect(id.fields == ["user_id"])
+    }
+  }
+
+  @Test("an address is registered once, in any case")
+  func duplicate() async throws {
+    try await withService { users, _ in
+      _ = try await users.createUser(CreateUser("ada@example.com"))
+      let failure = try await Failure { try await users.createUser(CreateUser("ADA@example.com")) }
+      #expect(failure.code == .alreadyExists)
+      #expect(failure.message == "Email already registered")
+      #expect(failure.reason == "EMAIL_ALREADY_REGISTERED")
+    }
+  }
+
+  @Test("an id that nobody has is not found, whatever it is")
+  func notFound() async throws {
+    try await withService { users, _ in
+      for id in ["nobody", "017f22e2-79b0-7cc3-98c4-dc0c0c07398f", "' OR 1=1 --", "\u{0}", "%", "🤷"] {
+        let failure = try await Failure { try await users.get(id) }
+        #expect(failure.code == .notFound)
+        #expect(failure.message == "User \(id) not found")
+        #expect(failure.reason == "USER_NOT_FOUND")
+      }
+      let long = try await Failure { try await users.get(String(repeating: "x", count: 1 << 20)) }
+      #expect(long.code == .notFound)
+      #expect(long.message.utf8.count < 100)
+    }
+  }
+
+  @Test("SQL, null bytes and megabytes in every field are data or a clear error")
+  func hostileFields() async throws {
+    try await withService { users, _ in
+      let sql = "'; DROP TABLE users; --"
+      let user = try await users.createUser(CreateUser("a'b@example.com", name: sql, password: sql))
+      #expect(user.name == sql)
+      for hostile in ["\u{0}", "a\u{0}b", String(repeating: "x", count: 1 << 20)] {
+        let created = try await Failure {
+          try await users.createUser(CreateUser(hostile, name: hostile, password: hostile + "x"))
+        }
+        #expect(created.code == .invalidArgument)
+        #expect(created.fields.starts(with: ["email", "name"]))
+        let (_, updated) = try await users.update([User_V1_UserUpdateRequest(user.id) { $0.name = hostile }])
+        #expect(updated?.code == .invalidArgument)
+      }
+      #expect(try await users.list().map(\.id) == [user.id])
+    }
+  }
+
+  // MARK: ListUsers
+
+  @Test("a listing is complete, in order, and can be resumed from any token, also after a restart")
+  func listing() async throws {
+    let listed = Box<[User_V1_User]>([])
+    try await withService { users, _ in
+      _ = try await users.bulkCreate((0..<25).map { CreateUser("user\($0)@example.com") })
+      let all = try await users.list(pageSize: 10)
+      #expect(all.map(\.email) == (0..<25).map { "user\($0)@example.com" })
+      #expect(all.indices.filter { !all[$0].pageToken.isEmpty } == [9, 19, 24])
+      listed.value = all
+    }
+    try await withService { users, _ in
+      let all = listed.value
+      for index in [9, 19, 24] {
+        let rest = try await users.list(pageSize: 10, from: all[index].pageToken)
+        #expect(rest.map(\.id) == all[(index + 1)...].map(\.id))
+      }
+    }
+  }
+
+  @Test("the page size is 100 by default and at most 1,000")
+  func pageSizes() async throws {
+    try await withService { users, _ in
+      _ = try await users.bulkCreate((0..<1_500).map { CreateUser("user\($0)@example.com") })
+      for (asked, given) in [(0, 100), (1, 1), (1_000, 1_000), (5_000, 1_000), (Int32.max, 1_000)]
+        as [(Int32, Int)]
+      {
+        let all = try await users.list(pageSize: asked)
+        #expect(all.count == 1_500)
+        #expect(all.firstIndex { !$0.pageToken.isEmpty } == given - 1)
+      }
+    }
+  }
+
+  @Test("a negative page size, and a token that this database did not give, are refused")
+  func badListing() async throws {
+    let foreign = Box("")
+    try await withService { users, _ in
+      _ = try await users.createUser(CreateUser("ada@example.com"))
+      foreign.value = try await users.list()[0].pageToken
+    }
+    let other = try await RunningService(["--database", directory.path("other.db"), "--log-level", "error"])
+    try await withUsers(other) { users in
+      let size = try await Failure { try await users.list(pageSize: -1) }
+      #expect(size.code == .invalidArgument)
+      #expect(size.fields == ["page_size"])
+      let token = foreign.value
+      #expect(token.count == 43)
+      for forged in [
+        token, String(token.dropLast()) + "x", "x", "\u{0}", "====", String(repeating: "A", count: 43),
+        String(repeating: "A", count: 1 << 20),
+      ] {
+        let failure = try await Failure { try await users.list(from: forged) }
+        #expect(failure.code == .invalidArgument)
+        #expect(failure.fields == ["page_token"])
+      }
+    }
+    await other.stop()
+  }
+
+  // MARK: BulkCreateUsers
+
+  @Test("bad rows are reported by index with what CreateUser would say, and end nothing")
+  func bulkFailures() async throws {
+    try await withService { users, _ in
+      let response = try await users.bulkCreate([
+        CreateUser("a@example.com"), CreateUser("bad"), CreateUser("A@EXAMPLE.COM"),
+        CreateUser("b@example.com", password: "correct horse"), CreateUser("c@example.com", name: "\n"),
+        CreateUser("d@example.com"),
+      ])
+      #expect(response.createdCount == 3)
+      #expect(response.failures.map(\.index) == [1, 2, 4])
+      #expect(response.failures.map(\.status.code) == [3, 6, 3])
+      #expect(
+        response.failures.map(\.status.message) == [
+          "Invalid email", "Email already registered", "Invalid name",
+        ])
+      #expect(response.failures.allSatisfy { !$0.status.details.isEmpty })
+      #expect(try await users.list().map(\.id) == response.userIds)
+      #expect(try await users.list().map(\.email) == ["a@example.com", "b@example.com", "d@example.com"])
+      let empty = try await users.bulkCreate([CreateUser]())
+      #expect(empty == User_V1_BulkCreateResponse())
+    }
+  }
+
+  @Test("a row too many ends the call and says how many users stay")
+  func tooManyRows() async throws {
+    try await withService(["--bulk-rows", "50"]) { users, _ in
+      let failure = try await Failure {
+        try await users.bulkCreate((0..<1_000_000).lazy.map { CreateUser("user\($0)@example.com") })
+      }
+      #expect(failure.code == .resourceExhausted)
+      #expect(failure.reason == "TOO_MANY_ROWS")
+      #expect(failure.metadata["created_count"] == "50")
+      #expect(try await users.list().count == 50)
+    }
+  }
+
+  @Test("100,000 rows that all fail still fit in one response, and each is named")
+  func allRowsFail() async throws {
+    try await withService { users, _ in
+      let response = try await users.bulkCreate((0..<100_000).lazy.map { _ in CreateUser("bad") })
+      #expect(response.createdCount == 0)
+      #expect(response.failures.map(\.index) == (0..<100_000).map(Int32.init))
+      #expect(response.failures.allSatisfy { $0.status.code == 3 })
+      #expect(response.failures[0].status.message == "Invalid email")
+    }
+  }
+
+  @Test("100,000 users load and list back complete and in order while others are created")
+  func hundredThousand() async throws {
+    try await withService { users, service in
+      async let others: Void = withUsers(service) { users in
+        for number in 0..<200 { _ = try await users.createUser(CreateUser("other\(number)@example.com")) }
+      }
+      let response = try await users.bulkCreate(
+        (0..<100_000).lazy.map { CreateUser("user\($0)@example.com") })
+      #expect(response.createdCount == 100_000)
+      #expect(response.failures.isEmpty)
+      let all = try await users.list(pageSize: 1_000)
+      #expect(all.map(\.id) == all.map(\.id).sorted())
+      #expect(all.lazy.map(\.id).filter(Set(response.userIds).contains).elementsEqual(response.userIds))
+      try await others
+      let middle = try #require(all.firstIndex { !$0.pageToken.isEmpty && $0.id > response.userIds[50_000] })
+      let rest = try await users.list(pageSize: 1_000, from: all[middle].pageToken)
+      #expect(rest.map(\.id).starts(with: all[(middle + 1)...].map(\.id)))
+    }
+  }
+
+  // MARK: UserUpdates
+
+  @Test("updates are applied in order and come back as stored")
+  func updates() async throws {
+    try await withService { users, _ in
+      let ada = try await users.createUser(
+        CreateUser("ada@example.com", name: "Ada", password: "correct horse"))
+      let (updated, error) = try await users.update([
+        User_V1_UserUpdateRequest(ada.id) { $0.name = "Ada L." },
+        User_V1_UserUpdateRequest(ada.id) { ($0.email, $0.status) = ("new@example.com", .inactive) },
+        User_V1_UserUpdateRequest(ada.id) { $0.password = "" },
+        User_V1_UserUpdateRequest(ada.id) { ($0.name, $0.status) = ("", .active) },
+      ])
+      #expect(error == nil)
+      #expect(updated.map(\.name) == ["Ada L.", "Ada L.", "Ada L.", ""])
+      #expect(
+        updated.map(\.email) == ["ada@example.com", "new@example.com", "new@example.com", "new@example.com"])
+      #expect(updated.map(\.status) == [.active, .inactive, .inactive, .active])
+      #expect(try await users.get(ada.id) == updated.last)
+    }
+  }
+
+  @Test("a bad update ends the stream with its index; what came before is stored and delivered")
+  func badUpdate() async throws {
+    try await withService { users, _ in
+      let ada = try await users.createUser(CreateUser("ada@example.com"))
+      let bob = try await users.createUser(CreateUser("bob@example.com"))
+      let good = User_V1_UserUpdateRequest(ada.id) { $0.name = "good" }
+      let cases: [(User_V1_UserUpdateRequest, RPCError.Code)] = [
+        (User_V1_UserUpdateRequest("nobody"), .notFound), (User_V1_UserUpdateRequest(""), .invalidArgument),
+        (User_V1_UserUpdateRequest(ada.id) { $0.status = .unspecified }, .invalidArgument),
+        (User_V1_UserUpdateRequest(ada.id) { $0.status = .UNRECOGNIZED(9) }, .invalidArgument),
+        (User_V1_UserUpdateRequest(ada.id) { $0.email = "" }, .invalidArgument),
+        (User_V1_UserUpdateRequest(ada.id) { $0.email = bob.email.uppercased() }, .alreadyExists),
+        (User_V1_UserUpdateRequest(ada.id) { $0.password = "short" }, .invalidArgument),
+      ]
+      for (bad, code) in cases {
+        let (updated, error) = try await users.update([good, good, bad, good])
+        #expect(updated.count == 2)
+        #expect(error?.code == code)
+        #expect(try error.map(Failure.init)?.metadata["request_index"] == "2")
+      }
+      #expect(try await users.get(ada.id).name == "good")
+    }
+  }
+
+  // MARK: Ends
+
+  @Test("a call whose deadline has passed ends with DEADLINE_EXCEEDED and leaves nothing running")
+  func deadline() async throws {
+    try await withService { users, _ in
+      var options = CallOptions.defaults
+      options.timeout = .milliseconds(50)
+      let failure = try await Failure {
+        try await users.userUpdates(metadata: [:], options: options) { writer in
+          // Sends nothing and never ends, so that the call is open when the deadline comes.
+          while !Task.isCancelled { try await Task.sleep(for: .seconds(60)) }
+        } onResponse: { response in
+          for try await _ in response.messages {}
+        }
+      }
+      #expect(failure.code == .deadlineExceeded)
+    }
+  }
+
+  @Test(
+    "cancelled listings and bulk loads stop at the server: it shuts down without waiting for its grace time")
+  func cancellation() async throws {
+    let service = try await RunningService(["--database", database, "--shutdown-grace", "1h"])
+    try await withUsers(service) { users in
+      _ = try await users.bulkCreate((0..<20_000).lazy.map { CreateUser("user\($0)@example.com") })
+      // Reads one user of 20,000 and goes away.
+      try await users.listUsers(User_V1_ListUsersRequest()) { response in
+        for try await _ in response.messages { break }
+      }
+      let bulk = Task {
+        try await users.bulkCreateUsers { writer in
+          var number = 0
+          while !Task.isCancelled {
+            try await writer.write(CreateUser("bulk\(number)@example.com"))
+            number += 1
+          }
+        }
+      }
+      while try await users.list(pageSize: 1_000).count < 21_000 { await Task.yield() }
+      bulk.cancel()
+      _ = await bulk.result
+    }
+    #expect(await service.stop().status == 0)
+  }
+
+  @Test("a stream that runs when the service is told to stop may finish; new calls are refused")
+  func drain() async throws {
+    let service = try await RunningService(["--database", database, "--shutdown-grace", "1h"])
+    try await withUsers(service) { users in
+      let ada = try await users.createUser(CreateUser("ada@example.com"))
+      let (steps, next) = AsyncStream.makeStream(of: Int.self)
+      let names = try await users.userUpdates { writer in
+        for await step in steps {
+          try await writer.write(User_V1_UserUpdateRequest(ada.id) { $0.name = "step \(step)" })
+        }
+      } onResponse: { response in
+        next.yield(1)
+        var names: [String] = []
+        for try await user in response.messages {
+          names.append(user.name)
+          if names.count == 1 {
+            service.signal(SIGTERM)
+            // Drains once it refuses connections.
+            while try await Program.run("user-service", ["health", "--address", "127.0.0.1:\(service.port)"])
+              .status == 0
+            {}
+            next.yield(2)
+          } else {
+            next.finish()
+          }
+        }
+        return names
+      }
+      #expect(names == ["step 1", "step 2"])
+    }
+    #expect(await service.waitUntilExit().status == 0)
+  }
+
+  @Test("after the grace time calls are cut off, and the service still exits in order")
+  func graceTime() async throws {
+    let service = try await RunningService(["--database", database, "--shutdown-grace", "100ms"])
+    _ = try? await withUsers(service) { users in
+      let ada = try await users.createUser(CreateUser("ada@example.com"))
+      try await users.userUpdates { writer in
+        try await writer.write(User_V1_UserUpdateRequest(ada.id))
+        while !Task.isCancelled { try await Task.sleep(for: .seconds(60)) }
+      } onResponse: { response in
+        for try await _ in response.messages { service.signal(SIGTERM) }
+      }
+    }
+    let (status, errors) = await service.waitUntilExit()
+    #expect(status == 0)
+    #expect(errors.contains("the grace time is over"))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.url.path) == ["users.db"])
+  }
+
+  @Test("a second signal ends the process at once")
+  func secondSignal() async throws {
+    let service = try await RunningService(["--database", database, "--shutdown-grace", "1h"])
+    _ = try? await withUsers(service) { users in
+      let ada = try await users.createUser(CreateUser("ada@example.com"))
+      try await users.userUpdates { writer in
+        try await writer.write(User_V1_UserUpdateRequest(ada.id))
+        while !Task.isCancelled { try await Task.sleep(for: .seconds(60)) }
+      } onResponse: { response in
+        for try await _ in response.messages {
+          service.signal(SIGTERM)
+          while try await Program.run("user-service", ["health", "--address", "127.0.0.1:\(service.port)"])
+            .status == 0
+          {}
+          service.signal(SIGTERM)
+        }
+      }
+    }
+    #expect(await service.waitUntilExit().status == 1)
+  }
+}
+
+/// A value that a test carries from one closure to the next.
+final class Box<Value: Sendable>: @unchecked Sendable {
+  // The closures run one after another.
+  var value: Value
+
+  init(_ value: Value) {
+    self.value = value
+  }
+}

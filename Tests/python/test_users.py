@@ -1,0 +1,120 @@
+"""The five calls, by Python's grpcio: another language's client, which shares no code with the server."""
+
+import threading
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+TIMEOUT = 60
+
+
+def failure(call):
+    """The status code, message, ErrorInfo and BadRequest fields that a call ends with."""
+    with pytest.raises(grpc.RpcError) as raised:
+        call()
+    error = raised.value
+    info, fields = error_details_pb2.ErrorInfo(), []
+    status = rpc_status.from_call(error)
+    for detail in status.details if status else []:
+        if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
+            detail.Unpack(info)
+        if detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
+            bad = error_details_pb2.BadRequest()
+            detail.Unpack(bad)
+            fields = [violation.field for violation in bad.field_violations]
+    return error.code(), error.details(), info, fields
+
+
+def test_create_get_list(pb, users):
+    ada = users.CreateUser(pb.CreateUserRequest(email="ada@example.com", name="Ada"), timeout=TIMEOUT)
+    assert users.GetUser(pb.GetUserRequest(user_id=ada.id), timeout=TIMEOUT) == ada
+    listed = list(users.ListUsers(pb.ListUsersRequest(), timeout=TIMEOUT))
+    assert [user.id for user in listed] == [ada.id]
+
+
+def test_errors_carry_details(pb, users):
+    users.CreateUser(pb.CreateUserRequest(email="ada@example.com"), timeout=TIMEOUT)
+    code, message, info, fields = failure(
+        lambda: users.CreateUser(pb.CreateUserRequest(email="nobody", password="x"), timeout=TIMEOUT))
+    assert (code, message) == (grpc.StatusCode.INVALID_ARGUMENT, "Invalid email, password")
+    assert (info.reason, info.domain, fields) == ("INVALID_REQUEST", "user.v1", ["email", "password"])
+    code, message, info, _ = failure(
+        lambda: users.CreateUser(pb.CreateUserRequest(email="ADA@EXAMPLE.COM"), timeout=TIMEOUT))
+    assert (code, message) == (grpc.StatusCode.ALREADY_EXISTS, "Email already registered")
+    code, message, info, _ = failure(lambda: users.GetUser(pb.GetUserRequest(user_id="né"), timeout=TIMEOUT))
+    assert (code, message, info.reason) == (grpc.StatusCode.NOT_FOUND, "User né not found", "USER_NOT_FOUND")
+
+
+def test_bulk_and_resumed_listing(pb, users):
+    rows = [pb.CreateUserRequest(email=f"user{number}@example.com") for number in range(5_000)]
+    response = users.BulkCreateUsers(iter(rows + [pb.CreateUserRequest(email="bad")]), timeout=TIMEOUT)
+    assert response.created_count == 5_000
+    assert [(one.index, one.status.code) for one in response.failures] == [(5_000, 3)]
+    listed = list(users.ListUsers(pb.ListUsersRequest(page_size=1_000), timeout=TIMEOUT))
+    assert [user.id for user in listed] == list(response.user_ids)
+    tokens = [index for index, user in enumerate(listed) if user.page_token]
+    assert tokens == [999, 1_999, 2_999, 3_999, 4_999]
+    rest = list(users.ListUsers(pb.ListUsersRequest(page_token=listed[1_999].page_token), timeout=TIMEOUT))
+    assert [user.id for user in rest] == list(response.user_ids)[2_000:]
+
+
+def test_updates_answer_one_by_one(pb, users):
+    ada = users.CreateUser(pb.CreateUserRequest(email="ada@example.com"), timeout=TIMEOUT)
+    answered = threading.Semaphore(1)
+
+    def requests():
+        # The next request is sent once the last one is answered: the stream is not batched.
+        for name in ["one", "two", "three"]:
+            assert answered.acquire(timeout=TIMEOUT)
+            yield pb.UserUpdateRequest(user_id=ada.id, name=name)
+
+    names = []
+    for user in users.UserUpdates(requests(), timeout=TIMEOUT):
+        names.append(user.name)
+        answered.release()
+    assert names == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"\x0a\xff", b"\x0a\x05a", b"\x0a\x02\xc3\x28", b"\x00" * 100])
+def test_undecodable_requests_are_internal_errors(channel, body):
+    """Broken protobuf, and invalid UTF-8 in a string (the last but one)."""
+    call = channel.unary_unary("/user.v1.UserService/GetUser", lambda data: data, lambda data: data)
+    code, _, info, _ = failure(lambda: call(body, timeout=TIMEOUT))
+    assert (code, info.reason) == (grpc.StatusCode.INTERNAL, "UNDECODABLE_REQUEST")
+
+
+def test_unknown_method(channel):
+    call = channel.unary_unary("/user.v1.UserService/DeleteUser", lambda data: data, lambda data: data)
+    code, *_ = failure(lambda: call(b"", timeout=TIMEOUT))
+    assert code == grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_a_message_over_the_limit_ends_its_call_and_nothing_else(pb, users):
+    code, *_ = failure(
+        lambda: users.CreateUser(pb.CreateUserRequest(name="x" * (5 << 20)), timeout=TIMEOUT))
+    # gRPC asks for RESOURCE_EXHAUSTED; the stock transport resets the stream instead.
+    assert code in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.CANCELLED)
+    users.CreateUser(pb.CreateUserRequest(email="ada@example.com"), timeout=TIMEOUT)
+
+
+def test_cancelled_calls_leave_the_service_well(pb, users):
+    users.BulkCreateUsers(
+        (pb.CreateUserRequest(email=f"user{number}@example.com") for number in range(5_000)), timeout=TIMEOUT)
+    for _ in range(20):
+        listing = users.ListUsers(pb.ListUsersRequest(page_size=1_000), timeout=TIMEOUT)
+        next(listing)
+        listing.cancel()
+    assert len(list(users.ListUsers(pb.ListUsersRequest(), timeout=TIMEOUT))) == 5_000
+
+
+def test_clients_may_ping_often(pb, service):
+    """The seed's client: keepalive every 30 s, here as often as is permitted, with and without calls."""
+    options = [
+        ("grpc.keepalive_time_ms", 10_000), ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+    ]
+    with grpc.insecure_channel(service.address, options=options) as channel:
+        users = pb.Stub(channel)
+        users.CreateUser(pb.CreateUserRequest(email="ada@example.com"), timeout=TIMEOUT)

@@ -75,6 +75,7 @@ def test_services_are_listed(channel, package):
     ("user.v1.User", "common.proto"), ("user.v1.User.email", "common.proto"),
     ("user.v1.UserStatus", "common.proto"), ("user.v1.USER_STATUS_ACTIVE", "common.proto"),
     ("grpc.health.v1.HealthCheckResponse.ServingStatus", "grpc/health/v1/health.proto"),
+    ("google.rpc.BadRequest.FieldViolation", "google/rpc/error_details.proto"),
     ("grpc.reflection.v1alpha.ServerReflection", "grpc/reflection/v1alpha/reflection.proto"),
 ])
 def test_symbols_are_found_with_what_their_file_imports(channel, symbol, file):

@@ -122,12 +122,14 @@ let package = Package(
     .testTarget(
       name: "UserAPITests",
       dependencies: [
-        "TestSupport",
+        "PasswordHashing",
         "UserAPI",
         "UserDomain",
         "UserProtos",
+        "UserStore",
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+        .product(name: "Logging", package: "swift-log"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]
     ),

@@ -81,9 +81,9 @@ private struct Deadline {
   var hasPassed: Bool { instant.map { $0 <= .now } ?? false }
 
   private static func parse(_ text: String) -> Duration? {
-    guard (2...9).contains(text.utf8.count), let unit = text.last, let count = Int64(text.dropLast()) else {
-      return nil
-    }
+    guard (2...9).contains(text.utf8.count), let unit = text.last,
+      text.utf8.dropLast().allSatisfy({ (0x30...0x39).contains($0) }), let count = Int64(text.dropLast())
+    else { return nil }
     switch unit {
     case "H": return .seconds(count * 3_600)
     case "M": return .seconds(count * 60)

@@ -1,0 +1,74 @@
+import GRPCCore
+import GRPCProtobuf
+import PasswordHashing
+import SwiftProtobuf
+import Testing
+import UserDomain
+import UserProtos
+import UserStore
+
+@testable import UserAPI
+
+@Suite(.timeLimit(.minutes(2))) struct BulkCreateTests {
+  private func row(_ email: String, password: String = "") -> User_V1_CreateUserRequest {
+    .with { ($0.email, $0.password) = (email, password) }
+  }
+
+  private func directory(_ limits: HashingLimits = HashingLimits()) throws -> UserDirectory {
+    UserDirectory(repository: try SQLiteUserRepository(.inMemory), hasher: try Argon2idHasher(limits: limits))
+  }
+
+  @Test("passwords are hashed although the pool has no queue: the call waits, no row fails")
+  func backPressure() async throws {
+    let directory = try directory(HashingLimits(threads: 1, queueLength: 0))
+    var bulk = BulkCreate(directory: directory, limits: BulkLimits(concurrentHashes: 4))
+    for number in 0..<8 { try await bulk.add(row("user\(number)@example.com", password: "correct horse")) }
+    let response = try await bulk.finish()
+    #expect(response.createdCount == 8)
+    #expect(response.failures.isEmpty)
+    for number in 0..<8 {
+      let email = try EmailAddress("user\(number)@example.com")
+      #expect(try directory.repository.credential(email: email)?.passwordHash != nil)
+    }
+  }
+
+  @Test("indexes and ids keep the order of the rows over many batches", arguments: [1, 3, 7, 100])
+  func order(batch: Int) async throws {
+    let directory = try directory()
+    var bulk = BulkCreate(directory: directory, limits: BulkLimits(batch: batch))
+    for number in 0..<20 { try await bulk.add(row(number % 4 == 3 ? "bad" : "user\(number)@example.com")) }
+    let response = try await bulk.finish()
+    #expect(response.failures.map(\.index) == [3, 7, 11, 15, 19])
+    var listing = try directory.listing(pageSize: 100)
+    let users = try #require(try listing.nextPage())
+    #expect(users.map(\.id.description) == response.userIds)
+    #expect(users.map(\.email.address) == (0..<20).filter { $0 % 4 != 3 }.map { "user\($0)@example.com" })
+  }
+
+  @Test("the largest responses stay under gRPC's default of 4 MiB, and lose no row", arguments: [0, 1, 2, 3])
+  func responseSize(goodOf4: Int) async throws {
+    var bulk = BulkCreate(directory: try directory(), limits: BulkLimits())
+    for number in 0..<100_000 {
+      try await bulk.add(row(number % 4 < goodOf4 ? "user\(number)@example.com" : ""))
+    }
+    let response = try await bulk.finish()
+    #expect(try response.serializedData().count < 4 << 20)
+    #expect(response.userIds.count + response.failures.count == 100_000)
+    #expect(response.failures.allSatisfy { $0.status.code == 3 })
+  }
+
+  @Test("a call of nothing but good rows fits too, and one row more is refused")
+  func full() async throws {
+    var bulk = BulkCreate(directory: try directory(), limits: BulkLimits())
+    for number in 0..<100_000 { try await bulk.add(row("user\(number)@example.com")) }
+    await #expect(throws: GoogleRPCStatus.tooManyRows(limit: 100_000, stored: 100_000)) {
+      try await bulk.add(row("more@example.com"))
+    }
+    #expect(try await bulk.finish().serializedData().count < 4 << 20)
+  }
+
+  @Test("limits are brought inside their bounds", arguments: [(0, 1), (-5, 1), (1_000_000, 100_000)])
+  func bounds(asked: Int, given: Int) {
+    #expect(BulkLimits(rows: asked).rows == given)
+  }
+}

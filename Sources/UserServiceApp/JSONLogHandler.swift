@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import UserDomain
 
 /// Writes each line of the log as one JSON object to standard error.
 struct JSONLogHandler: LogHandler {
@@ -21,7 +22,7 @@ struct JSONLogHandler: LogHandler {
     for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }) {
       object[key] = "\(value)"
     }
-    object["time"] = Date.now.formatted(.iso8601.time(includingFractionalSeconds: true))
+    object["time"] = Timestamp.now.description
     object["level"] = event.level.rawValue
     object["logger"] = label
     object["message"] = "\(event.message)"

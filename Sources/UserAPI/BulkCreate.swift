@@ -29,7 +29,7 @@ public struct BulkLimits: Hashable, Sendable {
 /// What it holds is bounded: one batch of rows, and a response under gRPC's default message size of 4 MiB.
 struct BulkCreate {
   /// A row that waits for its batch: valid, or why it is not.
-  private typealias Row = Result<UserDraft, UserError>
+  private typealias Row = Result<UserDraft, GoogleRPCStatus>
 
   private let directory: UserDirectory
   private let limits: BulkLimits
@@ -53,17 +53,29 @@ struct BulkCreate {
   ///
   /// - Throws: `GoogleRPCStatus` when there are too many rows, once those before are stored; `UserError` when the
   ///   store fails as a whole.
-  mutating func add(_ request: User_V1_CreateUserRequest) async throws {
+  mutating func add(_ request: DecodedRow) async throws {
     if rows == limits.rows {
       try await flush()
       throw GoogleRPCStatus.tooManyRows(limit: limits.rows, stored: response.userIds.count)
     }
     rows += 1
-    batch.append(
-      Result { () throws(UserError) in
-        try UserDraft(email: request.email, name: request.name, password: request.password)
-      })
+    batch.append(try Self.row(request))
     if batch.count == limits.batch { try await flush() }
+  }
+
+  private static func row(_ request: DecodedRow) throws -> Row {
+    guard case .success(let row) = request else { return .failure(.undecodable()) }
+    do {
+      return .success(try UserDraft(email: row.email, name: row.name, password: row.password))
+    } catch {
+      return .failure(try status(of: error))
+    }
+  }
+
+  /// - Throws: an error that has no status of its own, and so is no row's failure.
+  private static func status(of error: UserError) throws -> GoogleRPCStatus {
+    guard let status = GoogleRPCStatus(error) else { throw error }
+    return status
   }
 
   /// Stores what is left and returns the response.
@@ -80,32 +92,37 @@ struct BulkCreate {
     for (offset, outcome) in outcomes.enumerated() {
       switch outcome {
       case .success(let user): response.userIds.append(user.id.description)
-      case .failure(let error): try note(error, index: first + offset)
+      case .failure(let status): try note(status, index: first + offset)
       }
     }
   }
 
-  private func store(_ rows: [Row]) async throws -> [Result<User, UserError>] {
+  private func store(_ rows: [Row]) async throws -> [Result<User, GoogleRPCStatus>] {
     let prepared = try await hash(rows)
     var outcomes = try await retrying { () async throws(UserError) in
       try await directory.repository.create(prepared.compactMap { try? $0.get() })
     }.makeIterator()
-    return prepared.map { row in
+    return try prepared.map { row in
       switch row {
-      case .success: outcomes.next() ?? .failure(.cancelled)
-      case .failure(let error): .failure(error)
+      case .success:
+        // The store answers for each row that it was given.
+        switch outcomes.next() ?? .failure(.cancelled) {
+        case .success(let user): return .success(user)
+        case .failure(let error): return .failure(try Self.status(of: error))
+        }
+      case .failure(let status): return .failure(status)
       }
     }
   }
 
   /// Hashes the passwords of a batch, a few at a time, and keeps the order of its rows.
-  private func hash(_ rows: [Row]) async throws -> [Result<NewUser, UserError>] {
-    var prepared: [Result<NewUser, UserError>] = []
+  private func hash(_ rows: [Row]) async throws -> [Result<NewUser, GoogleRPCStatus>] {
+    var prepared: [Result<NewUser, GoogleRPCStatus>] = []
     prepared.reserveCapacity(rows.count)
     var costly: [(Int, UserDraft)] = []
     for row in rows {
       switch row {
-      case .failure(let error): prepared.append(.failure(error))
+      case .failure(let status): prepared.append(.failure(status))
       case .success(let draft):
         if draft.password != nil { costly.append((prepared.count, draft)) }
         prepared.append(.success(NewUser(email: draft.email, name: draft.name)))
@@ -140,8 +157,7 @@ struct BulkCreate {
   }
 
   /// Adds a failure to the response, without its details once they would take the room of rows to come.
-  private mutating func note(_ error: UserError, index: Int) throws {
-    guard let full = GoogleRPCStatus(error) else { throw error }
+  private mutating func note(_ full: GoogleRPCStatus, index: Int) throws {
     // Our own generated type of the same message as the library's, which is not public.
     let bytes: [UInt8] = try full.serializedBytes()
     var status = try Google_Rpc_Status(serializedBytes: bytes)
@@ -156,5 +172,23 @@ struct BulkCreate {
         $0.index = Int32(index)
         $0.status = status
       })
+  }
+}
+
+/// A row of a bulk call, or why its bytes are none. A row that cannot be decoded is a failure of that row only.
+typealias DecodedRow = Result<User_V1_CreateUserRequest, RPCError>
+
+/// Decodes rows without ending the stream at a bad one.
+struct RowDeserializer: MessageDeserializer {
+  private let base = ProtobufDeserializer<User_V1_CreateUserRequest>()
+
+  func deserialize(_ bytes: some GRPCContiguousBytes) throws -> DecodedRow {
+    Result { () throws(RPCError) in
+      do {
+        return try base.deserialize(bytes)
+      } catch {
+        throw RPCError(code: .internalError, message: "undecodable row", cause: error)
+      }
+    }
   }
 }

@@ -12,7 +12,8 @@ public struct CancellationInterceptor: ServerInterceptor {
   /// The interceptor, which goes innermost.
   ///
   /// - Parameter isDraining: whether the server is shutting down gracefully. The transport signals that through
-  ///   the same handles, to calls that are permitted to finish.
+  ///   the same handles, to calls that are permitted to finish. From then on a client that goes is noticed only when
+  ///   the call reads or writes; deadlines hold.
   public init(isDraining: @escaping @Sendable () -> Bool) {
     self.isDraining = isDraining
   }
@@ -24,17 +25,18 @@ public struct CancellationInterceptor: ServerInterceptor {
       @concurrent @Sendable (StreamingServerRequest<Input>, ServerContext) async throws ->
       StreamingServerResponse<Output>
   ) async throws -> StreamingServerResponse<Output> {
+    let deadline = CallDeadline(request.metadata)
     let response = try await withoutActuallyEscaping(next) { next in
-      try await untilCancelled { try await next(request, context) }
+      try await untilCancelled(deadline) { try await next(request, context) }
     }
     return response.wrappingProducer { writer, produce in
       let writer = RPCWriter(wrapping: PeerWriter(base: writer))
-      return try await untilCancelled { try await produce(writer) }
+      return try await untilCancelled(deadline) { try await produce(writer) }
     }
   }
 
   private func untilCancelled<Value: Sendable>(
-    _ body: @escaping @Sendable () async throws -> Value
+    _ deadline: CallDeadline, _ body: @escaping @Sendable () async throws -> Value
   ) async throws -> Value {
     let task = Task { try await body() }
     // Waits for the task's end in any case, so `body` does not outlive this call.
@@ -42,7 +44,15 @@ public struct CancellationInterceptor: ServerInterceptor {
       try await withRPCCancellationHandler {
         try await task.value
       } onCancelRPC: {
-        if !isDraining() { task.cancel() }
+        if !isDraining() || deadline.hasPassed {
+          task.cancel()
+        } else if let instant = deadline.instant {
+          // The signal comes once, and was spent on the drain: the deadline is left to us.
+          Task {
+            try await Task.sleep(until: instant, clock: .continuous)
+            task.cancel()
+          }
+        }
       }
     } onCancel: {
       task.cancel()

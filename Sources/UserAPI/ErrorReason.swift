@@ -22,6 +22,10 @@ public enum ErrorReason: String, CaseIterable, Sendable {
   case storageFull = "STORAGE_FULL"
   /// The bytes of a request are no protobuf message of its type.
   case undecodableRequest = "UNDECODABLE_REQUEST"
+  /// gRPC itself has refused the call, which its message explains.
+  case malformedCall = "MALFORMED_CALL"
+  /// A health check for a service that there is not.
+  case serviceUnknown = "SERVICE_UNKNOWN"
   /// Anything else; only the log says what.
   case `internal` = "INTERNAL"
 

@@ -1,5 +1,6 @@
 import GRPCCore
 import GRPCProtobuf
+import SwiftProtobuf
 import UserDomain
 
 /// The one table from domain errors to gRPC statuses with google.rpc details.
@@ -51,8 +52,18 @@ extension GoogleRPCStatus {
   }
 
   /// The status of a request that is no protobuf message of its type (github.com/grpc/grpc, doc/statuscodes.md).
-  static var undecodable: GoogleRPCStatus {
-    GoogleRPCStatus(.internalError, .undecodableRequest, "The request cannot be decoded", [:])
+  static func undecodable(metadata: [String: String] = [:]) -> GoogleRPCStatus {
+    GoogleRPCStatus(.internalError, .undecodableRequest, "The request cannot be decoded", metadata)
+  }
+
+  /// The status of a call that gRPC itself has refused.
+  static func malformedCall(_ error: RPCError) -> GoogleRPCStatus {
+    GoogleRPCStatus(error.code, .malformedCall, error.message, [:])
+  }
+
+  /// The status of a health check for a service that there is not.
+  static var unknownService: GoogleRPCStatus {
+    GoogleRPCStatus(.notFound, .serviceUnknown, "Unknown service", [:])
   }
 
   /// The status of an unexpected failure: opaque, but for the id under which the log has it.
@@ -83,6 +94,14 @@ extension GoogleRPCStatus {
 
   /// A client may send an id of megabytes; trailers have to stay small.
   private static func shortened(_ id: String) -> String {
-    id.utf8.count <= 64 ? id : "\(id.prefix(16))…"
+    id.utf8.count <= 64 ? id : "\(String(String.UnicodeScalarView(id.unicodeScalars.prefix(16))))…"
   }
+}
+
+extension RPCError {
+  /// Whether the bytes of a request are no message of its type.
+  var isUndecodable: Bool { cause is BinaryDecodingError || cause is SwiftProtobufError }
+
+  /// Whether the error has google.rpc details already.
+  var carriesDetails: Bool { metadata[binaryValues: "grpc-status-details-bin"].contains { _ in true } }
 }

@@ -16,7 +16,7 @@ public struct HealthHandler: Grpc_Health_V1_Health.SimpleServiceProtocol {
   public func check(
     request: Grpc_Health_V1_HealthCheckRequest, context: ServerContext
   ) async throws -> Grpc_Health_V1_HealthCheckResponse {
-    guard isKnown(request.service) else { throw RPCError(code: .notFound, message: "unknown service") }
+    guard isKnown(request.service) else { throw GoogleRPCStatus.unknownService }
     return Self.response(monitor.refresh())
   }
 

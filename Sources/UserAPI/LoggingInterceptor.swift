@@ -8,7 +8,8 @@ public import Logging
 public struct LoggingInterceptor: ServerInterceptor {
   private let logger: Logger
 
-  /// The interceptor, which goes outermost. Lines go to `logger` at level info, failures of the server at error.
+  /// The interceptor, which goes outermost. Lines go to `logger` at level info; what fails
+  /// unexpectedly is ``ErrorInterceptor``'s to log as an error.
   public init(logger: Logger) {
     self.logger = logger
   }
@@ -28,6 +29,7 @@ public struct LoggingInterceptor: ServerInterceptor {
       call.ended(error)
       throw error
     }
+    if case .failure(let error) = response.accepted { call.ended(error) }
     return response.wrappingProducer { writer, produce in
       do {
         let trailers = try await produce(writer)
@@ -59,10 +61,9 @@ public struct LoggingInterceptor: ServerInterceptor {
       let code: RPCError.Code? = error.map { error in
         (error as? RPCError)?.code ?? (error as? any RPCErrorConvertible)?.rpcErrorCode ?? .unknown
       }
-      let isOurFault = code == .internalError || code == .unknown || code == .dataLoss
       let microseconds = (ContinuousClock.now - start) / .microseconds(1)
-      logger.log(
-        level: isOurFault ? .error : .info, "call",
+      logger.info(
+        "call",
         metadata: [
           "method": "\(method)", "status": "\(code.map(\.description) ?? "ok")",
           "duration_ms": "\((microseconds / 10).rounded() / 100)", "peer": "\(peer)",

@@ -64,12 +64,37 @@ public struct UserServiceHandler: User_V1_UserService.SimpleServiceProtocol {
   public func bulkCreateUsers(
     request: RPCAsyncSequence<User_V1_CreateUserRequest, any Error>, context: ServerContext
   ) async throws -> User_V1_BulkCreateResponse {
+    try await bulkCreate(request.map { .success($0) })
+  }
+
+  private func bulkCreate(
+    _ rows: some AsyncSequence<DecodedRow, any Error>
+  ) async throws -> User_V1_BulkCreateResponse {
     var bulk = BulkCreate(directory: directory, limits: bulkLimits)
-    for try await row in request {
+    for try await row in rows {
       try Task.checkCancellation()
       try await bulk.add(row)
     }
     return try await bulk.finish()
+  }
+
+  /// BulkCreateUsers as it is served: registered after the service, it takes the place of the generated
+  /// registration, with which a row that cannot be decoded would end the call.
+  public var bulkRegistration: any RegistrableRPCService { BulkRegistration(handler: self) }
+
+  private struct BulkRegistration: RegistrableRPCService {
+    let handler: UserServiceHandler
+
+    func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+      router.registerHandler(
+        forMethod: User_V1_UserService.Method.BulkCreateUsers.descriptor,
+        deserializer: RowDeserializer(),
+        serializer: ProtobufSerializer<User_V1_BulkCreateResponse>()
+      ) { request, _ in
+        StreamingServerResponse(
+          single: ServerResponse(message: try await handler.bulkCreate(request.messages)))
+      }
+    }
   }
 
   public func userUpdates(
@@ -77,14 +102,16 @@ public struct UserServiceHandler: User_V1_UserService.SimpleServiceProtocol {
     context: ServerContext
   ) async throws {
     var index = 0
-    for try await update in request {
-      try Task.checkCancellation()
-      do {
+    do {
+      for try await update in request {
+        try Task.checkCancellation()
         try await response.write(User_V1_User(try await apply(update)))
-      } catch let error as UserError {
-        throw GoogleRPCStatus(error, metadata: ["request_index": "\(index)"]) ?? error as any Error
+        index += 1
       }
-      index += 1
+    } catch let error as UserError where error != .cancelled {
+      throw GoogleRPCStatus(error, metadata: ["request_index": "\(index)"]) ?? error as any Error
+    } catch let error as RPCError where error.isUndecodable {
+      throw GoogleRPCStatus.undecodable(metadata: ["request_index": "\(index)"])
     }
   }
 

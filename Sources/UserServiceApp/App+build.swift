@@ -29,10 +29,10 @@ extension UserServiceApp {
         return false
       }
     }
+    let users = UserServiceHandler(
+      directory: directory, pageTokens: pageTokens, bulkLimits: BulkLimits(rows: configuration.bulkRows))
     var services: [any RegistrableRPCService] = [
-      UserServiceHandler(
-        directory: directory, pageTokens: pageTokens, bulkLimits: BulkLimits(rows: configuration.bulkRows)),
-      HealthHandler(monitor: health),
+      users, users.bulkRegistration, HealthHandler(monitor: health),
     ]
     if configuration.offersReflection {
       services.append(
@@ -56,9 +56,11 @@ extension UserServiceApp {
   }
 
   /// The one place that knows which transport serves.
-  private static func makeTransport(_ configuration: ServiceConfiguration) -> HTTP2ServerTransport.Posix {
+  private static func makeTransport(
+    _ configuration: ServiceConfiguration
+  ) -> TimeoutCheckingTransport<HTTP2ServerTransport.Posix> {
     let address = configuration.listen
-    return .http2NIOPosix(
+    let transport = HTTP2ServerTransport.Posix(
       address: address.isIPv6
         ? .ipv6(host: address.host, port: address.port) : .ipv4(host: address.host, port: address.port),
       transportSecurity: .plaintext,
@@ -67,6 +69,7 @@ extension UserServiceApp {
         config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(10)
         config.connection.keepalive.clientBehavior.allowWithoutCalls = true
       })
+    return TimeoutCheckingTransport(base: transport)
   }
 
   private static func makeLogger(_ configuration: ServiceConfiguration) -> Logger {

@@ -27,7 +27,8 @@ struct JSONLogHandler: LogHandler {
     object["logger"] = label
     object["message"] = "\(event.message)"
     guard let line = try? JSONEncoder.sorted.encode(object) else { return }  // Strings always encode.
-    FileHandle.standardError.write(line + Data("\n".utf8))
+    // A log that cannot be written must not end the service; there is nowhere left to say so.
+    try? FileHandle.standardError.write(contentsOf: line + Data("\n".utf8))
   }
 }
 

@@ -23,6 +23,15 @@ public struct ListenAddress: Hashable, Sendable {
     self.port = port
   }
 
+  /// Where a client on the same machine finds it: the loopback address, if it listens on every address.
+  public var reachable: ListenAddress {
+    switch host {
+    case "0.0.0.0": ListenAddress("127.0.0.1:\(port)") ?? self
+    case "::": ListenAddress("[::1]:\(port)") ?? self
+    default: self
+    }
+  }
+
   var isIPv6: Bool { host.contains(":") }
 }
 

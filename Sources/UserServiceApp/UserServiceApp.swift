@@ -13,7 +13,7 @@ import UserStore
 public struct UserServiceApp {
   let configuration: ServiceConfiguration
   let repository: SQLiteUserRepository
-  let server: GRPCServer<HTTP2ServerTransport.Posix>
+  let server: GRPCServer<TimeoutCheckingTransport<HTTP2ServerTransport.Posix>>
   let health: HealthMonitor
   let logger: Logger
 
@@ -67,7 +67,7 @@ public struct StartError: Error, CustomStringConvertible {
 
 /// The gRPC server as a service of the group.
 private struct GRPCService: Service, CustomStringConvertible {
-  let server: GRPCServer<HTTP2ServerTransport.Posix>
+  let server: GRPCServer<TimeoutCheckingTransport<HTTP2ServerTransport.Posix>>
   let health: HealthMonitor
   let address: ListenAddress
   let logger: Logger
@@ -88,7 +88,7 @@ private struct GRPCService: Service, CustomStringConvertible {
         }
         group.addTask {
           // Fails when the server does, which says why.
-          guard let bound = try? await server.transport.listeningAddress else { return }
+          guard let bound = try? await server.transport.base.listeningAddress else { return }
           ready(ListenAddress(bound) ?? address)
         }
         try await group.waitForAll()

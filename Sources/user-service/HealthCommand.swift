@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2
 import UserProtos
@@ -11,22 +12,27 @@ struct HealthCommand: AsyncParsableCommand {
     abstract: "Asks a running service whether it serves.",
     discussion: "Exits with 0 if it does, with 1 if it does not or does not answer within --timeout.")
 
-  @Option(help: ArgumentHelp("The service's address.", valueName: "host:port"))
-  var address = "127.0.0.1:50051"
+  @Option(
+    help: ArgumentHelp(
+      "The service's address. (default: where USER_SERVICE_LISTEN says it listens, or 127.0.0.1:50051)",
+      valueName: "host:port"))
+  var address: String?
   @Option(help: ArgumentHelp("The name of a gRPC service; the whole server by default.", valueName: "name"))
   var service = ""
   @Option(help: ArgumentHelp("How long to wait for the answer.", valueName: "duration"))
   var timeout = DurationArgument(.seconds(5))
 
   func run() async throws {
-    guard let target = ListenAddress(address) else {
-      throw ValidationError("--address must be HOST:PORT with an IP address")
+    let listens = ProcessInfo.processInfo.environment["USER_SERVICE_LISTEN"] ?? "127.0.0.1:50051"
+    guard let target = address.map(ListenAddress.init) ?? ListenAddress(listens)?.reachable else {
+      throw ValidationError(
+        "\(address == nil ? "USER_SERVICE_LISTEN" : "--address") must be HOST:PORT with an IP address")
     }
     let status: Grpc_Health_V1_HealthCheckResponse.ServingStatus
     do {
       status = try await check(target)
     } catch let error as RPCError {
-      Terminal.note("\(address): \(error.code): \(error.message)")
+      Terminal.note("\(target): \(error.code): \(error.message)")
       throw ExitCode.failure
     }
     print(status == .serving ? "serving" : "not serving")

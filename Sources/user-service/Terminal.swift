@@ -7,18 +7,23 @@ enum Terminal {
 
   /// Writes a line to standard output at once, also when that is a file or a pipe.
   static func say(_ line: String) {
-    FileHandle.standardOutput.write(Data((line + "\n").utf8))
+    write(line + "\n", to: .standardOutput)
   }
 
   /// Writes a line to standard error: for people, beside the output proper.
   static func note(_ line: String) {
-    FileHandle.standardError.write(Data((line + "\n").utf8))
+    write(line + "\n", to: .standardError)
   }
 
   /// Asks a yes-or-no question. Anything but `y` or `yes` is a no.
   static func confirms(_ question: String) -> Bool {
-    FileHandle.standardError.write(Data("\(question) [y/N] ".utf8))
+    write("\(question) [y/N] ", to: .standardError)
     return ["y", "yes"].contains(readLine()?.lowercased())
+  }
+
+  private static func write(_ text: String, to file: FileHandle) {
+    // Nobody reads what is written for people when it cannot be written: no reason to fail.
+    try? file.write(contentsOf: Data(text.utf8))
   }
 
   /// Rows as columns, two spaces apart, each column as wide as its widest cell.

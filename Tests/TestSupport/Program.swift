@@ -16,10 +16,13 @@ public enum Program {
   }
 
   /// Runs `name` to its end, with nothing to read on standard input.
-  public static func run(_ name: String, _ arguments: [String]) async throws -> Outcome {
+  public static func run(
+    _ name: String, _ arguments: [String], environment: [String: String] = [:]
+  ) async throws -> Outcome {
     let process = Process()
     process.executableURL = url(name)
     process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     let (output, errors) = (Pipe(), Pipe())
     process.standardOutput = output

@@ -14,8 +14,11 @@ public final class RunningService: Sendable {
 
   /// Starts the program and returns once it listens.
   ///
+  /// - Parameter file: where its standard error goes; nil to collect it.
   /// - Throws: `NotStarted` with what it wrote to standard error, if it ends instead.
-  public init(_ arguments: [String], environment: [String: String] = [:]) async throws {
+  public init(
+    _ arguments: [String], environment: [String: String] = [:], errorsTo file: String? = nil
+  ) async throws {
     let process = Process()
     process.executableURL = Program.url("user-service")
     process.arguments = ["serve", "--listen", "127.0.0.1:0"] + arguments
@@ -23,7 +26,13 @@ public final class RunningService: Sendable {
     process.standardInput = FileHandle.nullDevice
     let (output, errorPipe) = (Pipe(), Pipe())
     process.standardOutput = output
-    process.standardError = errorPipe
+    if let file {
+      // The collector then has nothing to read, and its pipe ends at once.
+      process.standardError = FileHandle(forWritingAtPath: file)
+      try errorPipe.fileHandleForWriting.close()
+    } else {
+      process.standardError = errorPipe
+    }
     let exit = ExitStatus()
     process.terminationHandler = { exit.set($0.terminationStatus) }
     try process.run()

@@ -10,8 +10,8 @@ import UserStore
 @testable import UserAPI
 
 @Suite(.timeLimit(.minutes(2))) struct BulkCreateTests {
-  private func row(_ email: String, password: String = "") -> User_V1_CreateUserRequest {
-    .with { ($0.email, $0.password) = (email, password) }
+  private func row(_ email: String, password: String = "") -> DecodedRow {
+    .success(.with { ($0.email, $0.password) = (email, password) })
   }
 
   private func directory(_ limits: HashingLimits = HashingLimits()) throws -> UserDirectory {

@@ -147,6 +147,36 @@ import UserProtos
     }
   }
 
+  @Test("a call that fails is logged too, with its status")
+  func failedCall() async throws {
+    let service = try await RunningService(["--database", database])
+    try await withUsers(service) { users in
+      _ = try await Failure { try await users.createUser(CreateUser("nobody")) }
+      _ = try await Failure { try await users.list(pageSize: -1) }
+    }
+    let lines = await service.stop().errors.split(separator: "\n").filter { $0.contains("invalidArgument") }
+    #expect(lines.count == 2)
+  }
+
+  @Test("a log that cannot be written does not end the service", arguments: ["text", "json"])
+  func brokenLog(format: String) async throws {
+    let service = try await RunningService(
+      ["--database", database, "--log-format", format], errorsTo: "/dev/full")
+    try await withUsers(service) { users in
+      for number in 0..<3 { _ = try await users.createUser(CreateUser("user\(number)@example.com")) }
+    }
+    #expect(await service.stop().status == 0)
+  }
+
+  @Test("health asks where USER_SERVICE_LISTEN says that the service listens")
+  func healthOfListen() async throws {
+    let service = try await RunningService(["--database", database])
+    let health = try await Program.run(
+      "user-service", ["health"], environment: ["USER_SERVICE_LISTEN": "0.0.0.0:\(service.port)"])
+    #expect(health.status == 0)
+    await service.stop()
+  }
+
   @Test("version prints the version")
   func version() async throws {
     #expect(try await Program.run("user-service", ["version"]).output == "user-service 0.1.0\n")

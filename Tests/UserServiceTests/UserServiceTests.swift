@@ -84,6 +84,11 @@ import UserProtos
       let long = try await Failure { try await users.get(String(repeating: "x", count: 1 << 20)) }
       #expect(long.code == .notFound)
       #expect(long.message.utf8.count < 100)
+      let accented = try await Failure {
+        try await users.get("a" + String(repeating: "\u{301}", count: 100_000))
+      }
+      #expect(accented.code == .notFound)
+      #expect(accented.message.utf8.count < 100)
     }
   }
 
@@ -93,6 +98,15 @@ import UserProtos
       let sql = "'; DROP TABLE users; --"
       let user = try await users.createUser(CreateUser("a'b@example.com", name: sql, password: sql))
       #expect(user.name == sql)
+      #expect(try await Failure { try await users.list(from: sql) }.fields == ["page_token"])
+      let (updated, _) = try await users.update([User_V1_UserUpdateRequest(user.id) { $0.name = sql + sql }])
+      #expect(updated.map(\.name) == [sql + sql])
+      #expect(try await users.update([User_V1_UserUpdateRequest(sql)]).1?.code == .notFound)
+      let bulk = try await users.bulkCreate([
+        CreateUser(sql, name: sql), CreateUser("b'c@example.com", name: sql),
+      ])
+      #expect(bulk.createdCount == 1)
+      _ = try await users.update([User_V1_UserUpdateRequest(bulk.userIds[0]) { $0.status = .inactive }])
       for hostile in ["\u{0}", "a\u{0}b", String(repeating: "x", count: 1 << 20)] {
         let created = try await Failure {
           try await users.createUser(CreateUser(hostile, name: hostile, password: hostile + "x"))
@@ -102,7 +116,7 @@ import UserProtos
         let (_, updated) = try await users.update([User_V1_UserUpdateRequest(user.id) { $0.name = hostile }])
         #expect(updated?.code == .invalidArgument)
       }
-      #expect(try await users.list().map(\.id) == [user.id])
+      #expect(try await users.list().map(\.id) == [user.id] + bulk.userIds)
     }
   }
 

@@ -99,22 +99,21 @@ def test_a_message_over_the_limit_ends_its_call_and_nothing_else(pb, users):
     users.CreateUser(pb.CreateUserRequest(email="ada@example.com"), timeout=TIMEOUT)
 
 
-def test_cancelled_calls_leave_the_service_well(pb, users):
-    users.BulkCreateUsers(
-        (pb.CreateUserRequest(email=f"user{number}@example.com") for number in range(5_000)), timeout=TIMEOUT)
-    for _ in range(20):
-        listing = users.ListUsers(pb.ListUsersRequest(page_size=1_000), timeout=TIMEOUT)
-        next(listing)
-        listing.cancel()
-    assert len(list(users.ListUsers(pb.ListUsersRequest(), timeout=TIMEOUT))) == 5_000
+def test_rows_that_cannot_be_decoded_are_failures_of_their_own(pb, channel, users):
+    call = channel.stream_unary(
+        "/user.v1.UserService/BulkCreateUsers", lambda data: data, pb.BulkCreateResponse.FromString)
+    good = [pb.CreateUserRequest(email=f"user{number}@example.com").SerializeToString() for number in range(3)]
+    response = call(iter([good[0], b"\x0a\x02\xc3\x28", good[1], b"\xff", good[2]]), timeout=TIMEOUT)
+    assert response.created_count == 3
+    assert [(one.index, one.status.code) for one in response.failures] == [(1, 13), (3, 13)]
+    assert len(list(users.ListUsers(pb.ListUsersRequest(), timeout=TIMEOUT))) == 3
 
 
-def test_clients_may_ping_often(pb, service):
-    """The seed's client: keepalive every 30 s, here as often as is permitted, with and without calls."""
-    options = [
-        ("grpc.keepalive_time_ms", 10_000), ("grpc.keepalive_timeout_ms", 10_000),
-        ("grpc.keepalive_permit_without_calls", 1),
-    ]
-    with grpc.insecure_channel(service.address, options=options) as channel:
-        users = pb.Stub(channel)
-        users.CreateUser(pb.CreateUserRequest(email="ada@example.com"), timeout=TIMEOUT)
+def test_an_update_that_cannot_be_decoded_ends_the_stream_with_its_index(pb, channel, users):
+    ada = users.CreateUser(pb.CreateUserRequest(email="ada@example.com"), timeout=TIMEOUT)
+    call = channel.stream_stream("/user.v1.UserService/UserUpdates", lambda data: data, pb.GetUserRequest.FromString)
+    good = pb.UserUpdateRequest(user_id=ada.id, name="good").SerializeToString()
+    code, _, info, _ = failure(lambda: list(call(iter([good, b"\xff", good]), timeout=TIMEOUT)))
+    assert (code, info.reason, info.metadata["request_index"]) == (
+        grpc.StatusCode.INTERNAL, "UNDECODABLE_REQUEST", "1")
+    assert users.GetUser(pb.GetUserRequest(user_id=ada.id), timeout=TIMEOUT).name == "good"

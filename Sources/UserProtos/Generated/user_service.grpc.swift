@@ -136,10 +136,14 @@ extension User_V1_UserService {
     /// >   CANCELLED                 CANCELLED            the client cancelled the call
     /// >   STORAGE_FULL              RESOURCE_EXHAUSTED   the service's disk is full
     /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are no message of its type
+    /// >   MALFORMED_CALL            as gRPC says         the call has too few or too many messages, or is broken otherwise
+    /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
+    /// > Only a call that reaches no method at all (UNIMPLEMENTED) carries none.
+    /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
-    /// > UNDECODABLE_REQUEST or INTERNAL.
+    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
     public protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
         /// Handle the "GetUser" method.
         ///
@@ -271,10 +275,14 @@ extension User_V1_UserService {
     /// >   CANCELLED                 CANCELLED            the client cancelled the call
     /// >   STORAGE_FULL              RESOURCE_EXHAUSTED   the service's disk is full
     /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are no message of its type
+    /// >   MALFORMED_CALL            as gRPC says         the call has too few or too many messages, or is broken otherwise
+    /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
+    /// > Only a call that reaches no method at all (UNIMPLEMENTED) carries none.
+    /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
-    /// > UNDECODABLE_REQUEST or INTERNAL.
+    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
     public protocol ServiceProtocol: User_V1_UserService.StreamingServiceProtocol {
         /// Handle the "GetUser" method.
         ///
@@ -404,10 +412,14 @@ extension User_V1_UserService {
     /// >   CANCELLED                 CANCELLED            the client cancelled the call
     /// >   STORAGE_FULL              RESOURCE_EXHAUSTED   the service's disk is full
     /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are no message of its type
+    /// >   MALFORMED_CALL            as gRPC says         the call has too few or too many messages, or is broken otherwise
+    /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
+    /// > Only a call that reaches no method at all (UNIMPLEMENTED) carries none.
+    /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
-    /// > UNDECODABLE_REQUEST or INTERNAL.
+    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
     public protocol SimpleServiceProtocol: User_V1_UserService.ServiceProtocol {
         /// Handle the "GetUser" method.
         ///
@@ -730,10 +742,14 @@ extension User_V1_UserService {
     /// >   CANCELLED                 CANCELLED            the client cancelled the call
     /// >   STORAGE_FULL              RESOURCE_EXHAUSTED   the service's disk is full
     /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are no message of its type
+    /// >   MALFORMED_CALL            as gRPC says         the call has too few or too many messages, or is broken otherwise
+    /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
+    /// > Only a call that reaches no method at all (UNIMPLEMENTED) carries none.
+    /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
-    /// > UNDECODABLE_REQUEST or INTERNAL.
+    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
     public protocol ClientProtocol: Sendable {
         /// Call the "GetUser" method.
         ///
@@ -888,10 +904,14 @@ extension User_V1_UserService {
     /// >   CANCELLED                 CANCELLED            the client cancelled the call
     /// >   STORAGE_FULL              RESOURCE_EXHAUSTED   the service's disk is full
     /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are no message of its type
+    /// >   MALFORMED_CALL            as gRPC says         the call has too few or too many messages, or is broken otherwise
+    /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
+    /// > Only a call that reaches no method at all (UNIMPLEMENTED) carries none.
+    /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
-    /// > UNDECODABLE_REQUEST or INTERNAL.
+    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
     public struct Client<Transport>: ClientProtocol where Transport: GRPCCore.ClientTransport {
         private let client: GRPCCore.GRPCClient<Transport>
 

@@ -5,7 +5,7 @@ import UserDomain
 
 @testable import PasswordHashing
 
-@Suite(.timeLimit(.minutes(1))) struct HashingPoolTests {
+@Suite(.timeLimit(.minutes(10))) struct HashingPoolTests {
   /// Work that begins when it says so and ends when it is told to.
   private final class Gate: Sendable {
     private let began = DispatchSemaphore(value: 0)

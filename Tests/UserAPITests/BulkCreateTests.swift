@@ -9,7 +9,7 @@ import UserStore
 
 @testable import UserAPI
 
-@Suite(.timeLimit(.minutes(2))) struct BulkCreateTests {
+@Suite(.timeLimit(.minutes(10))) struct BulkCreateTests {
   private func row(_ email: String, password: String = "") -> DecodedRow {
     .success(.with { ($0.email, $0.password) = (email, password) })
   }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import UserAPI
 
-@Suite(.timeLimit(.minutes(1))) struct HealthMonitorTests {
+@Suite(.timeLimit(.minutes(10))) struct HealthMonitorTests {
   private final class Database: Sendable {
     let answers = Mutex(true)
   }

@@ -8,7 +8,7 @@ import UserDomain
 @testable import UserAPI
 
 /// The interceptors around handlers that wait, fail and are abandoned.
-@Suite(.timeLimit(.minutes(1))) struct InterceptorTests {
+@Suite(.timeLimit(.minutes(10))) struct InterceptorTests {
   private static let descriptor = MethodDescriptor(
     fullyQualifiedService: "user.v1.UserService", method: "Test")
 

@@ -7,7 +7,7 @@ import Testing
 import UserProtos
 
 /// The five calls over a socket, by grpc-swift's client.
-@Suite(.timeLimit(.minutes(3))) struct UserServiceTests {
+@Suite(.timeLimit(.minutes(10))) struct UserServiceTests {
   private let directory: TemporaryDirectory
   private let database: String
 

@@ -7,7 +7,7 @@ import UserDomain
 
 @testable import UserStore
 
-@Suite(.timeLimit(.minutes(2))) struct GroupCommitTests {
+@Suite(.timeLimit(.minutes(10))) struct GroupCommitTests {
   private let directory: TemporaryDirectory
   private let path: String
 

@@ -21,7 +21,14 @@ extension UserServiceApp {
     let pageTokens = PageTokenCodec(
       key: try await repository.secret("page_token", length: PageTokenCodec.keyLength))
 
-    let health = HealthMonitor(services: [User_V1_UserService.descriptor.fullyQualifiedService]) {
+    var names = [
+      User_V1_UserService.descriptor.fullyQualifiedService,
+      Grpc_Health_V1_Health.descriptor.fullyQualifiedService,
+    ]
+    if configuration.offersReflection {
+      names += ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"]
+    }
+    let health = HealthMonitor(services: names) {
       do {
         _ = try repository.newestUserID()
         return true
@@ -35,14 +42,7 @@ extension UserServiceApp {
       users, users.bulkRegistration, HealthHandler(monitor: health),
     ]
     if configuration.offersReflection {
-      services.append(
-        try ReflectionHandler(
-          descriptorSet: DescriptorSet.serialized,
-          services: [
-            User_V1_UserService.descriptor.fullyQualifiedService,
-            Grpc_Health_V1_Health.descriptor.fullyQualifiedService,
-            "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
-          ]))
+      services.append(try ReflectionHandler(descriptorSet: DescriptorSet.serialized, services: names))
     }
     let server = GRPCServer(
       transport: makeTransport(configuration), services: services,

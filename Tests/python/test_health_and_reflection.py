@@ -17,10 +17,16 @@ SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 TIMEOUT = 60
 
 
-@pytest.mark.parametrize("name", ["", "user.v1.UserService"])
+@pytest.mark.parametrize("name", ["", "user.v1.UserService", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"])
 def test_check(channel, name):
     stub = health_pb2_grpc.HealthStub(channel)
     assert stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=TIMEOUT).status == SERVING
+
+
+def test_list(channel):
+    statuses = health_pb2_grpc.HealthStub(channel).List(health_pb2.HealthListRequest(), timeout=TIMEOUT).statuses
+    assert {"", "user.v1.UserService"} <= set(statuses)
+    assert all(one.status == SERVING for one in statuses.values())
 
 
 def test_check_of_an_unknown_name(channel):

@@ -99,6 +99,7 @@ struct BulkCreate {
 
   private func store(_ rows: [Row]) async throws -> [Result<User, GoogleRPCStatus>] {
     let prepared = try await hash(rows)
+    // Rows that are wrong have their status already; only the others go to the store.
     var outcomes = try await retrying { () async throws(UserError) in
       try await directory.repository.create(prepared.compactMap { try? $0.get() })
     }.makeIterator()

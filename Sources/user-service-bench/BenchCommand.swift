@@ -45,6 +45,7 @@ struct BenchCommand: AsyncParsableCommand {
   func run() async throws {
     let folder = URL(fileURLWithPath: directory).appendingPathComponent("user-service-bench-\(getpid())")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    // A folder that stays behind is in one that git ignores.
     defer { try? FileManager.default.removeItem(at: folder) }
 
     let parts = only.isEmpty ? Part.allCases : only

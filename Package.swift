@@ -8,12 +8,15 @@ let package = Package(
     .library(name: "UserDomain", targets: ["UserDomain"]),
     .library(name: "UserStore", targets: ["UserStore"]),
     .library(name: "PasswordHashing", targets: ["PasswordHashing"]),
+    .library(name: "GRPCNghttp2Transport", targets: ["GRPCNghttp2Transport"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -24,6 +27,8 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CArgon2", providers: [.apt(["libargon2-dev"])]),
+    .systemLibrary(name: "CNghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
     .target(name: "UserDomain"),
     .target(name: "PasswordHashing", dependencies: ["UserDomain", "CArgon2"]),
@@ -58,8 +63,22 @@ let package = Package(
       ]
     ),
     .target(
+      name: "GRPCNghttp2Transport",
+      dependencies: [
+        "CNghttp2",
+        "CZlib",
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        .product(name: "NIOTLS", package: "swift-nio"),
+      ]
+    ),
+    .target(
       name: "UserServiceApp",
       dependencies: [
+        "GRPCNghttp2Transport",
         "PasswordHashing",
         "UserAPI",
         "UserDomain",
@@ -67,7 +86,6 @@ let package = Package(
         "UserStore",
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),
-        .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -78,6 +96,7 @@ let package = Package(
     .executableTarget(
       name: "user-service",
       dependencies: [
+        "GRPCNghttp2Transport",
         "PasswordHashing",
         "UserProtos",
         "UserServiceApp",

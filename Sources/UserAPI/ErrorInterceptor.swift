@@ -6,10 +6,17 @@ import UserDomain
 /// Makes a gRPC status with google.rpc details of whatever a handler throws, and logs what clients must not see.
 public struct ErrorInterceptor: ServerInterceptor {
   private let logger: Logger
+  private let deadlineHasPassed: @Sendable (ServerContext) -> Bool
 
-  /// The interceptor, which goes outside of everything that may throw. Unexpected failures go to `logger`.
-  public init(logger: Logger) {
+  /// The interceptor, which goes outside of everything that may throw.
+  ///
+  /// - Parameters:
+  ///   - logger: gets unexpected failures.
+  ///   - deadlineHasPassed: whether a call that was cancelled was so because its deadline has passed. The transport
+  ///     knows.
+  public init(logger: Logger, deadlineHasPassed: @escaping @Sendable (ServerContext) -> Bool) {
     self.logger = logger
+    self.deadlineHasPassed = deadlineHasPassed
   }
 
   /// Runs the handler, and then its stream of responses, and maps what they throw.
@@ -19,27 +26,26 @@ public struct ErrorInterceptor: ServerInterceptor {
       @concurrent @Sendable (StreamingServerRequest<Input>, ServerContext) async throws ->
       StreamingServerResponse<Output>
   ) async throws -> StreamingServerResponse<Output> {
-    let deadline = CallDeadline(request.metadata)
     let response: StreamingServerResponse<Output>
     do {
       response = try await next(request, context)
     } catch {
-      throw status(for: error, deadline, context)
+      throw status(for: error, context)
     }
-    if case .failure(let error) = response.accepted { throw status(for: error, deadline, context) }
+    if case .failure(let error) = response.accepted { throw status(for: error, context) }
     return response.wrappingProducer { writer, produce in
       do {
         return try await produce(writer)
       } catch {
-        throw status(for: error, deadline, context)
+        throw status(for: error, context)
       }
     }
   }
 
-  private func status(for error: any Error, _ deadline: CallDeadline, _ context: ServerContext) -> any Error {
+  private func status(for error: any Error, _ context: ServerContext) -> any Error {
     switch error {
     case is CancellationError, UserError.cancelled:
-      return GoogleRPCStatus(deadline.hasPassed ? UserError.deadlineExceeded : .cancelled) ?? error
+      return GoogleRPCStatus(deadlineHasPassed(context) ? UserError.deadlineExceeded : .cancelled) ?? error
     case let error as GoogleRPCStatus:
       return error
     case let error as UserError:
@@ -48,7 +54,7 @@ public struct ErrorInterceptor: ServerInterceptor {
       return GoogleRPCStatus.undecodable()
     case let error as RPCError where error.code == .unknown && error.cause != nil:
       // A unary handler's error, as gRPC has wrapped it.
-      return error.cause.map { status(for: $0, deadline, context) } ?? error
+      return error.cause.map { status(for: $0, context) } ?? error
     case let error as RPCError where error.carriesDetails:
       // A unary handler's GoogleRPCStatus, as gRPC has wrapped it.
       return error

@@ -1,5 +1,5 @@
-import GRPCCore
-import GRPCNIOTransportHTTP2
+public import GRPCCore
+import GRPCNghttp2Transport
 import Logging
 import PasswordHashing
 import UserAPI
@@ -10,8 +10,33 @@ import UserStore
 extension UserServiceApp {
   /// Opens the database, migrates it if the configuration says so, and puts the service together.
   ///
-  /// - Throws: `StoreError` if the database cannot be used.
+  /// - Throws: `StoreError` if the database cannot be used, `TLSIdentity.Failure` if the certificate cannot.
   public static func build(_ configuration: ServiceConfiguration) async throws -> UserServiceApp {
+    let logger = makeLogger(configuration)
+    let security = try configuration.tls.map { files in try TLSIdentity(files) }
+    let transport = Nghttp2ServerTransport(
+      listeners: configuration.listen.map { Listener($0, security: security) },
+      configuration: configuration.transport, logger: logger)
+    let parts = try await assemble(configuration, transport: transport)
+    return UserServiceApp(
+      configuration: configuration, repository: parts.repository, server: parts.server, health: parts.health,
+      logger: logger)
+  }
+
+  /// The service over any transport, before it runs.
+  public struct Parts<Transport: ServerTransport> {
+    /// The server, with all services and interceptors.
+    public let server: GRPCServer<Transport>
+    let repository: SQLiteUserRepository
+    let health: HealthMonitor
+  }
+
+  /// Puts the service together over `transport`.
+  ///
+  /// - Throws: `StoreError` if the database cannot be used.
+  public static func assemble<Transport: ServerTransport>(
+    _ configuration: ServiceConfiguration, transport: Transport
+  ) async throws -> Parts<Transport> {
     let logger = makeLogger(configuration)
     let repository = try SQLiteUserRepository(
       DatabaseLocation(path: configuration.database),
@@ -45,31 +70,14 @@ extension UserServiceApp {
       services.append(try ReflectionHandler(descriptorSet: DescriptorSet.serialized, services: names))
     }
     let server = GRPCServer(
-      transport: makeTransport(configuration), services: services,
+      transport: transport, services: services,
       interceptors: [
         LoggingInterceptor(logger: logger),
-        ErrorInterceptor(logger: logger),
-        CancellationInterceptor(isDraining: { health.isDraining }),
+        ErrorInterceptor(logger: logger) { context in
+          (context.transportSpecific as? Nghttp2ServerTransport.Context)?.deadlineHasPassed ?? false
+        },
       ])
-    return UserServiceApp(
-      configuration: configuration, repository: repository, server: server, health: health, logger: logger)
-  }
-
-  /// The one place that knows which transport serves.
-  private static func makeTransport(
-    _ configuration: ServiceConfiguration
-  ) -> TimeoutCheckingTransport<HTTP2ServerTransport.Posix> {
-    let address = configuration.listen
-    let transport = HTTP2ServerTransport.Posix(
-      address: address.isIPv6
-        ? .ipv6(host: address.host, port: address.port) : .ipv4(host: address.host, port: address.port),
-      transportSecurity: .plaintext,
-      config: .defaults { config in
-        // The seed's client pings every 30 s, calls or none; gRPC's own default of 5 minutes would cut it off.
-        config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(10)
-        config.connection.keepalive.clientBehavior.allowWithoutCalls = true
-      })
-    return TimeoutCheckingTransport(base: transport)
+    return Parts(server: server, repository: repository, health: health)
   }
 
   private static func makeLogger(_ configuration: ServiceConfiguration) -> Logger {

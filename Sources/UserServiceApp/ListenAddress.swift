@@ -1,12 +1,18 @@
-/// A TCP address to listen on, as `127.0.0.1:50051`, `[::1]:50051` or `localhost:0`. Port 0 is any free port.
-public struct ListenAddress: Hashable, Sendable {
-  /// An IPv4 or IPv6 address, without brackets.
-  public let host: String
-  /// The port, 0 to 65535.
-  public let port: Int
+public import GRPCNghttp2Transport
 
-  /// Parses `HOST:PORT`, or returns nil. Names other than `localhost` are not looked up.
+/// An address to listen on, as `127.0.0.1:50051`, `[::1]:50051`, `localhost:0` or `unix:/run/users.sock`. Port 0 is any
+/// free port.
+public typealias ListenAddress = Listener.Address
+
+extension Listener.Address {
+  /// Parses `HOST:PORT` or `unix:PATH`, or returns nil. Names other than `localhost` are not looked up.
   public init?(_ text: String) {
+    if text.hasPrefix("unix:") {
+      let path = String(text.dropFirst(5))
+      guard !path.isEmpty else { return nil }
+      self = .unix(path: path)
+      return
+    }
     guard let colon = text.lastIndex(of: ":"),
       let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port)
     else { return nil }
@@ -19,23 +25,15 @@ public struct ListenAddress: Hashable, Sendable {
       return nil
     }
     guard !host.isEmpty else { return nil }
-    self.host = host
-    self.port = port
+    self = .tcp(host: host, port: port)
   }
 
   /// Where a client on the same machine finds it: the loopback address, if it listens on every address.
-  public var reachable: ListenAddress {
-    switch host {
-    case "0.0.0.0": ListenAddress("127.0.0.1:\(port)") ?? self
-    case "::": ListenAddress("[::1]:\(port)") ?? self
+  public var reachable: Listener.Address {
+    switch self {
+    case .tcp("0.0.0.0", let port): .tcp(host: "127.0.0.1", port: port)
+    case .tcp("::", let port): .tcp(host: "::1", port: port)
     default: self
     }
   }
-
-  var isIPv6: Bool { host.contains(":") }
-}
-
-extension ListenAddress: CustomStringConvertible {
-  /// `HOST:PORT`, with brackets around an IPv6 address.
-  public var description: String { isIPv6 ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }

@@ -1,5 +1,6 @@
 public import Configuration
 import Foundation
+public import GRPCNghttp2Transport
 public import Logging
 public import PasswordHashing
 import SystemPackage
@@ -23,8 +24,12 @@ public struct ServiceConfiguration: Sendable {
 
   /// `database`: the SQLite file, or `:memory:`.
   public let database: String
-  /// `listen`: where the service listens.
-  public let listen: ListenAddress
+  /// `listen`: where the service listens; one address or several, in the environment separated by commas.
+  public let listen: [ListenAddress]
+  /// `tls.cert`, `tls.key`, `tls.client.ca`: the PEM files of TLS; nil for cleartext.
+  public let tls: TLSIdentity.Files?
+  /// `grpc.*`: the transport's limits and time-outs.
+  public let transport: Nghttp2ServerTransport.Configuration
   /// `migrate`: whether an empty or older database is migrated; it is refused otherwise.
   public let migrates: Bool
   /// `reflection`: whether gRPC server reflection is offered.
@@ -40,14 +45,21 @@ public struct ServiceConfiguration: Sendable {
   /// `argon2.memory` (KiB), `argon2.iterations`, `argon2.parallelism`: the cost of new password hashes.
   public let argon2: Argon2Parameters
 
-  private static let defaults: [AbsoluteConfigKey: ConfigValue] = [
-    "database": "users.db", "listen": "127.0.0.1:50051", "migrate": true, "reflection": true,
+  private static let ownDefaults: [AbsoluteConfigKey: ConfigValue] = [
+    "database": "users.db", "listen": "127.0.0.1:50051", "tls.cert": "", "tls.key": "", "tls.client.ca": "",
+    "migrate": true, "reflection": true,
     "log.level": "info",
     "log.format": "text", "shutdown.grace": "30s", "bulk.rows": 100_000,
     "argon2.memory": .init(.int(Argon2Parameters.recommended.memoryKiB), isSecret: false),
     "argon2.iterations": .init(.int(Argon2Parameters.recommended.iterations), isSecret: false),
     "argon2.parallelism": .init(.int(Argon2Parameters.recommended.parallelism), isSecret: false),
   ]
+
+  private static let defaults = ownDefaults.merging(
+    TransportConfiguration.defaults.map { name, value in
+      (AbsoluteConfigKey(name.split(separator: ".").map(String.init)), .init(.string(value), isSecret: false))
+    }
+  ) { $1 }
 
   /// Reads the settings.
   ///
@@ -72,7 +84,9 @@ public struct ServiceConfiguration: Sendable {
 
     database = try Self.read("database") { try reader.requiredString(forKey: "database") }
     guard !database.isEmpty else { throw Invalid(description: "database: the path is empty") }
-    listen = try Self.parse("listen", reader, "HOST:PORT with an IP address", ListenAddress.init)
+    listen = try Self.listenAddresses(reader)
+    tls = try Self.tlsFiles(reader)
+    transport = try TransportConfiguration.make { name in try Self.text(name, reader) }
     migrates = try Self.read("migrate") { try reader.requiredBool(forKey: "migrate") }
     offersReflection = try Self.read("reflection") { try reader.requiredBool(forKey: "reflection") }
     logLevel = try Self.parse(
@@ -95,12 +109,57 @@ public struct ServiceConfiguration: Sendable {
     }
   }
 
+  private static func listenAddresses(_ reader: ConfigReader) throws -> [ListenAddress] {
+    // A list in the file, or one text with commas.
+    let texts =
+      if let list = try? reader.requiredStringArray(forKey: "listen") {
+        list
+      } else {
+        try read("listen") { try reader.requiredString(forKey: "listen") }.split(separator: ",").map(
+          String.init)
+      }
+    guard !texts.isEmpty else { throw Invalid(description: "listen names no address") }
+    return try texts.map { text in
+      guard let address = ListenAddress(text) else {
+        throw Invalid(
+          description: "listen is '\(text)'; it must be HOST:PORT with an IP address, or unix:PATH")
+      }
+      return address
+    }
+  }
+
+  private static func tlsFiles(_ reader: ConfigReader) throws -> TLSIdentity.Files? {
+    func path(_ name: String) throws -> String? {
+      let path = try read(name) {
+        try reader.requiredString(forKey: ConfigKey(name.split(separator: ".").map(String.init)))
+      }
+      return path.isEmpty ? nil : path
+    }
+    let authorities = try path("tls.client.ca")
+    switch (try path("tls.cert"), try path("tls.key")) {
+    case (let certificate?, let key?):
+      return TLSIdentity.Files(certificate: certificate, key: key, clientAuthorities: authorities)
+    case (nil, nil):
+      if authorities != nil { throw Invalid(description: "tls.client.ca needs tls.cert and tls.key") }
+      return nil
+    case (nil, _): throw Invalid(description: "tls.key needs tls.cert")
+    case (_, nil): throw Invalid(description: "tls.cert needs tls.key")
+    }
+  }
+
   private static func read<Value>(_ name: String, _ body: () throws -> Value) throws -> Value {
     do {
       return try body()
     } catch {
       throw Invalid(description: "\(name) has a value of the wrong type")
     }
+  }
+
+  /// A setting as text; numbers may be written as numbers in the file.
+  private static func text(_ name: String, _ reader: ConfigReader) throws -> String {
+    let key = ConfigKey(name.split(separator: ".").map(String.init))
+    if let text = try? reader.requiredString(forKey: key) { return text }
+    return String(try read(name) { try reader.requiredInt(forKey: key) })
   }
 
   private static func parse<Value>(

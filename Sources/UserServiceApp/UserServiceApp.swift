@@ -1,6 +1,6 @@
 import Foundation
 import GRPCCore
-import GRPCNIOTransportHTTP2
+public import GRPCNghttp2Transport
 import Logging
 import PasswordHashing
 import ServiceLifecycle
@@ -13,22 +13,22 @@ import UserStore
 public struct UserServiceApp {
   let configuration: ServiceConfiguration
   let repository: SQLiteUserRepository
-  let server: GRPCServer<TimeoutCheckingTransport<HTTP2ServerTransport.Posix>>
+  let server: GRPCServer<Nghttp2ServerTransport>
   let health: HealthMonitor
   let logger: Logger
 
   /// Serves until SIGTERM or SIGINT, then drains: no new calls, running ones finish within the grace time, the
   /// database is checkpointed and closed. A second signal ends the process at once, with exit code 1.
   ///
-  /// - Parameter ready: called with the address once the service listens.
+  /// - Parameter ready: called with the addresses once the service listens.
   /// - Throws: `StartError` if the service cannot listen, `StoreError` if the database cannot be closed in order.
-  public func run(ready: @escaping @Sendable (ListenAddress) -> Void) async throws {
+  public func run(ready: @escaping @Sendable ([ListenAddress]) -> Void) async throws {
     let secondSignal = Task { await Self.exitAtSecondSignal() }
     defer { secondSignal.cancel() }
     var group = ServiceGroupConfiguration(
       services: [
         GRPCService(
-          server: server, health: health, address: configuration.listen, logger: logger, ready: ready),
+          server: server, health: health, logger: logger, ready: ready),
         HealthProbe(monitor: health),
       ], gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.quiet(logger))
     group.maximumGracefulShutdownDuration = configuration.shutdownGrace
@@ -67,11 +67,10 @@ public struct StartError: Error, CustomStringConvertible {
 
 /// The gRPC server as a service of the group.
 private struct GRPCService: Service, CustomStringConvertible {
-  let server: GRPCServer<TimeoutCheckingTransport<HTTP2ServerTransport.Posix>>
+  let server: GRPCServer<Nghttp2ServerTransport>
   let health: HealthMonitor
-  let address: ListenAddress
   let logger: Logger
-  let ready: @Sendable (ListenAddress) -> Void
+  let ready: @Sendable ([ListenAddress]) -> Void
 
   var description: String { "gRPC server" }
 
@@ -82,14 +81,13 @@ private struct GRPCService: Service, CustomStringConvertible {
           do {
             try await server.serve()
           } catch let error as RuntimeError {
-            throw StartError(
-              description: "cannot listen on \(address): \(error.cause.map { "\($0)" } ?? error.message)")
+            throw StartError(description: error.cause.map { "\($0)" } ?? error.message)
           }
         }
         group.addTask {
           // Fails when the server does, which says why.
-          guard let bound = try? await server.transport.base.listeningAddress else { return }
-          ready(ListenAddress(bound) ?? address)
+          guard let bound = try? await server.transport.addresses else { return }
+          ready(bound)
         }
         try await group.waitForAll()
       }
@@ -117,18 +115,6 @@ private struct HealthProbe: Service, CustomStringConvertible {
         // Ends early, by throwing, when the service stops.
         do { try await Task.sleep(for: .seconds(1)) } catch { return }
       }
-    }
-  }
-}
-
-extension ListenAddress {
-  fileprivate init?(_ address: GRPCNIOTransportCore.SocketAddress) {
-    if let ipv4 = address.ipv4 {
-      self.init("\(ipv4.host):\(ipv4.port)")
-    } else if let ipv6 = address.ipv6 {
-      self.init("[\(ipv6.host)]:\(ipv6.port)")
-    } else {
-      return nil
     }
   }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2
+import GRPCNghttp2Transport
 import UserProtos
 import UserServiceApp
 
@@ -14,9 +15,18 @@ struct HealthCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The service's address. (default: where USER_SERVICE_LISTEN says it listens, or 127.0.0.1:50051)",
-      valueName: "host:port"))
+      "HOST:PORT or unix:PATH of the service. (default: the first in USER_SERVICE_LISTEN, or 127.0.0.1:50051)",
+      valueName: "address"))
   var address: String?
+  @Option(
+    help: ArgumentHelp(
+      "Use TLS, and trust these authorities, PEM. Whose name is in the certificate is not checked.",
+      valueName: "path"))
+  var tlsCA: String?
+  @Option(help: ArgumentHelp("A client certificate for mutual TLS, PEM.", valueName: "path"))
+  var tlsCert: String?
+  @Option(help: ArgumentHelp("The client certificate's key, PEM.", valueName: "path"))
+  var tlsKey: String?
   @Option(help: ArgumentHelp("The name of a gRPC service; the whole server by default.", valueName: "name"))
   var service = ""
   @Option(help: ArgumentHelp("How long to wait for the answer.", valueName: "duration"))
@@ -24,9 +34,11 @@ struct HealthCommand: AsyncParsableCommand {
 
   func run() async throws {
     let listens = ProcessInfo.processInfo.environment["USER_SERVICE_LISTEN"] ?? "127.0.0.1:50051"
-    guard let target = address.map(ListenAddress.init) ?? ListenAddress(listens)?.reachable else {
+    let first = listens.split(separator: ",").first.map(String.init) ?? listens
+    guard let target = address.map({ ListenAddress($0) }) ?? ListenAddress(first)?.reachable else {
       throw ValidationError(
-        "\(address == nil ? "USER_SERVICE_LISTEN" : "--address") must be HOST:PORT with an IP address")
+        "\(address == nil ? "USER_SERVICE_LISTEN" : "--address") must be HOST:PORT with an IP address, or unix:PATH"
+      )
     }
     let status: Grpc_Health_V1_HealthCheckResponse.ServingStatus
     do {
@@ -41,10 +53,7 @@ struct HealthCommand: AsyncParsableCommand {
 
   private func check(_ target: ListenAddress) async throws -> Grpc_Health_V1_HealthCheckResponse.ServingStatus
   {
-    let transport = try HTTP2ClientTransport.Posix(
-      target: target.host.contains(":")
-        ? .ipv6(address: target.host, port: target.port) : .ipv4(address: target.host, port: target.port),
-      transportSecurity: .plaintext)
+    let transport = try HTTP2ClientTransport.Posix(target: Self.target(target), transportSecurity: security)
     return try await withGRPCClient(transport: transport) { client in
       var options = CallOptions.defaults
       options.timeout = timeout.duration
@@ -52,6 +61,27 @@ struct HealthCommand: AsyncParsableCommand {
       var request = Grpc_Health_V1_HealthCheckRequest()
       request.service = service
       return try await Grpc_Health_V1_Health.Client(wrapping: client).check(request, options: options).status
+    }
+  }
+
+  private static func target(_ address: ListenAddress) -> any ResolvableTarget {
+    switch address {
+    case .tcp(let host, let port) where host.contains(":"): .ipv6(address: host, port: port)
+    case .tcp(let host, let port): .ipv4(address: host, port: port)
+    case .unix(let path): .unixDomainSocket(path: path)
+    }
+  }
+
+  private var security: HTTP2ClientTransport.Posix.TransportSecurity {
+    guard let tlsCA else { return .plaintext }
+    return .tls { tls in
+      tls.trustRoots = .certificates([.file(path: tlsCA, format: .pem)])
+      // The check comes from the same machine, by address; names are for clients that come from elsewhere.
+      tls.serverCertificateVerification = .noHostnameVerification
+      if let tlsCert, let tlsKey {
+        tls.certificateChain = [.file(path: tlsCert, format: .pem)]
+        tls.privateKey = .file(path: tlsKey, format: .pem)
+      }
     }
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Configuration
+import GRPCNghttp2Transport
 import UserServiceApp
 
 /// `user-service serve`: the service itself.
@@ -22,8 +23,21 @@ struct ServeCommand: AsyncParsableCommand {
   var database: String?
   @Option(
     help: ArgumentHelp(
-      "Where to listen; port 0 is any free one. (default: 127.0.0.1:50051)", valueName: "host:port"))
-  var listen: String?
+      "Where to listen, HOST:PORT or unix:PATH; repeatable; port 0 is any free one. (default: 127.0.0.1:50051)",
+      valueName: "address"))
+  var listen: [String] = []
+  @Option(
+    help: ArgumentHelp(
+      "The certificate for TLS and those that lead to its authority, PEM; read again when it changes.",
+      valueName: "path"))
+  var tlsCert: String?
+  @Option(help: ArgumentHelp("The certificate's private key, PEM.", valueName: "path"))
+  var tlsKey: String?
+  @Option(
+    help: ArgumentHelp(
+      "Authorities that must have signed clients' certificates, PEM; without it clients need none.",
+      valueName: "path"))
+  var tlsClientCA: String?
   @Flag(
     inversion: .prefixedNo,
     help: "Migrate an empty or older database; refuse it otherwise. (default: --migrate)")
@@ -54,15 +68,17 @@ struct ServeCommand: AsyncParsableCommand {
   func run() async throws {
     let settings = try await ServiceConfiguration(flags: flags, file: config)
     let app = try await UserServiceApp.build(settings)
-    try await app.run { address in
-      Terminal.say("user-service \(Version.current) listening on \(address), database \(settings.database)")
+    try await app.run { addresses in
+      let list = addresses.map(\.description).joined(separator: ", ")
+      Terminal.say("user-service \(Version.current) listening on \(list), database \(settings.database)")
     }
   }
 
   private var flags: [AbsoluteConfigKey: ConfigValue] {
     var flags: [AbsoluteConfigKey: ConfigValue] = [:]
     for (key, value) in [
-      ("database", database), ("listen", listen), ("log.level", logLevel), ("log.format", logFormat),
+      ("database", database), ("tls.cert", tlsCert), ("tls.key", tlsKey), ("tls.client.ca", tlsClientCA),
+      ("log.level", logLevel), ("log.format", logFormat),
       ("shutdown.grace", shutdownGrace),
     ] {
       if let value { flags[Self.key(key)] = .init(.string(value), isSecret: false) }
@@ -76,6 +92,7 @@ struct ServeCommand: AsyncParsableCommand {
     for (key, value) in [("migrate", migrate), ("reflection", reflection)] {
       if let value { flags[Self.key(key)] = .init(.bool(value), isSecret: false) }
     }
+    if !listen.isEmpty { flags["listen"] = .init(.stringArray(listen), isSecret: false) }
     return flags
   }
 

@@ -1,0 +1,54 @@
+/// What the client has said of its streams by HEADERS, END_STREAM and RST_STREAM, which nghttp2 forgets when a stream is
+/// closed: on which it may still send.
+struct ClientStreams {
+  /// What is wrong with a frame.
+  enum Violation: Equatable {
+    /// A stream was opened after one with a higher id: a connection error (RFC 9113 §5.1.1).
+    case passedOver
+    /// A frame on a stream that the client has ended: STREAM_CLOSED (RFC 9113 §5.1).
+    case ended
+  }
+
+  /// Honest clients pass over none. Beyond this many gaps the oldest are forgotten.
+  private static let maxGaps = 32
+  /// Streams that we have closed stay here if the client does not end them; only as many as this.
+  private static let maxOpen = 2_000
+
+  private var highest: UInt32 = 0
+  private var gaps: [ClosedRange<UInt32>] = []
+  private var open: Set<UInt32> = []
+
+  /// The client has sent HEADERS.
+  mutating func headersReceived(_ id: UInt32, endsStream: Bool) -> Violation? {
+    guard id % 2 == 1 else { return nil }
+    if id <= highest {
+      if open.contains(id) {
+        if endsStream { open.remove(id) }
+        return nil
+      }
+      return gaps.contains { $0.contains(id) } ? .passedOver : .ended
+    }
+    let expected = highest == 0 ? 1 : highest + 2
+    if id > expected {
+      if gaps.count == Self.maxGaps { gaps.removeFirst() }
+      gaps.append(expected...id - 2)
+    }
+    highest = id
+    if !endsStream {
+      open.insert(id)
+      if open.count > Self.maxOpen { open = Set(open.sorted().suffix(Self.maxOpen / 2)) }
+    }
+    return nil
+  }
+
+  /// The client has sent DATA. What it sends on streams that were never opened, nghttp2 sees.
+  mutating func dataReceived(_ id: UInt32, endsStream: Bool) -> Violation? {
+    guard id <= highest, id % 2 == 1 else { return nil }
+    guard open.contains(id) else { return gaps.contains { $0.contains(id) } ? nil : .ended }
+    if endsStream { open.remove(id) }
+    return nil
+  }
+
+  /// The client has sent RST_STREAM.
+  mutating func resetReceived(_ id: UInt32) { open.remove(id) }
+}

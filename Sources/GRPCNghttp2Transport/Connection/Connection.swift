@@ -1,0 +1,539 @@
+import GRPCCore
+import NIOCore
+
+/// One HTTP/2 connection without its socket: bytes in, bytes out, time passes.
+///
+/// It is confined to its event loop. Callbacks of nghttp2 take notes; ``receive(_:now:)`` and ``produce(now:)`` act on
+/// them once nghttp2 has returned.
+final class Connection {
+  typealias StreamHandler =
+    @concurrent @Sendable (
+      RPCStream<Nghttp2ServerTransport.Inbound, Nghttp2ServerTransport.Outbound>, ServerContext
+    ) async -> Void
+
+  /// Why a connection ends before its time.
+  struct Fault: Equatable {
+    let code: HTTP2Session.ErrorCode
+    let reason: String
+  }
+
+  let configuration: Nghttp2ServerTransport.Configuration
+  let executor: LoopExecutor
+  let peer: Nghttp2ServerTransport.Peer
+  let streamHandler: StreamHandler
+  private let methods: MethodTable
+  /// Called when there may be something to send, or an earlier time to wake up.
+  var onWork: () -> Void = {}
+  /// Called when the connection is lost and its last handler has ended.
+  var onEnd: () -> Void = {}
+
+  /// nil before the start and after the end.
+  private var session: HTTP2Session?
+  private var frames = FrameScanner()
+  private var clientStreams = ClientStreams()
+  private var floods: FloodGuard
+  private var pings: PingPolicy
+  private var lifetime: ConnectionLifetime
+
+  private var streams: [Int32: ServerStream] = [:]
+  /// The stream that was asked for last, which mostly is the next one too.
+  private var current: ServerStream?
+  private var runningHandlers = 0
+  /// Bytes of request messages that no handler has taken yet.
+  var bufferedBytes = 0
+
+  // Notes of the callbacks.
+  private var begun: [ServerStream] = []
+  private var touched: [ServerStream] = []
+  private var closed: [ServerStream] = []
+  private var refused: [Int32] = []
+  private var ended: [Int32] = []
+  private var windowToReturn = 0
+  private(set) var fault: Fault?
+  private var hasSentFault = false
+
+  /// Streams with something to submit.
+  private var dirty: [ServerStream] = []
+  private var sent: [ServerStream] = []
+  private var block = HeaderBlock()
+  private var output = ByteBuffer()
+  private var hasPatchedSettings = false
+
+  private var now: NIODeadline
+  private var hasReceivedSettings = false
+  private let startBy: NIODeadline
+  /// Since when a frame or a header block is incomplete.
+  private var incompleteSince: NIODeadline?
+  private var isInHeaderBlock = false
+  private var streamWakeup: NIODeadline?
+  private var mustClose = false
+
+  init(
+    configuration: Nghttp2ServerTransport.Configuration, executor: LoopExecutor,
+    peer: Nghttp2ServerTransport.Peer, methods: MethodTable, jitter: Double = .random(in: -0.1...0.1),
+    now: NIODeadline, streamHandler: @escaping StreamHandler
+  ) {
+    self.configuration = configuration
+    self.executor = executor
+    self.peer = peer
+    self.methods = methods
+    self.streamHandler = streamHandler
+    self.now = now
+    floods = FloodGuard(configuration.floodLimits, now: now)
+    pings = PingPolicy(configuration.keepalive, configuration.enforcementPolicy, now: now)
+    lifetime = ConnectionLifetime(configuration.keepalive, jitter: jitter, now: now)
+    startBy = now + TimeAmount(configuration.connectionTimeout)
+  }
+
+  /// How many streams nghttp2 permits. It ends the connection of a client that exceeds what SETTINGS said
+  /// (nghttp2 issue 687), so SETTINGS are sent with our own limit in its place, and we refuse the excess.
+  private var hardStreamLimit: UInt32 { UInt32(clamping: configuration.maxConcurrentStreams) &* 2 &+ 1_000 }
+
+  // MARK: Start and end
+
+  /// Begins with SETTINGS.
+  func start() {
+    do throws(HTTP2Session.Failure) {
+      session = try HTTP2Session(self, configuration)
+      try session?.submitSettings(configuration, maxConcurrentStreams: hardStreamLimit)
+    } catch {
+      fail(.protocolError, error.reason)
+      mustClose = true
+    }
+    onWork()
+  }
+
+  /// Whether the connection is to be closed once what ``produce(now:)`` gave has been sent.
+  var isOver: Bool { mustClose || (session?.isOver ?? true) }
+
+  /// Whether a client has said its preface and SETTINGS.
+  var isEstablished: Bool { hasReceivedSettings }
+
+  /// Lets running calls finish, and ends then.
+  func shutDown(now: NIODeadline) {
+    self.now = now
+    act(lifetime.shutDown(now: now))
+    onWork()
+  }
+
+  /// The socket is gone: every call is cancelled.
+  func lost() {
+    session = nil
+    mustClose = true
+    onWork = {}
+    let open = streams.values
+    streams = [:]
+    current = nil
+    for stream in open { stream.closed() }
+    for stream in closed { stream.closed() }
+    (begun, touched, closed, dirty, sent) = ([], [], [], [], [])
+    if runningHandlers == 0 { onEnd() }
+  }
+
+  func handlerStarted() { runningHandlers += 1 }
+
+  func handlerEnded() {
+    runningHandlers -= 1
+    if runningHandlers == 0, session == nil { onEnd() }
+  }
+
+  private func fail(_ code: HTTP2Session.ErrorCode, _ reason: String) {
+    if fault == nil { fault = Fault(code: code, reason: reason) }
+  }
+
+  private func act(_ action: ConnectionLifetime.Action) {
+    switch action {
+    case .nothing: break
+    case .sendNotice:
+      session?.submitShutdownNotice()
+      session?.submitPing()
+    case .sendFinal:
+      session?.submitGoAway(.noError, "")
+      act(lifetime.finalSent())
+    case .close: mustClose = true
+    case .abort: fail(.noError, "the connection's age and its grace are over")
+    }
+  }
+
+  // MARK: Input
+
+  /// Takes bytes that have arrived.
+  func receive(_ buffer: ByteBuffer, now: NIODeadline) {
+    guard session != nil, fault == nil, !mustClose else { return }
+    self.now = now
+    pings.bytesReceived(now: now)
+    buffer.withUnsafeReadableBytes { bytes in
+      scan(bytes)
+      guard fault == nil else { return }
+      do throws(HTTP2Session.Failure) {
+        try session?.receive(bytes)
+      } catch {
+        fail(error.isFlood ? .enhanceYourCalm : .protocolError, error.reason)
+      }
+    }
+    actOnNotes()
+  }
+
+  /// Judges frames by their headers, before nghttp2 sees them.
+  private func scan(_ bytes: UnsafeRawBufferPointer) {
+    var began = false
+    frames.scan(bytes) { frame in
+      began = true
+      judge(frame)
+    }
+    // A header block counts from its first frame, whatever follows.
+    if !frames.isMidFrame, !isInHeaderBlock {
+      incompleteSince = nil
+    } else if incompleteSince == nil || (began && !isInHeaderBlock) {
+      incompleteSince = now
+    }
+  }
+
+  private func judge(_ frame: FrameScanner.Frame) {
+    var flood: FloodGuard.Flood?
+    switch frame.type {
+    case 0x0:  // DATA
+      if let padding = frame.detail, padding >= frame.length {
+        fail(.protocolError, "more padding than DATA")
+      }
+      reject(clientStreams.dataReceived(frame.streamID, endsStream: frame.endsStream))
+      if frame.length == 0, !frame.endsStream { flood = floods.idleFrameReceived(now: now) }
+    case 0x1:  // HEADERS
+      isInHeaderBlock = !frame.endsHeaders
+      reject(clientStreams.headersReceived(frame.streamID, endsStream: frame.endsStream))
+    case 0x2:  // PRIORITY: nghttp2 ignores it, as we tell it to.
+      if frame.streamID == 0 || frame.detail == frame.streamID {
+        fail(.protocolError, "PRIORITY on the connection, or on itself")
+      }
+      flood = floods.idleFrameReceived(now: now)
+    case 0x3:  // RST_STREAM: nghttp2 counts them.
+      clientStreams.resetReceived(frame.streamID)
+    case 0x4:  // SETTINGS
+      if !frame.isAcknowledgement { hasReceivedSettings = true }
+      flood = floods.idleFrameReceived(now: now)
+    case 0x6:  // PING
+      if frame.isAcknowledgement {
+        flood = floods.idleFrameReceived(now: now)
+        act(lifetime.noticeAcknowledged())
+      } else if pings.pingReceived(hasStreams: !streams.isEmpty, now: now) {
+        fail(.enhanceYourCalm, "too_many_pings")
+      }
+    case 0x8:  // WINDOW_UPDATE
+      if frame.detail == 0 { fail(.protocolError, "WINDOW_UPDATE by nothing") }
+      flood = floods.windowUpdateReceived()
+    case 0x9:  // CONTINUATION: nghttp2 counts them.
+      if frame.endsHeaders { isInHeaderBlock = false }
+    default:
+      flood = floods.idleFrameReceived(now: now)
+    }
+    if let flood { fail(.enhanceYourCalm, flood.rawValue) }
+  }
+
+  private func reject(_ violation: ClientStreams.Violation?) {
+    switch violation {
+    case nil: break
+    case .passedOver: fail(.protocolError, "a stream was opened after one with a higher id")
+    case .ended: fail(.streamClosed, "a frame on a stream that the client has ended")
+    }
+  }
+
+  private func actOnNotes() {
+    for stream in closed { end(stream) }
+    closed.removeAll(keepingCapacity: true)
+    for id in refused { session?.submitReset(id, .refusedStream) }
+    refused.removeAll(keepingCapacity: true)
+    if windowToReturn > 0 {
+      session?.consumeConnection(windowToReturn)
+      windowToReturn = 0
+    }
+    guard fault == nil else { return }
+    if !begun.isEmpty {
+      let streams = begun
+      begun.removeAll(keepingCapacity: true)
+      for stream in streams where !stream.isClosed { stream.begin(now: now) }
+    }
+    if !touched.isEmpty {
+      let streams = touched
+      touched.removeAll(keepingCapacity: true)
+      for stream in streams where !stream.isClosed { stream.dataDelivered(now: now) }
+    }
+  }
+
+  private func end(_ stream: ServerStream) {
+    stream.closed()
+    act(lifetime.streamClosed(now: now))
+  }
+
+  private func stream(_ id: Int32) -> ServerStream? {
+    if let current, current.id == id { return current }
+    current = streams[id]
+    return current
+  }
+
+  // MARK: Notes of nghttp2's callbacks
+
+  func headersBegan(_ id: Int32) {
+    guard max(streams.count, runningHandlers) < configuration.maxConcurrentStreams else {
+      refused.append(id)
+      return
+    }
+    let stream = ServerStream(id: id, connection: self)
+    streams[id] = stream
+    current = stream
+    lifetime.streamOpened()
+  }
+
+  /// Returns whether the connection may go on.
+  func headerReceived(
+    _ id: Int32, _ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>
+  ) -> Bool {
+    guard let stream = stream(id), !stream.hasHead else { return true }
+    stream.head.add(name, value, methods: methods)
+    if stream.head.isBomb {
+      fail(.enhanceYourCalm, "a header list is far larger than the limit")
+      return false
+    }
+    return true
+  }
+
+  func headersReceived(_ id: Int32, endsStream: Bool) {
+    guard let stream = stream(id) else { return }
+    if !stream.hasHead {
+      stream.headReceived()
+      begun.append(stream)
+    }
+    if endsStream { requestEnded(id) }
+  }
+
+  func dataReceived(_ id: Int32, _ bytes: UnsafeRawBufferPointer) {
+    // The connection's window comes back at once, so that one slow stream does not stop the others.
+    windowToReturn += bytes.count
+    guard let stream = stream(id) else { return }
+    stream.dataReceived(bytes)
+    touch(stream)
+  }
+
+  func requestEnded(_ id: Int32) {
+    guard let stream = stream(id) else { return }
+    stream.requestEnded()
+    touch(stream)
+  }
+
+  private func touch(_ stream: ServerStream) {
+    if touched.last !== stream { touched.append(stream) }
+  }
+
+  func streamClosed(_ id: Int32) {
+    if current?.id == id { current = nil }
+    if let stream = streams.removeValue(forKey: id) { closed.append(stream) }
+  }
+
+  func headersSent(_ id: Int32, endsStream: Bool) {
+    pings.responseSent()
+    floods.responseSent()
+    if endsStream { responseEnded(id) }
+  }
+
+  /// The client is told to stop sending what nobody reads (RFC 9113 §8.1).
+  private func responseEnded(_ id: Int32) {
+    if let stream = stream(id), !stream.requestHasEnded { ended.append(id) }
+  }
+
+  func resetSent(_ code: HTTP2Session.ErrorCode) {
+    guard code != .noError, let flood = floods.resetSent(now: now) else { return }
+    fail(.enhanceYourCalm, flood.rawValue)
+  }
+
+  func dataWanted(_ stream: ServerStream, atMost limit: Int) -> (count: Int, isLast: Bool) {
+    let (count, isLast) = stream.dataWanted(atMost: limit)
+    sent.append(stream)
+    return (count, isLast)
+  }
+
+  func sendData(_ stream: ServerStream, header: UnsafeRawBufferPointer, count: Int, endsStream: Bool) {
+    output.writeBytes(header)
+    stream.moveOutput(count, to: &output)
+    pings.responseSent()
+    floods.responseSent()
+    if endsStream { responseEnded(stream.id) }
+  }
+
+  // MARK: Output
+
+  /// `stream` has a frame to submit, or window to give back.
+  func submitLater(_ stream: ServerStream) {
+    guard !stream.isDirty, session != nil else { return }
+    stream.isDirty = true
+    dirty.append(stream)
+    onWork()
+  }
+
+  /// Ends `stream` without a status.
+  func reset(_ stream: ServerStream, _ code: HTTP2Session.ErrorCode) {
+    session?.submitReset(stream.id, code)
+    onWork()
+  }
+
+  /// The next bytes to send, about `limit` of them; nil if there are none.
+  func produce(upTo limit: Int, now: NIODeadline) -> ByteBuffer? {
+    self.now = now
+    do throws(HTTP2Session.Failure) {
+      while output.readableBytes < limit {
+        submit()
+        if let bytes = try session?.nextOutput() {
+          append(bytes)
+        } else if !hasNotes {
+          break
+        }
+      }
+    } catch {
+      fail(.protocolError, error.reason)
+      mustClose = true
+    }
+    guard output.readableBytes > 0 else { return nil }
+    defer { output = ByteBuffer() }
+    return output
+  }
+
+  /// Whether ``submit()`` has something to do.
+  private var hasNotes: Bool {
+    !dirty.isEmpty || !closed.isEmpty || !ended.isEmpty || !sent.isEmpty || (fault != nil && !hasSentFault)
+  }
+
+  private func submit() {
+    while hasNotes, session != nil {
+      if let fault, !hasSentFault {
+        hasSentFault = true
+        mustClose = true
+        session?.submitGoAway(fault.code, fault.reason)
+      }
+      for stream in closed { end(stream) }
+      closed.removeAll(keepingCapacity: true)
+      for id in ended { session?.submitReset(id, .noError) }
+      ended.removeAll(keepingCapacity: true)
+      let sentStreams = sent
+      sent.removeAll(keepingCapacity: true)
+      for stream in sentStreams where !stream.isClosed {
+        stream.outputSent(now: now)
+        submit(stream)
+      }
+      let dirtyStreams = dirty
+      dirty.removeAll(keepingCapacity: true)
+      for stream in dirtyStreams {
+        stream.isDirty = false
+        if stream.windowToReturn > 0 {
+          session?.consumeStream(stream.id, stream.windowToReturn)
+          stream.windowToReturn = 0
+        }
+        if !stream.isClosed { submit(stream) }
+      }
+    }
+  }
+
+  private func submit(_ stream: ServerStream) {
+    while true {
+      switch stream.nextStep(now: now) {
+      case .nothing: return
+      case .headers(let metadata):
+        submitHeaders(stream, endsStream: false) { block in
+          addResponseHeaders(stream, to: &block)
+          block.add(metadata)
+        }
+      case .trailersOnly(let httpStatus, let status, let metadata):
+        submitHeaders(stream, endsStream: true) { block in
+          addResponseHeaders(stream, httpStatus: httpStatus, to: &block)
+          block.add(status)
+          block.add(metadata)
+        }
+      case .httpHeaders(let httpStatus, let endsStream):
+        submitHeaders(stream, endsStream: endsStream) { block in
+          block.add(":status", String(httpStatus))
+          if httpStatus == 405 { block.add("allow", "POST") }
+          block.add("content-type", "text/plain; charset=utf-8")
+        }
+      case .data(let endsStream):
+        session?.submitData(stream, endsStream: endsStream)
+      case .trailers(let status, let metadata):
+        submitHeaders(stream, endsStream: true) { block in
+          block.add(status)
+          block.add(metadata)
+        }
+      }
+    }
+  }
+
+  private func addResponseHeaders(_ stream: ServerStream, httpStatus: Int = 200, to block: inout HeaderBlock)
+  {
+    if httpStatus == 200 { block.add(":status", "200") } else { block.add(":status", String(httpStatus)) }
+    block.add("content-type", "application/grpc")
+    block.add("grpc-accept-encoding", "identity,deflate,gzip")
+    if stream.responseEncoding != .identity { block.add("grpc-encoding", stream.responseEncoding.rawValue) }
+  }
+
+  private func submitHeaders(_ stream: ServerStream, endsStream: Bool, _ fill: (inout HeaderBlock) -> Void) {
+    block.removeAll()
+    fill(&block)
+    session?.submitHeaders(stream.id, block, endsStream: endsStream)
+  }
+
+  private func append(_ bytes: UnsafeRawBufferPointer) {
+    output.writeBytes(bytes)
+    if !hasPatchedSettings {
+      // The first frame is SETTINGS, and its first setting MAX_CONCURRENT_STREAMS: 9 bytes of header, 2 of the id.
+      hasPatchedSettings = true
+      guard bytes.count >= 15, bytes[3] == 0x4 else { return }
+      output.setInteger(UInt32(clamping: configuration.maxConcurrentStreams), at: output.readerIndex + 11)
+    }
+  }
+
+  // MARK: Time
+
+  /// A stream has something to do at `time`.
+  func wakeupNeeded(at time: NIODeadline) {
+    if let streamWakeup, streamWakeup <= time { return }
+    streamWakeup = time
+    onWork()
+  }
+
+  /// When ``timePassed(now:)`` has something to do.
+  var wakeup: NIODeadline {
+    var next = pings.wakeup
+    if !hasReceivedSettings { next = min(next, startBy) }
+    if let incompleteSince { next = min(next, incompleteSince + TimeAmount(configuration.receiveTimeout)) }
+    if let time = lifetime.wakeup { next = min(next, time) }
+    if let streamWakeup { next = min(next, streamWakeup) }
+    return next
+  }
+
+  /// Does what is due.
+  func timePassed(now: NIODeadline) {
+    self.now = now
+    if !hasReceivedSettings, now >= startBy { fail(.protocolError, "no preface and SETTINGS in time") }
+    if let incompleteSince, now >= incompleteSince + TimeAmount(configuration.receiveTimeout) {
+      fail(.enhanceYourCalm, "a frame was not completed in time")
+    }
+    switch pings.timePassed(now: now) {
+    case .nothing: break
+    case .sendPing: session?.submitPing()
+    case .close: fail(.noError, "a ping was not answered in time")
+    }
+    act(lifetime.timePassed(now: now))
+    if let streamWakeup, now >= streamWakeup { streamTimePassed() }
+    onWork()
+  }
+
+  private func streamTimePassed() {
+    streamWakeup = nil
+    for stream in streams.values {
+      switch stream.timePassed(now: now) {
+      case nil: break
+      case .request: fail(.enhanceYourCalm, "a request was not completed in time")
+      case .response:
+        reset(stream, .cancel)
+        // A client that reads nothing at all has no use for its connection.
+        if streams.count == 1 { fail(.enhanceYourCalm, "a response was not read in time") }
+      }
+      if let time = stream.wakeup { wakeupNeeded(at: time) }
+    }
+  }
+}

@@ -1,0 +1,208 @@
+import Logging
+import NIOCore
+import NIOSSL
+import NIOTLS
+
+/// Joins a ``Connection`` to its channel: reads, writes once a turn of the loop, wakes it up, closes.
+///
+/// Confined to the channel's event loop, as every channel handler is.
+final class ConnectionHandler: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  /// Bytes that are written at once.
+  private static let chunk = 64 * 1_024
+  /// How long a closed connection's client may take to close its side, so that it reads our last words.
+  private static let linger = TimeAmount.seconds(1)
+
+  private let makeConnection: (any Channel) -> Connection
+  private let requiresALPN: Bool
+  private let registry: ConnectionRegistry
+  private let executor: LoopExecutor
+  private let logger: Logger
+
+  private var context: ChannelHandlerContext?
+  private(set) var connection: Connection?
+  private var isReading = false
+  private var willFlush = false
+  private var isClosing = false
+  private var hasEnded = false
+  private var timer: (time: NIODeadline, task: Scheduled<Void>)?
+  private var handshakeTimer: Scheduled<Void>?
+  private let connectionTimeout: TimeAmount
+
+  init(
+    requiresALPN: Bool, connectionTimeout: TimeAmount, registry: ConnectionRegistry, executor: LoopExecutor,
+    logger: Logger, makeConnection: @escaping (any Channel) -> Connection
+  ) {
+    self.requiresALPN = requiresALPN
+    self.connectionTimeout = connectionTimeout
+    self.registry = registry
+    self.executor = executor
+    self.logger = logger
+    self.makeConnection = makeConnection
+  }
+
+  // MARK: The channel's events
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
+    if context.channel.isActive { channelActive(context: context) }
+  }
+
+  func channelActive(context: ChannelHandlerContext) {
+    context.fireChannelActive()
+    guard requiresALPN else { return begin(context) }
+    // The connection counts its own time once the handshake is over.
+    let channel = context.channel
+    handshakeTimer = context.eventLoop.scheduleTask(in: connectionTimeout) { channel.close(promise: nil) }
+  }
+
+  private func begin(_ context: ChannelHandlerContext) {
+    guard connection == nil else { return }
+    let connection = makeConnection(context.channel)
+    self.connection = connection
+    connection.onWork = { [unowned self] in flushLater() }
+    connection.onEnd = { [self] in end() }
+    connection.start()
+    if registry.isShuttingDown { connection.shutDown(now: .now()) }
+    flush()
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if case .handshakeCompleted(let negotiated) = event as? TLSUserEvent {
+      handshakeTimer?.cancel()
+      handshakeTimer = nil
+      if negotiated == "h2" {
+        begin(context)
+      } else {
+        logger.debug("connection refused", metadata: ["reason": "the client did not negotiate h2"])
+        context.close(promise: nil)
+      }
+    }
+    context.fireUserInboundEventTriggered(event)
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    guard !isClosing, let connection else { return }
+    isReading = true
+    connection.receive(unwrapInboundIn(data), now: .now())
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    // What the handlers of other tasks have made ready goes out with it.
+    executor.drain()
+    isReading = false
+    flush()
+  }
+
+  func channelWritabilityChanged(context: ChannelHandlerContext) {
+    if context.channel.isWritable { flush() }
+    context.fireChannelWritabilityChanged()
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    isClosing = true
+    timer?.task.cancel()
+    timer = nil
+    handshakeTimer?.cancel()
+    if let connection { connection.lost() } else { end() }
+    context.fireChannelInactive()
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    self.context = nil
+    // A channel that never became active tells only here.
+    if connection == nil { end() }
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    // A reset connection, a failed handshake: the peer's doing, and this connection's end.
+    logger.debug("connection failed", metadata: ["error": "\(error)"])
+    context.close(promise: nil)
+  }
+
+  private func end() {
+    guard !hasEnded else { return }
+    hasEnded = true
+    connection?.onEnd = {}
+    registry.remove(self)
+  }
+
+  // MARK: What the server wants
+
+  /// Lets running calls finish, and closes then.
+  func shutDown() {
+    guard let context, !isClosing else { return }
+    if let connection { connection.shutDown(now: .now()) } else { context.close(promise: nil) }
+  }
+
+  /// Closes at once.
+  func abort() {
+    context?.close(promise: nil)
+  }
+
+  // MARK: Output
+
+  private func flushLater() {
+    guard !isReading, !willFlush, !isClosing else { return }
+    willFlush = true
+    executor.flushLater(self)
+  }
+
+  /// Sends what there is to send, as far as the socket takes it.
+  func flush() {
+    willFlush = false
+    guard let context, let connection, !isClosing else { return }
+    let now = NIODeadline.now()
+    var hasWritten = false
+    while context.channel.isWritable, let bytes = connection.produce(upTo: Self.chunk, now: now) {
+      context.write(wrapOutboundOut(bytes), promise: nil)
+      hasWritten = true
+      if isClosing { return }
+    }
+    if hasWritten { context.flush() }
+    if isClosing { return }
+    if connection.isOver { close(context) } else { schedule(connection.wakeup, context) }
+  }
+
+  private func close(_ context: ChannelHandlerContext) {
+    isClosing = true
+    timer?.task.cancel()
+    timer = nil
+    if let fault = connection?.fault {
+      logger.info(
+        "connection ended",
+        metadata: ["reason": "\(fault.reason)", "peer": "\(connection?.peer.remote ?? "")"])
+    }
+    // The client reads GOAWAY before it sees the end; a plain close with bytes unread would take it away again.
+    let channel = context.channel
+    context.close(mode: .output).whenFailure { _ in channel.close(promise: nil) }
+    let linger = context.eventLoop.scheduleTask(in: Self.linger) { channel.close(promise: nil) }
+    channel.closeFuture.whenComplete { _ in linger.cancel() }
+    // No handler has a client any more.
+    connection?.lost()
+  }
+
+  // MARK: Time
+
+  private func schedule(_ time: NIODeadline, _ context: ChannelHandlerContext) {
+    if let timer {
+      // A timer that comes too early costs less than one that is moved with every read.
+      if timer.time <= time { return }
+      timer.task.cancel()
+    }
+    let task = context.eventLoop.assumeIsolated().scheduleTask(deadline: time) { [unowned self] in
+      timePassed()
+    }
+    timer = (time, task)
+  }
+
+  private func timePassed() {
+    timer = nil
+    guard let connection, let context, !isClosing else { return }
+    let now = NIODeadline.now()
+    if connection.wakeup <= now { connection.timePassed(now: now) }
+    if !willFlush { schedule(connection.wakeup, context) }
+  }
+}

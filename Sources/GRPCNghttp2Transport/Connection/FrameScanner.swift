@@ -1,0 +1,78 @@
+/// Follows the frames of a connection by their 9-byte headers (RFC 9113 §4.1), ahead of nghttp2, which tells only of
+/// those that it accepts. It checks nothing.
+struct FrameScanner {
+  /// A frame that has begun.
+  struct Frame: Equatable {
+    let length: Int
+    let type: UInt8
+    let flags: UInt8
+    let streamID: UInt32
+    /// How the payload begins: the stream that PRIORITY depends on, the increment of WINDOW_UPDATE, the length of
+    /// padded DATA's padding. nil for other frames and shorter ones.
+    var detail: UInt32?
+
+    var isAcknowledgement: Bool { flags & 0x1 != 0 }
+    var endsStream: Bool { flags & 0x1 != 0 }
+    var endsHeaders: Bool { flags & 0x4 != 0 }
+
+    fileprivate var detailLength: Int {
+      switch type {
+      case 0x2, 0x8: length >= 4 ? 4 : 0
+      case 0x0 where flags & 0x8 != 0: length >= 1 ? 1 : 0
+      default: 0
+      }
+    }
+  }
+
+  private static let headerLength = 9
+
+  /// Bytes to skip: of the preface, then of the payload of the current frame.
+  private var skip = 24
+  /// The beginning of a frame whose header, or whose detail, is not complete.
+  private var partial: [UInt8] = []
+
+  init() {
+    partial.reserveCapacity(Self.headerLength + 4)
+  }
+
+  /// Whether a frame has begun, if only with a byte of its header, and not ended.
+  var isMidFrame: Bool { skip > 0 || !partial.isEmpty }
+
+  /// Calls `body` with each frame whose header, and detail, ends in `bytes`.
+  mutating func scan(_ bytes: UnsafeRawBufferPointer, _ body: (Frame) -> Void) {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      if skip > 0 {
+        let count = min(skip, rest.count)
+        skip -= count
+        rest = rest.dropFirst(count)
+      } else if partial.isEmpty, rest.count >= Self.headerLength + 4 {
+        // The usual case, without a copy.
+        rest = rest.dropFirst(begin(UnsafeRawBufferPointer(rebasing: rest), body) ?? 0)
+      } else {
+        partial.append(rest[rest.startIndex])
+        rest = rest.dropFirst()
+        let isComplete = partial.withUnsafeBytes { begin($0, body) } != nil
+        if isComplete { partial.removeAll(keepingCapacity: true) }
+      }
+    }
+  }
+
+  /// Returns how many bytes the frame's header and detail are, or nil if they are not all there.
+  private mutating func begin(_ bytes: UnsafeRawBufferPointer, _ body: (Frame) -> Void) -> Int? {
+    guard bytes.count >= Self.headerLength else { return nil }
+    func byte(_ offset: Int) -> UInt32 { UInt32(bytes[offset]) }
+    func word(_ offset: Int) -> UInt32 {
+      (byte(offset) << 24 | byte(offset + 1) << 16 | byte(offset + 2) << 8 | byte(offset + 3)) & 0x7fff_ffff
+    }
+    var frame = Frame(
+      length: Int(byte(0) << 16 | byte(1) << 8 | byte(2)), type: bytes[3], flags: bytes[4], streamID: word(5))
+    let taken = Self.headerLength + frame.detailLength
+    guard bytes.count >= taken else { return nil }
+    if frame.detailLength == 4 { frame.detail = word(Self.headerLength) }
+    if frame.detailLength == 1 { frame.detail = byte(Self.headerLength) }
+    skip = Self.headerLength + frame.length - taken
+    body(frame)
+    return taken
+  }
+}

@@ -1,0 +1,90 @@
+import NIOCore
+import Synchronization
+
+/// Runs the tasks that handle a connection's calls on the connection's event loop, in batches: what one turn of the
+/// loop makes ready runs together, and then every connection with something to send writes once.
+///
+/// `@unchecked Sendable`: `ready`, `flushes` and the two flags are touched only on `loop`; everything else is constant or
+/// has a lock.
+final class LoopExecutor: TaskExecutor, @unchecked Sendable {
+  let loop: any EventLoop
+  private var ready: [UnownedJob] = []
+  private var flushes: [ConnectionHandler] = []
+  private var isScheduled = false
+  private var isDraining = false
+  private let arrived = Mutex<[UnownedJob]>([])
+
+  /// Rounds in which jobs may make further jobs ready before sockets get their turn.
+  private static let rounds = 4
+  /// When what is left after them goes on. NIO runs everything that is due before it looks at its sockets.
+  private static let pause = TimeAmount.microseconds(100)
+
+  init(loop: any EventLoop) {
+    self.loop = loop
+  }
+
+  var isCurrent: Bool { loop.inEventLoop }
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    if loop.inEventLoop {
+      ready.append(job)
+      schedule()
+    } else {
+      let isFirst = arrived.withLock { arrived in
+        arrived.append(job)
+        return arrived.count == 1
+      }
+      if isFirst { loop.execute { self.drain() } }
+    }
+  }
+
+  /// Runs `body` on the loop: now, if this is the loop.
+  func run(_ body: @escaping @Sendable () -> Void) {
+    if loop.inEventLoop { body() } else { loop.execute(body) }
+  }
+
+  /// Has `connection` flushed at the end of this turn. On the loop only.
+  func flushLater(_ connection: ConnectionHandler) {
+    flushes.append(connection)
+    schedule()
+  }
+
+  private func schedule() {
+    guard !isScheduled, !isDraining else { return }
+    isScheduled = true
+    loop.execute { self.drain() }
+  }
+
+  /// Runs what is ready, and then flushes. On the loop only.
+  func drain() {
+    guard !isDraining else { return }
+    isDraining = true
+    isScheduled = false
+    for _ in 0..<Self.rounds {
+      if !runReady() { break }
+    }
+    isDraining = false
+    if !ready.isEmpty || !flushes.isEmpty {
+      isScheduled = true
+      loop.scheduleTask(in: Self.pause) { self.drain() }
+    }
+  }
+
+  /// Returns whether there was anything to do.
+  private func runReady() -> Bool {
+    let arrived = self.arrived.withLock { arrived in
+      defer { if !arrived.isEmpty { arrived = [] } }
+      return arrived
+    }
+    if ready.isEmpty, arrived.isEmpty, flushes.isEmpty { return false }
+    let jobs = ready
+    ready.removeAll(keepingCapacity: true)
+    for job in jobs { job.runSynchronously(on: asUnownedTaskExecutor()) }
+    for job in arrived { job.runSynchronously(on: asUnownedTaskExecutor()) }
+    let connections = flushes
+    flushes.removeAll(keepingCapacity: true)
+    for connection in connections { connection.flush() }
+    return true
+  }
+}

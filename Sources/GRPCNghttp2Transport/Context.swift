@@ -1,0 +1,64 @@
+public import GRPCCore
+import NIOCore
+import NIOPosix
+public import NIOSSL
+
+extension Nghttp2ServerTransport {
+  /// What a handler's `ServerContext.transportSpecific` is on this transport.
+  public struct Context: ServerContext.TransportSpecific {
+    let peer: Peer
+    /// In nanoseconds of `NIODeadline`; 0 for none.
+    private let deadlineNanoseconds: UInt64
+
+    init(peer: Peer, deadline: NIODeadline?) {
+      self.peer = peer
+      deadlineNanoseconds = deadline?.uptimeNanoseconds ?? 0
+    }
+
+    /// The certificate that the client has presented and that was verified; nil without mutual TLS.
+    public var peerCertificate: NIOSSLCertificate? { peer.certificate }
+
+    /// When the call's deadline passes, as its `grpc-timeout` said when it arrived; nil for never.
+    public var deadline: ContinuousClock.Instant? {
+      deadlineNanoseconds == 0
+        ? nil : .now + .nanoseconds((NIODeadline.uptimeNanoseconds(deadlineNanoseconds) - .now()).nanoseconds)
+    }
+
+    /// Whether the call's deadline has passed.
+    public var deadlineHasPassed: Bool {
+      deadlineNanoseconds != 0 && deadlineNanoseconds <= NIODeadline.now().uptimeNanoseconds
+    }
+  }
+
+  /// The ends of a connection.
+  final class Peer: Sendable {
+    /// `ipv4:127.0.0.1:31415`, `ipv6:[::1]:443` or `unix:/run/socket`, as GRPCCore recommends.
+    let remote: String
+    let local: String
+    let certificate: NIOSSLCertificate?
+
+    init(remote: String, local: String, certificate: NIOSSLCertificate? = nil) {
+      self.remote = remote
+      self.local = local
+      self.certificate = certificate
+    }
+
+    /// The ends of `channel`, on its event loop; once its handshake is over, if it has one.
+    convenience init(_ channel: any Channel) {
+      // Without TLS there is no handler to ask.
+      let handler = try? channel.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self)
+      self.init(
+        remote: Self.describe(channel.remoteAddress), local: Self.describe(channel.localAddress),
+        certificate: handler?.peerCertificate)
+    }
+
+    private static func describe(_ address: NIOCore.SocketAddress?) -> String {
+      switch address {
+      case .v4: "ipv4:\(address?.ipAddress ?? ""):\(address?.port ?? 0)"
+      case .v6: "ipv6:[\(address?.ipAddress ?? "")]:\(address?.port ?? 0)"
+      case .unixDomainSocket: "unix:\(address?.pathname ?? "")"
+      case nil: "unknown"
+      }
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import GRPCCore
+import NIOCore
+
+/// Joins the bytes of DATA frames into length-prefixed messages (github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md).
+///
+/// Every prefix is checked as its bytes arrive, before anything is allocated for its message. Messages stay in one
+/// buffer until they are asked for, so that small ones cost no more memory than they took on the wire.
+struct MessageDeframer {
+  /// A message as it came.
+  struct Frame: Equatable {
+    var bytes: ByteBuffer
+    let isCompressed: Bool
+  }
+
+  static let prefixLength = 5
+
+  private let maxLength: Int
+  /// Whether the call names an encoding other than identity.
+  var permitsCompression: Bool
+  private var buffer = ByteBuffer()
+  /// Index in `buffer` of the first prefix that has not been checked.
+  private var unchecked = 0
+  /// The number of bytes from `unchecked` backwards that are still to come.
+  private var missing = 0
+  private(set) var completeMessages = 0
+
+  init(maxLength: Int, permitsCompression: Bool = false) {
+    self.maxLength = maxLength
+    self.permitsCompression = permitsCompression
+  }
+
+  /// Bytes that wait for the reader.
+  var bufferedBytes: Int { buffer.readableBytes }
+
+  /// Whether a prefix or a message has begun and is not complete.
+  var isIncomplete: Bool { missing > 0 || buffer.writerIndex > unchecked }
+
+  /// Bytes of the incomplete message that are still to come, as far as its prefix is known.
+  var missingBytes: Int { max(0, missing - (buffer.writerIndex - unchecked)) }
+
+  /// Takes the payload of a DATA frame.
+  ///
+  /// - Throws: `RPCError` that ends the call: a message that is too large, a reserved flag, or a compressed message in
+  ///   a call that names no encoding.
+  mutating func receive(_ bytes: UnsafeRawBufferPointer) throws(RPCError) {
+    buffer.writeBytes(bytes)
+    while missing <= buffer.writerIndex - unchecked {
+      if missing > 0 {
+        unchecked += missing
+        missing = 0
+        completeMessages += 1
+      }
+      guard buffer.writerIndex - unchecked >= Self.prefixLength,
+        let flag = buffer.getInteger(at: unchecked, as: UInt8.self),
+        let length = buffer.getInteger(at: unchecked + 1, as: UInt32.self)
+      else { return }
+      try check(flag: flag, length: length)
+      missing = Self.prefixLength + Int(length)
+    }
+  }
+
+  private func check(flag: UInt8, length: UInt32) throws(RPCError) {
+    switch flag {
+    case 0: break
+    case 1:
+      if !permitsCompression {
+        throw RPCError(
+          code: .internalError,
+          message: "a message is flagged as compressed, but grpc-encoding names no encoding")
+      }
+    default:
+      throw RPCError(code: .internalError, message: "a message has reserved flags")
+    }
+    if length > maxLength {
+      throw RPCError(
+        code: .resourceExhausted,
+        message: "a message of \(length) bytes is larger than the limit of \(maxLength) bytes")
+    }
+  }
+
+  /// The next complete message, or nil.
+  mutating func next() -> Frame? {
+    guard completeMessages > 0, let flag = buffer.readInteger(as: UInt8.self),
+      let length = buffer.readInteger(as: UInt32.self)
+    else { return nil }
+    completeMessages -= 1
+    let isCompressed = flag == 1
+    if buffer.readableBytes == Int(length) {
+      // The only one: its buffer becomes the message's.
+      let message = buffer
+      buffer = ByteBuffer()
+      unchecked = 0
+      return Frame(bytes: message, isCompressed: isCompressed)
+    }
+    guard let message = buffer.readBytesCopied(length: Int(length)) else { return nil }
+    discardRead()
+    return Frame(bytes: message, isCompressed: isCompressed)
+  }
+
+  /// Gives the bytes that were read back once they are the larger part of the buffer.
+  private mutating func discardRead() {
+    guard buffer.readerIndex > 4_096, buffer.readerIndex > buffer.readableBytes else { return }
+    unchecked -= buffer.readerIndex
+    buffer.discardReadBytes()
+  }
+
+  /// Drops what has been received.
+  mutating func removeAll() {
+    buffer = ByteBuffer()
+    unchecked = 0
+    missing = 0
+    completeMessages = 0
+  }
+}
+
+extension ByteBuffer {
+  /// The next bytes in a buffer of their own: a slice would make the next write copy everything.
+  fileprivate mutating func readBytesCopied(length: Int) -> ByteBuffer? {
+    withUnsafeReadableBytes { bytes in
+      bytes.count >= length ? ByteBuffer(bytes: bytes.prefix(length)) : nil
+    }.map { copy in
+      moveReaderIndex(forwardBy: length)
+      return copy
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import CZlib
+import GRPCCore
+import NIOCore
+
+/// One message at a time through zlib; no context crosses from one to the next (doc/compression.md).
+///
+/// A stream is made for each message and ended with it: 40 KiB to inflate and 256 KiB to deflate, while it works.
+enum Zlib {
+  /// Window bits: 15 for the zlib format, 16 more for gzip (zlib.h, `inflateInit2`).
+  private static func windowBits(_ encoding: MessageEncoding) -> Int32 { encoding == .gzip ? 31 : 15 }
+
+  private static let chunk = 16 * 1_024
+
+  /// Inflates a message.
+  ///
+  /// - Throws: `RPCError` with INTERNAL if the bytes are not one whole message of that encoding, with
+  ///   RESOURCE_EXHAUSTED as soon as the message is larger than `maxLength`.
+  static func inflate(_ message: ByteBuffer, from encoding: MessageEncoding, maxLength: Int) throws(RPCError)
+    -> ByteBuffer
+  {
+    var stream = z_stream()
+    // Z_OK, or Z_MEM_ERROR; Z_VERSION_ERROR and Z_STREAM_ERROR cannot be: header and library are one, the bits are ours.
+    guard CZlib_inflateInit(&stream, windowBits(encoding)) == Z_OK else { throw .outOfMemory }
+    defer { inflateEnd(&stream) }
+    var message = message
+    var inflated = ByteBuffer()
+    let input = UInt32(message.readableBytes)
+    let result = message.withUnsafeMutableReadableBytes { bytes -> Result<Void, RPCError> in
+      stream.next_in = bytes.bindMemory(to: UInt8.self).baseAddress
+      stream.avail_in = input
+      while true {
+        // One byte more than the limit is room enough to see that it is exceeded.
+        let room = min(chunk, maxLength + 1 - inflated.readableBytes)
+        var status = Z_OK
+        inflated.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { output in
+          stream.next_out = output.bindMemory(to: UInt8.self).baseAddress
+          stream.avail_out = UInt32(room)
+          status = CZlib.inflate(&stream, Z_NO_FLUSH)
+          return room - Int(stream.avail_out)
+        }
+        if inflated.readableBytes > maxLength { return .failure(.tooLarge(maxLength)) }
+        // Z_STREAM_END: done, and nothing may follow. Z_OK: go on. Z_BUF_ERROR: the input has ended too early.
+        // Z_DATA_ERROR, Z_NEED_DICT, Z_MEM_ERROR: not inflatable.
+        if status == Z_STREAM_END { return stream.avail_in == 0 ? .success(()) : .failure(.notInflatable) }
+        if status != Z_OK { return .failure(.notInflatable) }
+      }
+    }
+    try result.get()
+    return inflated
+  }
+
+  /// Appends the deflated `message` to `output`. Returns whether it did; if not, there was no memory for it and `output`
+  /// is as it was.
+  static func deflate(_ message: ByteBuffer, to encoding: MessageEncoding, into output: inout ByteBuffer)
+    -> Bool
+  {
+    var stream = z_stream()
+    guard CZlib_deflateInit(&stream, windowBits(encoding)) == Z_OK else { return false }
+    defer { deflateEnd(&stream) }
+    var message = message
+    let input = UInt32(message.readableBytes)
+    let bound = Int(deflateBound(&stream, UInt(input)))
+    message.withUnsafeMutableReadableBytes { bytes in
+      stream.next_in = bytes.bindMemory(to: UInt8.self).baseAddress
+      stream.avail_in = input
+      output.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { room in
+        stream.next_out = room.bindMemory(to: UInt8.self).baseAddress
+        stream.avail_out = UInt32(bound)
+        // Z_STREAM_END: with room for `deflateBound` bytes, one call does it all (zlib.h).
+        _ = CZlib.deflate(&stream, Z_FINISH)
+        return bound - Int(stream.avail_out)
+      }
+    }
+    return true
+  }
+}
+
+extension RPCError {
+  fileprivate static var notInflatable: RPCError {
+    RPCError(code: .internalError, message: "a message cannot be decompressed")
+  }
+
+  fileprivate static var outOfMemory: RPCError {
+    RPCError(code: .resourceExhausted, message: "there is no memory to decompress a message")
+  }
+
+  fileprivate static func tooLarge(_ maxLength: Int) -> RPCError {
+    RPCError(
+      code: .resourceExhausted,
+      message: "a message is larger, decompressed, than the limit of \(maxLength) bytes")
+  }
+}

@@ -1,0 +1,200 @@
+public import GRPCCore
+public import Logging
+public import NIOCore
+public import NIOPosix
+import NIOSSL
+import Synchronization
+
+/// A gRPC server transport over HTTP/2: sockets, event loops and TLS are SwiftNIO's, frames, HPACK and flow control
+/// libnghttp2's.
+///
+/// Each connection lives on one event loop, and so do the tasks that handle its calls: a call whose handler does not
+/// wait for anything is answered in the turn of the loop in which it came. A call's task is cancelled, and its
+/// cancellation handle fires, when the client resets it or disconnects, and when its deadline passes; the transport
+/// then answers DEADLINE_EXCEEDED itself. `grpc-timeout` is not part of the request's metadata: the deadline is in
+/// ``Context``.
+///
+/// What it owes on the wire: github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md; RFC 9113.
+public final class Nghttp2ServerTransport: ServerTransport {
+  public typealias Bytes = MessageBytes
+
+  /// Why the transport cannot serve. One line.
+  public struct Failure: Error, CustomStringConvertible {
+    public let description: String
+  }
+
+  private struct State {
+    var methods = MethodTable([])
+    var listening: [any Channel] = []
+    var addresses: Result<[Listener.Address], any Error>?
+    var waiters: [CheckedContinuation<[Listener.Address], any Error>] = []
+  }
+
+  private let listeners: [Listener]
+  private let configuration: Configuration
+  private let group: any EventLoopGroup
+  private let logger: Logger
+  private let registry: ConnectionRegistry
+  private let state = Mutex(State())
+
+  /// A transport that serves at `listeners`, all of them or none.
+  ///
+  /// - Parameters:
+  ///   - eventLoopGroup: the loops that connections are spread over, by default NIO's global ones, one a core.
+  ///   - logger: hears of connections that are ended for what they did, at level info.
+  public init(
+    listeners: [Listener], configuration: Configuration = Configuration(),
+    eventLoopGroup: any EventLoopGroup = .singletonMultiThreadedEventLoopGroup,
+    logger: Logger = Logger(label: "grpc-nghttp2", factory: { _ in SwiftLogNoOpLogHandler() })
+  ) {
+    self.listeners = listeners
+    self.configuration = configuration
+    self.group = eventLoopGroup
+    self.logger = logger
+    registry = ConnectionRegistry(limit: configuration.maxConnections)
+  }
+
+  /// How many connections are open.
+  public var connectionCount: Int { registry.count }
+
+  /// The addresses on which it listens, in the listeners' order and with their real ports, once it does.
+  ///
+  /// - Throws: what ``listen(streamHandler:)`` throws, if it cannot listen.
+  public var addresses: [Listener.Address] {
+    get async throws {
+      try await withCheckedThrowingContinuation { continuation in
+        let known = state.withLock { state in
+          if state.addresses == nil { state.waiters.append(continuation) }
+          return state.addresses
+        }
+        if let known { continuation.resume(with: known) }
+      }
+    }
+  }
+
+  private func publish(_ addresses: Result<[Listener.Address], any Error>) {
+    let waiters = state.withLock { state in
+      state.addresses = addresses
+      defer { state.waiters = [] }
+      return state.waiters
+    }
+    for waiter in waiters { waiter.resume(with: addresses) }
+  }
+
+  public func configure(context: GRPCServerContext) {
+    state.withLock { $0.methods = MethodTable(context.methods) }
+  }
+
+  /// Serves until it is shut down and the last call has ended; cancelled, it closes every connection first.
+  ///
+  /// - Throws: ``Failure`` if it cannot listen at one of its addresses.
+  public func listen(
+    streamHandler: @escaping @concurrent @Sendable (RPCStream<Inbound, Outbound>, ServerContext) async -> Void
+  ) async throws {
+    do {
+      let channels = try await bind(streamHandler)
+      publish(.success(zip(listeners, channels).map { $0.address.bound(to: $1.localAddress) }))
+      if state.withLock({ state in
+        state.listening = channels
+        return registry.isShuttingDown
+      }) {
+        closeListeners()
+      }
+    } catch {
+      publish(.failure(error))
+      throw error
+    }
+    await withTaskCancellationHandler {
+      await withTaskGroup(of: Void.self) { group in
+        for listener in listeners {
+          guard let security = listener.security else { continue }
+          group.addTask { await security.reloadUntilCancelled(self.logger) }
+        }
+        await registry.ended()
+        group.cancelAll()
+      }
+    } onCancel: {
+      closeListeners()
+      registry.abort()
+    }
+  }
+
+  /// Stops listening, tells every connection with GOAWAY, twice (RFC 9113 §6.8), and lets running calls finish.
+  public func beginGracefulShutdown() {
+    registry.shutDown()
+    closeListeners()
+  }
+
+  private func closeListeners() {
+    let channels = state.withLock { state in
+      defer { state.listening = [] }
+      return state.listening
+    }
+    for channel in channels { channel.close(promise: nil) }
+    for case .unix(let path) in listeners.map(\.address) where !channels.isEmpty { unlink(path) }
+  }
+
+  private func bind(_ streamHandler: @escaping Connection.StreamHandler) async throws -> [any Channel] {
+    var executors: [ObjectIdentifier: LoopExecutor] = [:]
+    for loop in group.makeIterator() { executors[ObjectIdentifier(loop)] = LoopExecutor(loop: loop) }
+    let methods = state.withLock { $0.methods }
+    var channels: [any Channel] = []
+    do {
+      for listener in listeners {
+        let bootstrap = bootstrap(listener, executors, methods, streamHandler)
+        let channel =
+          switch listener.address {
+          case .tcp(let host, let port): try await bootstrap.bind(host: host, port: port).get()
+          case .unix(let path):
+            try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+          }
+        channels.append(channel)
+      }
+      return channels
+    } catch {
+      for channel in channels { try? await channel.close() }  // It is `error` that says what is wrong.
+      throw Failure(description: "cannot listen on \(listeners[channels.count].address): \(error)")
+    }
+  }
+
+  private func bootstrap(
+    _ listener: Listener, _ executors: [ObjectIdentifier: LoopExecutor], _ methods: MethodTable,
+    _ streamHandler: @escaping Connection.StreamHandler
+  ) -> ServerBootstrap {
+    let (configuration, registry, logger) = (configuration, registry, logger)
+    let isTCP = if case .tcp = listener.address { true } else { false }
+    let bootstrap = ServerBootstrap(group: group)
+      .serverChannelOption(.backlog, value: 1_024)
+      .childChannelOption(.writeBufferWaterMark, value: .init(low: 32 * 1_024, high: 128 * 1_024))
+      .childChannelOption(.maxMessagesPerRead, value: 4)
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          // Every loop of the group has one.
+          guard let executor = executors[ObjectIdentifier(channel.eventLoop)] else {
+            throw ChannelError.inputClosed
+          }
+          let handler = ConnectionHandler(
+            requiresALPN: listener.security != nil,
+            connectionTimeout: TimeAmount(configuration.connectionTimeout),
+            registry: registry, executor: executor, logger: logger
+          ) { channel in
+            Connection(
+              configuration: configuration, executor: executor, peer: Peer(channel), methods: methods,
+              now: .now(),
+              streamHandler: streamHandler)
+          }
+          guard registry.add(handler, on: channel.eventLoop) else {
+            logger.info("connection refused", metadata: ["reason": "too many connections, or shutting down"])
+            throw ChannelError.inputClosed
+          }
+          if let security = listener.security {
+            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: security.context))
+          }
+          try channel.pipeline.syncOperations.addHandler(handler)
+        }
+      }
+    guard isTCP else { return bootstrap }
+    return bootstrap.serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+  }
+}

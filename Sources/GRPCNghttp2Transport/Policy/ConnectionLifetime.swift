@@ -1,0 +1,112 @@
+import NIOCore
+
+/// Decides when a connection ends in good order: GOAWAY that permits every stream, a round trip later GOAWAY with
+/// the last one (RFC 9113 §6.8), then the end once no stream runs.
+struct ConnectionLifetime {
+  enum Action: Equatable {
+    case nothing
+    /// GOAWAY with the highest stream id, and a PING whose answer means that the client has seen it.
+    case sendNotice
+    /// GOAWAY with the last stream that was accepted.
+    case sendFinal
+    /// No stream runs: close once everything has been sent.
+    case close
+    /// Close now, whatever runs.
+    case abort
+  }
+
+  private enum State: Equatable {
+    case open
+    case noticeSent(NIODeadline)
+    case finalSent
+    case closed
+  }
+
+  /// How long the answer to the PING may take.
+  static let roundTrip = TimeAmount.seconds(1)
+
+  private let idle: TimeAmount?
+  private let ageGrace: TimeAmount?
+  private let endOfAge: NIODeadline?
+  private var state = State.open
+  private var streams = 0
+  private var idleSince: NIODeadline?
+  private var abortAt: NIODeadline?
+
+  /// - Parameter jitter: −0.1 to 0.1, by which the greatest age differs.
+  init(_ keepalive: Nghttp2ServerTransport.Configuration.Keepalive, jitter: Double, now: NIODeadline) {
+    idle = keepalive.maxConnectionIdle.map { TimeAmount($0) }
+    ageGrace = keepalive.maxConnectionAgeGrace.map { TimeAmount($0) }
+    endOfAge = keepalive.maxConnectionAge.map { now + TimeAmount($0 * (1 + jitter)) }
+    idleSince = now
+  }
+
+  var isOpen: Bool { state == .open }
+
+  mutating func streamOpened() {
+    streams += 1
+    idleSince = nil
+  }
+
+  mutating func streamClosed(now: NIODeadline) -> Action {
+    streams -= 1
+    guard streams == 0 else { return .nothing }
+    idleSince = now
+    return closeIfDone()
+  }
+
+  /// Begins the end, if it has not begun.
+  mutating func shutDown(now: NIODeadline) -> Action {
+    guard state == .open else { return .nothing }
+    state = .noticeSent(now)
+    return .sendNotice
+  }
+
+  /// The client has answered the PING of the notice.
+  mutating func noticeAcknowledged() -> Action {
+    guard case .noticeSent = state else { return .nothing }
+    state = .finalSent
+    return .sendFinal
+  }
+
+  /// The last GOAWAY is on its way.
+  mutating func finalSent() -> Action { closeIfDone() }
+
+  private mutating func closeIfDone() -> Action {
+    guard state == .finalSent, streams == 0 else { return .nothing }
+    state = .closed
+    return .close
+  }
+
+  /// When ``timePassed(now:)`` has something to do; nil for never.
+  var wakeup: NIODeadline? {
+    let next: NIODeadline? =
+      switch state {
+      case .open:
+        [endOfAge, idle.flatMap { idle in idleSince.map { $0 + idle } }].compactMap { $0 }.min()
+      case .noticeSent(let sent): sent + Self.roundTrip
+      case .finalSent, .closed: nil
+      }
+    return [next, abortAt].compactMap { $0 }.min()
+  }
+
+  mutating func timePassed(now: NIODeadline) -> Action {
+    if let abortAt, now >= abortAt {
+      state = .closed
+      return .abort
+    }
+    switch state {
+    case .open:
+      if let endOfAge, now >= endOfAge {
+        abortAt = ageGrace.map { now + $0 }
+        return shutDown(now: now)
+      }
+      if let idle, let idleSince, now >= idleSince + idle { return shutDown(now: now) }
+      return .nothing
+    case .noticeSent(let sent):
+      return now >= sent + Self.roundTrip ? noticeAcknowledged() : .nothing
+    case .finalSent, .closed:
+      return .nothing
+    }
+  }
+}

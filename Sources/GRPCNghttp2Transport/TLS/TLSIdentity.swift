@@ -1,0 +1,122 @@
+import Foundation
+import Logging
+import NIOSSL
+import Synchronization
+
+/// A server's certificate and key, and whose clients it accepts, read from PEM files. The files are read again when
+/// they change; connections that come then get the new certificate.
+public final class TLSIdentity: Sendable {
+  /// Why the files cannot be used. One line that names the file.
+  public struct Failure: Error, CustomStringConvertible {
+    public let description: String
+  }
+
+  /// Where the files are.
+  public struct Files: Hashable, Sendable {
+    /// The server's certificate and those that lead to its authority, in PEM, the server's first.
+    public var certificate: String
+    /// The certificate's private key, in PEM.
+    public var key: String
+    /// The authorities one of which must have signed a client's certificate, in PEM; nil if clients need none.
+    public var clientAuthorities: String?
+
+    /// The files at these paths.
+    public init(certificate: String, key: String, clientAuthorities: String? = nil) {
+      self.certificate = certificate
+      self.key = key
+      self.clientAuthorities = clientAuthorities
+    }
+  }
+
+  private let files: Files
+  private let current: Mutex<(context: NIOSSLContext, contents: [Data])>
+
+  /// The identity in `files`.
+  ///
+  /// - Throws: `Failure` if a file cannot be read, is not PEM, or the key is not the certificate's.
+  public init(_ files: Files) throws(Failure) {
+    self.files = files
+    let contents = try Self.read(files)
+    current = Mutex((try Self.context(files, contents), contents))
+  }
+
+  /// What a connection that comes now uses.
+  var context: NIOSSLContext { current.withLock { $0.context } }
+
+  /// Reads the files again and uses them if they have changed.
+  ///
+  /// - Returns: whether they have.
+  /// - Throws: `Failure` if they cannot be used, in which case those from before stay in use.
+  @discardableResult
+  public func reload() throws(Failure) -> Bool {
+    let contents = try Self.read(files)
+    guard contents != current.withLock({ $0.contents }) else { return false }
+    let context = try Self.context(files, contents)
+    current.withLock { $0 = (context, contents) }
+    return true
+  }
+
+  /// Looks for changes every 10 seconds.
+  func reloadUntilCancelled(_ logger: Logger) async {
+    var lastProblem: String?
+    while !Task.isCancelled {
+      // Ends early, by throwing, with the transport.
+      do { try await Task.sleep(for: .seconds(10)) } catch { return }
+      do throws(Failure) {
+        if try reload() {
+          logger.notice("TLS certificate reloaded", metadata: ["file": "\(files.certificate)"])
+        }
+        lastProblem = nil
+      } catch {
+        if lastProblem != error.description {
+          logger.error("TLS certificate not reloaded", metadata: ["reason": "\(error)"])
+        }
+        lastProblem = error.description
+      }
+    }
+  }
+
+  private static func read(_ files: Files) throws(Failure) -> [Data] {
+    var contents: [Data] = []
+    for path in [files.certificate, files.key, files.clientAuthorities].compactMap({ $0 }) {
+      do {
+        contents.append(try Data(contentsOf: URL(fileURLWithPath: path)))
+      } catch {
+        throw Failure(description: "\(path): \(error.localizedDescription)")
+      }
+    }
+    return contents
+  }
+
+  private static func context(_ files: Files, _ contents: [Data]) throws(Failure) -> NIOSSLContext {
+    let chain = try certificates(files.certificate, contents[0])
+    let key: NIOSSLPrivateKey
+    do {
+      key = try NIOSSLPrivateKey(bytes: Array(contents[1]), format: .pem)
+    } catch {
+      throw Failure(description: "\(files.key): no private key in PEM, or one with a passphrase")
+    }
+    var configuration = TLSConfiguration.makeServerConfiguration(
+      certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+    configuration.minimumTLSVersion = .tlsv12
+    configuration.applicationProtocols = ["h2"]
+    if let authorities = files.clientAuthorities {
+      configuration.trustRoots = .certificates(try certificates(authorities, contents[2]))
+      // The client's certificate is required and verified; a server has no host name to compare it with.
+      configuration.certificateVerification = .noHostnameVerification
+    }
+    do {
+      return try NIOSSLContext(configuration: configuration)
+    } catch {
+      throw Failure(description: "\(files.key) is not the key of the certificate in \(files.certificate)")
+    }
+  }
+
+  private static func certificates(_ path: String, _ contents: Data) throws(Failure) -> [NIOSSLCertificate] {
+    // An empty list and an error mean the same to the reader.
+    guard let chain = try? NIOSSLCertificate.fromPEMBytes(Array(contents)), !chain.isEmpty else {
+      throw Failure(description: "\(path): no certificate in PEM")
+    }
+    return chain
+  }
+}

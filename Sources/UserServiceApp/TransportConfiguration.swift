@@ -15,7 +15,7 @@ enum TransportConfiguration {
 
   private static func size(
     _ name: String, _ standard: Int, _ bounds: ClosedRange<Int>,
-    _ path: WritableKeyPath<Transport, Int> & Sendable
+    _ path: any WritableKeyPath<Transport, Int> & Sendable
   ) -> Setting {
     Setting(
       name: name, standard: String(standard), form: "\(bounds.lowerBound) to \(bounds.upperBound)"
@@ -27,7 +27,7 @@ enum TransportConfiguration {
   }
 
   private static func time(
-    _ name: String, _ standard: String, _ path: WritableKeyPath<Transport, Duration> & Sendable
+    _ name: String, _ standard: String, _ path: any WritableKeyPath<Transport, Duration> & Sendable
   ) -> Setting {
     Setting(name: name, standard: standard, form: "a duration such as 30s") { configuration, text in
       guard let value = Duration(text: text) else { return false }
@@ -37,7 +37,7 @@ enum TransportConfiguration {
   }
 
   private static func optionalTime(
-    _ name: String, _ path: WritableKeyPath<Transport, Duration?> & Sendable
+    _ name: String, _ path: any WritableKeyPath<Transport, Duration?> & Sendable
   ) -> Setting {
     Setting(name: name, standard: "none", form: "a duration such as 30s, or none") { configuration, text in
       guard text != "none" else { return true }

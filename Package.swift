@@ -111,11 +111,18 @@ let package = Package(
       name: "user-service-bench",
       dependencies: [
         "CArgon2",
+        "GRPCNghttp2Transport",
         "PasswordHashing",
         "UserDomain",
+        "UserProtos",
+        "UserServiceApp",
         "UserStore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "GRDBSQLite", package: "GRDB.swift"),
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]
     ),
 
@@ -124,6 +131,40 @@ let package = Package(
       name: "store-probe",
       dependencies: ["TestSupport", "UserDomain", "UserStore"],
       path: "Tests/StoreProbe"
+    ),
+    .target(
+      name: "InteropProtos",
+      dependencies: [
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
+      path: "Tests/InteropProtos",
+      exclude: ["protos"]
+    ),
+    .executableTarget(
+      name: "interop-server",
+      dependencies: [
+        "GRPCNghttp2Transport",
+        "InteropProtos",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
+      path: "Tests/InteropServer"
+    ),
+    .executableTarget(
+      name: "transport-fuzzer",
+      dependencies: [
+        "GRPCNghttp2Transport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+      ],
+      path: "Tests/TransportFuzzer"
     ),
     .testTarget(name: "UserDomainTests", dependencies: ["PasswordHashing", "UserDomain", "UserStore"]),
     .testTarget(name: "PasswordHashingTests", dependencies: ["PasswordHashing", "UserDomain", "CArgon2"]),
@@ -150,6 +191,20 @@ let package = Package(
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ]
+    ),
+    .testTarget(
+      name: "GRPCNghttp2TransportTests",
+      dependencies: [
+        "GRPCNghttp2Transport",
+        "InteropProtos",
+        "TestSupport",
+        "interop-server",
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
       ]
     ),
     .testTarget(

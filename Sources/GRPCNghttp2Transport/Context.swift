@@ -7,12 +7,12 @@ extension Nghttp2ServerTransport {
   /// What a handler's `ServerContext.transportSpecific` is on this transport.
   public struct Context: ServerContext.TransportSpecific {
     let peer: Peer
-    /// In nanoseconds of `NIODeadline`; 0 for none.
-    private let deadlineNanoseconds: UInt64
+    /// `distantFuture` for never.
+    private let end: NIODeadline
 
-    init(peer: Peer, deadline: NIODeadline?) {
+    init(peer: Peer, deadline: NIODeadline) {
       self.peer = peer
-      deadlineNanoseconds = deadline?.uptimeNanoseconds ?? 0
+      end = deadline
     }
 
     /// The certificate that the client has presented and that was verified; nil without mutual TLS.
@@ -20,14 +20,11 @@ extension Nghttp2ServerTransport {
 
     /// When the call's deadline passes, as its `grpc-timeout` said when it arrived; nil for never.
     public var deadline: ContinuousClock.Instant? {
-      deadlineNanoseconds == 0
-        ? nil : .now + .nanoseconds((NIODeadline.uptimeNanoseconds(deadlineNanoseconds) - .now()).nanoseconds)
+      end == .distantFuture ? nil : .now + .nanoseconds((end - .now()).nanoseconds)
     }
 
     /// Whether the call's deadline has passed.
-    public var deadlineHasPassed: Bool {
-      deadlineNanoseconds != 0 && deadlineNanoseconds <= NIODeadline.now().uptimeNanoseconds
-    }
+    public var deadlineHasPassed: Bool { end <= .now() }
   }
 
   /// The ends of a connection.

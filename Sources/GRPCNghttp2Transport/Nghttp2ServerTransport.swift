@@ -134,14 +134,22 @@ public final class Nghttp2ServerTransport: ServerTransport {
     for case .unix(let path) in listeners.map(\.address) where !channels.isEmpty { unlink(path) }
   }
 
+  /// What makes channels on the loops of `loops` connections of this transport.
+  package func connectionInitializer(
+    on loops: [any EventLoop],
+    streamHandler: @escaping @concurrent @Sendable (RPCStream<Inbound, Outbound>, ServerContext) async -> Void
+  ) -> ConnectionInitializer {
+    ConnectionInitializer(
+      configuration, methods: state.withLock { $0.methods }, registry: registry, loops: loops, logger: logger,
+      streamHandler: streamHandler)
+  }
+
   private func bind(_ streamHandler: @escaping Connection.StreamHandler) async throws -> [any Channel] {
-    var executors: [ObjectIdentifier: LoopExecutor] = [:]
-    for loop in group.makeIterator() { executors[ObjectIdentifier(loop)] = LoopExecutor(loop: loop) }
-    let methods = state.withLock { $0.methods }
+    let initializer = connectionInitializer(on: Array(group.makeIterator()), streamHandler: streamHandler)
     var channels: [any Channel] = []
     do {
       for listener in listeners {
-        let bootstrap = bootstrap(listener, executors, methods, streamHandler)
+        let bootstrap = bootstrap(listener, initializer)
         let channel =
           switch listener.address {
           case .tcp(let host, let port): try await bootstrap.bind(host: host, port: port).get()
@@ -157,11 +165,7 @@ public final class Nghttp2ServerTransport: ServerTransport {
     }
   }
 
-  private func bootstrap(
-    _ listener: Listener, _ executors: [ObjectIdentifier: LoopExecutor], _ methods: MethodTable,
-    _ streamHandler: @escaping Connection.StreamHandler
-  ) -> ServerBootstrap {
-    let (configuration, registry, logger) = (configuration, registry, logger)
+  private func bootstrap(_ listener: Listener, _ initializer: ConnectionInitializer) -> ServerBootstrap {
     let isTCP = if case .tcp = listener.address { true } else { false }
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 1_024)
@@ -169,28 +173,7 @@ public final class Nghttp2ServerTransport: ServerTransport {
       .childChannelOption(.maxMessagesPerRead, value: 4)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          // Every loop of the group has one.
-          guard let executor = executors[ObjectIdentifier(channel.eventLoop)] else {
-            throw ChannelError.inputClosed
-          }
-          let handler = ConnectionHandler(
-            requiresALPN: listener.security != nil,
-            connectionTimeout: TimeAmount(configuration.connectionTimeout),
-            registry: registry, executor: executor, logger: logger
-          ) { channel in
-            Connection(
-              configuration: configuration, executor: executor, peer: Peer(channel), methods: methods,
-              now: .now(),
-              streamHandler: streamHandler)
-          }
-          guard registry.add(handler, on: channel.eventLoop) else {
-            logger.info("connection refused", metadata: ["reason": "too many connections, or shutting down"])
-            throw ChannelError.inputClosed
-          }
-          if let security = listener.security {
-            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: security.context))
-          }
-          try channel.pipeline.syncOperations.addHandler(handler)
+          try initializer.initialize(channel, security: listener.security)
         }
       }
     guard isTCP else { return bootstrap }

@@ -33,6 +33,8 @@ public struct ErrorInterceptor: ServerInterceptor {
       throw status(for: error, context)
     }
     if case .failure(let error) = response.accepted { throw status(for: error, context) }
+    // A single message has been made by now; only a stream of them can still fail for reasons of its own.
+    if context.descriptor.type?.isResponseStreaming == false { return response }
     return response.wrappingProducer { writer, produce in
       do {
         return try await produce(writer)

@@ -6,6 +6,7 @@ public import Logging
 /// The request id is the client's `x-request-id`, if it is 1 to 64 letters, digits, dots, hyphens or underscores, or
 /// else a random one. Messages and other metadata are never logged.
 public struct LoggingInterceptor: ServerInterceptor {
+  private static let level = Logger.Level.info
   private let logger: Logger
 
   /// The interceptor, which goes outermost. Lines go to `logger` at level info; what fails
@@ -13,6 +14,9 @@ public struct LoggingInterceptor: ServerInterceptor {
   public init(logger: Logger) {
     self.logger = logger
   }
+
+  /// Whether `logger` takes the lines; if not, the interceptor is of no use.
+  public static func isEnabled(for logger: Logger) -> Bool { logger.logLevel <= level }
 
   /// Runs the handler, and then its stream of responses, and logs how the call ended.
   public func intercept<Input: Sendable, Output: Sendable>(
@@ -62,8 +66,8 @@ public struct LoggingInterceptor: ServerInterceptor {
         (error as? RPCError)?.code ?? (error as? any RPCErrorConvertible)?.rpcErrorCode ?? .unknown
       }
       let microseconds = (ContinuousClock.now - start) / .microseconds(1)
-      logger.info(
-        "call",
+      logger.log(
+        level: LoggingInterceptor.level, "call",
         metadata: [
           "method": "\(method)", "status": "\(code.map(\.description) ?? "ok")",
           "duration_ms": "\((microseconds / 10).rounded() / 100)", "peer": "\(peer)",

@@ -1,10 +1,16 @@
 public import GRPCCore
 import GRPCProtobuf
+import SwiftProtobuf
 public import UserDomain
-public import UserProtos
+import UserProtos
 
 /// `user.v1.UserService`: turns messages into use cases and back. Errors are mapped by ``ErrorInterceptor``.
-public struct UserServiceHandler: User_V1_UserService.SimpleServiceProtocol {
+///
+/// It registers its methods itself and not through the generated protocol: users go out by
+/// ``UserMessageSerializer``, and a row of a bulk load that cannot be decoded does not end its call.
+public struct UserServiceHandler: RegistrableRPCService {
+  private typealias Methods = User_V1_UserService.Method
+
   private let directory: UserDirectory
   private let pageTokens: PageTokenCodec
   private let bulkLimits: BulkLimits
@@ -16,29 +22,71 @@ public struct UserServiceHandler: User_V1_UserService.SimpleServiceProtocol {
     self.bulkLimits = bulkLimits
   }
 
-  public func getUser(request: User_V1_GetUserRequest, context: ServerContext) async throws -> User_V1_User {
-    User_V1_User(try directory.user(id: request.userID))
-  }
-
-  public func createUser(request: User_V1_CreateUserRequest, context: ServerContext) async throws
-    -> User_V1_User
-  {
-    User_V1_User(
-      try await directory.createUser(email: request.email, name: request.name, password: request.password))
-  }
-
-  public func listUsers(
-    request: User_V1_ListUsersRequest, response: RPCWriter<User_V1_User>, context: ServerContext
-  ) async throws {
-    var listing = try listing(for: request)
-    while let page = try listing.nextPage() {
-      try Task.checkCancellation()
-      try await response.write(contentsOf: messages(page))
+  /// Registers the five methods.
+  public func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+    router.registerHandler(
+      forMethod: Methods.GetUser.descriptor, deserializer: ProtobufDeserializer<User_V1_GetUserRequest>(),
+      serializer: UserMessageSerializer()
+    ) { request, _ in
+      let request = try await ServerRequest(stream: request)
+      return StreamingServerResponse(single: ServerResponse(message: try getUser(request.message)))
+    }
+    router.registerHandler(
+      forMethod: Methods.CreateUser.descriptor,
+      deserializer: ProtobufDeserializer<User_V1_CreateUserRequest>(),
+      serializer: UserMessageSerializer()
+    ) { request, _ in
+      let request = try await ServerRequest(stream: request)
+      return StreamingServerResponse(single: ServerResponse(message: try await createUser(request.message)))
+    }
+    router.registerHandler(
+      forMethod: Methods.ListUsers.descriptor, deserializer: ProtobufDeserializer<User_V1_ListUsersRequest>(),
+      serializer: UserMessageSerializer()
+    ) { request, _ in
+      let request = try await ServerRequest(stream: request)
+      return StreamingServerResponse { writer in
+        try await listUsers(request.message, writer)
+        return [:]
+      }
+    }
+    router.registerHandler(
+      forMethod: Methods.BulkCreateUsers.descriptor, deserializer: RowDeserializer(),
+      serializer: ProtobufSerializer<User_V1_BulkCreateResponse>()
+    ) { request, _ in
+      StreamingServerResponse(single: ServerResponse(message: try await bulkCreateUsers(request.messages)))
+    }
+    router.registerHandler(
+      forMethod: Methods.UserUpdates.descriptor,
+      deserializer: ProtobufDeserializer<User_V1_UserUpdateRequest>(),
+      serializer: UserMessageSerializer()
+    ) { request, _ in
+      StreamingServerResponse { writer in
+        try await userUpdates(request.messages, writer)
+        return [:]
+      }
     }
   }
 
-  private func messages(_ page: [User]) -> [User_V1_User] {
-    var messages = page.map { User_V1_User($0) }
+  private func getUser(_ request: User_V1_GetUserRequest) throws -> UserMessage {
+    UserMessage(user: try directory.user(id: request.userID))
+  }
+
+  private func createUser(_ request: User_V1_CreateUserRequest) async throws -> UserMessage {
+    UserMessage(
+      user: try await directory.createUser(
+        email: request.email, name: request.name, password: request.password))
+  }
+
+  private func listUsers(_ request: User_V1_ListUsersRequest, _ writer: RPCWriter<UserMessage>) async throws {
+    var listing = try listing(for: request)
+    while let page = try listing.nextPage() {
+      try Task.checkCancellation()
+      try await writer.write(contentsOf: messages(page))
+    }
+  }
+
+  private func messages(_ page: [User]) -> [UserMessage] {
+    var messages = page.map { UserMessage(user: $0) }
     if let last = page.last { messages[messages.count - 1].pageToken = pageTokens.token(after: last.id) }
     return messages
   }
@@ -61,14 +109,8 @@ public struct UserServiceHandler: User_V1_UserService.SimpleServiceProtocol {
       after: position, pageSize: request.pageSize == 0 ? 100 : Int(request.pageSize))
   }
 
-  public func bulkCreateUsers(
-    request: RPCAsyncSequence<User_V1_CreateUserRequest, any Error>, context: ServerContext
-  ) async throws -> User_V1_BulkCreateResponse {
-    try await bulkCreate(request.map { .success($0) })
-  }
-
-  private func bulkCreate(
-    _ rows: some AsyncSequence<DecodedRow, any Error>
+  private func bulkCreateUsers(
+    _ rows: RPCAsyncSequence<DecodedRow, any Error>
   ) async throws -> User_V1_BulkCreateResponse {
     var bulk = BulkCreate(directory: directory, limits: bulkLimits)
     for try await row in rows {
@@ -78,34 +120,14 @@ public struct UserServiceHandler: User_V1_UserService.SimpleServiceProtocol {
     return try await bulk.finish()
   }
 
-  /// BulkCreateUsers as it is served: registered after the service, it takes the place of the generated
-  /// registration, with which a row that cannot be decoded would end the call.
-  public var bulkRegistration: any RegistrableRPCService { BulkRegistration(handler: self) }
-
-  private struct BulkRegistration: RegistrableRPCService {
-    let handler: UserServiceHandler
-
-    func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
-      router.registerHandler(
-        forMethod: User_V1_UserService.Method.BulkCreateUsers.descriptor,
-        deserializer: RowDeserializer(),
-        serializer: ProtobufSerializer<User_V1_BulkCreateResponse>()
-      ) { request, _ in
-        StreamingServerResponse(
-          single: ServerResponse(message: try await handler.bulkCreate(request.messages)))
-      }
-    }
-  }
-
-  public func userUpdates(
-    request: RPCAsyncSequence<User_V1_UserUpdateRequest, any Error>, response: RPCWriter<User_V1_User>,
-    context: ServerContext
+  private func userUpdates(
+    _ updates: RPCAsyncSequence<User_V1_UserUpdateRequest, any Error>, _ writer: RPCWriter<UserMessage>
   ) async throws {
     var index = 0
     do {
-      for try await update in request {
+      for try await update in updates {
         try Task.checkCancellation()
-        try await response.write(User_V1_User(try await apply(update)))
+        try await writer.write(UserMessage(user: try await apply(update)))
         index += 1
       }
     } catch let error as UserError where error != .cancelled {

@@ -62,22 +62,31 @@ extension UserID: Comparable {
 }
 
 extension UserID: CustomStringConvertible {
+  /// Bytes of the text form.
+  public static let textLength = 36
+
+  /// Writes the 36-character lower-case form (RFC 9562 §4), in ASCII, to the beginning of `text`.
+  public func writeText(to text: UnsafeMutableRawBufferPointer) {
+    precondition(text.count >= Self.textLength)
+    var position = 0
+    for index in 0..<16 {
+      if index == 4 || index == 6 || index == 8 || index == 10 {
+        text[position] = UInt8(ascii: "-")
+        position += 1
+      }
+      let half = index < 8 ? high : low
+      let byte = UInt8(truncatingIfNeeded: half >> (56 - 8 * UInt64(index & 7)))
+      text[position] = hexDigit(byte >> 4)
+      text[position + 1] = hexDigit(byte & 0x0f)
+      position += 2
+    }
+  }
+
   /// The 36-character lower-case form (RFC 9562 §4).
   public var description: String {
-    String(unsafeUninitializedCapacity: 36) { text in
-      var position = 0
-      withUnsafeBytes { bytes in
-        for (index, byte) in bytes.enumerated() {
-          if index == 4 || index == 6 || index == 8 || index == 10 {
-            text[position] = UInt8(ascii: "-")
-            position += 1
-          }
-          text[position] = hexDigit(byte >> 4)
-          text[position + 1] = hexDigit(byte & 0x0f)
-          position += 2
-        }
-      }
-      return position
+    String(unsafeUninitializedCapacity: Self.textLength) { text in
+      writeText(to: UnsafeMutableRawBufferPointer(text))
+      return Self.textLength
     }
   }
 }

@@ -63,20 +63,25 @@ extension UserServiceApp {
     }
     let users = UserServiceHandler(
       directory: directory, pageTokens: pageTokens, bulkLimits: BulkLimits(rows: configuration.bulkRows))
-    var services: [any RegistrableRPCService] = [
-      users, users.bulkRegistration, HealthHandler(monitor: health),
-    ]
+    // Registered one by one and not as `any RegistrableRPCService`, so that the optimiser can specialise the way of a
+    // call through GRPCCore for the transport and its messages.
+    var router = RPCRouter<Transport>()
+    users.registerMethods(with: &router)
+    HealthHandler(monitor: health).registerMethods(with: &router)
     if configuration.offersReflection {
-      services.append(try ReflectionHandler(descriptorSet: DescriptorSet.serialized, services: names))
+      try ReflectionHandler(descriptorSet: DescriptorSet.serialized, services: names).registerMethods(
+        with: &router)
     }
-    let server = GRPCServer(
-      transport: transport, services: services,
-      interceptors: [
-        LoggingInterceptor(logger: logger),
-        ErrorInterceptor(logger: logger) { context in
-          (context.transportSpecific as? Nghttp2ServerTransport.Context)?.deadlineHasPassed ?? false
-        },
-      ])
+    var interceptors: [any ServerInterceptor] = [
+      ErrorInterceptor(logger: logger) { context in
+        (context.transportSpecific as? Nghttp2ServerTransport.Context)?.deadlineHasPassed ?? false
+      }
+    ]
+    if LoggingInterceptor.isEnabled(for: logger) {
+      interceptors.insert(LoggingInterceptor(logger: logger), at: 0)
+    }
+    router.registerInterceptors(pipeline: interceptors.map { .apply($0, to: .all) })
+    let server = GRPCServer(transport: transport, router: router)
     return Parts(server: server, repository: repository, health: health)
   }
 

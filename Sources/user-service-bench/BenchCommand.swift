@@ -1,14 +1,15 @@
 import ArgumentParser
 import Foundation
 
-/// Measures the store and the hasher, each beside raw SQLite or libargon2 in the same run.
-@main
+/// Measures the service, its store and its hasher, each beside what it is compared with in the same run.
 struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "user-service-bench",
-    abstract: "Measures the store and the hasher, each beside raw SQLite or libargon2 in the same run.",
+    commandName: "run",
+    abstract: "Measures the service, its store and its hasher.",
     discussion: """
-      Costs are CPU time of this process, user and system, for one operation. Rates are wall-clock and include
+      Each is measured beside the same work done by raw SQLite, libargon2 or grpc-swift's stock transport in the same \
+      run. Costs are CPU time of one process, user and system, for one operation: of this process, and of the server \
+      for calls, which come from h2load. Rates are wall-clock and include
       waiting for the disk. Databases are made in a temporary folder under --directory and removed afterwards.
       """)
 
@@ -17,6 +18,9 @@ struct BenchCommand: AsyncParsableCommand {
 
   @Option(help: "Repetitions of the point read.")
   var reads = 200_000
+
+  @Option(help: "Calls of GetUser.")
+  var calls = 200_000
 
   @Option(help: "Users created one at a time, for each number of concurrent writers.")
   var creates = 5_000
@@ -27,15 +31,17 @@ struct BenchCommand: AsyncParsableCommand {
   @Option(help: "Where the databases are made; its disk is what the writes are measured on.")
   var directory = "bench-results"
 
-  @Option(help: ArgumentHelp("Run only these parts: reads, scan, creates, bulk, hash.", valueName: "part"))
+  @Option(
+    help: ArgumentHelp(
+      "Run only these parts: reads, scan, transport, creates, bulk, hash.", valueName: "part"))
   var only: [Part] = []
 
   enum Part: String, CaseIterable, ExpressibleByArgument {
-    case reads, scan, creates, bulk, hash
+    case reads, scan, transport, creates, bulk, hash
   }
 
   func validate() throws {
-    for (name, value) in [("users", users), ("reads", reads), ("creates", creates)]
+    for (name, value) in [("users", users), ("reads", reads), ("calls", calls), ("creates", creates)]
       + writers.map({ ("writers", $0) })
     where value < 1 {
       throw ValidationError("--\(name) must be at least 1")
@@ -50,11 +56,15 @@ struct BenchCommand: AsyncParsableCommand {
 
     let parts = only.isEmpty ? Part.allCases : only
     var report = Report()
-    if parts.contains(.bulk) || parts.contains(.reads) || parts.contains(.scan) {
+    if !Set([.bulk, .reads, .scan, .transport]).isDisjoint(with: parts) {
       let path = folder.appendingPathComponent("users.db").path
       try await BulkBenchmark(path: path, rawPath: path + "-raw", users: users).run(into: &report)
       if parts.contains(.reads) { try await ReadBenchmark(path: path, reads: reads).run(into: &report) }
       if parts.contains(.scan) { try await ScanBenchmark(path: path).run(into: &report) }
+      if parts.contains(.transport) {
+        try await TransportBenchmark(folder: folder, database: path, users: users, requests: calls)
+          .run(into: &report)
+      }
     }
     if parts.contains(.creates) {
       try await CreateBenchmark(folder: folder, creates: creates, writers: writers).run(into: &report)

@@ -65,7 +65,8 @@ final class Connection {
   /// Since when a frame or a header block is incomplete.
   private var incompleteSince: NIODeadline?
   private var isInHeaderBlock = false
-  private var streamWakeup: NIODeadline?
+  /// The earliest time at which a stream has something to do; `distantFuture` is never.
+  private var streamWakeup = NIODeadline.distantFuture
   private var mustClose = false
 
   init(
@@ -377,6 +378,10 @@ final class Connection {
   /// The next bytes to send, about `limit` of them; nil if there are none.
   func produce(upTo limit: Int, now: NIODeadline) -> ByteBuffer? {
     self.now = now
+    output = executor.spareBuffer
+    executor.spareBuffer = ByteBuffer()
+    // In place, if the socket has taken what was in it; otherwise in memory of its own.
+    output.clear()
     do throws(HTTP2Session.Failure) {
       while output.readableBytes < limit {
         submit()
@@ -390,9 +395,11 @@ final class Connection {
       fail(.protocolError, error.reason)
       mustClose = true
     }
-    guard output.readableBytes > 0 else { return nil }
-    defer { output = ByteBuffer() }
-    return output
+    defer {
+      executor.spareBuffer = output
+      output = ByteBuffer()
+    }
+    return output.readableBytes > 0 ? output : nil
   }
 
   /// Whether ``submit()`` has something to do.
@@ -490,18 +497,16 @@ final class Connection {
 
   /// A stream has something to do at `time`.
   func wakeupNeeded(at time: NIODeadline) {
-    if let streamWakeup, streamWakeup <= time { return }
+    guard time < streamWakeup else { return }
     streamWakeup = time
     onWork()
   }
 
   /// When ``timePassed(now:)`` has something to do.
   var wakeup: NIODeadline {
-    var next = pings.wakeup
+    var next = min(pings.wakeup, min(lifetime.wakeup, streamWakeup))
     if !hasReceivedSettings { next = min(next, startBy) }
     if let incompleteSince { next = min(next, incompleteSince + TimeAmount(configuration.receiveTimeout)) }
-    if let time = lifetime.wakeup { next = min(next, time) }
-    if let streamWakeup { next = min(next, streamWakeup) }
     return next
   }
 
@@ -518,12 +523,12 @@ final class Connection {
     case .close: fail(.noError, "a ping was not answered in time")
     }
     act(lifetime.timePassed(now: now))
-    if let streamWakeup, now >= streamWakeup { streamTimePassed() }
+    if now >= streamWakeup { streamTimePassed() }
     onWork()
   }
 
   private func streamTimePassed() {
-    streamWakeup = nil
+    streamWakeup = .distantFuture
     for stream in streams.values {
       switch stream.timePassed(now: now) {
       case nil: break
@@ -533,7 +538,7 @@ final class Connection {
         // A client that reads nothing at all has no use for its connection.
         if streams.count == 1 { fail(.enhanceYourCalm, "a response was not read in time") }
       }
-      if let time = stream.wakeup { wakeupNeeded(at: time) }
+      wakeupNeeded(at: stream.wakeup)
     }
   }
 }

@@ -65,7 +65,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     connection.onWork = { [unowned self] in flushLater() }
     connection.onEnd = { [self] in end() }
     connection.start()
-    if registry.isShuttingDown { connection.shutDown(now: .now()) }
+    if registry.isShuttingDown { connection.shutDown(now: context.eventLoop.now) }
     flush()
   }
 
@@ -86,7 +86,7 @@ final class ConnectionHandler: ChannelInboundHandler {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     guard !isClosing, let connection else { return }
     isReading = true
-    connection.receive(unwrapInboundIn(data), now: .now())
+    connection.receive(unwrapInboundIn(data), now: context.eventLoop.now)
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
@@ -134,7 +134,7 @@ final class ConnectionHandler: ChannelInboundHandler {
   /// Lets running calls finish, and closes then.
   func shutDown() {
     guard let context, !isClosing else { return }
-    if let connection { connection.shutDown(now: .now()) } else { context.close(promise: nil) }
+    if let connection { connection.shutDown(now: context.eventLoop.now) } else { context.close(promise: nil) }
   }
 
   /// Closes at once.
@@ -154,7 +154,7 @@ final class ConnectionHandler: ChannelInboundHandler {
   func flush() {
     willFlush = false
     guard let context, let connection, !isClosing else { return }
-    let now = NIODeadline.now()
+    let now = context.eventLoop.now
     var hasWritten = false
     while context.channel.isWritable, let bytes = connection.produce(upTo: Self.chunk, now: now) {
       context.write(wrapOutboundOut(bytes), promise: nil)
@@ -201,7 +201,7 @@ final class ConnectionHandler: ChannelInboundHandler {
   private func timePassed() {
     timer = nil
     guard let connection, let context, !isClosing else { return }
-    let now = NIODeadline.now()
+    let now = context.eventLoop.now
     if connection.wakeup <= now { connection.timePassed(now: now) }
     if !willFlush { schedule(connection.wakeup, context) }
   }

@@ -4,12 +4,14 @@ import Synchronization
 /// Runs the tasks that handle a connection's calls on the connection's event loop, in batches: what one turn of the
 /// loop makes ready runs together, and then every connection with something to send writes once.
 ///
-/// `@unchecked Sendable`: `ready`, `flushes` and the two flags are touched only on `loop`; everything else is constant or
+/// `@unchecked Sendable`: `ready`, `flushes`, `spareBuffer` and the two flags are touched only on `loop`; everything else is constant or
 /// has a lock.
 final class LoopExecutor: TaskExecutor, @unchecked Sendable {
   let loop: any EventLoop
   private var ready: [UnownedJob] = []
   private var flushes: [ConnectionHandler] = []
+  /// Memory for what a connection sends, which all connections of the loop use in turn. On the loop only.
+  var spareBuffer = ByteBuffer()
   private var isScheduled = false
   private var isDraining = false
   private let arrived = Mutex<[UnownedJob]>([])

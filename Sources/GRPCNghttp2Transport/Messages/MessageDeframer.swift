@@ -8,7 +8,7 @@ import NIOCore
 struct MessageDeframer {
   /// A message as it came.
   struct Frame: Equatable {
-    var bytes: ByteBuffer
+    let bytes: [UInt8]
     let isCompressed: Bool
   }
 
@@ -84,21 +84,20 @@ struct MessageDeframer {
       let length = buffer.readInteger(as: UInt32.self)
     else { return nil }
     completeMessages -= 1
-    let isCompressed = flag == 1
-    if buffer.readableBytes == Int(length) {
-      // The only one: its buffer becomes the message's.
-      let message = buffer
-      buffer = ByteBuffer()
-      unchecked = 0
-      return Frame(bytes: message, isCompressed: isCompressed)
-    }
-    guard let message = buffer.readBytesCopied(length: Int(length)) else { return nil }
+    // In memory of their own: a slice would keep the buffer, and make the next write copy it.
+    guard let bytes = buffer.readBytes(length: Int(length)) else { return nil }
     discardRead()
-    return Frame(bytes: message, isCompressed: isCompressed)
+    return Frame(bytes: bytes, isCompressed: flag == 1)
   }
 
   /// Gives the bytes that were read back once they are the larger part of the buffer.
   private mutating func discardRead() {
+    if buffer.readableBytes == 0 {
+      unchecked = 0
+      // What a large message took is given back too.
+      if buffer.capacity > 64 * 1_024 { buffer = ByteBuffer() } else { buffer.clear() }
+      return
+    }
     guard buffer.readerIndex > 4_096, buffer.readerIndex > buffer.readableBytes else { return }
     unchecked -= buffer.readerIndex
     buffer.discardReadBytes()
@@ -110,17 +109,5 @@ struct MessageDeframer {
     unchecked = 0
     missing = 0
     completeMessages = 0
-  }
-}
-
-extension ByteBuffer {
-  /// The next bytes in a buffer of their own: a slice would make the next write copy everything.
-  fileprivate mutating func readBytesCopied(length: Int) -> ByteBuffer? {
-    withUnsafeReadableBytes { bytes in
-      bytes.count >= length ? ByteBuffer(bytes: bytes.prefix(length)) : nil
-    }.map { copy in
-      moveReaderIndex(forwardBy: length)
-      return copy
-    }
   }
 }

@@ -15,30 +15,29 @@ enum Zlib {
   ///
   /// - Throws: `RPCError` with INTERNAL if the bytes are not one whole message of that encoding, with
   ///   RESOURCE_EXHAUSTED as soon as the message is larger than `maxLength`.
-  static func inflate(_ message: ByteBuffer, from encoding: MessageEncoding, maxLength: Int) throws(RPCError)
-    -> ByteBuffer
+  static func inflate(_ message: [UInt8], from encoding: MessageEncoding, maxLength: Int) throws(RPCError)
+    -> [UInt8]
   {
     var stream = z_stream()
     // Z_OK, or Z_MEM_ERROR; Z_VERSION_ERROR and Z_STREAM_ERROR cannot be: header and library are one, the bits are ours.
     guard CZlib_inflateInit(&stream, windowBits(encoding)) == Z_OK else { throw .outOfMemory }
     defer { inflateEnd(&stream) }
     var message = message
-    var inflated = ByteBuffer()
-    let input = UInt32(message.readableBytes)
-    let result = message.withUnsafeMutableReadableBytes { bytes -> Result<Void, RPCError> in
-      stream.next_in = bytes.bindMemory(to: UInt8.self).baseAddress
-      stream.avail_in = input
+    var inflated: [UInt8] = []
+    let result = message.withUnsafeMutableBufferPointer { input -> Result<Void, RPCError> in
+      stream.next_in = input.baseAddress
+      stream.avail_in = UInt32(input.count)
       while true {
         // One byte more than the limit is room enough to see that it is exceeded.
-        let room = min(chunk, maxLength + 1 - inflated.readableBytes)
+        let room = min(chunk, maxLength + 1 - inflated.count)
         var status = Z_OK
-        inflated.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { output in
-          stream.next_out = output.bindMemory(to: UInt8.self).baseAddress
+        inflated += [UInt8](unsafeUninitializedCapacity: room) { output, count in
+          stream.next_out = output.baseAddress
           stream.avail_out = UInt32(room)
           status = CZlib.inflate(&stream, Z_NO_FLUSH)
-          return room - Int(stream.avail_out)
+          count = room - Int(stream.avail_out)
         }
-        if inflated.readableBytes > maxLength { return .failure(.tooLarge(maxLength)) }
+        if inflated.count > maxLength { return .failure(.tooLarge(maxLength)) }
         // Z_STREAM_END: done, and nothing may follow. Z_OK: go on. Z_BUF_ERROR: the input has ended too early.
         // Z_DATA_ERROR, Z_NEED_DICT, Z_MEM_ERROR: not inflatable.
         if status == Z_STREAM_END { return stream.avail_in == 0 ? .success(()) : .failure(.notInflatable) }
@@ -51,18 +50,16 @@ enum Zlib {
 
   /// Appends the deflated `message` to `output`. Returns whether it did; if not, there was no memory for it and `output`
   /// is as it was.
-  static func deflate(_ message: ByteBuffer, to encoding: MessageEncoding, into output: inout ByteBuffer)
-    -> Bool
+  static func deflate(_ message: [UInt8], to encoding: MessageEncoding, into output: inout ByteBuffer) -> Bool
   {
     var stream = z_stream()
     guard CZlib_deflateInit(&stream, windowBits(encoding)) == Z_OK else { return false }
     defer { deflateEnd(&stream) }
     var message = message
-    let input = UInt32(message.readableBytes)
-    let bound = Int(deflateBound(&stream, UInt(input)))
-    message.withUnsafeMutableReadableBytes { bytes in
-      stream.next_in = bytes.bindMemory(to: UInt8.self).baseAddress
-      stream.avail_in = input
+    let bound = Int(deflateBound(&stream, UInt(message.count)))
+    message.withUnsafeMutableBufferPointer { input in
+      stream.next_in = input.baseAddress
+      stream.avail_in = UInt32(input.count)
       output.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { room in
         stream.next_out = room.bindMemory(to: UInt8.self).baseAddress
         stream.avail_out = UInt32(bound)

@@ -27,17 +27,18 @@ struct ConnectionLifetime {
 
   private let idle: TimeAmount?
   private let ageGrace: TimeAmount?
-  private let endOfAge: NIODeadline?
+  /// `distantFuture` is never, here and below.
+  private let endOfAge: NIODeadline
   private var state = State.open
   private var streams = 0
   private var idleSince: NIODeadline?
-  private var abortAt: NIODeadline?
+  private var abortAt = NIODeadline.distantFuture
 
   /// - Parameter jitter: −0.1 to 0.1, by which the greatest age differs.
   init(_ keepalive: Nghttp2ServerTransport.Configuration.Keepalive, jitter: Double, now: NIODeadline) {
     idle = keepalive.maxConnectionIdle.map { TimeAmount($0) }
     ageGrace = keepalive.maxConnectionAgeGrace.map { TimeAmount($0) }
-    endOfAge = keepalive.maxConnectionAge.map { now + TimeAmount($0 * (1 + jitter)) }
+    endOfAge = keepalive.maxConnectionAge.map { now + TimeAmount($0 * (1 + jitter)) } ?? .distantFuture
     idleSince = now
   }
 
@@ -78,31 +79,29 @@ struct ConnectionLifetime {
     return .close
   }
 
-  /// When ``timePassed(now:)`` has something to do; nil for never.
-  var wakeup: NIODeadline? {
-    let next: NIODeadline? =
-      switch state {
-      case .open:
-        [endOfAge, idle.flatMap { idle in idleSince.map { $0 + idle } }].compactMap { $0 }.min()
-      case .noticeSent(let sent): sent + Self.roundTrip
-      case .finalSent, .closed: nil
-      }
-    return [next, abortAt].compactMap { $0 }.min()
+  /// When ``timePassed(now:)`` has something to do.
+  var wakeup: NIODeadline {
+    switch state {
+    case .open: min(endOfAge, endOfIdleness)
+    case .noticeSent(let sent): min(sent + Self.roundTrip, abortAt)
+    case .finalSent, .closed: abortAt
+    }
+  }
+
+  private var endOfIdleness: NIODeadline {
+    guard let idle, let idleSince else { return .distantFuture }
+    return idleSince + idle
   }
 
   mutating func timePassed(now: NIODeadline) -> Action {
-    if let abortAt, now >= abortAt {
+    if now >= abortAt {
       state = .closed
       return .abort
     }
     switch state {
     case .open:
-      if let endOfAge, now >= endOfAge {
-        abortAt = ageGrace.map { now + $0 }
-        return shutDown(now: now)
-      }
-      if let idle, let idleSince, now >= idleSince + idle { return shutDown(now: now) }
-      return .nothing
+      if now >= endOfAge { abortAt = ageGrace.map { now + $0 } ?? .distantFuture }
+      return now >= min(endOfAge, endOfIdleness) ? shutDown(now: now) : .nothing
     case .noticeSent(let sent):
       return now >= sent + Self.roundTrip ? noticeAcknowledged() : .nothing
     case .finalSent, .closed:

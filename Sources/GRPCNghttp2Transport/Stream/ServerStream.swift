@@ -45,12 +45,13 @@ final class ServerStream: @unchecked Sendable {
   private var cancellation: ServerContext.RPCCancellationHandle?
   private var handlerHasEnded = false
   private(set) var isClosed = false
-  private(set) var deadline: NIODeadline?
+  /// When the call must have ended; `distantFuture` is never, here and below.
+  private var deadline = NIODeadline.distantFuture
   /// When what the server waits for must have arrived, and when that wait began.
-  private var receiveBy: NIODeadline?
+  private var receiveBy = NIODeadline.distantFuture
   private var receiveSince: (start: NIODeadline, messages: Int)?
   /// When what waits to be sent must have got on.
-  private var sendBy: NIODeadline?
+  private var sendBy = NIODeadline.distantFuture
   /// Whether the connection has it in its list of streams with something to submit.
   var isDirty = false
 
@@ -94,7 +95,7 @@ final class ServerStream: @unchecked Sendable {
 
   /// The handler runs here and now until it first waits for something.
   private func start(_ descriptor: MethodDescriptor, now: NIODeadline) {
-    deadline = head.timeout.map { now + $0 }
+    if let timeout = head.timeout { deadline = now + timeout }
     encoding =
       head.acceptedEncodings.contains(configuration.compression) ? configuration.compression : .identity
     if !takesManyMessages, !requestHasEnded {
@@ -229,14 +230,14 @@ final class ServerStream: @unchecked Sendable {
       return min(count, bytes.count)
     }
     if output.readableBytes == 0 {
-      // A large listing must not leave each stream with a large buffer.
-      if output.capacity > configuration.writeBufferSize { output = ByteBuffer() } else { output.clear() }
+      // A large message must not leave its stream with a large buffer; what suspends the handler is not large.
+      if output.capacity > 4 * configuration.writeBufferSize { output = ByteBuffer() } else { output.clear() }
     }
   }
 
   /// Bytes of the response have left for the wire.
   func outputSent(now: NIODeadline) {
-    sendBy = output.readableBytes > 0 ? now + TimeAmount(configuration.sendTimeout) : nil
+    sendBy = output.readableBytes > 0 ? now + TimeAmount(configuration.sendTimeout) : .distantFuture
     noteWakeup()
     if output.readableBytes <= configuration.writeBufferSize / 2 { resumeWriters() }
   }
@@ -252,7 +253,7 @@ final class ServerStream: @unchecked Sendable {
   func nextStep(now: NIODeadline) -> ResponseState.Step {
     let step = response.next(buffered: output.readableBytes)
     response.submitted(step)
-    if case .data = step, sendBy == nil {
+    if case .data = step, sendBy == .distantFuture {
       sendBy = now + TimeAmount(configuration.sendTimeout)
       noteWakeup()
     }
@@ -273,9 +274,9 @@ final class ServerStream: @unchecked Sendable {
     connection.bufferedBytes -= deframer.bufferedBytes
     deframer.removeAll()
     output = ByteBuffer()
-    receiveBy = nil
-    sendBy = nil
-    deadline = nil
+    receiveBy = .distantFuture
+    sendBy = .distantFuture
+    deadline = .distantFuture
     if !response.hasStatus { cancelHandler() }
     let error = CancellationError()
     reader?.continuation.resume(throwing: error)
@@ -301,11 +302,9 @@ final class ServerStream: @unchecked Sendable {
   // MARK: Time
 
   /// The next time at which ``timePassed(now:)`` has something to do.
-  var wakeup: NIODeadline? { [deadline, receiveBy, sendBy].compactMap { $0 }.min() }
+  var wakeup: NIODeadline { min(deadline, min(receiveBy, sendBy)) }
 
-  private func noteWakeup() {
-    if let wakeup { connection.wakeupNeeded(at: wakeup) }
-  }
+  private func noteWakeup() { connection.wakeupNeeded(at: wakeup) }
 
   enum Overdue {
     case request
@@ -314,8 +313,8 @@ final class ServerStream: @unchecked Sendable {
 
   /// Ends the call if its deadline has passed. Returns what the client has been too slow with, if anything.
   func timePassed(now: NIODeadline) -> Overdue? {
-    if let deadline, now >= deadline {
-      self.deadline = nil
+    if now >= deadline {
+      deadline = .distantFuture
       if output.readableBytes == 0 {
         end(Status(code: .deadlineExceeded, message: "the deadline has passed"))
       } else {
@@ -324,12 +323,12 @@ final class ServerStream: @unchecked Sendable {
       }
       cancelHandler()
     }
-    if let receiveBy, now >= receiveBy {
-      self.receiveBy = nil
+    if now >= receiveBy {
+      receiveBy = .distantFuture
       return .request
     }
-    if let sendBy, now >= sendBy {
-      self.sendBy = nil
+    if now >= sendBy {
+      sendBy = .distantFuture
       return .response
     }
     return nil
@@ -341,7 +340,7 @@ final class ServerStream: @unchecked Sendable {
       !requestHasEnded && requestFailure == nil && !response.hasStatus
       && (!takesManyMessages || (deframer.isIncomplete && reader != nil))
     guard isWaiting else {
-      receiveBy = nil
+      receiveBy = .distantFuture
       if takesManyMessages { receiveSince = nil }
       return
     }
@@ -350,7 +349,7 @@ final class ServerStream: @unchecked Sendable {
     receiveSince = since
     let forLength = TimeAmount.seconds(Int64(deframer.missingBytes / 4_096))
     let by = since.start + TimeAmount(configuration.receiveTimeout) + forLength
-    receiveBy = max(by, receiveBy ?? by)
+    receiveBy = receiveBy == .distantFuture ? by : max(by, receiveBy)
     noteWakeup()
   }
 
@@ -386,7 +385,7 @@ final class ServerStream: @unchecked Sendable {
         throwing: RPCError(code: .internalError, message: "the request is read twice at once"))
     } else {
       reader = (continuation, wait)
-      dataDelivered(now: .now())
+      dataDelivered(now: connection.executor.loop.now)
     }
   }
 
@@ -411,6 +410,18 @@ final class ServerStream: @unchecked Sendable {
     try await waitForRoom()
   }
 
+  /// Takes parts of the response one after the other, as ``write(_:)`` does.
+  func write(contentsOf parts: some Sequence<RPCResponsePart<MessageBytes>>) async throws {
+    for part in parts {
+      if connection.executor.isCurrent {
+        try accept(part)
+        if isFull { try await waitForRoom() }
+      } else {
+        try await write(part)
+      }
+    }
+  }
+
   private var isFull: Bool { output.readableBytes > configuration.writeBufferSize && !response.hasStatus }
 
   private func waitForRoom() async throws {
@@ -430,8 +441,8 @@ final class ServerStream: @unchecked Sendable {
       continuation.resume(throwing: CancellationError())
     } else if isFull {
       writers.append((continuation, wait))
-      if sendBy == nil {
-        sendBy = .now() + TimeAmount(configuration.sendTimeout)
+      if sendBy == .distantFuture {
+        sendBy = connection.executor.loop.now + TimeAmount(configuration.sendTimeout)
         noteWakeup()
       }
     } else {
@@ -484,7 +495,7 @@ final class ServerStream: @unchecked Sendable {
     let start = output.writerIndex
     if encoding != .identity, message.isCompressed {
       output.writeRepeatingByte(0, count: MessageDeframer.prefixLength)
-      if Zlib.deflate(message.buffer, to: encoding, into: &output) {
+      if Zlib.deflate(message.bytes, to: encoding, into: &output) {
         let length = output.writerIndex - start - MessageDeframer.prefixLength
         output.setInteger(UInt8(1), at: start)
         output.setInteger(UInt32(length), at: start + 1)
@@ -494,7 +505,7 @@ final class ServerStream: @unchecked Sendable {
     }
     output.writeInteger(UInt8(0))
     output.writeInteger(UInt32(message.count))
-    output.writeImmutableBuffer(message.buffer)
+    output.writeBytes(message.bytes)
   }
 
   /// The encoding that the response's headers name.
@@ -535,7 +546,7 @@ struct ResponseWriter: ClosableRPCWriterProtocol {
   func write(_ element: Element) async throws { try await stream.write(element) }
 
   func write(contentsOf elements: some Sequence<Element>) async throws {
-    for element in elements { try await stream.write(element) }
+    try await stream.write(contentsOf: elements)
   }
 
   func finish() async {}

@@ -1,0 +1,53 @@
+import Logging
+package import NIOCore
+import NIOSSL
+
+/// Makes channels serve gRPC: what is the same for every connection of a transport.
+package struct ConnectionInitializer: Sendable {
+  let configuration: Nghttp2ServerTransport.Configuration
+  let methods: MethodTable
+  let registry: ConnectionRegistry
+  let executors: [ObjectIdentifier: LoopExecutor]
+  let logger: Logger
+  let streamHandler: Connection.StreamHandler
+
+  /// For connections on the loops of `loops`, with calls of `methods` going to `streamHandler`.
+  init(
+    _ configuration: Nghttp2ServerTransport.Configuration, methods: MethodTable, registry: ConnectionRegistry,
+    loops: [any EventLoop], logger: Logger, streamHandler: @escaping Connection.StreamHandler
+  ) {
+    self.configuration = configuration
+    self.methods = methods
+    self.registry = registry
+    executors = Dictionary(
+      loops.map { (ObjectIdentifier($0), LoopExecutor(loop: $0)) }, uniquingKeysWith: { first, _ in first })
+    self.logger = logger
+    self.streamHandler = streamHandler
+  }
+
+  /// Adds the handlers to a new connection's channel, on its event loop.
+  ///
+  /// - Throws: `ChannelError` if there are too many connections, which closes the channel.
+  package func initialize(_ channel: any Channel, security: TLSIdentity? = nil) throws {
+    // Every loop of the group has one.
+    guard let executor = executors[ObjectIdentifier(channel.eventLoop)] else {
+      throw ChannelError.inputClosed
+    }
+    let handler = ConnectionHandler(
+      requiresALPN: security != nil, connectionTimeout: TimeAmount(configuration.connectionTimeout),
+      registry: registry, executor: executor, logger: logger
+    ) { channel in
+      Connection(
+        configuration: configuration, executor: executor, peer: Nghttp2ServerTransport.Peer(channel),
+        methods: methods, now: channel.eventLoop.now, streamHandler: streamHandler)
+    }
+    guard registry.add(handler, on: channel.eventLoop) else {
+      logger.info("connection refused", metadata: ["reason": "too many connections, or shutting down"])
+      throw ChannelError.inputClosed
+    }
+    if let security {
+      try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: security.context))
+    }
+    try channel.pipeline.syncOperations.addHandler(handler)
+  }
+}

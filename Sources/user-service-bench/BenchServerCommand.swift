@@ -1,0 +1,53 @@
+import ArgumentParser
+import Configuration
+import GRPCCore
+import GRPCNIOTransportHTTP2
+import GRPCNghttp2Transport
+import UserServiceApp
+
+/// Serves a database over one of two transports until it is killed: same handlers, interceptors, limits and time-outs.
+struct BenchServerCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "server", abstract: "Serves a database over one of the transports.", shouldDisplay: false)
+
+  enum Transport: String, CaseIterable, ExpressibleByArgument {
+    /// GRPCNghttp2Transport, which the service uses.
+    case own
+    /// grpc-swift-nio-transport's, which it is compared with.
+    case stock
+  }
+
+  @Option var transport: Transport
+  @Option var database: String
+  @Option var logLevel = "warning"
+
+  func run() async throws {
+    let settings = try await ServiceConfiguration(
+      flags: [
+        "database": .init(.string(database), isSecret: false),
+        AbsoluteConfigKey(["log", "level"]): .init(.string(logLevel), isSecret: false),
+      ], file: nil, environment: [:])
+    switch transport {
+    case .own:
+      let transport = Nghttp2ServerTransport(listeners: [Listener(.tcp(host: "127.0.0.1", port: 0))])
+      try await serve(settings, transport) { "\(try await transport.addresses[0])" }
+    case .stock:
+      let transport = HTTP2ServerTransport.Posix(
+        address: .ipv4(host: "127.0.0.1", port: 0), transportSecurity: .plaintext)
+      try await serve(settings, transport) {
+        "127.0.0.1:\(try await transport.listeningAddress.ipv4?.port ?? 0)"
+      }
+    }
+  }
+
+  private func serve<T: ServerTransport>(
+    _ settings: ServiceConfiguration, _ transport: T, _ address: @escaping @Sendable () async throws -> String
+  ) async throws {
+    let server = try await UserServiceApp.assemble(settings, transport: transport).server
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await server.serve() }
+      group.addTask { BenchServer.announce(try await address()) }
+      try await group.waitForAll()
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import ArgumentParser
+import Foundation
+import GRPCCore
+import GRPCNghttp2Transport
+import Logging
+import NIOCore
+import NIOEmbedded
+
+/// Feeds the transport's connections random sessions: frames as a client would send them, broken in random ways and cut
+/// at random places. It looks for traps, which end the process, and for leaks and hangs, which it reports.
+///
+/// Sessions follow from their seed, so that one that fails can be run again with `--seed N --sessions 1`.
+@main
+struct TransportFuzzer: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "transport-fuzzer", abstract: "Feeds the transport random HTTP/2 sessions.")
+
+  @Option(help: "How many sessions.")
+  var sessions = 10_000
+  @Option(help: "The first session's seed.")
+  var seed: UInt64 = 1
+
+  func run() throws {
+    let transport = Nghttp2ServerTransport(listeners: [], configuration: Self.limits)
+    var context = GRPCServerContext()
+    context.methods = SessionMaker.methods
+    transport.configure(context: context)
+    let calls = CallCounter()
+    let loop = EmbeddedEventLoop()
+    let initializer = transport.connectionInitializer(on: [loop]) { stream, context in
+      calls.begin()
+      await Self.echo(stream)
+      calls.end()
+    }
+    var memory = 0
+    for number in 0..<sessions {
+      var maker = SessionMaker(seed: seed &+ UInt64(number))
+      try run(maker.make(), initializer, loop)
+      guard calls.running == 0, transport.connectionCount == 0 else {
+        throw Failure(seed: seed &+ UInt64(number), description: "\(calls.running) calls still run")
+      }
+      if number == sessions / 10 { memory = try Self.residentKiB() }
+    }
+    let growth = try Self.residentKiB() - memory
+    print(
+      "\(sessions) sessions, \(calls.total) calls; resident memory grew by \(growth) KiB after the first tenth"
+    )
+    if sessions >= 10_000, growth > 4_096 { throw Failure(seed: seed, description: "memory grows") }
+  }
+
+  struct Failure: Error, CustomStringConvertible {
+    let seed: UInt64
+    let description: String
+  }
+
+  /// Small, so that sessions reach them.
+  private static var limits: Nghttp2ServerTransport.Configuration {
+    var configuration = Nghttp2ServerTransport.Configuration()
+    configuration.maxConcurrentStreams = 8
+    configuration.maxHeaderListSize = 1_024
+    configuration.initialWindowSize = 1_024
+    configuration.maxReceiveMessageSize = 4_096
+    configuration.maxBufferedRequestBytes = 8_192
+    configuration.writeBufferSize = 2_048
+    configuration.floodLimits.idleFrames = (20, 1)
+    configuration.floodLimits.resets = (20, 1)
+    configuration.floodLimits.provokedResets = (20, 1)
+    return configuration
+  }
+
+  private func run(
+    _ pieces: [(bytes: ByteBuffer, pause: TimeAmount)], _ initializer: ConnectionInitializer,
+    _ loop: EmbeddedEventLoop
+  ) throws {
+    let channel = EmbeddedChannel(loop: loop)
+    try initializer.initialize(channel)
+    try channel.connect(to: .init(ipAddress: "127.0.0.1", port: 1)).wait()
+    for (bytes, pause) in pieces where channel.isActive {
+      // A connection that has been closed takes no more, which is no failure.
+      _ = try? channel.writeInbound(bytes)
+      loop.advanceTime(by: pause)
+      while try channel.readOutbound(as: ByteBuffer.self) != nil {}
+    }
+    // As a client that goes; a connection that has closed itself lingers until then.
+    channel.close(promise: nil)
+    loop.advanceTime(by: .seconds(2))
+  }
+
+  /// Sends back what comes, and now and then fails.
+  @concurrent private static func echo(
+    _ stream: RPCStream<Nghttp2ServerTransport.Inbound, Nghttp2ServerTransport.Outbound>
+  ) async {
+    do {
+      for try await part in stream.inbound {
+        switch part {
+        case .metadata(let metadata): try await stream.outbound.write(.metadata(metadata))
+        case .message(let message): try await stream.outbound.write(.message(message))
+        }
+      }
+      try await stream.outbound.write(.status(Status(code: .ok, message: ""), [:]))
+    } catch {
+      // A call that is over takes no status.
+      try? await stream.outbound.write(.status(Status(code: .aborted, message: "\(error)"), [:]))
+    }
+  }
+
+  private static func residentKiB() throws -> Int {
+    let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+    return status.firstMatch(of: /VmRSS:\s+(\d+)/).flatMap { Int($0.1) } ?? 0
+  }
+}

@@ -1,0 +1,62 @@
+import GRPCCore
+import GRPCProtobuf
+import SwiftProtobuf
+import Testing
+import UserDomain
+import UserProtos
+
+@testable import UserAPI
+
+@Suite struct UserMessageTests {
+  private func expectEqualBytes(_ message: UserMessage) throws {
+    let user = message.user
+    let microseconds = user.createdAt.microsecondsSinceEpoch
+    let seconds = Int64((Double(microseconds) / 1_000_000).rounded(.down))
+    let expected = User_V1_User.with {
+      $0.id = user.id.description
+      $0.email = user.email.address
+      $0.name = user.name.text
+      $0.status = user.status == .active ? .active : .inactive
+      $0.createdAt = .init(seconds: seconds, nanos: Int32((microseconds - seconds * 1_000_000) * 1_000))
+      $0.pageToken = message.pageToken
+    }
+    let bytes: [UInt8] = try UserMessageSerializer().serialize(message)
+    #expect(try bytes == expected.serializedBytes())
+  }
+
+  @Test("random users have the bytes that SwiftProtobuf writes")
+  func random() throws {
+    var random = SystemRandomNumberGenerator()
+    let letters = Array("aZ09é漢☺ ")
+    for _ in 0..<5_000 {
+      let name = String((0..<Int.random(in: 0...90)).map { _ in letters.randomElement(using: &random)! })
+      try expectEqualBytes(
+        UserMessage(
+          user: User(
+            id: UserID(high: .random(in: 0 ... .max), low: .random(in: 0 ... .max)),
+            email: try EmailAddress("user\(Int.random(in: 0 ... .max))@example.com"),
+            name: try UserName(name.trimmingPrefix(" ").description), status: .random(), createdAt: .random()),
+          pageToken: Bool.random() ? "" : String(repeating: "t", count: .random(in: 1...300))))
+    }
+  }
+
+  @Test("the ends of what a time can be", arguments: [0, 1, -1, 999_999, 1_000_000, -1_000_000, -1_000_001])
+  func times(microseconds: Int64) throws {
+    try expectEqualBytes(
+      UserMessage(
+        user: User(
+          id: UserID(high: 0, low: 0), email: try EmailAddress("a@example.com"), name: try UserName(""),
+          status: .inactive, createdAt: Timestamp(microsecondsSinceEpoch: microseconds))))
+  }
+}
+
+extension UserStatus {
+  fileprivate static func random() -> UserStatus { Bool.random() ? .active : .inactive }
+}
+
+extension Timestamp {
+  /// Between the years 1833 and 2106.
+  fileprivate static func random() -> Timestamp {
+    Timestamp(microsecondsSinceEpoch: .random(in: -4_300_000_000_000_000...4_300_000_000_000_000))
+  }
+}

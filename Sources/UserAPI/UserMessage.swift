@@ -1,4 +1,4 @@
-import GRPCCore
+public import GRPCCore
 import UserDomain
 
 /// A `user.v1.User` to be sent: a user, and the page token that the last of a page carries.
@@ -7,9 +7,96 @@ struct UserMessage: Sendable {
   var pageToken = ""
 }
 
-/// Writes users in protobuf's wire format (protobuf.dev/programming-guides/encoding), with the bytes that SwiftProtobuf
-/// would write, but without the message in between: listings are made of nothing else.
+/// Bytes of a transport that takes several messages at once, each with gRPC's prefix in front: a zero, and its length
+/// in four bytes, the most significant first.
+public protocol FramedMessageBytes: GRPCContiguousBytes {
+  /// The messages in `frames`.
+  init(frames: [UInt8])
+}
+
 struct UserMessageSerializer: MessageSerializer {
+  func serialize<Bytes: GRPCContiguousBytes>(_ message: UserMessage) throws -> Bytes {
+    let encoding = UserMessageEncoding(message)
+    var bytes = Bytes(repeating: 0, count: encoding.count)
+    bytes.withUnsafeMutableBytes { encoding.write(to: $0) }
+    return bytes
+  }
+}
+
+/// Writes a page of users as messages one after the other. Only for transports whose bytes are ``FramedMessageBytes``.
+struct UserPageSerializer: MessageSerializer {
+  private static let prefixLength = 5
+
+  func serialize<Bytes: GRPCContiguousBytes>(_ page: [UserMessage]) throws -> Bytes {
+    guard let type = Bytes.self as? any FramedMessageBytes.Type, let bytes = type.init(frames: frames(page)) as? Bytes
+    else { throw RPCError(code: .internalError, message: "the transport takes no pages") }
+    return bytes
+  }
+
+  private func frames(_ page: [UserMessage]) -> [UInt8] {
+    let encodings = page.map { UserMessageEncoding($0) }
+    let count = encodings.reduce(0) { $0 + Self.prefixLength + $1.count }
+    return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      let buffer = UnsafeMutableRawBufferPointer(buffer)
+      var position = 0
+      for encoding in encodings {
+        buffer[position] = 0
+        buffer.storeBytes(of: UInt32(encoding.count).bigEndian, toByteOffset: position + 1, as: UInt32.self)
+        position += Self.prefixLength
+        encoding.write(to: UnsafeMutableRawBufferPointer(rebasing: buffer[position..<position + encoding.count]))
+        position += encoding.count
+      }
+      initialized = count
+    }
+  }
+}
+
+/// The wire format of a user (protobuf.dev/programming-guides/encoding): the bytes that SwiftProtobuf would write, but
+/// without the message in between. Listings are made of nothing else.
+struct UserMessageEncoding {
+  private let message: UserMessage
+  private let seconds: Int64
+  private let nanos: UInt64
+  private let timeLength: Int
+  /// How many bytes the message has.
+  let count: Int
+
+  init(_ message: UserMessage) {
+    self.message = message
+    let user = message.user
+    (seconds, nanos) = user.createdAt.secondsAndNanos
+    timeLength =
+      (seconds == 0 ? 0 : 1 + Self.length(UInt64(bitPattern: seconds))) + (nanos == 0 ? 0 : 1 + Self.length(nanos))
+    count =
+      2 + UserID.textLength + Self.length(user.email.address) + Self.length(user.name.text)
+      + 1 + Self.length(UInt64(user.status.rawValue)) + 2 + timeLength + Self.length(message.pageToken)
+  }
+
+  /// Writes the message to `buffer`, which has exactly ``count`` bytes.
+  func write(to buffer: UnsafeMutableRawBufferPointer) {
+    let user = message.user
+    var writer = Writer(buffer: buffer)
+    writer.byte(Tag.id)
+    writer.byte(UInt8(UserID.textLength))
+    user.id.writeText(to: UnsafeMutableRawBufferPointer(rebasing: buffer[writer.position...]))
+    writer.position += UserID.textLength
+    writer.text(Tag.email, user.email.address)
+    writer.text(Tag.name, user.name.text)
+    writer.byte(Tag.status)
+    writer.varint(UInt64(user.status.rawValue))
+    writer.byte(Tag.createdAt)
+    writer.byte(UInt8(timeLength))
+    if seconds != 0 {
+      writer.byte(Tag.seconds)
+      writer.varint(UInt64(bitPattern: seconds))
+    }
+    if nanos != 0 {
+      writer.byte(Tag.nanos)
+      writer.varint(nanos)
+    }
+    writer.text(Tag.pageToken, message.pageToken)
+  }
+
   /// Tags of the fields of `user.v1.User`: number and wire type.
   private enum Tag {
     static let id: UInt8 = 1 << 3 | 2
@@ -20,41 +107,6 @@ struct UserMessageSerializer: MessageSerializer {
     static let pageToken: UInt8 = 6 << 3 | 2
     static let seconds: UInt8 = 1 << 3 | 0
     static let nanos: UInt8 = 2 << 3 | 0
-  }
-
-  func serialize<Bytes: GRPCContiguousBytes>(_ message: UserMessage) throws -> Bytes {
-    let user = message.user
-    let (seconds, nanos) = user.createdAt.secondsAndNanos
-    let timeLength =
-      (seconds == 0 ? 0 : 1 + Self.length(UInt64(bitPattern: seconds)))
-      + (nanos == 0 ? 0 : 1 + Self.length(nanos))
-    let count =
-      2 + UserID.textLength + Self.length(user.email.address) + Self.length(user.name.text)
-      + 1 + Self.length(UInt64(user.status.rawValue)) + 2 + timeLength + Self.length(message.pageToken)
-    var bytes = Bytes(repeating: 0, count: count)
-    bytes.withUnsafeMutableBytes { buffer in
-      var writer = Writer(buffer: buffer)
-      writer.byte(Tag.id)
-      writer.byte(UInt8(UserID.textLength))
-      user.id.writeText(to: UnsafeMutableRawBufferPointer(rebasing: buffer[writer.position...]))
-      writer.position += UserID.textLength
-      writer.text(Tag.email, user.email.address)
-      writer.text(Tag.name, user.name.text)
-      writer.byte(Tag.status)
-      writer.varint(UInt64(user.status.rawValue))
-      writer.byte(Tag.createdAt)
-      writer.byte(UInt8(timeLength))
-      if seconds != 0 {
-        writer.byte(Tag.seconds)
-        writer.varint(UInt64(bitPattern: seconds))
-      }
-      if nanos != 0 {
-        writer.byte(Tag.nanos)
-        writer.varint(nanos)
-      }
-      writer.text(Tag.pageToken, message.pageToken)
-    }
-    return bytes
   }
 
   /// Bytes of a varint: one for each 7 bits.

@@ -39,16 +39,7 @@ public struct UserServiceHandler: RegistrableRPCService {
       let request = try await ServerRequest(stream: request)
       return StreamingServerResponse(single: ServerResponse(message: try await createUser(request.message)))
     }
-    router.registerHandler(
-      forMethod: Methods.ListUsers.descriptor, deserializer: ProtobufDeserializer<User_V1_ListUsersRequest>(),
-      serializer: UserMessageSerializer()
-    ) { request, _ in
-      let request = try await ServerRequest(stream: request)
-      return StreamingServerResponse { writer in
-        try await listUsers(request.message, writer)
-        return [:]
-      }
-    }
+    registerListUsers(with: &router)
     router.registerHandler(
       forMethod: Methods.BulkCreateUsers.descriptor, deserializer: RowDeserializer(),
       serializer: ProtobufSerializer<User_V1_BulkCreateResponse>()
@@ -67,6 +58,31 @@ public struct UserServiceHandler: RegistrableRPCService {
     }
   }
 
+  private func registerListUsers<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+    let deserializer = ProtobufDeserializer<User_V1_ListUsersRequest>()
+    if Transport.Bytes.self is any FramedMessageBytes.Type {
+      router.registerHandler(
+        forMethod: Methods.ListUsers.descriptor, deserializer: deserializer, serializer: UserPageSerializer()
+      ) { request, _ in
+        let request = try await ServerRequest(stream: request)
+        return StreamingServerResponse { writer in
+          try await listUsers(request.message) { page in try await writer.write(page) }
+          return [:]
+        }
+      }
+    } else {
+      router.registerHandler(
+        forMethod: Methods.ListUsers.descriptor, deserializer: deserializer, serializer: UserMessageSerializer()
+      ) { request, _ in
+        let request = try await ServerRequest(stream: request)
+        return StreamingServerResponse { writer in
+          try await listUsers(request.message) { page in try await writer.write(contentsOf: page) }
+          return [:]
+        }
+      }
+    }
+  }
+
   private func getUser(_ request: User_V1_GetUserRequest) throws -> UserMessage {
     UserMessage(user: try directory.user(id: request.userID))
   }
@@ -77,11 +93,13 @@ public struct UserServiceHandler: RegistrableRPCService {
         email: request.email, name: request.name, password: request.password))
   }
 
-  private func listUsers(_ request: User_V1_ListUsersRequest, _ writer: RPCWriter<UserMessage>) async throws {
+  private func listUsers(
+    _ request: User_V1_ListUsersRequest, _ write: ([UserMessage]) async throws -> Void
+  ) async throws {
     var listing = try listing(for: request)
     while let page = try listing.nextPage() {
       try Task.checkCancellation()
-      try await writer.write(contentsOf: messages(page))
+      try await write(messages(page))
     }
   }
 

@@ -1,8 +1,8 @@
 public import GRPCCore
-import GRPCNghttp2Transport
+public import GRPCNghttp2Transport
 import Logging
 import PasswordHashing
-import UserAPI
+public import UserAPI
 import UserDomain
 import UserProtos
 import UserStore
@@ -96,3 +96,6 @@ extension UserServiceApp {
     return logger
   }
 }
+
+/// UserAPI and the transport do not know each other.
+extension MessageBytes: FramedMessageBytes {}

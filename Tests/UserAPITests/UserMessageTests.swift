@@ -40,6 +40,40 @@ import UserProtos
     }
   }
 
+  private struct Frames: FramedMessageBytes, Sendable {
+    var bytes: [UInt8] = []
+
+    init(frames: [UInt8]) { bytes = frames }
+    init(repeating byte: UInt8, count: Int) {}
+    init(_ sequence: some Sequence<UInt8>) {}
+    var count: Int { bytes.count }
+    func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+      try bytes.withUnsafeBytes(body)
+    }
+    mutating func withUnsafeMutableBytes<R>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) rethrows -> R {
+      try bytes.withUnsafeMutableBytes(body)
+    }
+  }
+
+  @Test("a page is its users' messages, each with its prefix")
+  func page() throws {
+    let users = try (0..<300).map { number in
+      UserMessage(
+        user: User(
+          id: UserID(high: 1, low: UInt64(number)), email: try EmailAddress("user\(number)@example.com"),
+          name: try UserName(String(repeating: "n", count: number % 90)), status: .random(), createdAt: .random()),
+        pageToken: number == 299 ? "token" : "")
+    }
+    let expected = try users.flatMap { user -> [UInt8] in
+      let bytes: [UInt8] = try UserMessageSerializer().serialize(user)
+      return [0] + Swift.withUnsafeBytes(of: UInt32(bytes.count).bigEndian) { Array($0) } + bytes
+    }
+    let frames: Frames = try UserPageSerializer().serialize(users)
+    #expect(frames.bytes == expected)
+    let none: Frames = try UserPageSerializer().serialize([])
+    #expect(none.bytes == [])
+  }
+
   @Test("the ends of what a time can be", arguments: [0, 1, -1, 999_999, 1_000_000, -1_000_000, -1_000_001])
   func times(microseconds: Int64) throws {
     try expectEqualBytes(

@@ -7,10 +7,36 @@ public struct MessageBytes: GRPCContiguousBytes, Hashable, Sendable {
   /// Whether a request message came compressed, and whether a response message may be.
   public var isCompressed: Bool
 
+  /// Whether the bytes are any number of messages, each with its prefix: a zero, and its length in four bytes, the most
+  /// significant first. Only in responses.
+  let isFramed: Bool
+
   /// A message.
   public init(_ bytes: [UInt8], isCompressed: Bool = true) {
     self.bytes = bytes
     self.isCompressed = isCompressed
+    isFramed = false
+  }
+
+  /// Several response messages at once, for handlers that make many small ones: each with its prefix in front, a zero
+  /// and its length in four bytes, the most significant first. The transport trusts the prefixes.
+  public init(frames: [UInt8]) {
+    bytes = frames
+    isCompressed = true
+    isFramed = true
+  }
+
+  /// The messages of several at once, one by one.
+  var frames: [MessageBytes] {
+    var frames: [MessageBytes] = []
+    var rest = bytes[...]
+    while rest.count >= MessageDeframer.prefixLength {
+      let length = rest.dropFirst().prefix(4).reduce(0) { $0 << 8 | Int($1) }
+      rest = rest.dropFirst(MessageDeframer.prefixLength)
+      frames.append(MessageBytes(Array(rest.prefix(length))))
+      rest = rest.dropFirst(length)
+    }
+    return frames
   }
 
   public init(repeating byte: UInt8, count: Int) {

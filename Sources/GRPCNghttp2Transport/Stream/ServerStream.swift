@@ -86,11 +86,25 @@ final class ServerStream: @unchecked Sendable {
     case .malformed(let message):
       response.setHTTPStatus(400)
       end(Status(code: .internalError, message: message))
-    case .refuse(let status, let message):
-      response.refuse(httpStatus: status)
-      if !head.isHead { output.writeString(message) }
-      connection.submitLater(self)
+    case .refuse:
+      // A client that is still sending would be cut off, and lose the answer.
+      if requestHasEnded { return refuse() }
+      receiveBy = now + TimeAmount(configuration.receiveTimeout)
+      noteWakeup()
     }
+  }
+
+  private var isRefused: Bool {
+    if case .refuse = verdict { true } else { false }
+  }
+
+  /// Answers in HTTP what is no gRPC request.
+  private func refuse() {
+    guard case .refuse(let status, let message) = verdict, !isClosed, !response.hasStatus else { return }
+    receiveBy = .distantFuture
+    response.refuse(httpStatus: status)
+    if !head.isHead { output.writeString(message) }
+    connection.submitLater(self)
   }
 
   /// The handler runs here and now until it first waits for something.
@@ -140,7 +154,7 @@ final class ServerStream: @unchecked Sendable {
 
   /// Bytes of a DATA frame have arrived. Only takes notes: ``dataDelivered(now:)`` acts on them.
   func dataReceived(_ bytes: UnsafeRawBufferPointer) {
-    guard !isClosed, requestFailure == nil, !response.hasStatus else {
+    guard !isClosed, requestFailure == nil, !response.hasStatus, !isRefused else {
       // Nobody reads it any more, but its window has to come back.
       windowToReturn += bytes.count
       return
@@ -165,6 +179,11 @@ final class ServerStream: @unchecked Sendable {
 
   /// Hands what has arrived to a waiting handler, and gives back the window of what it waits for.
   func dataDelivered(now: NIODeadline) {
+    if windowToReturn > 0 { connection.submitLater(self) }
+    if isRefused {
+      if requestHasEnded { refuse() }
+      return
+    }
     if let reader, let result = takePart() {
       self.reader = nil
       reader.continuation.resume(with: result)
@@ -176,7 +195,7 @@ final class ServerStream: @unchecked Sendable {
   /// The client has ended its side.
   func requestEnded() {
     requestHasEnded = true
-    guard requestFailure == nil else { return }
+    guard requestFailure == nil, !isRefused else { return }
     if deframer.isIncomplete {
       failRequest(RPCError(code: .internalError, message: "the request ends within a message"))
     } else if !takesManyMessages, messagesReceived == 0 {
@@ -485,6 +504,14 @@ final class ServerStream: @unchecked Sendable {
   }
 
   private func frame(_ message: MessageBytes) throws {
+    if message.isFramed, encoding == .identity {
+      output.writeBytes(message.bytes)
+      return
+    }
+    if message.isFramed {
+      for part in message.frames { try frame(part) }
+      return
+    }
     guard message.count <= configuration.maxSendMessageSize else {
       throw RPCError(
         code: .resourceExhausted,

@@ -21,7 +21,7 @@ extension Nghttp2ServerTransport {
     public var maxSendMessageSize = Int(Int32.max)
     /// Bytes of request messages that a connection may hold, over all of its streams. The stream that exceeds it ends
     /// with RESOURCE_EXHAUSTED.
-    public var maxBufferedRequestBytes = 16 * 1_024 * 1_024
+    public var maxBufferedRequestBytes = 8 * 1_024 * 1_024
     /// Bytes of responses that a stream holds before its handler is suspended; it goes on at half of them.
     public var writeBufferSize = 64 * 1_024
     /// How responses are compressed, for clients that accept it. A handler chooses otherwise for its call with the
@@ -70,7 +70,7 @@ extension Nghttp2ServerTransport {
       public var permitWithoutStream = true
     }
 
-    /// Budgets whose end ends the connection with ENHANCE_YOUR_CALM: `burst` at once, and `rate` more a second.
+    /// Budgets whose end ends the connection with GOAWAY: `burst` at once, and `rate` more a second.
     public struct FloodLimits: Sendable {
       /// RST_STREAM frames that the client sends (CVE-2023-44487). Honest clients spend it when calls are cancelled.
       public var resets = (burst: 1_000, rate: 33)

@@ -28,7 +28,8 @@ struct UserPageSerializer: MessageSerializer {
   private static let prefixLength = 5
 
   func serialize<Bytes: GRPCContiguousBytes>(_ page: [UserMessage]) throws -> Bytes {
-    guard let type = Bytes.self as? any FramedMessageBytes.Type, let bytes = type.init(frames: frames(page)) as? Bytes
+    guard let type = Bytes.self as? any FramedMessageBytes.Type,
+      let bytes = type.init(frames: frames(page)) as? Bytes
     else { throw RPCError(code: .internalError, message: "the transport takes no pages") }
     return bytes
   }
@@ -43,7 +44,8 @@ struct UserPageSerializer: MessageSerializer {
         buffer[position] = 0
         buffer.storeBytes(of: UInt32(encoding.count).bigEndian, toByteOffset: position + 1, as: UInt32.self)
         position += Self.prefixLength
-        encoding.write(to: UnsafeMutableRawBufferPointer(rebasing: buffer[position..<position + encoding.count]))
+        encoding.write(
+          to: UnsafeMutableRawBufferPointer(rebasing: buffer[position..<position + encoding.count]))
         position += encoding.count
       }
       initialized = count
@@ -66,7 +68,8 @@ struct UserMessageEncoding {
     let user = message.user
     (seconds, nanos) = user.createdAt.secondsAndNanos
     timeLength =
-      (seconds == 0 ? 0 : 1 + Self.length(UInt64(bitPattern: seconds))) + (nanos == 0 ? 0 : 1 + Self.length(nanos))
+      (seconds == 0 ? 0 : 1 + Self.length(UInt64(bitPattern: seconds)))
+      + (nanos == 0 ? 0 : 1 + Self.length(nanos))
     count =
       2 + UserID.textLength + Self.length(user.email.address) + Self.length(user.name.text)
       + 1 + Self.length(UInt64(user.status.rawValue)) + 2 + timeLength + Self.length(message.pageToken)

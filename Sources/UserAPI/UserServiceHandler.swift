@@ -72,7 +72,8 @@ public struct UserServiceHandler: RegistrableRPCService {
       }
     } else {
       router.registerHandler(
-        forMethod: Methods.ListUsers.descriptor, deserializer: deserializer, serializer: UserMessageSerializer()
+        forMethod: Methods.ListUsers.descriptor, deserializer: deserializer,
+        serializer: UserMessageSerializer()
       ) { request, _ in
         let request = try await ServerRequest(stream: request)
         return StreamingServerResponse { writer in

@@ -67,7 +67,9 @@ import Testing
   func clientStreaming() async throws {
     try await withClient { client in
       let response = try await client.streamingInputCall { writer in
-        for size in [27_182, 8, 1_828, 45_904] { try await writer.write(.with { $0.payload = Self.payload(size) }) }
+        for size in [27_182, 8, 1_828, 45_904] {
+          try await writer.write(.with { $0.payload = Self.payload(size) })
+        }
       }
       #expect(response.aggregatedPayloadSize == 74_922)
     }
@@ -77,7 +79,9 @@ import Testing
   func serverStreaming() async throws {
     try await withClient { client in
       let sizes = [31_415, 9, 2_653, 58_979]
-      let request = Output.with { $0.responseParameters = sizes.map { size in .with { $0.size = Int32(size) } } }
+      let request = Output.with {
+        $0.responseParameters = sizes.map { size in .with { $0.size = Int32(size) } }
+      }
       let received = try await client.streamingOutputCall(request) { response in
         try await response.messages.reduce(into: []) { $0.append($1.payload.body.count) }
       }
@@ -138,13 +142,22 @@ import Testing
     ]
     try await withClient { client in
       try await client.unaryCall(.with { $0.responseSize = 1 }, metadata: metadata) { response in
-        #expect(Array(response.metadata[stringValues: "x-grpc-test-echo-initial"]) == ["test_initial_metadata_value"])
-        #expect(Array(response.trailingMetadata[binaryValues: "x-grpc-test-echo-trailing-bin"]) == [[0xab, 0xab, 0xab]])
+        #expect(
+          Array(response.metadata[stringValues: "x-grpc-test-echo-initial"]) == [
+            "test_initial_metadata_value"
+          ])
+        #expect(
+          Array(response.trailingMetadata[binaryValues: "x-grpc-test-echo-trailing-bin"]) == [
+            [0xab, 0xab, 0xab]
+          ])
       }
       try await client.fullDuplexCall(metadata: metadata) { writer in
         try await writer.write(Self.output(1))
       } onResponse: { response in
-        #expect(Array(response.metadata[stringValues: "x-grpc-test-echo-initial"]) == ["test_initial_metadata_value"])
+        #expect(
+          Array(response.metadata[stringValues: "x-grpc-test-echo-initial"]) == [
+            "test_initial_metadata_value"
+          ])
         for try await part in response.bodyParts {
           guard case .trailingMetadata(let trailers) = part else { continue }
           #expect(Array(trailers[binaryValues: "x-grpc-test-echo-trailing-bin"]) == [[0xab, 0xab, 0xab]])
@@ -225,7 +238,9 @@ import Testing
     }
   }
 
-  @Test("requests compressed with gzip and deflate are understood", arguments: [CompressionAlgorithm.gzip, .deflate])
+  @Test(
+    "requests compressed with gzip and deflate are understood",
+    arguments: [CompressionAlgorithm.gzip, .deflate])
   func compressedRequests(algorithm: CompressionAlgorithm) async throws {
     try await withClient { client in
       var options = CallOptions.defaults

@@ -50,7 +50,8 @@ import UserProtos
     func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
       try bytes.withUnsafeBytes(body)
     }
-    mutating func withUnsafeMutableBytes<R>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) rethrows -> R {
+    mutating func withUnsafeMutableBytes<R>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) rethrows -> R
+    {
       try bytes.withUnsafeMutableBytes(body)
     }
   }
@@ -61,7 +62,8 @@ import UserProtos
       UserMessage(
         user: User(
           id: UserID(high: 1, low: UInt64(number)), email: try EmailAddress("user\(number)@example.com"),
-          name: try UserName(String(repeating: "n", count: number % 90)), status: .random(), createdAt: .random()),
+          name: try UserName(String(repeating: "n", count: number % 90)), status: .random(),
+          createdAt: .random()),
         pageToken: number == 299 ? "token" : "")
     }
     let expected = try users.flatMap { user -> [UInt8] in

@@ -1,5 +1,6 @@
 """Starts the real program on port 0 and gives tests a channel to it."""
 
+import contextlib
 import importlib
 import os
 import pathlib
@@ -12,14 +13,19 @@ import grpc
 import pytest
 from grpc_tools import protoc
 
+import frames
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ["USER_SERVICE_PROGRAM"]
 
 
 @pytest.fixture(scope="session")
 def pb(tmp_path_factory):
+    return contract(tmp_path_factory.mktemp("pb"))
+
+
+def contract(out):
     """The contract's modules, made from protos/ by grpcio-tools: nothing of ours is in them."""
-    out = tmp_path_factory.mktemp("pb")
     code = protoc.main([
         "protoc", f"-I{ROOT / 'protos'}", f"-I{pathlib.Path(protoc.__file__).parent / '_proto'}",
         f"--python_out={out}", f"--grpc_python_out={out}", "common.proto", "user_service.proto",
@@ -27,19 +33,43 @@ def pb(tmp_path_factory):
     assert code == 0
     sys.path.insert(0, str(out))
     messages = importlib.import_module("user_service_pb2")
+    messages.User = importlib.import_module("common_pb2").User
     messages.Stub = importlib.import_module("user_service_pb2_grpc").UserServiceStub
     return messages
 
 
 class Service:
-    def __init__(self, database, *arguments):
+    """A running program. `settings` are given in its environment: {"grpc.receive.timeout": "1s"}."""
+
+    def __init__(self, database, *arguments, listen=("127.0.0.1:0",), settings=None):
+        environment = {
+            "USER_SERVICE_" + name.upper().replace(".", "_"): str(value)
+            for name, value in (settings or {}).items()
+        }
+        listening = [argument for address in listen for argument in ("--listen", address)]
         self.process = subprocess.Popen(
-            [PROGRAM, "serve", "--listen", "127.0.0.1:0", "--database", str(database), "--log-level", "error", *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            [PROGRAM, "serve", *listening, "--database", str(database), "--log-level", "error", *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment})
         line = self.process.stdout.readline()
-        match = re.search(r":(\d+), database", line)
+        match = re.search(r"listening on (.+), database", line)
         assert match, self.process.stderr.read()
-        self.address = f"127.0.0.1:{match[1]}"
+        self.addresses = match[1].split(", ")
+        self.address = self.addresses[0]
+
+    @property
+    def memory(self):
+        """Resident bytes."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1_024
+
+    @property
+    def sockets(self):
+        """How many sockets are open."""
+        links = []
+        for file in pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                links.append(os.readlink(file))
+        return sum(link.startswith("socket:") for link in links)
 
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)
@@ -47,12 +77,37 @@ class Service:
         return self.process.returncode, errors
 
 
+@contextlib.contextmanager
+def starter(directory):
+    """Starts services with the arguments of `Service`, less the database, and stops them in good order."""
+    services = []
+
+    def start(*arguments, **keywords):
+        services.append(Service(directory / f"users{len(services)}.db", *arguments, **keywords))
+        return services[-1]
+
+    yield start
+    for service in services:
+        if service.process.poll() is None:
+            assert service.stop() == (0, "")
+
+
 @pytest.fixture
-def service(tmp_path):
-    service = Service(tmp_path / "users.db")
-    yield service
-    if service.process.poll() is None:
-        assert service.stop() == (0, "")
+def serve(tmp_path):
+    with starter(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture
+def service(serve):
+    return serve()
+
+
+@pytest.fixture(scope="module")
+def shared_service(tmp_path_factory):
+    """One service for all tests of a file, for those that leave no users behind."""
+    with starter(tmp_path_factory.mktemp("shared")) as start:
+        yield start()
 
 
 @pytest.fixture
@@ -64,3 +119,15 @@ def channel(service):
 @pytest.fixture
 def users(pb, channel):
     return pb.Stub(channel)
+
+
+@pytest.fixture
+def connect():
+    """Opens connections that speak frame by frame, with the arguments of `frames.Client`."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *arguments, **keywords: stack.enter_context(frames.Client(*arguments, **keywords))
+
+
+@pytest.fixture
+def client(service, connect):
+    return connect(service.address)

@@ -6,7 +6,7 @@ import grpc
 import pytest
 from google.protobuf import descriptor_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from conftest import Service
@@ -17,25 +17,30 @@ SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 TIMEOUT = 60
 
 
-@pytest.mark.parametrize("name", ["", "user.v1.UserService", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"])
+@pytest.mark.parametrize("name", [
+    "", "user.v1.UserService", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"])
 def test_check(channel, name):
     stub = health_pb2_grpc.HealthStub(channel)
     assert stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=TIMEOUT).status == SERVING
 
 
 def test_list(channel):
-    statuses = health_pb2_grpc.HealthStub(channel).List(health_pb2.HealthListRequest(), timeout=TIMEOUT).statuses
+    stub = health_pb2_grpc.HealthStub(channel)
+    statuses = stub.List(health_pb2.HealthListRequest(), timeout=TIMEOUT).statuses
     assert {"", "user.v1.UserService"} <= set(statuses)
     assert all(one.status == SERVING for one in statuses.values())
 
 
 def test_check_of_an_unknown_name(channel):
+    """Rule 32: NOT_FOUND."""
+    stub = health_pb2_grpc.HealthStub(channel)
     with pytest.raises(grpc.RpcError) as raised:
-        health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service="nobody"), timeout=TIMEOUT)
+        stub.Check(health_pb2.HealthCheckRequest(service="nobody"), timeout=TIMEOUT)
     assert raised.value.code() == grpc.StatusCode.NOT_FOUND
 
 
 def test_watch_sends_at_once_and_says_not_serving_at_drain(service, channel):
+    """Rules 21 and 32."""
     stub = health_pb2_grpc.HealthStub(channel)
     known = stub.Watch(health_pb2.HealthCheckRequest(service="user.v1.UserService"), timeout=TIMEOUT)
     unknown = stub.Watch(health_pb2.HealthCheckRequest(service="nobody"), timeout=TIMEOUT)
@@ -51,7 +56,8 @@ def ask(channel, package, **question):
     request = reflection_pb2.ServerReflectionRequest(**question)
     call = channel.stream_stream(
         f"/grpc.reflection.{package}.ServerReflection/ServerReflectionInfo",
-        reflection_pb2.ServerReflectionRequest.SerializeToString, reflection_pb2.ServerReflectionResponse.FromString)
+        reflection_pb2.ServerReflectionRequest.SerializeToString,
+        reflection_pb2.ServerReflectionResponse.FromString)
     # An unknown symbol first: the stream goes on after its error.
     unknown = reflection_pb2.ServerReflectionRequest(file_containing_symbol="no.Such")
     answers = list(call(iter([unknown, request]), timeout=TIMEOUT))
@@ -63,8 +69,8 @@ def ask(channel, package, **question):
 def test_services_are_listed(channel, package):
     answer = ask(channel, package, list_services="")
     assert [service.name for service in answer.list_services_response.service] == [
-        "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
-        "user.v1.UserService",
+        "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection", "user.v1.UserService",
     ]
 
 
@@ -77,6 +83,7 @@ def test_services_are_listed(channel, package):
     ("grpc.reflection.v1alpha.ServerReflection", "grpc/reflection/v1alpha/reflection.proto"),
 ])
 def test_symbols_are_found_with_what_their_file_imports(channel, symbol, file):
+    """Rule 33: methods, fields and enum values too."""
     answer = ask(channel, "v1", file_containing_symbol=symbol)
     files = [descriptor_pb2.FileDescriptorProto.FromString(data)
              for data in answer.file_descriptor_response.file_descriptor_proto]

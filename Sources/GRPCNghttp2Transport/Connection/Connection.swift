@@ -49,6 +49,7 @@ final class Connection {
   private var refused: [Int32] = []
   private var ended: [Int32] = []
   private var windowToReturn = 0
+  private var noticeIsAnswered = false
   private(set) var fault: Fault?
   private var hasSentFault = false
 
@@ -198,7 +199,8 @@ final class Connection {
         fail(.protocolError, "more padding than DATA")
       }
       reject(clientStreams.dataReceived(frame.streamID, endsStream: frame.endsStream))
-      if frame.length == 0, !frame.endsStream { flood = floods.idleFrameReceived(now: now) }
+      let padding = frame.detail.map { Int($0) + 1 } ?? 0
+      if frame.length == padding, !frame.endsStream { flood = floods.idleFrameReceived(now: now) }
     case 0x1:  // HEADERS
       isInHeaderBlock = !frame.endsHeaders
       reject(clientStreams.headersReceived(frame.streamID, endsStream: frame.endsStream))
@@ -215,7 +217,7 @@ final class Connection {
     case 0x6:  // PING
       if frame.isAcknowledgement {
         flood = floods.idleFrameReceived(now: now)
-        act(lifetime.noticeAcknowledged())
+        noticeIsAnswered = true
       } else if pings.pingReceived(hasStreams: !streams.isEmpty, now: now) {
         fail(.enhanceYourCalm, "too_many_pings")
       }
@@ -246,6 +248,11 @@ final class Connection {
     if windowToReturn > 0 {
       session?.consumeConnection(windowToReturn)
       windowToReturn = 0
+    }
+    if noticeIsAnswered {
+      // Only now, when nghttp2 knows of the streams that came before the answer.
+      noticeIsAnswered = false
+      act(lifetime.noticeAcknowledged())
     }
     guard fault == nil else { return }
     if !begun.isEmpty {
@@ -387,7 +394,7 @@ final class Connection {
         submit()
         if let bytes = try session?.nextOutput() {
           append(bytes)
-        } else if !hasNotes {
+        } else if !hasNotes || session == nil {
           break
         }
       }
@@ -529,16 +536,18 @@ final class Connection {
 
   private func streamTimePassed() {
     streamWakeup = .distantFuture
+    var unread = 0
     for stream in streams.values {
       switch stream.timePassed(now: now) {
       case nil: break
       case .request: fail(.enhanceYourCalm, "a request was not completed in time")
       case .response:
         reset(stream, .cancel)
-        // A client that reads nothing at all has no use for its connection.
-        if streams.count == 1 { fail(.enhanceYourCalm, "a response was not read in time") }
+        unread += 1
       }
       wakeupNeeded(at: stream.wakeup)
     }
+    // A client that reads none of its responses has no use for its connection.
+    if unread > 0, unread == streams.count { fail(.enhanceYourCalm, "a response was not read in time") }
   }
 }

@@ -29,14 +29,18 @@ final class ConnectionHandler: ChannelInboundHandler {
   private var hasEnded = false
   private var timer: (time: NIODeadline, task: Scheduled<Void>)?
   private var handshakeTimer: Scheduled<Void>?
+  private var stuckTimer: Scheduled<Void>?
   private let connectionTimeout: TimeAmount
+  private let sendTimeout: TimeAmount
 
   init(
-    requiresALPN: Bool, connectionTimeout: TimeAmount, registry: ConnectionRegistry, executor: LoopExecutor,
+    requiresALPN: Bool, connectionTimeout: TimeAmount, sendTimeout: TimeAmount, registry: ConnectionRegistry,
+    executor: LoopExecutor,
     logger: Logger, makeConnection: @escaping (any Channel) -> Connection
   ) {
     self.requiresALPN = requiresALPN
     self.connectionTimeout = connectionTimeout
+    self.sendTimeout = sendTimeout
     self.registry = registry
     self.executor = executor
     self.logger = logger
@@ -103,9 +107,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
   func channelInactive(context: ChannelHandlerContext) {
     isClosing = true
-    timer?.task.cancel()
-    timer = nil
-    handshakeTimer?.cancel()
+    cancelTimers()
     if let connection { connection.lost() } else { end() }
     context.fireChannelInactive()
   }
@@ -163,25 +165,64 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
     if hasWritten { context.flush() }
     if isClosing { return }
-    if connection.isOver { close(context) } else { schedule(connection.wakeup, context) }
+    watchSocket(context)
+    if connection.fault != nil, connection.isOver || !context.channel.isWritable {
+      closeFaulty(connection, context)
+    } else if connection.isOver {
+      closeOrderly(context)
+    } else {
+      schedule(connection.wakeup, context)
+    }
   }
 
-  private func close(_ context: ChannelHandlerContext) {
-    isClosing = true
-    timer?.task.cancel()
-    timer = nil
-    if let fault = connection?.fault {
-      logger.info(
-        "connection ended",
-        metadata: ["reason": "\(fault.reason)", "peer": "\(connection?.peer.remote ?? "")"])
+  /// A client that takes nothing from its socket is given the send time-out.
+  private func watchSocket(_ context: ChannelHandlerContext) {
+    if context.channel.isWritable {
+      stuckTimer?.cancel()
+      stuckTimer = nil
+    } else if stuckTimer == nil {
+      let channel = context.channel
+      stuckTimer = context.eventLoop.scheduleTask(in: sendTimeout) { channel.close(promise: nil) }
     }
-    // The client reads GOAWAY before it sees the end; a plain close with bytes unread would take it away again.
+  }
+
+  /// Ends the connection for what its client did, or did not do.
+  private func closeFaulty(_ connection: Connection, _ context: ChannelHandlerContext) {
+    isClosing = true
+    logger.info(
+      "connection ended",
+      metadata: ["reason": "\(connection.fault?.reason ?? "")", "peer": "\(connection.peer.remote)"])
+    closeOutput(context.channel, context)
+    connection.lost()
+  }
+
+  /// Ends the connection once the client has been sent everything.
+  private func closeOrderly(_ context: ChannelHandlerContext) {
+    isClosing = true
     let channel = context.channel
+    let sent = context.eventLoop.makePromise(of: Void.self)
+    context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: sent)
+    sent.futureResult.assumeIsolated().whenComplete { [self] _ in
+      guard let context = self.context else { return }
+      closeOutput(channel, context)
+    }
+  }
+
+  /// The client reads our last words before it sees the end; a plain close with bytes unread would take them away again.
+  private func closeOutput(_ channel: any Channel, _ context: ChannelHandlerContext) {
+    cancelTimers()
     context.close(mode: .output).whenFailure { _ in channel.close(promise: nil) }
     let linger = context.eventLoop.scheduleTask(in: Self.linger) { channel.close(promise: nil) }
     channel.closeFuture.whenComplete { _ in linger.cancel() }
-    // No handler has a client any more.
-    connection?.lost()
+  }
+
+  private func cancelTimers() {
+    timer?.task.cancel()
+    timer = nil
+    stuckTimer?.cancel()
+    stuckTimer = nil
+    handshakeTimer?.cancel()
+    handshakeTimer = nil
   }
 
   // MARK: Time

@@ -35,7 +35,8 @@ package struct ConnectionInitializer: Sendable {
     }
     let handler = ConnectionHandler(
       requiresALPN: security != nil, connectionTimeout: TimeAmount(configuration.connectionTimeout),
-      registry: registry, executor: executor, logger: logger
+      sendTimeout: TimeAmount(configuration.sendTimeout), registry: registry, executor: executor,
+      logger: logger
     ) { channel in
       Connection(
         configuration: configuration, executor: executor, peer: Nghttp2ServerTransport.Peer(channel),

@@ -117,7 +117,6 @@ final class ServerStream: @unchecked Sendable {
       receiveBy = now + TimeAmount(configuration.receiveTimeout)
     }
     noteWakeup()
-    if requestHasEnded { requestEnded() }
     connection.handlerStarted()
     let task = Task.immediate(executorPreference: connection.executor) { [self] in
       await withServerContextRPCCancellationHandle { handle in

@@ -1,0 +1,141 @@
+"""Mixed load for minutes: creates, reads, listings, cancelled calls and cut connections. The service's memory and open
+descriptors must stay level. Run by `./dev soak [SECONDS]`, not with the tests."""
+
+import os
+import random
+import socket
+import sys
+import tempfile
+import threading
+import time
+
+import grpc
+
+import conftest
+
+SAMPLES = 10
+
+
+def resident_kib(pid):
+    with open(f"/proc/{pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+class Load:
+    def __init__(self, address, pb):
+        self.address, self.pb = address, pb
+        self.stopped = threading.Event()
+        self.counts = {}
+        self.failures = []
+        self.lock = threading.Lock()
+
+    def run(self, threads=8):
+        workers = [threading.Thread(target=self.work, args=(number,)) for number in range(threads)]
+        for worker in workers:
+            worker.start()
+        return workers
+
+    def fill(self, users=50_000):
+        """Users enough to fill SQLite's page caches, which would look like a leak while they fill."""
+        with grpc.insecure_channel(self.address) as channel:
+            rows = (self.pb.CreateUserRequest(email=f"fill{number}@example.com") for number in range(users))
+            assert self.pb.Stub(channel).BulkCreateUsers(rows, timeout=600).created_count == users
+
+    def work(self, number):
+        steps = [self.create, self.read, self.read, self.read, self.list, self.cancel_listing, self.cancel_updates,
+                 self.update, self.disconnect, self.expire]
+        choice = random.Random(number)
+        while not self.stopped.is_set():
+            # A new connection now and then.
+            with grpc.insecure_channel(self.address, [("grpc.use_local_subchannel_pool", 1)]) as channel:
+                ids = []
+                for _ in range(50):
+                    if self.stopped.is_set():
+                        break
+                    step = choice.choice(steps)
+                    try:
+                        step(self.pb.Stub(channel), ids, choice)
+                    except Exception as error:  # Whatever it is, it is a failure of the run.
+                        self.failures.append(f"{step.__name__}: {error!r}")
+                    with self.lock:
+                        self.counts[step.__name__] = self.counts.get(step.__name__, 0) + 1
+
+    def create(self, stub, ids, choice):
+        ids.append(stub.CreateUser(
+            self.pb.CreateUserRequest(email=f"u{choice.getrandbits(64):x}{time.time_ns():x}@example.com"), timeout=60).id)
+
+    def read(self, stub, ids, choice):
+        if not ids:
+            return self.create(stub, ids, choice)
+        assert stub.GetUser(self.pb.GetUserRequest(user_id=choice.choice(ids)), timeout=60).id in ids
+
+    def list(self, stub, ids, choice):
+        for count, _ in enumerate(stub.ListUsers(self.pb.ListUsersRequest(page_size=100), timeout=60)):
+            if count == 1_000:
+                break
+
+    def cancel_listing(self, stub, ids, choice):
+        call = stub.ListUsers(self.pb.ListUsersRequest(page_size=1_000), timeout=60)
+        next(call, None)
+        call.cancel()
+
+    def cancel_updates(self, stub, ids, choice):
+        call = stub.UserUpdates(iter([]) if choice.random() < 0.5 else endless(), timeout=60)
+        call.cancel()
+
+    def update(self, stub, ids, choice):
+        if ids:
+            updates = [self.pb.UserUpdateRequest(user_id=one, name=f"n{choice.random()}") for one in ids[-5:]]
+            assert len(list(stub.UserUpdates(iter(updates), timeout=60))) == len(updates)
+
+    def expire(self, stub, ids, choice):
+        try:
+            list(stub.UserUpdates(endless(), timeout=0.01))
+        except grpc.RpcError as error:
+            assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED, error
+
+    def disconnect(self, stub, ids, choice):
+        host, port = self.address.split(":")
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0\0\0\4\1"[:choice.randrange(1, 37)])
+
+
+def endless():
+    threading.Event().wait(0.05)
+    return
+    yield
+
+
+def main(seconds):
+    with tempfile.TemporaryDirectory() as folder:
+        service = conftest.Service(os.path.join(folder, "users.db"))
+        pid = service.process.pid
+        generated = os.path.join(folder, "pb")
+        os.mkdir(generated)
+        load = Load(service.address, conftest.contract(generated))
+        load.fill()
+        workers = load.run()
+        samples = []
+        for number in range(SAMPLES + 1):
+            time.sleep(seconds / (SAMPLES + 1))
+            samples.append((resident_kib(pid), descriptors(pid)))
+            print(f"{(number + 1) * seconds // (SAMPLES + 1)} s: {samples[-1][0]} KiB resident, {samples[-1][1]} open", flush=True)
+        load.stopped.set()
+        for worker in workers:
+            worker.join()
+        print(f"{sum(load.counts.values())} steps: {load.counts}; {len(load.failures)} failures")
+        for failure in load.failures[:10]:
+            print(failure)
+        status = service.stop()
+        # The first half warms caches; the second must not grow.
+        growth = max(kib for kib, _ in samples[-3:]) - max(kib for kib, _ in samples[SAMPLES // 2 - 2:SAMPLES // 2 + 1])
+        print(f"exit {status}; growth from the middle to the end: {growth} KiB")
+        return 0 if status[0] == 0 and not load.failures and growth < 4_096 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 300))

@@ -1,0 +1,155 @@
+"""Attackers, and what the others notice of them: rules 27 to 31."""
+
+import concurrent.futures
+import select
+import threading
+
+import grpc
+import pytest
+
+import attacks
+import frames
+from frames import CANCEL, ENHANCE_YOUR_CALM, INTERNAL_ERROR, PROTOCOL_ERROR, data, message, request, reset
+
+ROOM = 16 << 20
+
+
+class HealthyClient:
+    """Creates users and reads them, one call after another in its own thread, until the block ends."""
+
+    def __init__(self, service, pb):
+        self.channel = grpc.insecure_channel(service.address)
+        self.users, self.pb = pb.Stub(self.channel), pb
+        self.calls, self.failures = 0, []
+        self.changed = threading.Condition()
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def __enter__(self):
+        self.thread.start()
+        self.more(30)
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.thread.join()
+        self.channel.close()
+
+    def run(self):
+        while not self.stopping.is_set():
+            try:
+                row = self.pb.CreateUserRequest(email=f"healthy{self.calls}@example.com")
+                created = self.users.CreateUser(row, timeout=frames.TIMEOUT)
+                wanted = self.pb.GetUserRequest(user_id=created.id)
+                assert self.users.GetUser(wanted, timeout=frames.TIMEOUT) == created
+            except Exception as error:
+                self.failures.append(error)
+            with self.changed:
+                self.calls += 1
+                self.changed.notify_all()
+
+    def more(self, count):
+        """Returns after `count` more calls."""
+        with self.changed:
+            target = self.calls + count
+            assert self.changed.wait_for(lambda: self.calls >= target, timeout=frames.TIMEOUT * 2)
+
+
+@pytest.mark.parametrize("name", attacks.ATTACKS)
+def test_an_attack_ends_its_own_connection_and_nothing_else(serve, connect, pb, name):
+    """Rule 31: and rules 6 and 27 to 30, whose number begins the attack's name."""
+    attack, connection = attacks.ATTACKS[name]
+    service = serve(settings=attacks.SETTINGS)
+    with HealthyClient(service, pb) as healthy:
+        before = service.memory
+        goaway = attack(connect(service.address, **connection))
+        healthy.more(10)
+        assert service.memory - before < ROOM
+    assert healthy.failures == []
+    if name.startswith(("27", "28", "29")):
+        # libnghttp2 chooses another code for some.
+        assert goaway.error_code in (ENHANCE_YOUR_CALM, PROTOCOL_ERROR, INTERNAL_ERROR)
+
+
+def test_honest_cancellations_are_no_attack(shared_service, connect):
+    """Rule 27: within the budget."""
+    client = connect(shared_service.address)
+    for stream in range(1, 1_001, 2):
+        client.send(client.header_frame(stream, request("GetUser")), reset(stream))
+    assert client.is_healthy(1_001)
+
+
+def test_a_listing_that_is_not_read_is_reset(serve, connect, pb):
+    """Rule 30: and its connection goes on if there are other calls on it."""
+    service = serve(settings={"grpc.send.timeout": "1s"})
+    writer = connect(service.address)
+    assert writer.call(1, request("CreateUser"), message(frames.field(1, "ada@example.com"))).status == "0"
+    client = connect(service.address, window=0)
+    client.headers(1, request("UserUpdates"))
+    client.send(client.header_frame(3, request("ListUsers")), data(3, message(), end=True))
+    assert client.response(3).reset == CANCEL
+    assert client.is_healthy(5)
+
+
+def test_a_client_that_reads_nothing_at_all_loses_its_connection(serve, connect, pb):
+    """Rule 30: its socket is full, so that no GOAWAY can tell it."""
+    service = serve(settings=attacks.SETTINGS)
+    rows = b"".join(message(frames.field(1, f"user{number}@example.com")) for number in range(2_000))
+    listening = service.sockets
+    with frames.Client(service.address) as writer:
+        assert writer.call(1, request("BulkCreateUsers"), rows).status == "0"
+    client = connect(service.address, buffer=4_096)
+    for stream in range(1, 201, 2):
+        client.send(client.header_frame(stream, request("ListUsers")), data(stream, message(), end=True))
+    wait_for(lambda: service.sockets == listening)
+    assert connect(service.address).is_healthy(1)
+
+
+def wait_for(condition):
+    """Looks at what only looking can tell, for as long as a test may wait."""
+    for _ in range(frames.TIMEOUT * 10):
+        if condition():
+            return
+        select.select([], [], [], 0.1)
+    raise AssertionError("it has not come about")
+
+
+def test_a_half_open_connection_is_closed(serve, connect):
+    """Rule 30: when a ping is not answered; one that is answered keeps the connection."""
+    service = serve(settings={"grpc.keepalive.time": "200ms", "grpc.keepalive.timeout": "1s"})
+    living, dead = connect(service.address), connect(service.address, acknowledges=False)
+    living.until(lambda: len(living.pings) == 10)
+    dead.until(lambda: dead.ended)
+    assert dead.pings
+    assert living.is_healthy(1)
+
+
+@pytest.mark.parametrize("name", ["27-rapid_reset", "29-empty_data", "30-slow_headers", "30-half_open"])
+def test_attackers_together(serve, connect, pb, name):
+    """Rule 31: ten at once are no worse than one."""
+    attack, connection = attacks.ATTACKS[name]
+    service = serve(settings=attacks.SETTINGS)
+    with HealthyClient(service, pb) as healthy:
+        before = service.memory
+        with concurrent.futures.ThreadPoolExecutor(10) as pool:
+            list(pool.map(attack, [connect(service.address, **connection) for _ in range(10)]))
+        healthy.more(10)
+        assert service.memory - before < ROOM
+    assert healthy.failures == []
+
+
+def test_uploads_that_are_never_complete_share_their_connections_room(serve, connect, pb):
+    """Rules 30 and 31: the streams that exceed it end with RESOURCE_EXHAUSTED."""
+    service = serve()
+    with HealthyClient(service, pb) as healthy:
+        before = service.memory
+        client = connect(service.address)
+        for stream in range(1, 501, 2):
+            client.headers(stream, request("CreateUser"))
+            # Less than a stream's window, of a message that is longer.
+            client.upload(stream, b"\0\0\x3f\xff\xff" + bytes(240_000), end=False)
+        client.round_trip()
+        assert {one.status for one in client.streams.values() if one.is_over} == {"8"}
+        healthy.more(10)
+        assert service.memory - before < ROOM
+    assert healthy.failures == []

@@ -1,0 +1,221 @@
+"""Addresses and TLS."""
+
+import pathlib
+import select
+import socket
+import ssl
+import subprocess
+import time
+
+import grpc
+import pytest
+
+import frames
+from conftest import PROGRAM
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def openssl(*arguments):
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
+class Authority:
+    """Signs certificates, in a directory of its own."""
+
+    def __init__(self, directory, name="ca"):
+        self.directory = directory
+        self.certificate, self.key = directory / f"{name}.pem", directory / f"{name}.key"
+        openssl(
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", 2,
+            "-subj", f"/CN={name}", "-keyout", self.key, "-out", self.certificate)
+
+    def issue(self, name):
+        """The certificate and key for `localhost` that are kept under `name`."""
+        certificate, key, request = (self.directory / f"{name}.{suffix}" for suffix in ("pem", "key", "csr"))
+        openssl(
+            "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+            "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost",
+            "-keyout", key, "-out", request)
+        openssl(
+            "x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial",
+            "-copy_extensions", "copy", "-days", 2, "-out", certificate)
+        return certificate, key
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def identity(authority):
+    return authority.issue("server")
+
+
+def flags(certificate, key):
+    return "--tls-cert", str(certificate), "--tls-key", str(key)
+
+
+def trusting(authority, certificate=None, protocols=("h2",), version=None):
+    """A client's TLS context."""
+    context = ssl.create_default_context(cafile=authority.certificate)
+    if protocols:
+        context.set_alpn_protocols(protocols)
+    if certificate:
+        context.load_cert_chain(*certificate)
+    if version:
+        context.minimum_version = context.maximum_version = version
+    return context
+
+
+def test_a_unix_domain_socket(serve, connect, tmp_path):
+    """Its path is in the start-up line, and it is gone after the end."""
+    path = tmp_path / "service.sock"
+    service = serve(listen=[f"unix:{path}"])
+    assert service.addresses == [f"unix:{path}"]
+    assert connect(service.address).is_healthy(1)
+    assert service.stop() == (0, "")
+    assert not path.exists()
+
+
+def test_a_stale_unix_domain_socket_is_replaced(serve, connect, tmp_path):
+    """What a process that was killed has left behind is no reason not to start."""
+    path = tmp_path / "service.sock"
+    serve(listen=[f"unix:{path}"]).process.kill()
+    assert connect(serve(listen=[f"unix:{path}"]).address).is_healthy(1)
+
+
+def test_several_addresses(serve, connect, tmp_path):
+    """Each has its own port, and all are served."""
+    service = serve(listen=["127.0.0.1:0", "127.0.0.1:0", f"unix:{tmp_path / 'service.sock'}"])
+    assert len(set(service.addresses)) == 3
+    assert all(connect(address).is_healthy(1) for address in service.addresses)
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="there is no ::1")
+def test_ipv6(serve, connect):
+    """Written with brackets."""
+    service = serve(listen=["[::1]:0"])
+    assert service.address.startswith("[::1]:")
+    assert connect(service.address).is_healthy(1)
+
+
+def refusal(*arguments):
+    """What `serve` says when it does not start."""
+    done = subprocess.run(
+        [PROGRAM, "serve", *map(str, arguments)], capture_output=True, text=True, timeout=frames.TIMEOUT)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    return done.stderr
+
+
+def test_an_address_that_is_taken(service, tmp_path):
+    """One line says which."""
+    assert service.address in refusal("--database", tmp_path / "other.db", "--listen", service.address)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tls(serve, connect, authority, identity, version):
+    """Versions 1.2 and 1.3."""
+    service = serve(*flags(*identity))
+    client = connect(service.address, tls=trusting(authority, version=version))
+    assert client.socket.selected_alpn_protocol() == "h2"
+    assert client.is_healthy(1)
+
+
+def test_tls_of_a_stock_client(serve, pb, authority, identity):
+    """Python's grpcio, with a certificate of its own."""
+    service = serve(*flags(*identity), "--tls-client-ca", str(authority.certificate))
+    certificate, key = (path.read_bytes() for path in authority.issue("stock"))
+    credentials = grpc.ssl_channel_credentials(authority.certificate.read_bytes(), key, certificate)
+    options = [("grpc.ssl_target_name_override", "localhost")]
+    with grpc.secure_channel(service.address, credentials, options) as channel:
+        assert list(pb.Stub(channel).ListUsers(pb.ListUsersRequest(), timeout=frames.TIMEOUT)) == []
+
+
+@pytest.mark.parametrize("protocols", [None, ["http/1.1"], ["grpc-exp", "http/1.1"]])
+def test_tls_without_h2_is_refused(serve, connect, authority, identity, protocols):
+    """ALPN must be h2 (RFC 9113 section 3.2)."""
+    service = serve(*flags(*identity))
+    with pytest.raises((ssl.SSLError, ConnectionError, frames.Ended)):
+        connect(service.address, tls=trusting(authority, protocols=protocols))
+    assert connect(service.address, tls=trusting(authority)).is_healthy(1)
+
+
+def test_cleartext_is_no_tls(serve, connect, identity):
+    """And its client is turned away."""
+    service = serve(*flags(*identity))
+    client = connect(service.address, preface=False)
+    client.send(frames.PREFACE, frames.settings())
+    while client.socket.recv(1_024):
+        pass
+
+
+@pytest.mark.parametrize("beginning", [b"", b"\x16\x03\x01"])
+def test_a_handshake_must_come_in_time(serve, connect, authority, identity, beginning):
+    """Rule 26: or the connection is closed."""
+    service = serve(*flags(*identity), settings={"grpc.connection.timeout": "500ms"})
+    late = connect(service.address, preface=False)
+    late.send(beginning)
+    late.end()
+    assert connect(service.address, tls=trusting(authority)).is_healthy(1)
+
+
+def test_mutual_tls(serve, connect, authority, identity, tmp_path):
+    """Clients need a certificate that the authority has signed."""
+    service = serve(*flags(*identity), "--tls-client-ca", str(authority.certificate))
+    signed = authority.issue("client")
+    assert connect(service.address, tls=trusting(authority, signed)).is_healthy(1)
+    strange = Authority(tmp_path, "stranger").issue("client")
+    for certificate in (None, strange):
+        # TLS 1.3 tells the client only with the first bytes that it reads.
+        with pytest.raises((ssl.SSLError, ConnectionError, frames.Ended)):
+            connect(service.address, tls=trusting(authority, certificate))
+
+
+def serial(address, authority):
+    host, port = address.split(":")
+    with socket.create_connection((host, int(port)), timeout=frames.TIMEOUT) as plain:
+        with trusting(authority).wrap_socket(plain, server_hostname="localhost") as connection:
+            return connection.getpeercert()["serialNumber"]
+
+
+def test_a_certificate_is_reloaded_when_its_files_change(serve, connect, authority, tmp_path):
+    """Old connections go on, and new ones get the new certificate. The service looks every 10 s."""
+    files = tmp_path / "live.pem", tmp_path / "live.key"
+
+    def install(pair):
+        for source, target in zip(pair, files):
+            target.write_bytes(pathlib.Path(source).read_bytes())
+
+    install(authority.issue("one"))
+    service = serve(*flags(*files))
+    client = connect(service.address, tls=trusting(authority))
+    old = serial(service.address, authority)
+    install(authority.issue("two"))
+    limit = time.monotonic() + 30
+    while serial(service.address, authority) == old:
+        assert time.monotonic() < limit
+        select.select([], [], [], 0.2)
+    assert client.is_healthy(1)
+
+
+@pytest.mark.parametrize("spoil,expected", [
+    (lambda certificate, key, other: (certificate, other), "not the key"),
+    (lambda certificate, key, other: (certificate, certificate), "no private key"),
+    (lambda certificate, key, other: (key, key), "no certificate"),
+    (lambda certificate, key, other: (certificate, key.parent / "missing"), "missing"),
+], ids=["another key", "no key", "no certificate", "no file"])
+def test_files_that_cannot_be_used(authority, identity, tmp_path, spoil, expected):
+    """`serve` ends with one line that names the file."""
+    certificate, key = spoil(*identity, authority.key)
+    assert expected in refusal(
+        "--database", tmp_path / "users.db", "--listen", "127.0.0.1:0", *flags(certificate, key))

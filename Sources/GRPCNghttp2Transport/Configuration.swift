@@ -33,7 +33,7 @@ extension Nghttp2ServerTransport {
     public var enforcementPolicy = EnforcementPolicy()
     /// Connections that may be open at once; more are closed as they come.
     public var maxConnections = 10_000
-    /// How long a connection may take for its TLS handshake, its preface and its first SETTINGS.
+    /// How long a connection may take for its TLS handshake, and then for its preface and its first SETTINGS.
     public var connectionTimeout: Duration = .seconds(20)
     /// How long a header block, a message that has begun, or the request of a call that is not client-streaming may
     /// stay incomplete while the server waits for it; 4 KiB of a message's length add a second each.

@@ -27,7 +27,8 @@ public final class Nghttp2ServerTransport: ServerTransport {
     var methods = MethodTable([])
     var listening: [any Channel] = []
     var addresses: Result<[Listener.Address], any Error>?
-    var waiters: [CheckedContinuation<[Listener.Address], any Error>] = []
+    var waiters: [UInt64: CheckedContinuation<[Listener.Address], any Error>] = [:]
+    var nextWaiter: UInt64 = 0
   }
 
   private let listeners: [Listener]
@@ -62,12 +63,21 @@ public final class Nghttp2ServerTransport: ServerTransport {
   /// - Throws: what ``listen(streamHandler:)`` throws, if it cannot listen.
   public var addresses: [Listener.Address] {
     get async throws {
-      try await withCheckedThrowingContinuation { continuation in
-        let known = state.withLock { state in
-          if state.addresses == nil { state.waiters.append(continuation) }
-          return state.addresses
+      let id = state.withLock { state in
+        state.nextWaiter += 1
+        return state.nextWaiter
+      }
+      return try await withTaskCancellationHandler {
+        try await withCheckedThrowingContinuation { continuation in
+          let known: Result<[Listener.Address], any Error>? = state.withLock { state in
+            if Task.isCancelled { return .failure(CancellationError()) }
+            if state.addresses == nil { state.waiters[id] = continuation }
+            return state.addresses
+          }
+          if let known { continuation.resume(with: known) }
         }
-        if let known { continuation.resume(with: known) }
+      } onCancel: {
+        state.withLock { $0.waiters.removeValue(forKey: id) }?.resume(throwing: CancellationError())
       }
     }
   }
@@ -75,8 +85,8 @@ public final class Nghttp2ServerTransport: ServerTransport {
   private func publish(_ addresses: Result<[Listener.Address], any Error>) {
     let waiters = state.withLock { state in
       state.addresses = addresses
-      defer { state.waiters = [] }
-      return state.waiters
+      defer { state.waiters = [:] }
+      return state.waiters.values
     }
     for waiter in waiters { waiter.resume(with: addresses) }
   }
@@ -106,9 +116,11 @@ public final class Nghttp2ServerTransport: ServerTransport {
     }
     await withTaskCancellationHandler {
       await withTaskGroup(of: Void.self) { group in
-        for listener in listeners {
-          guard let security = listener.security else { continue }
-          group.addTask { await security.reloadUntilCancelled(self.logger) }
+        // Listeners may share an identity.
+        for security in Dictionary(grouping: listeners.compactMap(\.security), by: ObjectIdentifier.init)
+          .values
+        {
+          group.addTask { await security[0].reloadUntilCancelled(self.logger) }
         }
         await registry.ended()
         group.cancelAll()
@@ -160,7 +172,10 @@ public final class Nghttp2ServerTransport: ServerTransport {
       }
       return channels
     } catch {
-      for channel in channels { try? await channel.close() }  // It is `error` that says what is wrong.
+      for (channel, listener) in zip(channels, listeners) {
+        try? await channel.close()  // It is `error` that says what is wrong.
+        if case .unix(let path) = listener.address { unlink(path) }
+      }
       throw Failure(description: "cannot listen on \(listeners[channels.count].address): \(error)")
     }
   }

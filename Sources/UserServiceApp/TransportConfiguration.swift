@@ -27,10 +27,11 @@ enum TransportConfiguration {
   }
 
   private static func time(
-    _ name: String, _ standard: String, _ path: any WritableKeyPath<Transport, Duration> & Sendable
+    _ name: String, _ standard: String, _ path: any WritableKeyPath<Transport, Duration> & Sendable,
+    mayBeZero: Bool = false
   ) -> Setting {
     Setting(name: name, standard: standard, form: "a duration such as 30s") { configuration, text in
-      guard let value = Duration(text: text) else { return false }
+      guard let value = Duration(text: text), mayBeZero || value > .zero else { return false }
       configuration[keyPath: path] = value
       return true
     }
@@ -60,7 +61,7 @@ enum TransportConfiguration {
     time("grpc.send.timeout", "5m", \.sendTimeout),
     time("grpc.keepalive.time", "2h", \.keepalive.time),
     time("grpc.keepalive.timeout", "20s", \.keepalive.timeout),
-    time("grpc.keepalive.min.time", "10s", \.enforcementPolicy.minTime),
+    time("grpc.keepalive.min.time", "10s", \.enforcementPolicy.minTime, mayBeZero: true),
     optionalTime("grpc.max.connection.idle", \.keepalive.maxConnectionIdle),
     optionalTime("grpc.max.connection.age", \.keepalive.maxConnectionAge),
     optionalTime("grpc.max.connection.age.grace", \.keepalive.maxConnectionAgeGrace),

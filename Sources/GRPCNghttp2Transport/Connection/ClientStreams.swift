@@ -18,8 +18,10 @@ struct ClientStreams {
   private var gaps: [ClosedRange<UInt32>] = []
   private var open: Set<UInt32> = []
 
-  /// The client has sent HEADERS.
-  mutating func headersReceived(_ id: UInt32, endsStream: Bool) -> Violation? {
+  /// The client has sent HEADERS. `isServed` tells whether a stream is open at our side.
+  mutating func headersReceived(
+    _ id: UInt32, endsStream: Bool, isServed: (UInt32) -> Bool = { _ in false }
+  ) -> Violation? {
     guard id % 2 == 1 else { return nil }
     if id <= highest {
       if open.contains(id) {
@@ -36,7 +38,10 @@ struct ClientStreams {
     highest = id
     if !endsStream {
       open.insert(id)
-      if open.count > Self.maxOpen { open = Set(open.sorted().suffix(Self.maxOpen / 2)) }
+      if open.count > Self.maxOpen {
+        let newest = open.sorted().suffix(Self.maxOpen / 2)
+        open = open.filter(isServed).union(newest)
+      }
     }
     return nil
   }

@@ -21,7 +21,7 @@ final class Connection {
   let executor: LoopExecutor
   let peer: Nghttp2ServerTransport.Peer
   let streamHandler: StreamHandler
-  private let methods: MethodTable
+  let methods: MethodTable
   /// Called when there may be something to send, or an earlier time to wake up.
   var onWork: () -> Void = {}
   /// Called when the connection is lost and its last handler has ended.
@@ -30,37 +30,44 @@ final class Connection {
   /// nil before the start and after the end.
   private var session: HTTP2Session?
   private var frames = FrameScanner()
-  private var clientStreams = ClientStreams()
-  private var floods: FloodGuard
-  private var pings: PingPolicy
-  private var lifetime: ConnectionLifetime
+  var clientStreams = ClientStreams()
+  var floods: FloodGuard
+  var pings: PingPolicy
+  var lifetime: ConnectionLifetime
 
-  private var streams: [Int32: ServerStream] = [:]
+  var streams: [Int32: ServerStream] = [:]
   /// The stream that was asked for last, which mostly is the next one too.
-  private var current: ServerStream?
-  private var runningHandlers = 0
+  var current: ServerStream?
+  var runningHandlers = 0
   /// Bytes of request messages that no handler has taken yet.
   var bufferedBytes = 0
 
   // Notes of the callbacks.
-  private var begun: [ServerStream] = []
-  private var touched: [ServerStream] = []
-  private var closed: [ServerStream] = []
-  private var refused: [Int32] = []
-  private var ended: [Int32] = []
-  private var windowToReturn = 0
+  var begun: [ServerStream] = []
+  var touched: [ServerStream] = []
+  var closed: [ServerStream] = []
+  var refused: [Int32] = []
+  var ended: [Int32] = []
+  var windowToReturn = 0
   private var noticeIsAnswered = false
   private(set) var fault: Fault?
   private var hasSentFault = false
+  /// The last stream that the final GOAWAY permits.
+  var lastStream: Int32?
+  /// Bytes of the header block that is being decoded. A block this many times as large as the limit ends the connection.
+  var headerListSize = 0
+  static let bombFactor = 16
+  var unsent: [Int32] = []
 
   /// Streams with something to submit.
   private var dirty: [ServerStream] = []
-  private var sent: [ServerStream] = []
+  var sent: [ServerStream] = []
   private var block = HeaderBlock()
-  private var output = ByteBuffer()
+  var output = ByteBuffer()
+  var outputLimit = 0
   private var hasPatchedSettings = false
 
-  private var now: NIODeadline
+  var now: NIODeadline
   private var hasReceivedSettings = false
   private let startBy: NIODeadline
   /// Since when a frame or a header block is incomplete.
@@ -108,9 +115,6 @@ final class Connection {
   /// Whether the connection is to be closed once what ``produce(now:)`` gave has been sent.
   var isOver: Bool { mustClose || (session?.isOver ?? true) }
 
-  /// Whether a client has said its preface and SETTINGS.
-  var isEstablished: Bool { hasReceivedSettings }
-
   /// Lets running calls finish, and ends then.
   func shutDown(now: NIODeadline) {
     self.now = now
@@ -139,7 +143,7 @@ final class Connection {
     if runningHandlers == 0, session == nil { onEnd() }
   }
 
-  private func fail(_ code: HTTP2Session.ErrorCode, _ reason: String) {
+  func fail(_ code: HTTP2Session.ErrorCode, _ reason: String) {
     if fault == nil { fault = Fault(code: code, reason: reason) }
   }
 
@@ -150,7 +154,7 @@ final class Connection {
       session?.submitShutdownNotice()
       session?.submitPing()
     case .sendFinal:
-      session?.submitGoAway(.noError, "")
+      lastStream = session?.submitGoAway(.noError, "")
       act(lifetime.finalSent())
     case .close: mustClose = true
     case .abort: fail(.noError, "the connection's age and its grace are over")
@@ -203,7 +207,10 @@ final class Connection {
       if frame.length == padding, !frame.endsStream { flood = floods.idleFrameReceived(now: now) }
     case 0x1:  // HEADERS
       isInHeaderBlock = !frame.endsHeaders
-      reject(clientStreams.headersReceived(frame.streamID, endsStream: frame.endsStream))
+      let violation = clientStreams.headersReceived(frame.streamID, endsStream: frame.endsStream) { id in
+        streams[Int32(id)] != nil
+      }
+      reject(violation)
     case 0x2:  // PRIORITY: nghttp2 ignores it, as we tell it to.
       if frame.streamID == 0 || frame.detail == frame.streamID {
         fail(.protocolError, "PRIORITY on the connection, or on itself")
@@ -272,98 +279,10 @@ final class Connection {
     act(lifetime.streamClosed(now: now))
   }
 
-  private func stream(_ id: Int32) -> ServerStream? {
+  func stream(_ id: Int32) -> ServerStream? {
     if let current, current.id == id { return current }
     current = streams[id]
     return current
-  }
-
-  // MARK: Notes of nghttp2's callbacks
-
-  func headersBegan(_ id: Int32) {
-    guard max(streams.count, runningHandlers) < configuration.maxConcurrentStreams else {
-      refused.append(id)
-      return
-    }
-    let stream = ServerStream(id: id, connection: self)
-    streams[id] = stream
-    current = stream
-    lifetime.streamOpened()
-  }
-
-  /// Returns whether the connection may go on.
-  func headerReceived(
-    _ id: Int32, _ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>
-  ) -> Bool {
-    guard let stream = stream(id), !stream.hasHead else { return true }
-    stream.head.add(name, value, methods: methods)
-    if stream.head.isBomb {
-      fail(.enhanceYourCalm, "a header list is far larger than the limit")
-      return false
-    }
-    return true
-  }
-
-  func headersReceived(_ id: Int32, endsStream: Bool) {
-    guard let stream = stream(id) else { return }
-    if !stream.hasHead {
-      stream.headReceived()
-      begun.append(stream)
-    }
-    if endsStream { requestEnded(id) }
-  }
-
-  func dataReceived(_ id: Int32, _ bytes: UnsafeRawBufferPointer) {
-    // The connection's window comes back at once, so that one slow stream does not stop the others.
-    windowToReturn += bytes.count
-    guard let stream = stream(id) else { return }
-    stream.dataReceived(bytes)
-    touch(stream)
-  }
-
-  func requestEnded(_ id: Int32) {
-    guard let stream = stream(id) else { return }
-    stream.requestEnded()
-    touch(stream)
-  }
-
-  private func touch(_ stream: ServerStream) {
-    if touched.last !== stream { touched.append(stream) }
-  }
-
-  func streamClosed(_ id: Int32) {
-    if current?.id == id { current = nil }
-    if let stream = streams.removeValue(forKey: id) { closed.append(stream) }
-  }
-
-  func headersSent(_ id: Int32, endsStream: Bool) {
-    pings.responseSent()
-    floods.responseSent()
-    if endsStream { responseEnded(id) }
-  }
-
-  /// The client is told to stop sending what nobody reads (RFC 9113 §8.1).
-  private func responseEnded(_ id: Int32) {
-    if let stream = stream(id), !stream.requestHasEnded { ended.append(id) }
-  }
-
-  func resetSent(_ code: HTTP2Session.ErrorCode) {
-    guard code != .noError, let flood = floods.resetSent(now: now) else { return }
-    fail(.enhanceYourCalm, flood.rawValue)
-  }
-
-  func dataWanted(_ stream: ServerStream, atMost limit: Int) -> (count: Int, isLast: Bool) {
-    let (count, isLast) = stream.dataWanted(atMost: limit)
-    sent.append(stream)
-    return (count, isLast)
-  }
-
-  func sendData(_ stream: ServerStream, header: UnsafeRawBufferPointer, count: Int, endsStream: Bool) {
-    output.writeBytes(header)
-    stream.moveOutput(count, to: &output)
-    pings.responseSent()
-    floods.responseSent()
-    if endsStream { responseEnded(stream.id) }
   }
 
   // MARK: Output
@@ -385,6 +304,7 @@ final class Connection {
   /// The next bytes to send, about `limit` of them; nil if there are none.
   func produce(upTo limit: Int, now: NIODeadline) -> ByteBuffer? {
     self.now = now
+    outputLimit = limit
     output = executor.spareBuffer
     executor.spareBuffer = ByteBuffer()
     // In place, if the socket has taken what was in it; otherwise in memory of its own.
@@ -403,7 +323,7 @@ final class Connection {
       mustClose = true
     }
     defer {
-      executor.spareBuffer = output
+      if output.capacity <= LoopExecutor.largestSpareBuffer { executor.spareBuffer = output }
       output = ByteBuffer()
     }
     return output.readableBytes > 0 ? output : nil
@@ -411,7 +331,8 @@ final class Connection {
 
   /// Whether ``submit()`` has something to do.
   private var hasNotes: Bool {
-    !dirty.isEmpty || !closed.isEmpty || !ended.isEmpty || !sent.isEmpty || (fault != nil && !hasSentFault)
+    !dirty.isEmpty || !closed.isEmpty || !ended.isEmpty || !unsent.isEmpty || !sent.isEmpty
+      || (fault != nil && !hasSentFault)
   }
 
   private func submit() {
@@ -425,6 +346,8 @@ final class Connection {
       closed.removeAll(keepingCapacity: true)
       for id in ended { session?.submitReset(id, .noError) }
       ended.removeAll(keepingCapacity: true)
+      for id in unsent { session?.submitReset(id, .internalError) }
+      unsent.removeAll()
       let sentStreams = sent
       sent.removeAll(keepingCapacity: true)
       for stream in sentStreams where !stream.isClosed {

@@ -26,6 +26,8 @@ final class ConnectionHandler: ChannelInboundHandler {
   private var isReading = false
   private var willFlush = false
   private var isClosing = false
+  private var isInactive = false
+  private var handlersHaveEnded = false
   private var hasEnded = false
   private var timer: (time: NIODeadline, task: Scheduled<Void>)?
   private var handshakeTimer: Scheduled<Void>?
@@ -67,7 +69,10 @@ final class ConnectionHandler: ChannelInboundHandler {
     let connection = makeConnection(context.channel)
     self.connection = connection
     connection.onWork = { [unowned self] in flushLater() }
-    connection.onEnd = { [self] in end() }
+    connection.onEnd = { [self] in
+      handlersHaveEnded = true
+      endIfOver()
+    }
     connection.start()
     if registry.isShuttingDown { connection.shutDown(now: context.eventLoop.now) }
     flush()
@@ -108,14 +113,17 @@ final class ConnectionHandler: ChannelInboundHandler {
   func channelInactive(context: ChannelHandlerContext) {
     isClosing = true
     cancelTimers()
-    if let connection { connection.lost() } else { end() }
+    isInactive = true
+    connection?.lost()
+    endIfOver()
     context.fireChannelInactive()
   }
 
   func handlerRemoved(context: ChannelHandlerContext) {
     self.context = nil
     // A channel that never became active tells only here.
-    if connection == nil { end() }
+    isInactive = true
+    endIfOver()
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -124,8 +132,9 @@ final class ConnectionHandler: ChannelInboundHandler {
     context.close(promise: nil)
   }
 
-  private func end() {
-    guard !hasEnded else { return }
+  /// The connection is over once its channel is closed and its last handler has ended.
+  private func endIfOver() {
+    guard !hasEnded, isInactive, connection == nil || handlersHaveEnded else { return }
     hasEnded = true
     connection?.onEnd = {}
     registry.remove(self)
@@ -157,14 +166,11 @@ final class ConnectionHandler: ChannelInboundHandler {
     willFlush = false
     guard let context, let connection, !isClosing else { return }
     let now = context.eventLoop.now
-    var hasWritten = false
     while context.channel.isWritable, let bytes = connection.produce(upTo: Self.chunk, now: now) {
-      context.write(wrapOutboundOut(bytes), promise: nil)
-      hasWritten = true
+      // Flushed at once: TLS would keep any amount of what is only written, and the channel stay writable.
+      context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
       if isClosing { return }
     }
-    if hasWritten { context.flush() }
-    if isClosing { return }
     watchSocket(context)
     if connection.fault != nil, connection.isOver || !context.channel.isWritable {
       closeFaulty(connection, context)

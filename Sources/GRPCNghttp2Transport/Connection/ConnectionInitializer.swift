@@ -42,13 +42,13 @@ package struct ConnectionInitializer: Sendable {
         configuration: configuration, executor: executor, peer: Nghttp2ServerTransport.Peer(channel),
         methods: methods, now: channel.eventLoop.now, streamHandler: streamHandler)
     }
-    guard registry.add(handler, on: channel.eventLoop) else {
-      logger.info("connection refused", metadata: ["reason": "too many connections, or shutting down"])
-      throw ChannelError.inputClosed
-    }
     if let security {
       try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: security.context))
     }
     try channel.pipeline.syncOperations.addHandler(handler)
+    guard registry.add(handler, on: channel.eventLoop) else {
+      logger.info("connection refused", metadata: ["reason": "too many connections, or shutting down"])
+      throw ChannelError.inputClosed
+    }
   }
 }

@@ -12,6 +12,7 @@ struct HTTP2Session: ~Copyable {
 
     static let noError = ErrorCode(rawValue: 0x0)
     static let protocolError = ErrorCode(rawValue: 0x1)
+    static let internalError = ErrorCode(rawValue: 0x2)
     static let streamClosed = ErrorCode(rawValue: 0x5)
     static let refusedStream = ErrorCode(rawValue: 0x7)
     static let cancel = ErrorCode(rawValue: 0x8)
@@ -22,8 +23,9 @@ struct HTTP2Session: ~Copyable {
   struct Failure: Error {
     let code: Int32
 
-    /// The peer filled the queue of frames to send.
-    var isFlood: Bool { code == NGHTTP2_ERR_FLOODED.rawValue }
+    /// The peer filled the queue of frames to send, or sent too many CONTINUATION frames (-905, which Debian's library
+    /// returns and its header does not name everywhere).
+    var isFlood: Bool { code == NGHTTP2_ERR_FLOODED.rawValue || code == -905 }
     var reason: String { String(cString: nghttp2_strerror(code)) }
   }
 
@@ -126,7 +128,8 @@ struct HTTP2Session: ~Copyable {
 
   /// Submits HEADERS: a response's first, or with `endsStream` its last.
   ///
-  /// NGHTTP2_ERR_INVALID_ARGUMENT and _PROTO cannot be: the id is the client's. The rest is memory.
+  /// NGHTTP2_ERR_INVALID_ARGUMENT and _PROTO cannot be: the id is the client's. A block that is too large shows when it
+  /// is sent, in `on_frame_not_send`. The rest is memory.
   func submitHeaders(_ id: Int32, _ block: HeaderBlock, endsStream: Bool) {
     let flags = endsStream ? NGHTTP2_FLAG_END_STREAM : NGHTTP2_FLAG_NONE
     block.withFields { fields, count in
@@ -164,24 +167,24 @@ struct HTTP2Session: ~Copyable {
     _ = nghttp2_submit_shutdown_notice(session)
   }
 
-  /// GOAWAY with the last stream that was accepted; later ones are ignored.
-  func submitGoAway(_ code: ErrorCode, _ reason: String) {
+  /// GOAWAY with the last stream that was accepted. Returns its id.
+  @discardableResult
+  func submitGoAway(_ code: ErrorCode, _ reason: String) -> Int32 {
+    let last = nghttp2_session_get_last_proc_stream_id(session)
     var reason = reason
     reason.withUTF8 { bytes in
       _ = nghttp2_submit_goaway(
-        session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nghttp2_session_get_last_proc_stream_id(session),
-        code.rawValue,
-        bytes.baseAddress, bytes.count)
+        session, UInt8(NGHTTP2_FLAG_NONE.rawValue), last, code.rawValue, bytes.baseAddress, bytes.count)
     }
+    return last
   }
 
   // MARK: Callbacks
 
   private static func setCallbacks(_ callbacks: OpaquePointer?) {
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, user in
-      if frame!.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
-        connection(user).headersBegan(frame!.pointee.hd.stream_id)
-      }
+      connection(user).headersBegan(
+        frame!.pointee.hd.stream_id, isRequest: frame!.pointee.headers.cat == NGHTTP2_HCAT_REQUEST)
       return 0
     }
     nghttp2_session_callbacks_set_on_header_callback(callbacks) {
@@ -221,12 +224,19 @@ struct HTTP2Session: ~Copyable {
       }
       return 0
     }
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) { _, frame, _, user in
+      if UInt32(frame!.pointee.hd.type) == NGHTTP2_HEADERS.rawValue {
+        connection(user).headersNotSent(frame!.pointee.hd.stream_id)
+      }
+      return 0
+    }
     nghttp2_session_callbacks_set_send_data_callback(callbacks) { _, frame, header, length, source, user in
       let stream = Unmanaged<ServerStream>.fromOpaque(source!.pointee.ptr).takeUnretainedValue()
-      connection(user).sendData(
+      let goesOn = connection(user).sendData(
         stream, header: UnsafeRawBufferPointer(start: header, count: 9), count: length,
         endsStream: frame!.pointee.hd.flags & 1 != 0)
-      return 0
+      // The frame has been sent; what follows can wait for the next call.
+      return goesOn ? 0 : Int32(NGHTTP2_ERR_PAUSE.rawValue)
     }
   }
 }

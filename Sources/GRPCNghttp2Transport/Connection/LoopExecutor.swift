@@ -10,6 +10,8 @@ final class LoopExecutor: TaskExecutor, @unchecked Sendable {
   let loop: any EventLoop
   private var ready: [UnownedJob] = []
   private var flushes: [ConnectionHandler] = []
+  /// A batch that needed more than this leaves its memory to the system.
+  static let largestSpareBuffer = 512 * 1_024
   /// Memory for what a connection sends, which all connections of the loop use in turn. On the loop only.
   var spareBuffer = ByteBuffer()
   private var isScheduled = false

@@ -40,9 +40,6 @@ struct RequestHead {
 
   private var isTooLarge: Bool { listSize > maxListSize }
 
-  /// Whether the block decodes to so much more than the limit that only an attacker can have made it.
-  var isBomb: Bool { listSize > maxListSize * 16 }
-
   /// Takes a field. What is beyond the limit is counted and dropped (RFC 9113 §6.5.2).
   mutating func add(
     _ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>, methods: MethodTable
@@ -88,6 +85,9 @@ struct RequestHead {
   private mutating func addMetadata(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) {
     let key = String(decoding: name, as: UTF8.self)
     if name.ends(with: "-bin") {
+      // Each value is a field of its own, and counts as one.
+      listSize += 32 * value.count { $0 == UInt8(ascii: ",") }
+      guard !isTooLarge else { return }
       guard let values = BinaryMetadata.decode(value) else {
         malformed = "malformed base64 in \(key)"
         return

@@ -42,8 +42,6 @@ struct ConnectionLifetime {
     idleSince = now
   }
 
-  var isOpen: Bool { state == .open }
-
   mutating func streamOpened() {
     streams += 1
     idleSince = nil

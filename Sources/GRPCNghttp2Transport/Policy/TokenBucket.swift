@@ -16,6 +16,8 @@ struct TokenBucket {
 
   /// Takes a token. Returns whether there was one.
   mutating func take(now: NIODeadline) -> Bool {
+    // From when it was last full.
+    if tokens == burst { filled = now }
     if tokens == 0 { refill(now) }
     guard tokens > 0 else { return false }
     tokens -= 1

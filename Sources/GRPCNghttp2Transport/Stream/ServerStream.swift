@@ -1,6 +1,5 @@
 import GRPCCore
 import NIOCore
-import Synchronization
 
 /// A call on its stream: the messages that have arrived and wait for the handler, and what the handler has written and
 /// waits for the wire.
@@ -26,19 +25,19 @@ final class ServerStream: @unchecked Sendable {
   private var takesManyMessages = true
   private var hasDeliveredHead = false
   private var messagesReceived = 0
-  /// What ends the request instead of its END_STREAM, after the messages before it.
+  /// What ends the request instead of its END_STREAM. Messages that nobody has taken yet go with it.
   private(set) var requestFailure: RPCError?
-  private var reader: (continuation: Reader, wait: Wait)?
+  var reader: (continuation: Reader, wait: Wait)?
   /// Bytes of the stream's window that have not been given back.
-  private var heldWindow = 0
+  var heldWindow = 0
   /// Bytes of the stream's window that the connection is to give back.
   var windowToReturn = 0
 
   // The response.
-  private var response = ResponseState()
-  private var output = ByteBuffer()
-  private var writers: [(continuation: Writer, wait: Wait)] = []
-  private var encoding = MessageEncoding.identity
+  var response = ResponseState()
+  var output = ByteBuffer()
+  var writers: [(continuation: Writer, wait: Wait)] = []
+  var encoding = MessageEncoding.identity
 
   // The end.
   private var task: Task<Void, Never>?
@@ -48,10 +47,13 @@ final class ServerStream: @unchecked Sendable {
   /// When the call must have ended; `distantFuture` is never, here and below.
   private var deadline = NIODeadline.distantFuture
   /// When what the server waits for must have arrived, and when that wait began.
-  private var receiveBy = NIODeadline.distantFuture
+  var receiveBy = NIODeadline.distantFuture
   private var receiveSince: (start: NIODeadline, messages: Int)?
   /// When what waits to be sent must have got on.
-  private var sendBy = NIODeadline.distantFuture
+  var sendBy = NIODeadline.distantFuture
+  /// Bytes sent since `sendBy` was set, and how many set it anew.
+  private var sentSinceRenewal = 0
+  private static let progress = 16 * 1_024
   /// Whether the connection has it in its list of streams with something to submit.
   var isDirty = false
 
@@ -62,7 +64,7 @@ final class ServerStream: @unchecked Sendable {
     deframer = MessageDeframer(maxLength: connection.configuration.maxReceiveMessageSize)
   }
 
-  private var configuration: Nghttp2ServerTransport.Configuration { connection.configuration }
+  var configuration: Nghttp2ServerTransport.Configuration { connection.configuration }
 
   // MARK: The connection's side
 
@@ -209,7 +211,7 @@ final class ServerStream: @unchecked Sendable {
     returnWindow(heldWindow)
   }
 
-  private func returnWindow(_ count: Int) {
+  func returnWindow(_ count: Int) {
     guard count > 0 else { return }
     heldWindow -= count
     windowToReturn += count
@@ -217,7 +219,7 @@ final class ServerStream: @unchecked Sendable {
   }
 
   /// What a handler that asks for the next part gets; nil if it has to wait.
-  private func takePart() -> Result<Part?, any Error>? {
+  func takePart() -> Result<Part?, any Error>? {
     if !hasDeliveredHead {
       hasDeliveredHead = true
       return .success(.metadata(head.metadata))
@@ -243,6 +245,7 @@ final class ServerStream: @unchecked Sendable {
 
   /// Moves `count` bytes of the response to the connection's.
   func moveOutput(_ count: Int, to buffer: inout ByteBuffer) {
+    sentSinceRenewal += count
     output.readWithUnsafeReadableBytes { bytes in
       buffer.writeBytes(UnsafeRawBufferPointer(rebasing: bytes.prefix(count)))
       return min(count, bytes.count)
@@ -255,7 +258,13 @@ final class ServerStream: @unchecked Sendable {
 
   /// Bytes of the response have left for the wire.
   func outputSent(now: NIODeadline) {
-    sendBy = output.readableBytes > 0 ? now + TimeAmount(configuration.sendTimeout) : .distantFuture
+    if output.readableBytes == 0 {
+      sendBy = .distantFuture
+    } else if sentSinceRenewal >= Self.progress {
+      // Less than that is no progress: a byte now and then would keep a handler for ever.
+      sentSinceRenewal = 0
+      sendBy = now + TimeAmount(configuration.sendTimeout)
+    }
     noteWakeup()
     if output.readableBytes <= configuration.writeBufferSize / 2 { resumeWriters() }
   }
@@ -322,7 +331,7 @@ final class ServerStream: @unchecked Sendable {
   /// The next time at which ``timePassed(now:)`` has something to do.
   var wakeup: NIODeadline { min(deadline, min(receiveBy, sendBy)) }
 
-  private func noteWakeup() { connection.wakeupNeeded(at: wakeup) }
+  func noteWakeup() { connection.wakeupNeeded(at: wakeup) }
 
   enum Overdue {
     case request
@@ -353,7 +362,7 @@ final class ServerStream: @unchecked Sendable {
   }
 
   /// Of a message that the handler waits for, and of a request with one message, time is counted from its beginning.
-  private func updateReceiveTime(now: NIODeadline) {
+  func updateReceiveTime(now: NIODeadline) {
     let isWaiting =
       !requestHasEnded && requestFailure == nil && !response.hasStatus
       && (!takesManyMessages || (deframer.isIncomplete && reader != nil))
@@ -370,212 +379,4 @@ final class ServerStream: @unchecked Sendable {
     receiveBy = receiveBy == .distantFuture ? by : max(by, receiveBy)
     noteWakeup()
   }
-
-  // MARK: The handler's side
-
-  /// The next part of the request, nil at its end.
-  ///
-  /// - Throws: `RPCError` for a request that breaks the protocol, `CancellationError` if the call is over.
-  func nextPart() async throws -> Part? {
-    if connection.executor.isCurrent, let result = takePart() { return try result.get() }
-    return try await waitForPart()
-  }
-
-  private func waitForPart() async throws -> Part? {
-    let wait = Wait()
-    return try await withTaskCancellationHandler {
-      try await withCheckedThrowingContinuation { continuation in
-        connection.executor.run { self.read(continuation, wait) }
-      }
-    } onCancel: {
-      wait.isCancelled.store(true, ordering: .relaxed)
-      connection.executor.run { self.stopReading(wait) }
-    }
-  }
-
-  private func read(_ continuation: Reader, _ wait: Wait) {
-    if let result = takePart() {
-      continuation.resume(with: result)
-    } else if wait.isCancelled.load(ordering: .relaxed) {
-      continuation.resume(throwing: CancellationError())
-    } else if reader != nil {
-      continuation.resume(
-        throwing: RPCError(code: .internalError, message: "the request is read twice at once"))
-    } else {
-      reader = (continuation, wait)
-      dataDelivered(now: connection.executor.loop.now)
-    }
-  }
-
-  private func stopReading(_ wait: Wait) {
-    guard let reader, reader.wait === wait else { return }
-    self.reader = nil
-    reader.continuation.resume(throwing: CancellationError())
-  }
-
-  /// Takes a part of the response, and returns once there is room for more.
-  ///
-  /// - Throws: `RPCError` for a part that cannot be sent, `CancellationError` if the call is over.
-  func write(_ part: RPCResponsePart<MessageBytes>) async throws {
-    if connection.executor.isCurrent {
-      try accept(part)
-      if !isFull { return }
-    } else {
-      try await withCheckedThrowingContinuation { (continuation: Writer) in
-        connection.executor.run { continuation.resume(with: Result { try self.accept(part) }) }
-      }
-    }
-    try await waitForRoom()
-  }
-
-  /// Takes parts of the response one after the other, as ``write(_:)`` does.
-  func write(contentsOf parts: some Sequence<RPCResponsePart<MessageBytes>>) async throws {
-    for part in parts {
-      if connection.executor.isCurrent {
-        try accept(part)
-        if isFull { try await waitForRoom() }
-      } else {
-        try await write(part)
-      }
-    }
-  }
-
-  private var isFull: Bool { output.readableBytes > configuration.writeBufferSize && !response.hasStatus }
-
-  private func waitForRoom() async throws {
-    let wait = Wait()
-    try await withTaskCancellationHandler {
-      try await withCheckedThrowingContinuation { (continuation: Writer) in
-        connection.executor.run { self.waitForRoom(continuation, wait) }
-      }
-    } onCancel: {
-      wait.isCancelled.store(true, ordering: .relaxed)
-      connection.executor.run { self.stopWriting(wait) }
-    }
-  }
-
-  private func waitForRoom(_ continuation: Writer, _ wait: Wait) {
-    if isClosed || wait.isCancelled.load(ordering: .relaxed) {
-      continuation.resume(throwing: CancellationError())
-    } else if isFull {
-      writers.append((continuation, wait))
-      if sendBy == .distantFuture {
-        sendBy = connection.executor.loop.now + TimeAmount(configuration.sendTimeout)
-        noteWakeup()
-      }
-    } else {
-      continuation.resume()
-    }
-  }
-
-  private func stopWriting(_ wait: Wait) {
-    guard let index = writers.firstIndex(where: { $0.wait === wait }) else { return }
-    writers.remove(at: index).continuation.resume(throwing: CancellationError())
-  }
-
-  private func accept(_ part: RPCResponsePart<MessageBytes>) throws {
-    guard !isClosed, !response.hasStatus else { throw CancellationError() }
-    switch part {
-    case .metadata(let metadata):
-      if let problem = ReservedMetadata.problem(in: metadata) {
-        throw RPCError(code: .internalError, message: problem)
-      }
-      if let name = metadata[stringValues: "grpc-encoding"].first(where: { _ in true }) {
-        guard let chosen = MessageEncoding(rawValue: name) else {
-          throw RPCError(code: .internalError, message: "there is no encoding '\(name)'")
-        }
-        encoding = head.acceptedEncodings.contains(chosen) ? chosen : .identity
-      }
-      response.metadata(metadata)
-    case .message(let message):
-      try frame(message)
-      response.message()
-    case .status(let status, let metadata):
-      if let problem = ReservedMetadata.problem(in: metadata) {
-        // The status must not get lost for the sake of what comes with it.
-        response.status(Status(code: .internalError, message: problem), [:])
-      } else {
-        response.status(status, metadata)
-      }
-      returnWindow(heldWindow)
-    }
-    connection.submitLater(self)
-  }
-
-  private func frame(_ message: MessageBytes) throws {
-    if message.isFramed, encoding == .identity {
-      output.writeBytes(message.bytes)
-      return
-    }
-    if message.isFramed {
-      for part in message.frames { try frame(part) }
-      return
-    }
-    guard message.count <= configuration.maxSendMessageSize else {
-      throw RPCError(
-        code: .resourceExhausted,
-        message:
-          "a response of \(message.count) bytes is larger than the limit of \(configuration.maxSendMessageSize)"
-      )
-    }
-    let start = output.writerIndex
-    if encoding != .identity, message.isCompressed {
-      output.writeRepeatingByte(0, count: MessageDeframer.prefixLength)
-      if Zlib.deflate(message.bytes, to: encoding, into: &output) {
-        let length = output.writerIndex - start - MessageDeframer.prefixLength
-        output.setInteger(UInt8(1), at: start)
-        output.setInteger(UInt32(length), at: start + 1)
-        return
-      }
-      output.moveWriterIndex(to: start)
-    }
-    output.writeInteger(UInt8(0))
-    output.writeInteger(UInt32(message.count))
-    output.writeBytes(message.bytes)
-  }
-
-  /// The encoding that the response's headers name.
-  var responseEncoding: MessageEncoding { encoding }
-}
-
-/// One wait of a handler, by which its cancellation finds it.
-private final class Wait: Sendable {
-  let isCancelled = Atomic(false)
-}
-
-/// The request, as GRPCCore reads it.
-struct RequestParts: AsyncSequence, Sendable {
-  typealias Element = ServerStream.Part
-  typealias Failure = any Error
-
-  let stream: ServerStream
-
-  struct AsyncIterator: AsyncIteratorProtocol {
-    let stream: ServerStream
-
-    func next() async throws -> Element? { try await stream.nextPart() }
-
-    func next(isolation actor: isolated (any Actor)?) async throws(any Error) -> Element? {
-      try await stream.nextPart()
-    }
-  }
-
-  func makeAsyncIterator() -> AsyncIterator { AsyncIterator(stream: stream) }
-}
-
-/// The response, as GRPCCore writes it.
-struct ResponseWriter: ClosableRPCWriterProtocol {
-  typealias Element = RPCResponsePart<MessageBytes>
-
-  let stream: ServerStream
-
-  func write(_ element: Element) async throws { try await stream.write(element) }
-
-  func write(contentsOf elements: some Sequence<Element>) async throws {
-    try await stream.write(contentsOf: elements)
-  }
-
-  func finish() async {}
-
-  func finish(throwing error: any Error) async {}
 }

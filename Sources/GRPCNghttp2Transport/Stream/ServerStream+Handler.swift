@@ -1,0 +1,176 @@
+import GRPCCore
+import NIOCore
+import Synchronization
+
+/// The handler's side of a call, which may run anywhere and goes to the connection's event loop.
+extension ServerStream {
+  /// The next part of the request, nil at its end.
+  ///
+  /// - Throws: `RPCError` for a request that breaks the protocol, `CancellationError` if the call is over.
+  func nextPart() async throws -> Part? {
+    if connection.executor.isCurrent, let result = takePart() { return try result.get() }
+    return try await waitForPart()
+  }
+
+  private func waitForPart() async throws -> Part? {
+    let wait = Wait()
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        connection.executor.run { self.read(continuation, wait) }
+      }
+    } onCancel: {
+      wait.isCancelled.store(true, ordering: .relaxed)
+      connection.executor.run { self.stopReading(wait) }
+    }
+  }
+
+  private func read(_ continuation: Reader, _ wait: Wait) {
+    if let result = takePart() {
+      continuation.resume(with: result)
+    } else if wait.isCancelled.load(ordering: .relaxed) {
+      continuation.resume(throwing: CancellationError())
+    } else if reader != nil {
+      continuation.resume(
+        throwing: RPCError(code: .internalError, message: "the request is read twice at once"))
+    } else {
+      reader = (continuation, wait)
+      dataDelivered(now: connection.executor.loop.now)
+    }
+  }
+
+  private func stopReading(_ wait: Wait) {
+    guard let reader, reader.wait === wait else { return }
+    self.reader = nil
+    updateReceiveTime(now: connection.executor.loop.now)
+    reader.continuation.resume(throwing: CancellationError())
+  }
+
+  /// Takes a part of the response, and returns once there is room for more.
+  ///
+  /// - Throws: `RPCError` for a part that cannot be sent, `CancellationError` if the call is over.
+  func write(_ part: RPCResponsePart<MessageBytes>) async throws {
+    if connection.executor.isCurrent {
+      try accept(part)
+      if !isFull { return }
+    } else {
+      try await withCheckedThrowingContinuation { (continuation: Writer) in
+        connection.executor.run { continuation.resume(with: Result { try self.accept(part) }) }
+      }
+    }
+    try await waitForRoom()
+  }
+
+  /// Takes parts of the response one after the other, as ``write(_:)`` does.
+  func write(contentsOf parts: some Sequence<RPCResponsePart<MessageBytes>>) async throws {
+    for part in parts {
+      if connection.executor.isCurrent {
+        try accept(part)
+        if isFull { try await waitForRoom() }
+      } else {
+        try await write(part)
+      }
+    }
+  }
+
+  private var isFull: Bool { output.readableBytes > configuration.writeBufferSize && !response.hasStatus }
+
+  private func waitForRoom() async throws {
+    let wait = Wait()
+    try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { (continuation: Writer) in
+        connection.executor.run { self.waitForRoom(continuation, wait) }
+      }
+    } onCancel: {
+      wait.isCancelled.store(true, ordering: .relaxed)
+      connection.executor.run { self.stopWriting(wait) }
+    }
+  }
+
+  private func waitForRoom(_ continuation: Writer, _ wait: Wait) {
+    if isClosed || wait.isCancelled.load(ordering: .relaxed) {
+      continuation.resume(throwing: CancellationError())
+    } else if isFull {
+      writers.append((continuation, wait))
+      if sendBy == .distantFuture {
+        sendBy = connection.executor.loop.now + TimeAmount(configuration.sendTimeout)
+        noteWakeup()
+      }
+    } else {
+      continuation.resume()
+    }
+  }
+
+  private func stopWriting(_ wait: Wait) {
+    guard let index = writers.firstIndex(where: { $0.wait === wait }) else { return }
+    writers.remove(at: index).continuation.resume(throwing: CancellationError())
+  }
+
+  private func accept(_ part: RPCResponsePart<MessageBytes>) throws {
+    guard !isClosed, !response.hasStatus else {
+      // Headers that come too late are nobody's failure; the messages after them tell the handler.
+      if case .metadata = part { return }
+      throw CancellationError()
+    }
+    switch part {
+    case .metadata(let metadata):
+      if let problem = ReservedMetadata.problem(in: metadata) {
+        throw RPCError(code: .internalError, message: problem)
+      }
+      if let name = metadata[stringValues: "grpc-encoding"].first(where: { _ in true }) {
+        guard let chosen = MessageEncoding(rawValue: name) else {
+          throw RPCError(code: .internalError, message: "there is no encoding '\(name)'")
+        }
+        encoding = head.acceptedEncodings.contains(chosen) ? chosen : .identity
+      }
+      response.metadata(metadata)
+    case .message(let message):
+      try frame(message)
+      response.message()
+    case .status(let status, let metadata):
+      if let problem = ReservedMetadata.problem(in: metadata) {
+        // The status must not get lost for the sake of what comes with it.
+        response.status(Status(code: .internalError, message: problem), [:])
+      } else {
+        response.status(status, metadata)
+      }
+      returnWindow(heldWindow)
+      receiveBy = .distantFuture
+    }
+    connection.submitLater(self)
+  }
+
+  private func frame(_ message: MessageBytes) throws {
+    if message.isFramed, encoding == .identity {
+      output.writeBytes(message.bytes)
+      return
+    }
+    if message.isFramed {
+      for part in message.frames { try frame(part) }
+      return
+    }
+    guard message.count <= configuration.maxSendMessageSize else {
+      throw RPCError(
+        code: .resourceExhausted,
+        message:
+          "a response of \(message.count) bytes is larger than the limit of \(configuration.maxSendMessageSize)"
+      )
+    }
+    let start = output.writerIndex
+    if encoding != .identity, message.isCompressed {
+      output.writeRepeatingByte(0, count: MessageDeframer.prefixLength)
+      if Zlib.deflate(message.bytes, to: encoding, into: &output) {
+        let length = output.writerIndex - start - MessageDeframer.prefixLength
+        output.setInteger(UInt8(1), at: start)
+        output.setInteger(UInt32(length), at: start + 1)
+        return
+      }
+      output.moveWriterIndex(to: start)
+    }
+    output.writeInteger(UInt8(0))
+    output.writeInteger(UInt32(message.count))
+    output.writeBytes(message.bytes)
+  }
+
+  /// The encoding that the response's headers name.
+  var responseEncoding: MessageEncoding { encoding }
+}

@@ -1,5 +1,5 @@
-"""Mixed load for minutes: creates, reads, listings, cancelled calls and cut connections. The service's memory and open
-descriptors must stay level. Run by `./dev soak [SECONDS]`, not with the tests."""
+"""Mixed load for minutes: creates, reads, listings, cancelled calls and cut connections. The service's memory
+and open descriptors must stay level. Run by `./dev soak [SECONDS]`, not with the tests."""
 
 import os
 import random
@@ -46,8 +46,10 @@ class Load:
             assert self.pb.Stub(channel).BulkCreateUsers(rows, timeout=600).created_count == users
 
     def work(self, number):
-        steps = [self.create, self.read, self.read, self.read, self.list, self.cancel_listing, self.cancel_updates,
-                 self.update, self.disconnect, self.expire]
+        steps = [
+            self.create, self.read, self.read, self.read, self.list, self.cancel_listing, self.cancel_updates,
+            self.update, self.disconnect, self.expire,
+        ]
         choice = random.Random(number)
         while not self.stopped.is_set():
             # A new connection now and then.
@@ -65,8 +67,8 @@ class Load:
                         self.counts[step.__name__] = self.counts.get(step.__name__, 0) + 1
 
     def create(self, stub, ids, choice):
-        ids.append(stub.CreateUser(
-            self.pb.CreateUserRequest(email=f"u{choice.getrandbits(64):x}{time.time_ns():x}@example.com"), timeout=60).id)
+        email = f"u{choice.getrandbits(64):x}{time.time_ns():x}@example.com"
+        ids.append(stub.CreateUser(self.pb.CreateUserRequest(email=email), timeout=60).id)
 
     def read(self, stub, ids, choice):
         if not ids:
@@ -101,7 +103,8 @@ class Load:
     def disconnect(self, stub, ids, choice):
         host, port = self.address.split(":")
         with socket.create_connection((host, int(port))) as connection:
-            connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0\0\0\4\1"[:choice.randrange(1, 37)])
+            beginning = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0\0\0\4\1"
+            connection.sendall(beginning[:choice.randrange(1, len(beginning))])
 
 
 def endless():
@@ -122,8 +125,9 @@ def main(seconds):
         samples = []
         for number in range(SAMPLES + 1):
             time.sleep(seconds / (SAMPLES + 1))
-            samples.append((resident_kib(pid), descriptors(pid)))
-            print(f"{(number + 1) * seconds // (SAMPLES + 1)} s: {samples[-1][0]} KiB resident, {samples[-1][1]} open", flush=True)
+            kib, files = resident_kib(pid), descriptors(pid)
+            samples.append((kib, files))
+            print(f"{(number + 1) * seconds // (SAMPLES + 1)} s: {kib} KiB resident, {files} open", flush=True)
         load.stopped.set()
         for worker in workers:
             worker.join()
@@ -132,9 +136,11 @@ def main(seconds):
             print(failure)
         status = service.stop()
         # The first half warms caches; the second must not grow.
-        growth = max(kib for kib, _ in samples[-3:]) - max(kib for kib, _ in samples[SAMPLES // 2 - 2:SAMPLES // 2 + 1])
-        print(f"exit {status}; growth from the middle to the end: {growth} KiB")
-        return 0 if status[0] == 0 and not load.failures and growth < 4_096 else 1
+        middle, end = samples[SAMPLES // 2 - 2:SAMPLES // 2 + 1], samples[-3:]
+        growth = max(kib for kib, _ in end) - max(kib for kib, _ in middle)
+        opened = min(files for _, files in end) - max(files for _, files in middle)
+        print(f"exit {status}; growth from the middle to the end: {growth} KiB, {opened} descriptors")
+        return 0 if status[0] == 0 and not load.failures and growth < 2_048 and opened <= 0 else 1
 
 
 if __name__ == "__main__":

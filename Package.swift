@@ -228,7 +228,8 @@ for target in package.targets where target.type != .system {
   target.swiftSettings = [
     // `any` marks every existential (SE-0335).
     .enableUpcomingFeature("ExistentialAny"),
-    // An import is visible only where it is written (SE-0444) and is not re-exported unless it says so (SE-0409).
+    // An import is visible only where it is written (SE-0444) and is not re-exported unless it says so
+    // (SE-0409).
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     // A nonisolated async function stays on its caller's executor (SE-0461): no hop on the read path.

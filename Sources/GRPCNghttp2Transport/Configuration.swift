@@ -1,13 +1,13 @@
 extension Nghttp2ServerTransport {
   /// Limits and time-outs of the transport, under grpc-go's names where it has one
-  /// (pkg.go.dev/google.golang.org/grpc, `ServerOption` and `keepalive`). The defaults suit a server that strangers
-  /// can reach.
+  /// (pkg.go.dev/google.golang.org/grpc, `ServerOption` and `keepalive`). The defaults suit a server that
+  /// strangers can reach.
   public struct Configuration: Sendable {
     /// Streams that a connection may have open at once, as SETTINGS announce; more are refused with
     /// REFUSED_STREAM. A stream counts until its handler has ended.
     public var maxConcurrentStreams = 250
-    /// Bytes of a header block, each field counted as its name, its value and 32 (RFC 9113 §6.5.2). A larger block
-    /// is answered with RESOURCE_EXHAUSTED; one that decodes to 16 times as much ends its connection.
+    /// Bytes of a header block, each field counted as its name, its value and 32 (RFC 9113 §6.5.2). A larger
+    /// block is answered with RESOURCE_EXHAUSTED; one that decodes to 16 times as much ends its connection.
     public var maxHeaderListSize = 8 * 1_024
     /// Flow-control window of a stream, in bytes: what a client may send ahead of the handler.
     public var initialWindowSize = 256 * 1_024
@@ -19,13 +19,13 @@ extension Nghttp2ServerTransport {
     public var maxReceiveMessageSize = 4 * 1_024 * 1_024
     /// Bytes of the largest response message; a larger one fails its call with RESOURCE_EXHAUSTED.
     public var maxSendMessageSize = Int(Int32.max)
-    /// Bytes of request messages that a connection may hold, over all of its streams. The stream that exceeds it ends
-    /// with RESOURCE_EXHAUSTED.
+    /// Bytes of request messages that a connection may hold, over all of its streams. The stream that exceeds
+    /// it ends with RESOURCE_EXHAUSTED.
     public var maxBufferedRequestBytes = 8 * 1_024 * 1_024
     /// Bytes of responses that a stream holds before its handler is suspended; it goes on at half of them.
     public var writeBufferSize = 64 * 1_024
-    /// How responses are compressed, for clients that accept it. A handler chooses otherwise for its call with the
-    /// metadata `grpc-encoding`.
+    /// How responses are compressed, for clients that accept it. A handler chooses otherwise for its call
+    /// with the metadata `grpc-encoding`.
     public var compression: MessageEncoding = .identity
     /// Pings that the server sends.
     public var keepalive = Keepalive()
@@ -35,8 +35,9 @@ extension Nghttp2ServerTransport {
     public var maxConnections = 10_000
     /// How long a connection may take for its TLS handshake, and then for its preface and its first SETTINGS.
     public var connectionTimeout: Duration = .seconds(20)
-    /// How long a header block, a message that has begun, or the request of a call that is not client-streaming may
-    /// stay incomplete while the server waits for it; 4 KiB of a message's length add a second each.
+    /// How long a header block, a message that has begun, or the request of a call that is not
+    /// client-streaming may stay incomplete while the server waits for it; 4 KiB of a message's length add a
+    /// second each.
     public var receiveTimeout: Duration = .seconds(30)
     /// How long a response may wait for a client that does not read.
     public var sendTimeout: Duration = .seconds(300)
@@ -46,8 +47,8 @@ extension Nghttp2ServerTransport {
     /// The defaults.
     public init() {}
 
-    /// Pings that the server sends to find half-open connections, and when it ends connections of its own accord
-    /// (gRFC A9). A time of nil is none.
+    /// Pings that the server sends to find half-open connections, and when it ends connections of its own
+    /// accord (gRFC A9). A time of nil is none.
     public struct Keepalive: Sendable {
       /// How long nothing arrives before the server pings.
       public var time: Duration = .seconds(7_200)
@@ -61,8 +62,8 @@ extension Nghttp2ServerTransport {
       public var maxConnectionAgeGrace: Duration?
     }
 
-    /// How often a client may ping (gRFC A8). One that pings more often is forgiven twice, and anew whenever it is
-    /// sent headers or data; then its connection ends with GOAWAY "too_many_pings".
+    /// How often a client may ping (gRFC A8). One that pings more often is forgiven twice, and anew whenever
+    /// it is sent headers or data; then its connection ends with GOAWAY "too_many_pings".
     public struct EnforcementPolicy: Sendable {
       /// The least time between two pings.
       public var minTime: Duration = .seconds(10)
@@ -72,7 +73,8 @@ extension Nghttp2ServerTransport {
 
     /// Budgets whose end ends the connection with GOAWAY: `burst` at once, and `rate` more a second.
     public struct FloodLimits: Sendable {
-      /// RST_STREAM frames that the client sends (CVE-2023-44487). Honest clients spend it when calls are cancelled.
+      /// RST_STREAM frames that the client sends (CVE-2023-44487). Honest clients spend it when calls are
+      /// cancelled.
       public var resets = (burst: 1_000, rate: 33)
       /// RST_STREAM frames that the client makes the server send (CVE-2025-8671).
       public var provokedResets = (burst: 1_000, rate: 33)

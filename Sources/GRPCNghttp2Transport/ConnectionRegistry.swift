@@ -3,7 +3,8 @@ import Synchronization
 
 /// The open connections of a transport, from their acceptance to the end of their last handler.
 ///
-/// `ConnectionHandler` is not Sendable: the registry only carries it to its own event loop, in a `NIOLoopBound`.
+/// `ConnectionHandler` is not Sendable: the registry only carries it to its own event loop, in a
+/// `NIOLoopBound`.
 final class ConnectionRegistry: Sendable {
   private struct State {
     var connections: [ObjectIdentifier: NIOLoopBound<ConnectionHandler>] = [:]

@@ -5,14 +5,14 @@ public import NIOPosix
 import NIOSSL
 import Synchronization
 
-/// A gRPC server transport over HTTP/2: sockets, event loops and TLS are SwiftNIO's, frames, HPACK and flow control
-/// libnghttp2's.
+/// A gRPC server transport over HTTP/2: sockets, event loops and TLS are SwiftNIO's, frames, HPACK and flow
+/// control libnghttp2's.
 ///
-/// Each connection lives on one event loop, and so do the tasks that handle its calls: a call whose handler does not
-/// wait for anything is answered in the turn of the loop in which it came. A call's task is cancelled, and its
-/// cancellation handle fires, when the client resets it or disconnects, and when its deadline passes; the transport
-/// then answers DEADLINE_EXCEEDED itself. `grpc-timeout` is not part of the request's metadata: the deadline is in
-/// ``Context``.
+/// Each connection lives on one event loop, and so do the tasks that handle its calls: a call whose handler
+/// does not wait for anything is answered in the turn of the loop in which it came. A call's task is
+/// cancelled, and its cancellation handle fires, when the client resets it or disconnects, and when its
+/// deadline passes; the transport then answers DEADLINE_EXCEEDED itself. `grpc-timeout` is not part of the
+/// request's metadata: the deadline is in ``Context``.
 ///
 /// What it owes on the wire: github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md; RFC 9113.
 public final class Nghttp2ServerTransport: ServerTransport {
@@ -41,7 +41,8 @@ public final class Nghttp2ServerTransport: ServerTransport {
   /// A transport that serves at `listeners`, all of them or none.
   ///
   /// - Parameters:
-  ///   - eventLoopGroup: the loops that connections are spread over, by default NIO's global ones, one a core.
+  ///   - eventLoopGroup: the loops that connections are spread over, by default NIO's global ones, one a
+  ///     core.
   ///   - logger: hears of connections that are ended for what they did, at level info.
   public init(
     listeners: [Listener], configuration: Configuration = Configuration(),
@@ -131,7 +132,8 @@ public final class Nghttp2ServerTransport: ServerTransport {
     }
   }
 
-  /// Stops listening, tells every connection with GOAWAY, twice (RFC 9113 §6.8), and lets running calls finish.
+  /// Stops listening, tells every connection with GOAWAY, twice (RFC 9113 §6.8), and lets running calls
+  /// finish.
   public func beginGracefulShutdown() {
     registry.shutDown()
     closeListeners()

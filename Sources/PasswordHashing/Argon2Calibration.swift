@@ -1,6 +1,7 @@
 /// Finds the Argon2id parameters that take a given time on this machine.
 ///
-/// Passes and lanes are fixed, memory grows: memory is what costs an attacker with special hardware (RFC 9106 §4).
+/// Passes and lanes are fixed, memory grows: memory is what costs an attacker with special hardware (RFC 9106
+/// §4).
 public struct Argon2Calibration: Sendable {
   /// Parameters and the time that one hash with them took, the fastest of `samples` runs.
   public struct Measurement: Hashable, Sendable {
@@ -40,8 +41,8 @@ public struct Argon2Calibration: Sendable {
     self.measure = measure
   }
 
-  /// The strongest parameters found that take at most `target`, or the weakest that are permitted if even those
-  /// take longer. `report` sees every measurement as it is made.
+  /// The strongest parameters found that take at most `target`, or the weakest that are permitted if even
+  /// those take longer. `report` sees every measurement as it is made.
   ///
   /// - Throws: what libargon2 refuses, such as memory that the machine does not have.
   public func run(target: Duration, report: (Measurement) -> Void) throws -> Measurement {

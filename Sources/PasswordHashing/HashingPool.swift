@@ -4,8 +4,8 @@ import UserDomain
 
 /// Runs hashes on threads of its own, as `HashingQueue` decides.
 ///
-/// Each running hash has a serial dispatch queue to itself, and so a thread that is neither an event loop's nor
-/// of Swift's cooperative pool.
+/// Each running hash has a serial dispatch queue to itself, and so a thread that is neither an event loop's
+/// nor of Swift's cooperative pool.
 final class HashingPool: Sendable {
   private typealias Work = @Sendable () -> Void
 
@@ -39,8 +39,8 @@ final class HashingPool: Sendable {
 
   /// Runs `work`, which uses `memory` bytes, on a worker thread.
   ///
-  /// - Throws: `UserError.overloaded` at once if the queue is full; `.deadlineExceeded` if `deadline` passes, or
-  ///   `.cancelled` if the task is cancelled, before the work begins.
+  /// - Throws: `UserError.overloaded` at once if the queue is full; `.deadlineExceeded` if `deadline` passes,
+  ///   or `.cancelled` if the task is cancelled, before the work begins.
   func run<Value: Sendable>(
     memory: Int, deadline: ContinuousClock.Instant?, _ work: @escaping @Sendable () -> Value
   ) async throws(UserError) -> Value {

@@ -1,7 +1,7 @@
 /// Decides which hash runs, waits or is refused. A value without threads or clocks; `HashingPool` obeys it.
 ///
-/// Hashes start in the order of arrival, as long as a worker is free and the memory budget has room. The head of
-/// the queue is never overtaken, so a hash that needs much memory is not starved by small ones.
+/// Hashes start in the order of arrival, as long as a worker is free and the memory budget has room. The head
+/// of the queue is never overtaken, so a hash that needs much memory is not starved by small ones.
 struct HashingQueue {
   typealias Instant = ContinuousClock.Instant
 
@@ -65,7 +65,8 @@ struct HashingQueue {
     return actions
   }
 
-  /// Forgets a job that still waits, and starts those that it held up. Returns nil if it has started or ended.
+  /// Forgets a job that still waits, and starts those that it held up. Returns nil if it has started or
+  /// ended.
   mutating func cancelled(_ id: UInt64, now: Instant) -> Actions? {
     guard let index = waiting.firstIndex(where: { $0.id == id }) else { return nil }
     waiting.remove(at: index)

@@ -1,7 +1,8 @@
 /// An Argon2id hash in the PHC string format: `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<tag>`, base64 unpadded
 /// (github.com/P-H-C/phc-string-format).
 ///
-/// Parsed before libargon2 sees a stored hash, because libargon2 allocates whatever memory the string asks for.
+/// Parsed before libargon2 sees a stored hash, because libargon2 allocates whatever memory the string asks
+/// for.
 struct PHCString: Hashable {
   let parameters: Argon2Parameters
   let saltLength: Int

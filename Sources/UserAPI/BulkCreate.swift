@@ -51,8 +51,8 @@ struct BulkCreate {
 
   /// Takes one more row, and stores a batch when it is full.
   ///
-  /// - Throws: `GoogleRPCStatus` when there are too many rows, once those before are stored; `UserError` when the
-  ///   store fails as a whole.
+  /// - Throws: `GoogleRPCStatus` when there are too many rows, once those before are stored; `UserError` when
+  ///   the store fails as a whole.
   mutating func add(_ request: DecodedRow) async throws {
     if rows == limits.rows {
       try await flush()
@@ -143,8 +143,8 @@ struct BulkCreate {
     return prepared
   }
 
-  /// Does `work`, and again after a pause while a queue is full: that holds the client's stream up, which is what a
-  /// bulk load wants, where one call would want an error.
+  /// Does `work`, and again after a pause while a queue is full: that holds the client's stream up, which is
+  /// what a bulk load wants, where one call would want an error.
   private func retrying<Value>(_ work: () async throws(UserError) -> Value) async throws -> Value {
     while true {
       do throws(UserError) {
@@ -176,7 +176,8 @@ struct BulkCreate {
   }
 }
 
-/// A row of a bulk call, or why its bytes are none. A row that cannot be decoded is a failure of that row only.
+/// A row of a bulk call, or why its bytes are none. A row that cannot be decoded is a failure of that row
+/// only.
 typealias DecodedRow = Result<User_V1_CreateUserRequest, RPCError>
 
 /// Decodes rows without ending the stream at a bad one.

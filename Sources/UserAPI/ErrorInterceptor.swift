@@ -3,7 +3,8 @@ import GRPCProtobuf
 public import Logging
 import UserDomain
 
-/// Makes a gRPC status with google.rpc details of whatever a handler throws, and logs what clients must not see.
+/// Makes a gRPC status with google.rpc details of whatever a handler throws, and logs what clients must not
+/// see.
 public struct ErrorInterceptor: ServerInterceptor {
   private let logger: Logger
   private let deadlineHasPassed: @Sendable (ServerContext) -> Bool
@@ -12,8 +13,8 @@ public struct ErrorInterceptor: ServerInterceptor {
   ///
   /// - Parameters:
   ///   - logger: gets unexpected failures.
-  ///   - deadlineHasPassed: whether a call that was cancelled was so because its deadline has passed. The transport
-  ///     knows.
+  ///   - deadlineHasPassed: whether a call that was cancelled was so because its deadline has passed. The
+  ///     transport knows.
   public init(logger: Logger, deadlineHasPassed: @escaping @Sendable (ServerContext) -> Bool) {
     self.logger = logger
     self.deadlineHasPassed = deadlineHasPassed

@@ -51,7 +51,8 @@ extension GoogleRPCStatus {
       ["created_count": "\(stored)"])
   }
 
-  /// The status of a request that is no protobuf message of its type (github.com/grpc/grpc, doc/statuscodes.md).
+  /// The status of a request that is no protobuf message of its type (github.com/grpc/grpc,
+  /// doc/statuscodes.md).
   static func undecodable(metadata: [String: String] = [:]) -> GoogleRPCStatus {
     GoogleRPCStatus(.internalError, .undecodableRequest, "The request cannot be decoded", metadata)
   }

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// Whether the server's services can serve: they can while the database answers and the server is not draining.
+/// Whether the server's services can serve: they can while the database answers and the server is not
+/// draining.
 public final class HealthMonitor: Sendable {
   private struct State {
     var isServing: Bool
@@ -52,8 +53,8 @@ public final class HealthMonitor: Sendable {
     }
   }
 
-  /// Whether the services serve, now and after each change, until the server drains. Only the newest value waits
-  /// for a slow reader. The watch is forgotten when its reader goes.
+  /// Whether the services serve, now and after each change, until the server drains. Only the newest value
+  /// waits for a slow reader. The watch is forgotten when its reader goes.
   func watch() -> AsyncStream<Bool> {
     let (stream, continuation) = AsyncStream.makeStream(of: Bool.self, bufferingPolicy: .bufferingNewest(1))
     let id = state.withLock { state -> UInt64? in

@@ -3,8 +3,8 @@ public import Logging
 
 /// Writes one line for each call when it ends: method, status, duration, peer and request id.
 ///
-/// The request id is the client's `x-request-id`, if it is 1 to 64 letters, digits, dots, hyphens or underscores, or
-/// else a random one. Messages and other metadata are never logged.
+/// The request id is the client's `x-request-id`, if it is 1 to 64 letters, digits, dots, hyphens or
+/// underscores, or else a random one. Messages and other metadata are never logged.
 public struct LoggingInterceptor: ServerInterceptor {
   private static let level = Logger.Level.info
   private let logger: Logger

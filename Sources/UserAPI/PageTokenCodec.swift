@@ -4,8 +4,9 @@ import UserDomain
 
 /// Page tokens: where a listing goes on, opaque to clients and impossible to forge (AIP-158).
 ///
-/// A token is base64url (RFC 4648 §5, unpadded) of the last user's id and the first 16 bytes of an HMAC-SHA256 over
-/// it. The key is the database's own, so tokens survive a restart and are worth nothing for another database.
+/// A token is base64url (RFC 4648 §5, unpadded) of the last user's id and the first 16 bytes of an
+/// HMAC-SHA256 over it. The key is the database's own, so tokens survive a restart and are worth nothing for
+/// another database.
 public struct PageTokenCodec: Sendable {
   /// The length of the key that ``init(key:)`` takes, in bytes.
   public static let keyLength = 32

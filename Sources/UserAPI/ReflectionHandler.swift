@@ -8,7 +8,8 @@ import UserProtos
 public struct ReflectionHandler: RegistrableRPCService {
   private let index: DescriptorIndex
 
-  /// The service over a serialized google.protobuf.FileDescriptorSet; it lists the services named in `services`.
+  /// The service over a serialized google.protobuf.FileDescriptorSet; it lists the services named in
+  /// `services`.
   ///
   /// - Throws: `BinaryDecodingError` if `descriptorSet` is none.
   public init(descriptorSet: [UInt8], services: [String]) throws {

@@ -7,8 +7,8 @@ struct UserMessage: Sendable {
   var pageToken = ""
 }
 
-/// Bytes of a transport that takes several messages at once, each with gRPC's prefix in front: a zero, and its length
-/// in four bytes, the most significant first.
+/// Bytes of a transport that takes several messages at once, each with gRPC's prefix in front: a zero, and
+/// its length in four bytes, the most significant first.
 public protocol FramedMessageBytes: GRPCContiguousBytes {
   /// The messages in `frames`.
   init(frames: [UInt8])
@@ -23,7 +23,8 @@ struct UserMessageSerializer: MessageSerializer {
   }
 }
 
-/// Writes a page of users as messages one after the other. Only for transports whose bytes are ``FramedMessageBytes``.
+/// Writes a page of users as messages one after the other. Only for transports whose bytes are
+/// ``FramedMessageBytes``.
 struct UserPageSerializer: MessageSerializer {
   private static let prefixLength = 5
 
@@ -53,8 +54,8 @@ struct UserPageSerializer: MessageSerializer {
   }
 }
 
-/// The wire format of a user (protobuf.dev/programming-guides/encoding): the bytes that SwiftProtobuf would write, but
-/// without the message in between. Listings are made of nothing else.
+/// The wire format of a user (protobuf.dev/programming-guides/encoding): the bytes that SwiftProtobuf would
+/// write, but without the message in between. Listings are made of nothing else.
 struct UserMessageEncoding {
   private let message: UserMessage
   private let seconds: Int64

@@ -1,9 +1,10 @@
 import Foundation
 
-/// An e-mail address: a dot-atom local part, `@`, and a domain name (RFC 5321 §4.1.2, RFC 6531 for non-ASCII).
+/// An e-mail address: a dot-atom local part, `@`, and a domain name (RFC 5321 §4.1.2, RFC 6531 for
+/// non-ASCII).
 ///
-/// Surrounding white space is removed; the rest is kept as given. Refused although RFC 5321 has them, because no
-/// mailbox people sign up with needs them: quoted local parts and address literals (`user@[192.0.2.1]`).
+/// Surrounding white space is removed; the rest is kept as given. Refused although RFC 5321 has them, because
+/// no mailbox people sign up with needs them: quoted local parts and address literals (`user@[192.0.2.1]`).
 public struct EmailAddress: Hashable, Sendable {
   /// RFC 5321 §4.5.3.1.1, in bytes of UTF-8.
   public static let maximumLocalPartLength = 64
@@ -37,8 +38,9 @@ public struct EmailAddress: Hashable, Sendable {
 
   /// What two addresses have in common when they differ in letter case only.
   ///
-  /// ASCII is lower-cased. Anything else goes through lower, upper and lower case, so that `ẞ` meets `ß` and `SS`,
-  /// and `ς` meets `σ`, and then through canonical composition (NFC), so that the two ways to write `é` are one.
+  /// ASCII is lower-cased. Anything else goes through lower, upper and lower case, so that `ẞ` meets `ß` and
+  /// `SS`, and `ς` meets `σ`, and then through canonical composition (NFC), so that the two ways to write `é`
+  /// are one.
   public var uniquenessKey: String {
     if address.utf8.allSatisfy({ $0 < 0x80 && !(0x41...0x5a).contains($0) }) { return address }
     if address.utf8.allSatisfy({ $0 < 0x80 }) { return address.lowercased() }

@@ -7,8 +7,9 @@ public enum SystemRandom {
     #if os(Linux)
       var rest = buffer[...]
       while !rest.isEmpty {
-        // getentropy(3) gives up to 256 bytes whole, waiting for the kernel's generator to be seeded early in the
-        // boot. It fails only on kernels older than Linux 3.17, where going on would make ids and salts guessable.
+        // getentropy(3) gives up to 256 bytes whole, waiting for the kernel's generator to be seeded early in
+        // the boot. It fails only on kernels older than Linux 3.17, where going on would make ids and salts
+        // guessable.
         let piece = UnsafeMutableRawBufferPointer(rebasing: rest.prefix(256))
         let code = getentropy(piece.baseAddress!, piece.count)
         precondition(code == 0, "getentropy failed: errno \(errno)")

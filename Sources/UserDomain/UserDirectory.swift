@@ -42,7 +42,8 @@ public struct UserDirectory: Sendable {
     return NewUser(email: draft.email, name: draft.name, passwordHash: hash)
   }
 
-  /// Changes the fields that are not nil. An empty password removes it. `status` is a raw value of `UserStatus`.
+  /// Changes the fields that are not nil. An empty password removes it. `status` is a raw value of
+  /// `UserStatus`.
   ///
   /// - Throws: `UserError.invalid`, and what the hasher and `UserRepository.update` throw.
   public func updateUser(

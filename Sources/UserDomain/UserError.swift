@@ -14,8 +14,8 @@ public enum UserError: Error, Hashable, Sendable {
   case cancelled
   /// The service is shutting down; nothing was done.
   case shuttingDown
-  /// The database failed; nothing of the request was stored. Only after `inputOutput` is that uncertain: a commit
-  /// whose sync failed may come back if the machine stops before the next one.
+  /// The database failed; nothing of the request was stored. Only after `inputOutput` is that uncertain: a
+  /// commit whose sync failed may come back if the machine stops before the next one.
   case storage(StorageFault)
   /// The stored password hash is not one that the hasher accepts, or hashing failed. For the log only.
   case passwordHashing(String)

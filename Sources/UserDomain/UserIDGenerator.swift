@@ -1,9 +1,10 @@
 /// Makes UUIDv7 ids, each greater than the one before it.
 ///
-/// Layout (RFC 9562 §5.7): 48 bits of Unix milliseconds, the version, a 12-bit counter, the variant, 62 random
-/// bits. The counter is the "fixed bit-length dedicated counter" of §6.2 method 1: seeded with 11 random bits
-/// in each new millisecond, so at least 2,048 ids fit before it runs over. When it does, and while the clock
-/// stands still or steps back, the generator goes on from its own last millisecond, ahead of the clock.
+/// Layout (RFC 9562 §5.7): 48 bits of Unix milliseconds, the version, a 12-bit counter, the variant, 62
+/// random bits. The counter is the "fixed bit-length dedicated counter" of §6.2 method 1: seeded with 11
+/// random bits in each new millisecond, so at least 2,048 ids fit before it runs over. When it does, and
+/// while the clock stands still or steps back, the generator goes on from its own last millisecond, ahead of
+/// the clock.
 ///
 /// A value type without a lock: its one owner (the store's writer) calls it from one thread at a time.
 public struct UserIDGenerator: Sendable {

@@ -1,7 +1,7 @@
 /// A walk over users by ascending id, one page at a time (keyset pagination).
 ///
-/// It ends at the newest user there was when it began, so it ends although users keep arriving. Each page is a
-/// read of its own: nothing is held between pages, and a page shows users as they are when it is read.
+/// It ends at the newest user there was when it began, so it ends although users keep arriving. Each page is
+/// a read of its own: nothing is held between pages, and a page shows users as they are when it is read.
 public struct UserListing: Sendable {
   /// The rows that one page may have.
   public static let pageSizes = 1...1_000
@@ -11,7 +11,8 @@ public struct UserListing: Sendable {
   private let pageSize: Int
   private var position: UserID?
 
-  /// Begins a walk after `after` (nil: at the first user). A `pageSize` outside ``pageSizes`` is brought inside.
+  /// Begins a walk after `after` (nil: at the first user). A `pageSize` outside ``pageSizes`` is brought
+  /// inside.
   ///
   /// - Throws: `UserError.storage`.
   public init(repository: any UserRepository, after: UserID?, pageSize: Int) throws(UserError) {

@@ -1,6 +1,7 @@
 /// A person's name as they write it: any Unicode but control characters and line separators, possibly empty.
 public struct UserName: Hashable, Sendable {
-  /// The longest name, in Unicode scalars: a bound on bytes too (1,024), which grapheme clusters would not be.
+  /// The longest name, in Unicode scalars: a bound on bytes too (1,024), which grapheme clusters would not
+  /// be.
   public static let maximumLength = 256
 
   /// The name as given.

@@ -1,11 +1,11 @@
 /// Where users are kept.
 ///
-/// Reads answer on the calling thread and take microseconds, so an event loop may call them. Writes are async:
-/// each returns once it is durable, or throws having stored nothing. A write whose task is cancelled while it
-/// waits throws `UserError.cancelled`; one that has begun is carried through.
+/// Reads answer on the calling thread and take microseconds, so an event loop may call them. Writes are
+/// async: each returns once it is durable, or throws having stored nothing. A write whose task is cancelled
+/// while it waits throws `UserError.cancelled`; one that has begun is carried through.
 ///
-/// Ids are given in the order in which writes commit, so whoever has seen a user has seen, or can page to, every
-/// user with a smaller id.
+/// Ids are given in the order in which writes commit, so whoever has seen a user has seen, or can page to,
+/// every user with a smaller id.
 public protocol UserRepository: Sendable {
   /// The user with that id, or nil.
   ///
@@ -22,7 +22,8 @@ public protocol UserRepository: Sendable {
   /// - Throws: `UserError.storage`.
   func newestUserID() throws(UserError) -> UserID?
 
-  /// At most `limit` users with ids greater than `after` (nil: from the first) and at most `through`, ascending.
+  /// At most `limit` users with ids greater than `after` (nil: from the first) and at most `through`,
+  /// ascending.
   ///
   /// - Throws: `UserError.storage`.
   func users(after: UserID?, through: UserID, limit: Int) throws(UserError) -> [User]

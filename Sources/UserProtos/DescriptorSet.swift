@@ -1,6 +1,7 @@
 import Foundation
 
-/// The contract as a serialized google.protobuf.FileDescriptorSet, imports included: what server reflection serves.
+/// The contract as a serialized google.protobuf.FileDescriptorSet, imports included: what server reflection
+/// serves.
 public enum DescriptorSet {
   /// The bytes.
   public static let serialized = [UInt8](

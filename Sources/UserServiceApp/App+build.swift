@@ -63,8 +63,8 @@ extension UserServiceApp {
     }
     let users = UserServiceHandler(
       directory: directory, pageTokens: pageTokens, bulkLimits: BulkLimits(rows: configuration.bulkRows))
-    // Registered one by one and not as `any RegistrableRPCService`, so that the optimiser can specialise the way of a
-    // call through GRPCCore for the transport and its messages.
+    // Registered one by one and not as `any RegistrableRPCService`, so that the optimiser can specialise the
+    // way of a call through GRPCCore for the transport and its messages.
     var router = RPCRouter<Transport>()
     users.registerMethods(with: &router)
     HealthHandler(monitor: health).registerMethods(with: &router)

@@ -1,7 +1,7 @@
 public import GRPCNghttp2Transport
 
-/// An address to listen on, as `127.0.0.1:50051`, `[::1]:50051`, `localhost:0` or `unix:/run/users.sock`. Port 0 is any
-/// free port.
+/// An address to listen on, as `127.0.0.1:50051`, `[::1]:50051`, `localhost:0` or `unix:/run/users.sock`.
+/// Port 0 is any free port.
 public typealias ListenAddress = Listener.Address
 
 extension Listener.Address {

@@ -112,6 +112,7 @@ public struct ServiceConfiguration: Sendable {
   private static func listenAddresses(_ reader: ConfigReader) throws -> [ListenAddress] {
     // A list in the file, or one text with commas.
     let texts =
+      // Not a list is no error yet.
       if let list = try? reader.requiredStringArray(forKey: "listen") {
         list
       } else {
@@ -158,6 +159,7 @@ public struct ServiceConfiguration: Sendable {
   /// A setting as text; numbers may be written as numbers in the file.
   private static func text(_ name: String, _ reader: ConfigReader) throws -> String {
     let key = ConfigKey(name.split(separator: ".").map(String.init))
+    // Not a text is no error yet.
     if let text = try? reader.requiredString(forKey: key) { return text }
     return String(try read(name) { try reader.requiredInt(forKey: key) })
   }

@@ -1,11 +1,13 @@
 import Configuration
 import GRPCNghttp2Transport
 
-/// The transport's settings, `grpc.*`: grpc-go's names in lower case, with dots between the words. None has a flag.
+/// The transport's settings, `grpc.*`: grpc-go's names in lower case, with dots between the words. None has a
+/// flag.
 enum TransportConfiguration {
   private typealias Transport = Nghttp2ServerTransport.Configuration
 
-  /// A setting: its default as it is written, and how it is applied. `apply` returns false for a value out of bounds.
+  /// A setting: its default as it is written, and how it is applied. `apply` returns false for a value out of
+  /// bounds.
   private struct Setting: Sendable {
     let name: String
     let standard: String

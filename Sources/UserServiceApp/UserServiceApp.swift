@@ -17,11 +17,12 @@ public struct UserServiceApp {
   let health: HealthMonitor
   let logger: Logger
 
-  /// Serves until SIGTERM or SIGINT, then drains: no new calls, running ones finish within the grace time, the
-  /// database is checkpointed and closed. A second signal ends the process at once, with exit code 1.
+  /// Serves until SIGTERM or SIGINT, then drains: no new calls, running ones finish within the grace time,
+  /// the database is checkpointed and closed. A second signal ends the process at once, with exit code 1.
   ///
   /// - Parameter ready: called with the addresses once the service listens.
-  /// - Throws: `StartError` if the service cannot listen, `StoreError` if the database cannot be closed in order.
+  /// - Throws: `StartError` if the service cannot listen, `StoreError` if the database cannot be closed in
+  ///   order.
   public func run(ready: @escaping @Sendable ([ListenAddress]) -> Void) async throws {
     let secondSignal = Task { await Self.exitAtSecondSignal() }
     defer { secondSignal.cancel() }

@@ -5,14 +5,14 @@ import UserDomain
 
 /// Connections that threads take, use inline and give back: a lock and a pop.
 ///
-/// Connections are opened when they are first needed, up to a limit. A thread that finds none waits until one is
-/// given back, which takes as long as one short read. Nothing suspends while it has a connection.
+/// Connections are opened when they are first needed, up to a limit. A thread that finds none waits until one
+/// is given back, which takes as long as one short read. Nothing suspends while it has a connection.
 ///
-/// A pool of readers keeps a connection's read transaction, its snapshot, open from one read to the next, because
-/// beginning and ending one costs more than the read itself (two file locks). A snapshot serves only reads that
-/// begin before the next commit of this process (``invalidateSnapshots()``), and is ended at the latest
-/// ``snapshotLifetime`` after it began, so that commits of other processes are seen and the write-ahead log can be
-/// reused.
+/// A pool of readers keeps a connection's read transaction, its snapshot, open from one read to the next,
+/// because beginning and ending one costs more than the read itself (two file locks). A snapshot serves only
+/// reads that begin before the next commit of this process (``invalidateSnapshots()``), and is ended at the
+/// latest ``snapshotLifetime`` after it began, so that commits of other processes are seen and the
+/// write-ahead log can be reused.
 final class ConnectionPool: Sendable {
   /// How late a read may see what another process has committed.
   static let snapshotLifetime = DispatchTimeInterval.milliseconds(5)
@@ -88,8 +88,8 @@ final class ConnectionPool: Sendable {
     state.withLock { $0.generation += 1 }
   }
 
-  /// Ends the snapshots of idle connections that serve no new read any more. Those of connections in use are ended
-  /// when they are used again, or by a later call.
+  /// Ends the snapshots of idle connections that serve no new read any more. Those of connections in use are
+  /// ended when they are used again, or by a later call.
   func endIdleSnapshots() {
     // Readers may begin new snapshots meanwhile; this does not run after them.
     let now = state.withLock { $0.generation }
@@ -167,8 +167,8 @@ final class ConnectionPool: Sendable {
       waiter.connection.withLock { $0 = connection }
       waiter.semaphore.signal()
     } else if isClosed {
-      // Whoever closed the pool is gone, and there is nothing left to lose on a connection that only reads: the
-      // writer's comes back before the pool is closed.
+      // Whoever closed the pool is gone, and there is nothing left to lose on a connection that only reads:
+      // the writer's comes back before the pool is closed.
       try? connection.close()
     }
   }

@@ -5,8 +5,9 @@ public import UserDomain
 /// Users in one SQLite file, or in memory.
 ///
 /// Reads run inline on the calling thread, on a connection out of a pool. Writes go to the one writer, which
-/// commits those that arrive together in one transaction (group commit) and answers after the commit is durable:
-/// WAL with `synchronous=FULL`. In memory there is one connection, which readers and the writer share.
+/// commits those that arrive together in one transaction (group commit) and answers after the commit is
+/// durable: WAL with `synchronous=FULL`. In memory there is one connection, which readers and the writer
+/// share.
 ///
 /// Whoever opens a repository closes it with ``close()``.
 public final class SQLiteUserRepository: UserRepository {

@@ -5,7 +5,8 @@ import GRPCNIOTransportHTTP2
 import GRPCNghttp2Transport
 import UserServiceApp
 
-/// Serves a database over one of two transports until it is killed: same handlers, interceptors, limits and time-outs.
+/// Serves a database over one of two transports until it is killed: same handlers, interceptors, limits and
+/// time-outs.
 struct BenchServerCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "server", abstract: "Serves a database over one of the transports.", shouldDisplay: false)

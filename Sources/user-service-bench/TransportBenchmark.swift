@@ -4,8 +4,8 @@ import UserDomain
 import UserProtos
 import UserStore
 
-/// Loads the whole service over our transport and over grpc-swift's stock one, with h2load (nghttp2.org/documentation),
-/// and compares what the server uses of the processor.
+/// Loads the whole service over our transport and over grpc-swift's stock one, with h2load
+/// (nghttp2.org/documentation), and compares what the server uses of the processor.
 struct TransportBenchmark {
   let folder: URL
   let database: String

@@ -7,8 +7,8 @@ import SwiftProtobuf
 import TestSupport
 import Testing
 
-/// gRPC's interoperability test cases as far as they test servers, by grpc-swift's client over its own transport
-/// (github.com/grpc/grpc, doc/interop-test-descriptions.md).
+/// gRPC's interoperability test cases as far as they test servers, by grpc-swift's client over its own
+/// transport (github.com/grpc/grpc, doc/interop-test-descriptions.md).
 @Suite(.timeLimit(.minutes(5))) struct InteropTests {
   private typealias Client = Grpc_Testing_TestService.Client<HTTP2ClientTransport.Posix>
   private typealias Output = Grpc_Testing_StreamingOutputCallRequest
@@ -210,6 +210,7 @@ import Testing
       }
       begun.cancel()
       await #expect(throws: (any Error).self) { _ = try await begun.value }
+      // How it ends for the client is the client's affair.
       _ = try? await client.fullDuplexCall { writer in
         try await writer.write(Self.output(31_415))
         while !Task.isCancelled { try await Task.sleep(for: .seconds(60)) }

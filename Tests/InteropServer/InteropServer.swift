@@ -3,8 +3,8 @@ import Foundation
 import GRPCCore
 import GRPCNghttp2Transport
 
-/// Serves gRPC's interoperability test service, so that the official clients of other languages can be pointed at our
-/// transport (github.com/grpc/grpc, doc/interop-test-descriptions.md).
+/// Serves gRPC's interoperability test service, so that the official clients of other languages can be
+/// pointed at our transport (github.com/grpc/grpc, doc/interop-test-descriptions.md).
 @main
 struct InteropServer: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

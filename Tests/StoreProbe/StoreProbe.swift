@@ -18,8 +18,8 @@ struct StoreProbe {
 
   struct Usage: Error {}
 
-  /// Creates users from several tasks until it is killed, and writes the id of each on a line of its own once the
-  /// store has acknowledged it.
+  /// Creates users from several tasks until it is killed, and writes the id of each on a line of its own once
+  /// the store has acknowledged it.
   private static func createForever(_ path: String) async throws {
     let repository = try SQLiteUserRepository(.file(path))
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -39,7 +39,8 @@ struct StoreProbe {
     }
   }
 
-  /// Creates one user as an ordinary user of the system, whom file permissions bind, and prints what came of it.
+  /// Creates one user as an ordinary user of the system, whom file permissions bind, and prints what came of
+  /// it.
   private static func createUnprivileged(_ path: String) async throws {
     if geteuid() == 0 {
       guard setgid(65_534) == 0, setuid(65_534) == 0 else { throw POSIXError(.EPERM) }

@@ -86,7 +86,8 @@ struct SessionMaker {
   private mutating func addCall() {
     let stream = nextStream
     nextStream += 2
-    var block: [UInt8] = [0x83, 0x86]  // :method POST, :scheme http, as indexed fields (RFC 7541, appendix A).
+    // :method POST and :scheme http, as indexed fields (RFC 7541, appendix A).
+    var block: [UInt8] = [0x83, 0x86]
     block += literal(":path", chance(2) ? "/a.B/Unary" : "/a.B/Stream")
     block += literal(":authority", "a")
     block += literal("content-type", "application/grpc")

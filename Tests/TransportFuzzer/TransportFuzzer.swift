@@ -6,8 +6,9 @@ import Logging
 import NIOCore
 import NIOEmbedded
 
-/// Feeds the transport's connections random sessions: frames as a client would send them, broken in random ways and cut
-/// at random places. It looks for traps, which end the process, and for leaks and hangs, which it reports.
+/// Feeds the transport's connections random sessions: frames as a client would send them, broken in random
+/// ways and cut at random places. It looks for traps, which end the process, and for leaks and hangs, which
+/// it reports.
 ///
 /// Sessions follow from their seed, so that one that fails can be run again with `--seed N --sessions 1`.
 @main

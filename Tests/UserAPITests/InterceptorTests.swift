@@ -12,8 +12,8 @@ import UserDomain
   private static let descriptor = MethodDescriptor(
     fullyQualifiedService: "user.v1.UserService", method: "Test")
 
-  /// Runs `handler` behind the interceptors, cancels its task when `cancelWhen` returns, as the transport does when
-  /// the call is over, and gives what the call ended with.
+  /// Runs `handler` behind the interceptors, cancels its task when `cancelWhen` returns, as the transport
+  /// does when the call is over, and gives what the call ended with.
   private func call(
     deadlineHasPassed: Bool = false,
     handler: @escaping @Sendable (RPCWriter<Int>) async throws -> Void,

@@ -21,7 +21,8 @@ import UserDomain
     let repository = try SQLiteUserRepository(.file(path))
     var ids: [UserID] = []
     for number in 0..<20 { ids.append(try await repository.create(.sample(number)).id) }
-    // As the files lie while the process runs: what a power cut leaves, if the log's end did not reach the disk.
+    // As the files lie while the process runs: what a power cut leaves, if the log's end did not reach the
+    // disk.
     let (database, log) = (try file(path), try file(path + "-wal"))
     try await repository.close()
 

@@ -39,7 +39,8 @@ import UserDomain
       }
       try await group.waitForAll()
     }
-    // One commit a user would write at least three pages each: the table's, the index's and the commit frame's.
+    // One commit a user would write at least three pages each: the table's, the index's and the commit
+    // frame's.
     #expect(try logFrames() - before < 512)
     try await repository.close()
   }

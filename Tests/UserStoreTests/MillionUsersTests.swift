@@ -35,8 +35,8 @@ import UserDomain
     try await repository.close()
   }
 
-  /// SQLite's own count of the steps that its virtual machine takes for a page (sqlite.org/c3ref/c_stmtstatus_counter.html):
-  /// a measure without a clock.
+  /// SQLite's own count of the steps that its virtual machine takes for a page
+  /// (sqlite.org/c3ref/c_stmtstatus_counter.html): a measure without a clock.
   private func expectFlatCost(_ path: String) async throws {
     let queue = try DatabaseQueue(path: path)
     let steps = try await queue.read { database in

@@ -1,5 +1,5 @@
-/// What the client has said of its streams by HEADERS, END_STREAM and RST_STREAM, which nghttp2 forgets when a stream is
-/// closed: on which it may still send.
+/// What the client has said of its streams by HEADERS, END_STREAM and RST_STREAM, which nghttp2 forgets when
+/// a stream is closed: on which it may still send.
 struct ClientStreams {
   /// What is wrong with a frame.
   enum Violation: Equatable {

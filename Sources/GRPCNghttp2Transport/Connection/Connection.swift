@@ -3,8 +3,8 @@ import NIOCore
 
 /// One HTTP/2 connection without its socket: bytes in, bytes out, time passes.
 ///
-/// It is confined to its event loop. Callbacks of nghttp2 take notes; ``receive(_:now:)`` and ``produce(now:)`` act on
-/// them once nghttp2 has returned.
+/// It is confined to its event loop. Callbacks of nghttp2 take notes; ``receive(_:now:)`` and
+/// ``produce(now:)`` act on them once nghttp2 has returned.
 final class Connection {
   typealias StreamHandler =
     @concurrent @Sendable (
@@ -54,7 +54,8 @@ final class Connection {
   private var hasSentFault = false
   /// The last stream that the final GOAWAY permits.
   var lastStream: Int32?
-  /// Bytes of the header block that is being decoded. A block this many times as large as the limit ends the connection.
+  /// Bytes of the header block that is being decoded. A block this many times as large as the limit ends the
+  /// connection.
   var headerListSize = 0
   static let bombFactor = 16
   var unsent: [Int32] = []
@@ -416,7 +417,8 @@ final class Connection {
   private func append(_ bytes: UnsafeRawBufferPointer) {
     output.writeBytes(bytes)
     if !hasPatchedSettings {
-      // The first frame is SETTINGS, and its first setting MAX_CONCURRENT_STREAMS: 9 bytes of header, 2 of the id.
+      // The first frame is SETTINGS, and its first setting MAX_CONCURRENT_STREAMS: 9 bytes of header, 2 of
+      // the id.
       hasPatchedSettings = true
       guard bytes.count >= 15, bytes[3] == 0x4 else { return }
       output.setInteger(UInt32(clamping: configuration.maxConcurrentStreams), at: output.readerIndex + 11)

@@ -214,7 +214,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
   }
 
-  /// The client reads our last words before it sees the end; a plain close with bytes unread would take them away again.
+  /// The client reads our last words before it sees the end; a plain close with bytes unread would take them
+  /// away again.
   private func closeOutput(_ channel: any Channel, _ context: ChannelHandlerContext) {
     cancelTimers()
     context.close(mode: .output).whenFailure { _ in channel.close(promise: nil) }

@@ -1,5 +1,5 @@
-/// Follows the frames of a connection by their 9-byte headers (RFC 9113 §4.1), ahead of nghttp2, which tells only of
-/// those that it accepts. It checks nothing.
+/// Follows the frames of a connection by their 9-byte headers (RFC 9113 §4.1), ahead of nghttp2, which tells
+/// only of those that it accepts. It checks nothing.
 struct FrameScanner {
   /// A frame that has begun.
   struct Frame: Equatable {
@@ -7,8 +7,8 @@ struct FrameScanner {
     let type: UInt8
     let flags: UInt8
     let streamID: UInt32
-    /// How the payload begins: the stream that PRIORITY depends on, the increment of WINDOW_UPDATE, the length of
-    /// padded DATA's padding. nil for other frames and shorter ones.
+    /// How the payload begins: the stream that PRIORITY depends on, the increment of WINDOW_UPDATE, the
+    /// length of padded DATA's padding. nil for other frames and shorter ones.
     var detail: UInt32?
 
     var isAcknowledgement: Bool { flags & 0x1 != 0 }

@@ -3,8 +3,8 @@ import NIOCore
 
 /// Owns the nghttp2 session of one connection and is the whole of the C boundary.
 ///
-/// Callbacks tell ``Connection`` what happened, which only takes notes: it does not call back into this type, resume a
-/// task, or throw. Everything here is confined to the connection's event loop.
+/// Callbacks tell ``Connection`` what happened, which only takes notes: it does not call back into this type,
+/// resume a task, or throw. Everything here is confined to the connection's event loop.
 struct HTTP2Session: ~Copyable {
   /// An error code of RFC 9113 §7.
   struct ErrorCode: RawRepresentable, Equatable {
@@ -23,8 +23,8 @@ struct HTTP2Session: ~Copyable {
   struct Failure: Error {
     let code: Int32
 
-    /// The peer filled the queue of frames to send, or sent too many CONTINUATION frames (-905, which Debian's library
-    /// returns and its header does not name everywhere).
+    /// The peer filled the queue of frames to send, or sent too many CONTINUATION frames (-905, which
+    /// Debian's library returns and its header does not name everywhere).
     var isFlood: Bool { code == NGHTTP2_ERR_FLOODED.rawValue || code == -905 }
     var reason: String { String(cString: nghttp2_strerror(code)) }
   }
@@ -71,7 +71,8 @@ struct HTTP2Session: ~Copyable {
   /// Feeds bytes that have arrived; callbacks tell what they meant.
   func receive(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
     guard let base = bytes.baseAddress else { return }
-    // All bytes, or a fatal error: NGHTTP2_ERR_NOMEM, _CALLBACK_FAILURE, _BAD_CLIENT_MAGIC, _FLOODED (nghttp2.h).
+    // All bytes, or a fatal error: NGHTTP2_ERR_NOMEM, _CALLBACK_FAILURE, _BAD_CLIENT_MAGIC, _FLOODED
+    // (nghttp2.h).
     let result = nghttp2_session_mem_recv(session, base.assumingMemoryBound(to: UInt8.self), bytes.count)
     if result < 0 { throw Failure(code: Int32(result)) }
   }
@@ -81,15 +82,16 @@ struct HTTP2Session: ~Copyable {
     _ = nghttp2_session_consume_connection(session, count)
   }
 
-  /// Gives back a stream's window; nothing happens if the stream has ended. Errors as in ``consumeConnection(_:)``.
+  /// Gives back a stream's window; nothing happens if the stream has ended. Errors as in
+  /// ``consumeConnection(_:)``.
   func consumeStream(_ id: Int32, _ count: Int) {
     _ = nghttp2_session_consume_stream(session, id, count)
   }
 
   // MARK: Output
 
-  /// The next frames to send, valid until the next call, or nil if there are none. DATA goes to the connection by
-  /// `send_data_callback` and not through here.
+  /// The next frames to send, valid until the next call, or nil if there are none. DATA goes to the
+  /// connection by `send_data_callback` and not through here.
   func nextOutput() throws(Failure) -> UnsafeRawBufferPointer? {
     var bytes: UnsafePointer<UInt8>?
     // NGHTTP2_ERR_NOMEM or _CALLBACK_FAILURE; our callbacks don't fail.
@@ -128,8 +130,8 @@ struct HTTP2Session: ~Copyable {
 
   /// Submits HEADERS: a response's first, or with `endsStream` its last.
   ///
-  /// NGHTTP2_ERR_INVALID_ARGUMENT and _PROTO cannot be: the id is the client's. A block that is too large shows when it
-  /// is sent, in `on_frame_not_send`. The rest is memory.
+  /// NGHTTP2_ERR_INVALID_ARGUMENT and _PROTO cannot be: the id is the client's. A block that is too large
+  /// shows when it is sent, in `on_frame_not_send`. The rest is memory.
   func submitHeaders(_ id: Int32, _ block: HeaderBlock, endsStream: Bool) {
     let flags = endsStream ? NGHTTP2_FLAG_END_STREAM : NGHTTP2_FLAG_NONE
     block.withFields { fields, count in
@@ -137,7 +139,8 @@ struct HTTP2Session: ~Copyable {
     }
   }
 
-  /// Has nghttp2 ask the connection for the DATA of `stream` until its buffer is empty. One at a time for a stream.
+  /// Has nghttp2 ask the connection for the DATA of `stream` until its buffer is empty. One at a time for a
+  /// stream.
   func submitData(_ stream: ServerStream, endsStream: Bool) {
     var provider = nghttp2_data_provider()
     // The connection keeps the stream until it is closed, and with it this.

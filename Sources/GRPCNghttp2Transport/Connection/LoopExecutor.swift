@@ -1,11 +1,11 @@
 import NIOCore
 import Synchronization
 
-/// Runs the tasks that handle a connection's calls on the connection's event loop, in batches: what one turn of the
-/// loop makes ready runs together, and then every connection with something to send writes once.
+/// Runs the tasks that handle a connection's calls on the connection's event loop, in batches: what one turn
+/// of the loop makes ready runs together, and then every connection with something to send writes once.
 ///
-/// `@unchecked Sendable`: `ready`, `flushes`, `spareBuffer` and the two flags are touched only on `loop`; everything else is constant or
-/// has a lock.
+/// `@unchecked Sendable`: `ready`, `flushes`, `spareBuffer` and the two flags are touched only on `loop`;
+/// everything else is constant or has a lock.
 final class LoopExecutor: TaskExecutor, @unchecked Sendable {
   let loop: any EventLoop
   private var ready: [UnownedJob] = []

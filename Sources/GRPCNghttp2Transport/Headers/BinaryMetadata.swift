@@ -1,7 +1,7 @@
 import FoundationEssentials
 
-/// Values of metadata whose names end in `-bin`: base64, padded or not; several may be joined by commas. Those that we
-/// send are not padded (github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md).
+/// Values of metadata whose names end in `-bin`: base64, padded or not; several may be joined by commas.
+/// Those that we send are not padded (github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md).
 enum BinaryMetadata {
   /// The values in a header field, or nil if it is malformed.
   static func decode(_ field: UnsafeBufferPointer<UInt8>) -> [[UInt8]]? {

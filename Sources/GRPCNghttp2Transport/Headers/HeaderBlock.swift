@@ -70,7 +70,8 @@ struct HeaderBlock {
   /// Calls `body` with the fields, which point into this block while it runs.
   func withFields<Result>(_ body: (UnsafePointer<nghttp2_nv>, Int) -> Result) -> Result {
     bytes.withUnsafeBufferPointer { bytes in
-      // nghttp2 takes a mutable pointer for the sake of its own structures; it does not write (nghttp2.h, nghttp2_nv).
+      // nghttp2 takes a mutable pointer for the sake of its own structures; it does not write (nghttp2.h,
+      // nghttp2_nv).
       func pointer(_ span: Span) -> (UnsafeMutablePointer<UInt8>?, Int) {
         switch span {
         case .fixed(let text): (UnsafeMutablePointer(mutating: text.utf8Start), text.utf8CodeUnitCount)

@@ -7,8 +7,8 @@ public struct MessageBytes: GRPCContiguousBytes, Hashable, Sendable {
   /// Whether a request message came compressed, and whether a response message may be.
   public var isCompressed: Bool
 
-  /// Whether the bytes are any number of messages, each with its prefix: a zero, and its length in four bytes, the most
-  /// significant first. Only in responses.
+  /// Whether the bytes are any number of messages, each with its prefix: a zero, and its length in four
+  /// bytes, the most significant first. Only in responses.
   let isFramed: Bool
 
   /// A message.
@@ -18,8 +18,9 @@ public struct MessageBytes: GRPCContiguousBytes, Hashable, Sendable {
     isFramed = false
   }
 
-  /// Several response messages at once, for handlers that make many small ones: each with its prefix in front, a zero
-  /// and its length in four bytes, the most significant first. The transport trusts the prefixes.
+  /// Several response messages at once, for handlers that make many small ones: each with its prefix in
+  /// front, a zero and its length in four bytes, the most significant first. The transport trusts the
+  /// prefixes.
   public init(frames: [UInt8]) {
     bytes = frames
     isCompressed = true

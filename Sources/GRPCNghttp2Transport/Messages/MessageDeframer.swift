@@ -1,10 +1,11 @@
 import GRPCCore
 import NIOCore
 
-/// Joins the bytes of DATA frames into length-prefixed messages (github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md).
+/// Joins the bytes of DATA frames into length-prefixed messages (github.com/grpc/grpc,
+/// doc/PROTOCOL-HTTP2.md).
 ///
-/// Every prefix is checked as its bytes arrive, before anything is allocated for its message. Messages stay in one
-/// buffer until they are asked for, so that small ones cost no more memory than they took on the wire.
+/// Every prefix is checked as its bytes arrive, before anything is allocated for its message. Messages stay
+/// in one buffer until they are asked for, so that small ones cost no more memory than they took on the wire.
 struct MessageDeframer {
   /// A message as it came.
   struct Frame: Equatable {
@@ -40,8 +41,8 @@ struct MessageDeframer {
 
   /// Takes the payload of a DATA frame.
   ///
-  /// - Throws: `RPCError` that ends the call: a message that is too large, a reserved flag, or a compressed message in
-  ///   a call that names no encoding.
+  /// - Throws: `RPCError` that ends the call: a message that is too large, a reserved flag, or a compressed
+  ///   message in a call that names no encoding.
   mutating func receive(_ bytes: UnsafeRawBufferPointer) throws(RPCError) {
     buffer.writeBytes(bytes)
     while missing <= buffer.writerIndex - unchecked {

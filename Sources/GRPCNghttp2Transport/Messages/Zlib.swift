@@ -4,7 +4,8 @@ import NIOCore
 
 /// One message at a time through zlib; no context crosses from one to the next (doc/compression.md).
 ///
-/// A stream is made for each message and ended with it: 40 KiB to inflate and 256 KiB to deflate, while it works.
+/// A stream is made for each message and ended with it: 40 KiB to inflate and 256 KiB to deflate, while it
+/// works.
 enum Zlib {
   /// Window bits: 15 for the zlib format, 16 more for gzip (zlib.h, `inflateInit2`).
   private static func windowBits(_ encoding: MessageEncoding) -> Int32 { encoding == .gzip ? 31 : 15 }
@@ -19,7 +20,8 @@ enum Zlib {
     -> [UInt8]
   {
     var stream = z_stream()
-    // Z_OK, or Z_MEM_ERROR; Z_VERSION_ERROR and Z_STREAM_ERROR cannot be: header and library are one, the bits are ours.
+    // Z_OK, or Z_MEM_ERROR; Z_VERSION_ERROR and Z_STREAM_ERROR cannot be: header and library are one, the
+    // bits are ours.
     guard CZlib_inflateInit(&stream, windowBits(encoding)) == Z_OK else { throw .outOfMemory }
     defer { inflateEnd(&stream) }
     var message = message
@@ -38,8 +40,8 @@ enum Zlib {
           count = room - Int(stream.avail_out)
         }
         if inflated.count > maxLength { return .failure(.tooLarge(maxLength)) }
-        // Z_STREAM_END: done, and nothing may follow. Z_OK: go on. Z_BUF_ERROR: the input has ended too early.
-        // Z_DATA_ERROR, Z_NEED_DICT, Z_MEM_ERROR: not inflatable.
+        // Z_STREAM_END: done, and nothing may follow. Z_OK: go on. Z_BUF_ERROR: the input has ended too
+        // early. Z_DATA_ERROR, Z_NEED_DICT, Z_MEM_ERROR: not inflatable.
         if status == Z_STREAM_END { return stream.avail_in == 0 ? .success(()) : .failure(.notInflatable) }
         if status != Z_OK { return .failure(.notInflatable) }
       }
@@ -48,8 +50,8 @@ enum Zlib {
     return inflated
   }
 
-  /// Appends the deflated `message` to `output`. Returns whether it did; if not, there was no memory for it and `output`
-  /// is as it was.
+  /// Appends the deflated `message` to `output`. Returns whether it did; if not, there was no memory for it
+  /// and `output` is as it was.
   static func deflate(_ message: [UInt8], to encoding: MessageEncoding, into output: inout ByteBuffer) -> Bool
   {
     var stream = z_stream()

@@ -1,7 +1,7 @@
 import NIOCore
 
-/// Decides when a connection ends in good order: GOAWAY that permits every stream, a round trip later GOAWAY with
-/// the last one (RFC 9113 §6.8), then the end once no stream runs.
+/// Decides when a connection ends in good order: GOAWAY that permits every stream, a round trip later GOAWAY
+/// with the last one (RFC 9113 §6.8), then the end once no stream runs.
 struct ConnectionLifetime {
   enum Action: Equatable {
     case nothing

@@ -1,7 +1,8 @@
 import NIOCore
 
-/// Counts the frames of a connection that cost the server something and ask for nothing, where nghttp2 has no limit
-/// of its own. Its limits on RST_STREAM, CONTINUATION, acknowledgements and settings are set in ``HTTP2Session``.
+/// Counts the frames of a connection that cost the server something and ask for nothing, where nghttp2 has no
+/// limit of its own. Its limits on RST_STREAM, CONTINUATION, acknowledgements and settings are set in
+/// ``HTTP2Session``.
 struct FloodGuard {
   /// What a peer did too often.
   enum Flood: String {
@@ -38,8 +39,8 @@ struct FloodGuard {
     return windowUpdatesLeft < 0 ? .windowUpdates : nil
   }
 
-  /// Each HEADERS or DATA frame that the server sends earns the client WINDOW_UPDATE frames; those earned add up to the burst,
-  /// so that a long listing does not earn a flood.
+  /// Each HEADERS or DATA frame that the server sends earns the client WINDOW_UPDATE frames; those earned add
+  /// up to the burst, so that a long listing does not earn a flood.
   mutating func responseSent() {
     windowUpdatesLeft = min(
       max(Self.windowUpdateBurst, windowUpdatesLeft), windowUpdatesLeft + windowUpdatesPerFrameSent)

@@ -1,7 +1,7 @@
 import NIOCore
 
-/// Decides on pings, both ways: those of the server that find half-open connections (gRFC A9), and how often the
-/// client may send its own (gRFC A8).
+/// Decides on pings, both ways: those of the server that find half-open connections (gRFC A9), and how often
+/// the client may send its own (gRFC A8).
 struct PingPolicy {
   /// What to do as time passes.
   enum OnTime: Equatable {

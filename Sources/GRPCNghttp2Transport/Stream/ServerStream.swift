@@ -1,11 +1,12 @@
 import GRPCCore
 import NIOCore
 
-/// A call on its stream: the messages that have arrived and wait for the handler, and what the handler has written and
-/// waits for the wire.
+/// A call on its stream: the messages that have arrived and wait for the handler, and what the handler has
+/// written and waits for the wire.
 ///
-/// `@unchecked Sendable`: `id` and `connection` are constant; all else is touched only on the connection's event loop.
-/// The handler's side, which may run anywhere, goes through ``nextPart()``, ``write(_:)`` and ``finish()``, which go there.
+/// `@unchecked Sendable`: `id` and `connection` are constant; all else is touched only on the connection's
+/// event loop. The handler's side, which may run anywhere, goes through ``nextPart()``, ``write(_:)`` and
+/// ``finish()``, which go there.
 final class ServerStream: @unchecked Sendable {
   typealias Part = RPCRequestPart<MessageBytes>
   typealias Reader = CheckedContinuation<Part?, any Error>
@@ -251,7 +252,8 @@ final class ServerStream: @unchecked Sendable {
       return min(count, bytes.count)
     }
     if output.readableBytes == 0 {
-      // A large message must not leave its stream with a large buffer; what suspends the handler is not large.
+      // A large message must not leave its stream with a large buffer; what suspends the handler is not
+      // large.
       if output.capacity > 4 * configuration.writeBufferSize { output = ByteBuffer() } else { output.clear() }
     }
   }
@@ -361,7 +363,8 @@ final class ServerStream: @unchecked Sendable {
     return nil
   }
 
-  /// Of a message that the handler waits for, and of a request with one message, time is counted from its beginning.
+  /// Of a message that the handler waits for, and of a request with one message, time is counted from its
+  /// beginning.
   func updateReceiveTime(now: NIODeadline) {
     let isWaiting =
       !requestHasEnded && requestFailure == nil && !response.hasStatus

@@ -3,8 +3,8 @@ import Logging
 import NIOSSL
 import Synchronization
 
-/// A server's certificate and key, and whose clients it accepts, read from PEM files. The files are read again when
-/// they change; connections that come then get the new certificate.
+/// A server's certificate and key, and whose clients it accepts, read from PEM files. The files are read
+/// again when they change; connections that come then get the new certificate.
 public final class TLSIdentity: Sendable {
   /// Why the files cannot be used. One line that names the file.
   public struct Failure: Error, CustomStringConvertible {
@@ -17,7 +17,8 @@ public final class TLSIdentity: Sendable {
     public var certificate: String
     /// The certificate's private key, in PEM.
     public var key: String
-    /// The authorities one of which must have signed a client's certificate, in PEM; nil if clients need none.
+    /// The authorities one of which must have signed a client's certificate, in PEM; nil if clients need
+    /// none.
     public var clientAuthorities: String?
 
     /// The files at these paths.
@@ -60,7 +61,7 @@ public final class TLSIdentity: Sendable {
   func reloadUntilCancelled(_ logger: Logger) async {
     var lastProblem: String?
     while !Task.isCancelled {
-      // Ends early, by throwing, with the transport.
+      // A pause between two looks; ends early, by throwing, with the transport.
       do { try await Task.sleep(for: .seconds(10)) } catch { return }
       do throws(Failure) {
         if try reload() {

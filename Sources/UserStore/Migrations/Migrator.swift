@@ -3,9 +3,9 @@ import UserDomain
 
 /// Migrates a database file: what `user-service migrate` does.
 ///
-/// Every call opens the file, does its work and closes it. It refuses, having changed nothing: a file that is not
-/// a user-service database, a database newer than the program, an applied migration whose text was edited, a
-/// migration that fails or leaves foreign-key violations.
+/// Every call opens the file, does its work and closes it. It refuses, having changed nothing: a file that is
+/// not a user-service database, a database newer than the program, an applied migration whose text was
+/// edited, a migration that fails or leaves foreign-key violations.
 public struct Migrator: Sendable {
   /// Where a database is among the migrations.
   public struct Status: Hashable, Sendable {
@@ -104,8 +104,8 @@ public struct Migrator: Sendable {
     return Status(lines: lines, version: history.version)
   }
 
-  /// Checks that the database is what this program expects: migrated to the end, no migration edited, and the file
-  /// itself sound (`PRAGMA integrity_check`, `foreign_key_check`). Changes nothing.
+  /// Checks that the database is what this program expects: migrated to the end, no migration edited, and the
+  /// file itself sound (`PRAGMA integrity_check`, `foreign_key_check`). Changes nothing.
   ///
   /// - Throws: the first thing that is wrong.
   public func verify() throws(StoreError) {

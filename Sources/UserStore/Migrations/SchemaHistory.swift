@@ -67,7 +67,8 @@ struct SchemaHistory {
     }
   }
 
-  /// Makes the table that holds the history, and marks the file as ours. Inside a transaction; does nothing twice.
+  /// Makes the table that holds the history, and marks the file as ours. Inside a transaction; does nothing
+  /// twice.
   static func prepare(_ database: Database) throws {
     try database.execute(
       sql: """

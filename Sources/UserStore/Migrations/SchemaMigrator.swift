@@ -3,8 +3,8 @@ import UserDomain
 
 /// Applies and takes back migrations over one connection, each in a transaction of its own.
 ///
-/// Before each step the history is read and checked inside the step's own transaction, which holds the write lock:
-/// of two migrators at once the second waits, and then finds the work done.
+/// Before each step the history is read and checked inside the step's own transaction, which holds the write
+/// lock: of two migrators at once the second waits, and then finds the work done.
 struct SchemaMigrator {
   private let connection: SQLiteConnection
   private let location: DatabaseLocation
@@ -59,7 +59,8 @@ struct SchemaMigrator {
     return version
   }
 
-  /// Takes back migrations down to version `target` (nil: the last one only), and reports each as it is undone.
+  /// Takes back migrations down to version `target` (nil: the last one only), and reports each as it is
+  /// undone.
   @discardableResult
   func down(to target: Int? = nil, reverted report: (Migration) -> Void = { _ in }) throws(StoreError) -> Int
   {

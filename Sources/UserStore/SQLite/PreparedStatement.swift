@@ -2,8 +2,8 @@ import GRDB
 import GRDBSQLite
 import UserDomain
 
-/// A compiled statement that is bound and stepped through SQLite's C API, without GRDB's dispatch, authoriser and
-/// row layers. Its connection's owner is its owner.
+/// A compiled statement that is bound and stepped through SQLite's C API, without GRDB's dispatch, authoriser
+/// and row layers. Its connection's owner is its owner.
 struct PreparedStatement {
   /// Keeps the statement alive, and finalizes it.
   private let statement: Statement
@@ -18,8 +18,8 @@ struct PreparedStatement {
 
   // MARK: Parameters, counted from 1
   //
-  // SQLITE_TRANSIENT: SQLite copies. Codes other than SQLITE_OK are SQLITE_RANGE and SQLITE_MISUSE (a defect here),
-  // SQLITE_TOOBIG (beyond 10^9 bytes) and SQLITE_NOMEM.
+  // SQLITE_TRANSIENT: SQLite copies. Codes other than SQLITE_OK are SQLITE_RANGE and SQLITE_MISUSE (a defect
+  // here), SQLITE_TOOBIG (beyond 10^9 bytes) and SQLITE_NOMEM.
 
   func bind(_ id: UserID, at index: Int32) throws(DatabaseError) {
     try check(id.withUnsafeBytes { sqlite3_bind_blob(handle, index, $0.baseAddress, 16, Self.transient) })
@@ -92,7 +92,8 @@ struct PreparedStatement {
   }
 
   func text(at column: Int32) -> String {
-    // Null only for a NULL value or when out of memory; no text column here permits NULL unless tested for it.
+    // Null only for a NULL value or when out of memory; no text column here permits NULL unless tested for
+    // it.
     guard let start = sqlite3_column_text(handle, column) else { return "" }
     let count = Int(sqlite3_column_bytes(handle, column))
     return String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)

@@ -6,8 +6,8 @@ import UserDomain
 /// An open connection with this project's settings.
 ///
 /// GRDB opens, configures and closes it, prepares its statements and runs migrations; the hot statements are
-/// stepped directly (`PreparedStatement`). SQLite is in its multi-thread mode (sqlite.org/threadsafe.html): any
-/// thread may use the connection, one at a time. Whoever owns it sees to that.
+/// stepped directly (`PreparedStatement`). SQLite is in its multi-thread mode (sqlite.org/threadsafe.html):
+/// any thread may use the connection, one at a time. Whoever owns it sees to that.
 final class SQLiteConnection {
   /// What the connection is for.
   enum Access {
@@ -75,8 +75,8 @@ final class SQLiteConnection {
   private static func configure(
     _ database: Database, at location: DatabaseLocation, _ access: Access, _ settings: Settings
   ) throws {
-    // GRDB's hooks serve its transaction observers, of which there are none, and insist on GRDB's own queue, which
-    // the hot statements do not pass through.
+    // GRDB's hooks serve its transaction observers, of which there are none, and insist on GRDB's own queue,
+    // which the hot statements do not pass through.
     sqlite3_commit_hook(database.sqliteConnection, nil, nil)
     sqlite3_rollback_hook(database.sqliteConnection, nil, nil)
     try database.execute(sql: "PRAGMA cache_size = \(-settings.cacheSize / 1_024)")
@@ -84,13 +84,15 @@ final class SQLiteConnection {
       try database.execute(sql: "PRAGMA max_page_count = \(pages)")
     }
     guard access == .create || access == .readWrite else { return }
-    // SQLite opens a file that it may not write for reading only, without a word (sqlite.org/c3ref/open.html).
+    // SQLite opens a file that it may not write for reading only, without a word
+    // (sqlite.org/c3ref/open.html).
     guard sqlite3_db_readonly(database.sqliteConnection, "main") == 0 else {
       throw DatabaseError(resultCode: .SQLITE_READONLY)
     }
     // Another program's file keeps its journal mode.
     try SchemaHistory.checkOwner(of: database, at: location)
-    // An answered write survives a power cut: in WAL mode only FULL syncs at every commit (sqlite.org/wal.html).
+    // An answered write survives a power cut: in WAL mode only FULL syncs at every commit
+    // (sqlite.org/wal.html).
     try database.execute(sql: "PRAGMA synchronous = FULL")
     try enterWAL(database, timeout: settings.busyTimeout)
     try database.execute(sql: "PRAGMA journal_size_limit = \(settings.journalSizeLimit)")
@@ -98,8 +100,8 @@ final class SQLiteConnection {
 
   /// Turns write-ahead logging on; in memory SQLite keeps its own journal mode.
   ///
-  /// SQLite does not call its busy handler while it changes the journal mode, so that two processes which create
-  /// the same database would fail each other: this waits in its place.
+  /// SQLite does not call its busy handler while it changes the journal mode, so that two processes which
+  /// create the same database would fail each other: this waits in its place.
   private static func enterWAL(_ database: Database, timeout: Duration) throws {
     let deadline = ContinuousClock.now + timeout
     while true {
@@ -114,8 +116,8 @@ final class SQLiteConnection {
     }
   }
 
-  /// Says what the operating system has against the file, which SQLite only calls "unable to open", and creates
-  /// a new file that nobody but its owner can read; SQLite gives `-wal` and `-shm` the same mode.
+  /// Says what the operating system has against the file, which SQLite only calls "unable to open", and
+  /// creates a new file that nobody but its owner can read; SQLite gives `-wal` and `-shm` the same mode.
   private static func checkFile(_ path: String, mayCreate: Bool) throws(StoreError) {
     guard !path.isEmpty else { throw .inaccessible(path: "''", reason: "the database path is empty") }
     var status = stat()
@@ -157,8 +159,8 @@ final class SQLiteConnection {
   /// (sqlite.org/c3ref/get_autocommit.html).
   var isInAutocommit: Bool { sqlite3_get_autocommit(connection) != 0 }
 
-  /// Takes note of the log's length at each commit. This takes the place of SQLite's automatic checkpoint, which
-  /// would run inside the commit (sqlite.org/c3ref/wal_hook.html).
+  /// Takes note of the log's length at each commit. This takes the place of SQLite's automatic checkpoint,
+  /// which would run inside the commit (sqlite.org/c3ref/wal_hook.html).
   private func countWALPages() {
     sqlite3_wal_hook(
       connection,

@@ -10,8 +10,8 @@ struct WriteSettings: Sendable {
 /// The statements that write users, to be run inside a transaction.
 ///
 /// A violation of a constraint undoes its statement only and leaves the transaction open
-/// (sqlite.org/lang_conflict.html, ABORT), so it is a domain error of that write. Any other failure is thrown, and
-/// the transaction has to be rolled back.
+/// (sqlite.org/lang_conflict.html, ABORT), so it is a domain error of that write. Any other failure is
+/// thrown, and the transaction has to be rolled back.
 final class UserWriteStatements {
   private let clock: @Sendable () -> Timestamp
   private var ids: UserIDGenerator

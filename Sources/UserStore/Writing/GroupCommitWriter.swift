@@ -3,10 +3,12 @@ import GRDB
 import Synchronization
 import UserDomain
 
-/// The one writer: writes that arrive while a transaction is under way share the next one and its single fsync.
+/// The one writer: writes that arrive while a transaction is under way share the next one and its single
+/// fsync.
 ///
-/// It runs on a dispatch queue of its own. It never waits for company: a lone write is committed at once, and as
-/// long as writes wait the next transaction follows the last. Each caller is answered after its commit is durable.
+/// It runs on a dispatch queue of its own. It never waits for company: a lone write is committed at once, and
+/// as long as writes wait the next transaction follows the last. Each caller is answered after its commit is
+/// durable.
 final class GroupCommitWriter: Sendable {
   /// SQLite's own default (sqlite.org/pragma.html#pragma_wal_autocheckpoint).
   private static let pagesBetweenCheckpoints = 1_000
@@ -16,7 +18,8 @@ final class GroupCommitWriter: Sendable {
   private let readers: ConnectionPool
   private let dispatchQueue = DispatchQueue(label: "user-store.writer", qos: .userInitiated)
 
-  /// A writer that takes a connection out of `connections` for each transaction, and tells `readers` of commits.
+  /// A writer that takes a connection out of `connections` for each transaction, and tells `readers` of
+  /// commits.
   init(connections: ConnectionPool, readers: ConnectionPool, limits: WriteQueue.Limits) {
     self.connections = connections
     self.readers = readers
@@ -86,8 +89,8 @@ final class GroupCommitWriter: Sendable {
         readers.endIdleSnapshots()
       }
     } catch {
-      // Nothing is lost: the log keeps what was committed, the next commit tries again, and if the disk is failing
-      // that commit says so to its caller.
+      // Nothing is lost: the log keeps what was committed, the next commit tries again, and if the disk is
+      // failing that commit says so to its caller.
     }
   }
 
@@ -108,8 +111,8 @@ final class GroupCommitWriter: Sendable {
     }
   }
 
-  /// One write made the transaction fail. Nothing is stored or answered yet, so each gets a transaction of its own
-  /// and the one that failed fails alone.
+  /// One write made the transaction fail. Nothing is stored or answered yet, so each gets a transaction of
+  /// its own and the one that failed fails alone.
   private func retryAlone(_ group: [any QueuedWrite], after fault: StorageFault) {
     if group.count == 1 {
       group[0].fail(.storage(fault))

@@ -1,7 +1,7 @@
 import UserDomain
 
-/// Decides which writes wait, which share the next transaction and which are refused. A value without threads;
-/// `GroupCommitWriter` obeys it.
+/// Decides which writes wait, which share the next transaction and which are refused. A value without
+/// threads; `GroupCommitWriter` obeys it.
 struct WriteQueue {
   /// Bounds, in rows.
   struct Limits: Hashable, Sendable {

@@ -66,7 +66,7 @@ enum TransportConfiguration {
     time("grpc.keepalive.min.time", "10s", \.enforcementPolicy.minTime, mayBeZero: true),
     optionalTime("grpc.max.connection.idle", \.keepalive.maxConnectionIdle),
     optionalTime("grpc.max.connection.age", \.keepalive.maxConnectionAge),
-    optionalTime("grpc.max.connection.age.grace", \.keepalive.maxConnectionAgeGrace),
+    optionalTime("grpc.max.connection.grace", \.keepalive.maxConnectionAgeGrace),
     Setting(
       name: "grpc.compression", standard: "identity",
       form: MessageEncoding.allCases.map(\.rawValue).joined(separator: ", ")

@@ -180,7 +180,7 @@ def test_an_old_connection_is_ended_when_its_calls_are(serve, connect):
 
 def test_an_old_connections_grace_has_an_end(serve, connect):
     """Rule 26: its calls are cut off."""
-    service = serve(settings={"grpc.max.connection.age": "300ms", "grpc.max.connection.age.grace": "300ms"})
+    service = serve(settings={"grpc.max.connection.age": "300ms", "grpc.max.connection.grace": "300ms"})
     client = connect(service.address)
     client.headers(1, request("UserUpdates"))
     assert client.end().error_code == NO_ERROR

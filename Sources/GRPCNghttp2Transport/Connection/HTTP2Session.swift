@@ -23,9 +23,10 @@ struct HTTP2Session: ~Copyable {
   struct Failure: Error {
     let code: Int32
 
-    /// The peer filled the queue of frames to send, or sent too many CONTINUATION frames (-905, which
-    /// Debian's library returns and its header does not name everywhere).
-    var isFlood: Bool { code == NGHTTP2_ERR_FLOODED.rawValue || code == -905 }
+    /// The peer filled the queue of frames to send, or sent too many CONTINUATION frames.
+    var isFlood: Bool {
+      code == NGHTTP2_ERR_FLOODED.rawValue || code == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS.rawValue
+    }
     var reason: String { String(cString: nghttp2_strerror(code)) }
   }
 

@@ -38,7 +38,7 @@ extension Nghttp2ServerTransport {
     /// How long a header block, a message that has begun, or the request of a call that is not
     /// client-streaming may stay incomplete while the server waits for it; 4 KiB of a message's length add a
     /// second each.
-    public var receiveTimeout: Duration = .seconds(30)
+    public var receiveTimeout: Duration = .seconds(60)
     /// How long a response may wait for a client that does not read.
     public var sendTimeout: Duration = .seconds(300)
     /// How many frames that ask for nothing a client may send.

@@ -59,7 +59,7 @@ enum TransportConfiguration {
     size("grpc.max.send.msg.size", 2_147_483_647, 1...2_147_483_647, \.maxSendMessageSize),
     size("grpc.max.connections", 10_000, 1...1_000_000, \.maxConnections),
     time("grpc.connection.timeout", "20s", \.connectionTimeout),
-    time("grpc.receive.timeout", "30s", \.receiveTimeout),
+    time("grpc.receive.timeout", "1m", \.receiveTimeout),
     time("grpc.send.timeout", "5m", \.sendTimeout),
     time("grpc.keepalive.time", "2h", \.keepalive.time),
     time("grpc.keepalive.timeout", "20s", \.keepalive.timeout),

@@ -11,7 +11,7 @@ public struct PageTokenCodec: Sendable {
   /// The length of the key that ``init(key:)`` takes, in bytes.
   public static let keyLength = 32
 
-  private static let purpose = Data("user.v1.ListUsers".utf8)
+  private static let purpose = Array("user.v1.ListUsers".utf8)
   private static let tagLength = 16
 
   private let key: SymmetricKey

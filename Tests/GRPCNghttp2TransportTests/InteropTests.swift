@@ -205,6 +205,7 @@ import Testing
     try await withClient { client in
       let begun = Task {
         try await client.streamingInputCall { _ in
+          // Stays open until the call is cancelled: no time is waited for.
           while !Task.isCancelled { try await Task.sleep(for: .seconds(60)) }
         }
       }
@@ -213,6 +214,7 @@ import Testing
       // How it ends for the client is the client's affair.
       _ = try? await client.fullDuplexCall { writer in
         try await writer.write(Self.output(31_415))
+        // As above.
         while !Task.isCancelled { try await Task.sleep(for: .seconds(60)) }
       } onResponse: { response in
         for try await _ in response.messages { throw CancellationError() }
@@ -230,6 +232,7 @@ import Testing
       let error = await #expect(throws: RPCError.self) {
         try await client.fullDuplexCall(options: options) { writer in
           try await writer.write(Self.output(31_415, payload: 27_182))
+          // Stays open until the call is cancelled: no time is waited for.
           while !Task.isCancelled { try await Task.sleep(for: .seconds(60)) }
         } onResponse: { response in
           for try await _ in response.messages {}

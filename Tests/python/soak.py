@@ -124,6 +124,7 @@ def main(seconds):
         workers = load.run()
         samples = []
         for number in range(SAMPLES + 1):
+            # The load runs for as long as it was told to.
             time.sleep(seconds / (SAMPLES + 1))
             kib, files = resident_kib(pid), descriptors(pid)
             samples.append((kib, files))

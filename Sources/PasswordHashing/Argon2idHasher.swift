@@ -30,7 +30,7 @@ public final class Argon2idHasher: PasswordHasher {
     _ password: Password, deadline: ContinuousClock.Instant?
   ) async throws(UserError) -> PasswordHash {
     let outcome = try await pool.run(memory: parameters.memoryBytes, deadline: deadline) {
-      [parameters, salt = Self.makeSalt()] in
+      [parameters, salt = SystemRandom.bytes(Argon2Parameters.saltLength)] in
       Result { () throws(Argon2.Failure) in
         try Argon2.hash(
           password.normalized, salt: salt, parameters: parameters, tagLength: Argon2Parameters.tagLength)
@@ -53,6 +53,14 @@ public final class Argon2idHasher: PasswordHasher {
     return try Self.unwrap(outcome) ? .match(needsRehash: needsRehash(stored)) : .mismatch
   }
 
+  public var decoy: PasswordHash {
+    // A random tag is nobody's: 256 bits.
+    PasswordHash(
+      phcString: PHCString.text(
+        parameters, salt: SystemRandom.bytes(Argon2Parameters.saltLength),
+        tag: SystemRandom.bytes(Argon2Parameters.tagLength)))
+  }
+
   /// Whether a hash was made with other parameters than this hasher's.
   ///
   /// True for text that is no Argon2id hash at all.
@@ -63,15 +71,6 @@ public final class Argon2idHasher: PasswordHasher {
   private func needsRehash(_ stored: PHCString) -> Bool {
     stored.parameters != parameters || stored.saltLength != Argon2Parameters.saltLength
       || stored.tagLength != Argon2Parameters.tagLength
-  }
-
-  private static func makeSalt() -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: Argon2Parameters.saltLength) { bytes, count in
-      SystemRandom.fill(
-        UnsafeMutableRawBufferPointer(
-          rebasing: UnsafeMutableRawBufferPointer(bytes)[..<Argon2Parameters.saltLength]))
-      count = Argon2Parameters.saltLength
-    }
   }
 
   private static func unwrap<Value>(_ outcome: Result<Value, Argon2.Failure>) throws(UserError) -> Value {

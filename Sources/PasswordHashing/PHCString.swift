@@ -1,3 +1,5 @@
+import Foundation
+
 /// An Argon2id hash in the PHC string format: `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<tag>`, base64 unpadded
 /// (github.com/P-H-C/phc-string-format).
 ///
@@ -36,6 +38,16 @@ struct PHCString: Hashable {
     parameters = Argon2Parameters(unchecked: memoryKiB, iterations: iterations, parallelism: parallelism)
     self.saltLength = saltLength
     self.tagLength = tagLength
+  }
+
+  /// The text of such a hash.
+  static func text(_ parameters: Argon2Parameters, salt: [UInt8], tag: [UInt8]) -> String {
+    let costs = "m=\(parameters.memoryKiB),t=\(parameters.iterations),p=\(parameters.parallelism)"
+    return "$argon2id$v=19$\(costs)$\(base64(salt))$\(base64(tag))"
+  }
+
+  private static func base64(_ bytes: [UInt8]) -> String {
+    Data(bytes).base64EncodedString().replacing("=", with: "")
   }
 
   private static func number(_ text: Substring, named name: String) -> Int? {

@@ -26,6 +26,26 @@ public enum ErrorReason: String, CaseIterable, Sendable {
   case malformedCall = "MALFORMED_CALL"
   /// A health check for a service that there is not.
   case serviceUnknown = "SERVICE_UNKNOWN"
+  /// The call has no bearer token.
+  case tokenMissing = "TOKEN_MISSING"
+  /// The text is no token.
+  case tokenMalformed = "TOKEN_MALFORMED"
+  /// The token is not signed by somebody whom the service trusts, or not meant for it.
+  case tokenUntrusted = "TOKEN_UNTRUSTED"
+  /// The token is good only from a later time on.
+  case tokenNotYetValid = "TOKEN_NOT_YET_VALID"
+  /// The token's time is over.
+  case tokenExpired = "TOKEN_EXPIRED"
+  /// The token was revoked.
+  case tokenRevoked = "TOKEN_REVOKED"
+  /// No active user has that address and that password.
+  case credentialsInvalid = "CREDENTIALS_INVALID"
+  /// Too many failed sign-ins in a row.
+  case tooManyAttempts = "TOO_MANY_ATTEMPTS"
+  /// Too many calls from one address.
+  case peerLimitExceeded = "PEER_LIMIT_EXCEEDED"
+  /// The caller may not do that.
+  case permissionDenied = "PERMISSION_DENIED"
   /// Anything else; only the log says what.
   case `internal` = "INTERNAL"
 

@@ -38,7 +38,23 @@ extension GoogleRPCStatus {
       case .readOnly, .corrupt, .inputOutput, .unexpected:
         return nil
       }
-    case .passwordHashing:
+    case .unauthenticated(let fault):
+      self.init(.unauthenticated, ErrorReason(fault), "Invalid token", metadata)
+    case .wrongCredentials:
+      self.init(.unauthenticated, .credentialsInvalid, "Invalid email or password", metadata)
+    case .tooManyAttempts(let delay):
+      self.init(
+        .resourceExhausted, .tooManyAttempts, "Too many failed attempts, try again later", metadata,
+        .retryInfo(delay: delay))
+    case .peerLimitExceeded(let delay):
+      self.init(
+        .resourceExhausted, .peerLimitExceeded, "Too many calls from this address, try again later", metadata,
+        .retryInfo(delay: delay))
+    case .permissionDenied(let missing):
+      var metadata = metadata
+      if !missing.isEmpty { metadata["scope"] = missing.names.joined(separator: " ") }
+      self.init(.permissionDenied, .permissionDenied, "Permission denied", metadata)
+    case .passwordHashing, .signing:
       return nil
     }
   }
@@ -96,6 +112,20 @@ extension GoogleRPCStatus {
   /// A client may send an id of megabytes; trailers have to stay small.
   private static func shortened(_ id: String) -> String {
     id.utf8.count <= 64 ? id : "\(String(String.UnicodeScalarView(id.unicodeScalars.prefix(16))))…"
+  }
+}
+
+extension ErrorReason {
+  fileprivate init(_ fault: TokenFault) {
+    self =
+      switch fault {
+      case .missing: .tokenMissing
+      case .malformed: .tokenMalformed
+      case .untrusted: .tokenUntrusted
+      case .notYetValid: .tokenNotYetValid
+      case .expired: .tokenExpired
+      case .revoked: .tokenRevoked
+      }
   }
 }
 

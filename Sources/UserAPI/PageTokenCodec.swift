@@ -24,17 +24,16 @@ public struct PageTokenCodec: Sendable {
   /// The token for a listing that goes on after `id`.
   func token(after id: UserID) -> String {
     let bytes = id.withUnsafeBytes { Data($0) }
-    return (bytes + tag(bytes)).base64EncodedString()
-      .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+    return Base64URL.encode(bytes + tag(bytes))
   }
 
   /// The id that `token` was made for, or nil for any other text.
   func id(from token: String) -> UserID? {
     // 32 bytes are 43 characters.
-    guard token.utf8.count == 43,
-      let bytes = Data(base64Encoded: token.replacing("-", with: "+").replacing("_", with: "/") + "="),
-      bytes.count == 16 + Self.tagLength
-    else { return nil }
+    guard token.utf8.count == 43, let bytes = Base64URL.decode(token), bytes.count == 16 + Self.tagLength
+    else {
+      return nil
+    }
     let (id, tag) = (bytes.prefix(16), bytes.suffix(Self.tagLength))
     guard isEqualInConstantTime(tag, self.tag(id)) else { return nil }
     return id.withUnsafeBytes { UserID(bytes: $0) }

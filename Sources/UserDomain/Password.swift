@@ -13,21 +13,31 @@ public struct Password: Sendable {
   /// The NFKC form, whose UTF-8 is what is hashed.
   public let normalized: String
 
-  /// Checks and normalises `text`.
+  /// Checks and normalises a new password.
   ///
   /// - Throws: a violation of the field `password`.
   public init(_ text: String) throws(FieldViolation) {
-    guard text.utf8.count <= Self.maximumLength else {
-      throw FieldViolation(
-        field: "password", reason: .tooLong, description: "must be at most \(Self.maximumLength) bytes")
-    }
-    let normalized = text.precomposedStringWithCompatibilityMapping
+    try self.init(attempt: text)
     guard min(text.utf8.count, normalized.utf8.count) >= Self.minimumLength else {
       throw FieldViolation(
         field: "password", reason: .tooShort,
         description: "must be empty or at least \(Self.minimumLength) bytes")
     }
-    self.normalized = normalized
+  }
+
+  /// Normalises a password that somebody signs in with. One that is shorter than a new one may be is only a
+  /// wrong one.
+  ///
+  /// - Throws: a violation of the field `password` for one that is empty or too long.
+  public init(attempt text: String) throws(FieldViolation) {
+    guard !text.isEmpty else {
+      throw FieldViolation(field: "password", reason: .required, description: "must not be empty")
+    }
+    guard text.utf8.count <= Self.maximumLength else {
+      throw FieldViolation(
+        field: "password", reason: .tooLong, description: "must be at most \(Self.maximumLength) bytes")
+    }
+    normalized = text.precomposedStringWithCompatibilityMapping
   }
 }
 

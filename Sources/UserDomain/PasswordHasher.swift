@@ -13,6 +13,9 @@ public protocol PasswordHasher: Sendable {
   func verify(
     _ password: Password, against hash: PasswordHash, deadline: ContinuousClock.Instant?
   ) async throws(UserError) -> PasswordVerification
+
+  /// A hash that is no password's. To check it takes as long as to check one that is made today.
+  var decoy: PasswordHash { get }
 }
 
 /// The outcome of a password check.

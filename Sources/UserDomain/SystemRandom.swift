@@ -19,4 +19,12 @@ public enum SystemRandom {
       arc4random_buf(buffer.baseAddress, buffer.count)
     #endif
   }
+
+  /// That many bytes.
+  public static func bytes(_ count: Int) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: count) { bytes, initialized in
+      fill(UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(bytes)[..<count]))
+      initialized = count
+    }
+  }
 }

@@ -21,6 +21,16 @@ public struct Timestamp: Hashable, Sendable {
   }
 }
 
+extension Timestamp {
+  /// The time that much later, in whole microseconds.
+  public static func + (time: Timestamp, duration: Duration) -> Timestamp {
+    Timestamp(microsecondsSinceEpoch: time.microsecondsSinceEpoch + Int64(duration / .microseconds(1)))
+  }
+
+  /// The time that much earlier, in whole microseconds.
+  public static func - (time: Timestamp, duration: Duration) -> Timestamp { time + (.zero - duration) }
+}
+
 extension Timestamp: Comparable {
   /// Earlier times are less than later ones.
   public static func < (left: Timestamp, right: Timestamp) -> Bool {

@@ -83,10 +83,13 @@ public struct Credential: Hashable, Sendable {
   public let user: User
   /// The password's hash, or nil for an account that cannot sign in by password.
   public let passwordHash: PasswordHash?
+  /// The epoch of the user's tokens, which changes with the password.
+  public let epoch: Int64
 
   /// A credential made of its stored parts.
-  public init(user: User, passwordHash: PasswordHash?) {
+  public init(user: User, passwordHash: PasswordHash?, epoch: Int64) {
     self.user = user
     self.passwordHash = passwordHash
+    self.epoch = epoch
   }
 }

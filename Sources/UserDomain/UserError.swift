@@ -17,8 +17,20 @@ public enum UserError: Error, Hashable, Sendable {
   /// The database failed; nothing of the request was stored. Only after `inputOutput` is that uncertain: a
   /// commit whose sync failed may come back if the machine stops before the next one.
   case storage(StorageFault)
+  /// The call's token, or the refresh token in its request, is not accepted.
+  case unauthenticated(TokenFault)
+  /// No active user has that address and that password; which of it is wrong is not said.
+  case wrongCredentials
+  /// Too many attempts to sign in to the account have failed in a row. Worth repeating after `retryAfter`.
+  case tooManyAttempts(retryAfter: Duration)
+  /// The client's address has made too many calls. Worth repeating after `retryAfter`.
+  case peerLimitExceeded(retryAfter: Duration)
+  /// The caller is known but may not do that: it lacks a scope, and is not the user that it is about.
+  case permissionDenied(missing: Scopes)
   /// The stored password hash is not one that the hasher accepts, or hashing failed. For the log only.
   case passwordHashing(String)
+  /// A token could not be signed. For the log only.
+  case signing(String)
 }
 
 /// A failure of the database below a request.

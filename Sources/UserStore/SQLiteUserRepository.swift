@@ -39,10 +39,13 @@ public final class SQLiteUserRepository: UserRepository {
     }
   }
 
+  /// The access tokens that this database's commits have ended.
+  public let revocations = RevocationList()
+
   private let location: DatabaseLocation
   private let readers: ConnectionPool
   private let writers: ConnectionPool
-  private let writer: GroupCommitWriter
+  let writer: GroupCommitWriter
 
   /// Opens the database at `location`, and migrates it as `schema` says.
   ///
@@ -69,6 +72,7 @@ public final class SQLiteUserRepository: UserRepository {
       case .requireCurrent: try schemaMigrator.requireCurrent()
       }
       first = try Self.prepare(connection, writes: writes, at: location)
+      revocations.apply(try Self.storedRevocations(connection, at: location))
     } catch {
       // The failure that is being reported matters more than one of closing.
       try? connection.close()
@@ -85,7 +89,18 @@ public final class SQLiteUserRepository: UserRepository {
           SQLiteConnection(location, .readOnly, settings: settings), writes: nil, at: location)
       }
     }
-    writer = GroupCommitWriter(connections: writers, readers: readers, limits: configuration.writes)
+    writer = GroupCommitWriter(
+      connections: writers, readers: readers, revocations: revocations, limits: configuration.writes)
+  }
+
+  private static func storedRevocations(
+    _ connection: SQLiteConnection, at location: DatabaseLocation
+  ) throws(StoreError) -> [RevocationList.Event] {
+    do {
+      return try connection.storedRevocations()
+    } catch {
+      throw StoreError(error, at: location)
+    }
   }
 
   private static func prepare(
@@ -127,11 +142,7 @@ public final class SQLiteUserRepository: UserRepository {
   ///
   /// - Throws: `UserError.storage`, `.overloaded`, `.cancelled`, `.shuttingDown`.
   public func secret(_ name: String, length: Int) async throws(UserError) -> [UInt8] {
-    let offered = [UInt8](unsafeUninitializedCapacity: length) { bytes, count in
-      SystemRandom.fill(
-        UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(bytes)[..<length]))
-      count = length
-    }
+    let offered = SystemRandom.bytes(length)
     return try await writer.write(rows: 1) { (statements) throws(DatabaseError) in
       .success(try statements.secret(name, offered: offered))
     }

@@ -23,9 +23,10 @@ import Testing
     outcome = try await migrate("up")
     #expect(
       outcome.output
-        == "applied 0002_create_password_credentials\napplied 0003_create_secrets\nat version 3\n")
+        == "applied 0002_create_password_credentials\napplied 0003_create_secrets\n"
+        + "applied 0004_create_sessions\nat version 4\n")
     outcome = try await migrate("up")
-    #expect(outcome.output == "nothing to do: the database is at version 3\n")
+    #expect(outcome.output == "nothing to do: the database is at version 4\n")
     #expect(outcome.status == 0)
     outcome = try await migrate("status")
     #expect(outcome.output.contains("create_users                 applied 2"))
@@ -33,11 +34,12 @@ import Testing
     #expect(outcome.output == "the database is in order\n")
     #expect(outcome.status == 0)
     outcome = try await migrate("down")
-    #expect(outcome.output == "reverted 0003_create_secrets\nat version 2\n")
+    #expect(outcome.output == "reverted 0004_create_sessions\nat version 3\n")
     outcome = try await migrate("down", "--to", "0")
     #expect(
       outcome.output
-        == "reverted 0002_create_password_credentials\nreverted 0001_create_users\nat version 0\n")
+        == "reverted 0003_create_secrets\nreverted 0002_create_password_credentials\nreverted 0001_create_users\nat version 0\n"
+    )
     outcome = try await migrate("down")
     #expect(outcome.output == "nothing to do: the database is at version 0\n")
     outcome = try await migrate("up")
@@ -74,7 +76,7 @@ import Testing
   @Test(
     "a wrong version is one clear line",
     arguments: [
-      ("up", "4", "there is no version 4"), ("down", "10000000000000000000", "invalid"),
+      ("up", "5", "there is no version 5"), ("down", "10000000000000000000", "invalid"),
       ("down", "9", "there is no version"),
       ("up", "0", "use 'down --to 0'"),
     ])
@@ -112,9 +114,9 @@ import Testing
     #expect(
       applied.sorted() == [
         "applied 0001_create_users", "applied 0002_create_password_credentials",
-        "applied 0003_create_secrets",
+        "applied 0003_create_secrets", "applied 0004_create_sessions",
       ])
-    for outcome in outcomes { #expect(outcome.output.hasSuffix("at version 3\n")) }
+    for outcome in outcomes { #expect(outcome.output.hasSuffix("at version 4\n")) }
     #expect(try await migrate("verify").status == 0)
   }
 

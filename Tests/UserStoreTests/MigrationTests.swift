@@ -258,7 +258,8 @@ import UserDomain
     try Migrator(path: path).up(to: 1)
     #expect(
       throws: StoreError.pending(
-        path: path, migrations: ["0002_create_password_credentials", "0003_create_secrets"])
+        path: path,
+        migrations: ["0002_create_password_credentials", "0003_create_secrets", "0004_create_sessions"])
     ) {
       try SQLiteUserRepository(.file(path), schema: .requireCurrent)
     }

@@ -31,12 +31,26 @@ import UserDomain
   @Test("a credential is found by the index over addresses")
   func credential() throws {
     let steps = try plan(UserReadStatements.credentialSQL)
-    #expect(steps.count == 2)
+    #expect(steps.count == 3)
     #expect(steps.first?.contains("USING INDEX sqlite_autoindex_users_2 (email_key=?)") == true)
-    #expect(steps.last?.contains("PRIMARY KEY (user_id=?)") == true)
+    #expect(steps[1...].allSatisfy { $0.contains("PRIMARY KEY (user_id=?)") })
   }
 
-  @Test("no statement uses OFFSET")
+  @Test("rows out of date, and a user's oldest sessions, are found by an index")
+  func clearingAway() throws {
+    #expect(
+      try plan(SessionStatements.purgeSessionsSQL).contains {
+        $0.contains("USING COVERING INDEX sessions_by_kept_until (kept_until<?)")
+      })
+    #expect(
+      try plan(SessionStatements.purgeAttemptsSQL).contains {
+        $0.contains("USING COVERING INDEX sign_in_attempts_by_last_at (last_at<?)")
+      })
+    #expect(
+      try plan(SessionStatements.oldestSessionsSQL).contains { $0.contains("USING INDEX sessions_by_user") })
+  }
+
+  @Test("no listing uses OFFSET")
   func noOffset() {
     for sql in [
       UserReadStatements.pageSQL, UserReadStatements.byIDSQL, UserReadStatements.credentialSQL,

@@ -125,7 +125,7 @@ import UserStore
     let hash = PasswordHash(phcString: "$argon2id$one")
     let user = try await fixture.repository.create(.sample(1, passwordHash: hash))
     let found = try fixture.repository.credential(email: EmailAddress("USER1@EXAMPLE.COM"))
-    #expect(found == Credential(user: user, passwordHash: hash))
+    #expect(found == Credential(user: user, passwordHash: hash, epoch: 0))
     #expect(try fixture.repository.credential(email: EmailAddress("nobody@example.com")) == nil)
     try await fixture.repository.close()
   }
@@ -154,7 +154,8 @@ import UserStore
     _ = try await fixture.repository.update(user.id, UserChanges(password: .remove))
     #expect(try fixture.repository.credential(email: changed.email)?.passwordHash == nil)
     #expect(
-      try fixture.repository.credential(email: other.email) == Credential(user: other, passwordHash: hash))
+      try fixture.repository.credential(email: other.email)
+        == Credential(user: other, passwordHash: hash, epoch: 0))
     await #expect(throws: UserError.notFound(absent.description)) {
       try await fixture.repository.update(absent, UserChanges(name: try UserName("x")))
     }

@@ -6,7 +6,9 @@ final class UserReadStatements {
   static let columns = "id, email, name, status, created_at"
   static let byIDSQL = "SELECT \(columns) FROM users WHERE id = ?1"
   static let credentialSQL = """
-    SELECT \(columns), phc_hash FROM users LEFT JOIN password_credentials ON user_id = id WHERE email_key = ?1
+    SELECT \(columns), phc_hash, coalesce(epoch, 0) FROM users
+    LEFT JOIN password_credentials ON password_credentials.user_id = id
+    LEFT JOIN token_epochs ON token_epochs.user_id = id WHERE email_key = ?1
     """
   static let newestSQL = "SELECT id FROM users ORDER BY id DESC LIMIT 1"
   static let pageSQL = "SELECT \(columns) FROM users WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3"
@@ -38,7 +40,7 @@ final class UserReadStatements {
     defer { credential.reset() }
     guard try credential.step() else { return nil }
     let hash = credential.isNull(at: 5) ? nil : PasswordHash(phcString: credential.text(at: 5))
-    return Credential(user: try credential.user(), passwordHash: hash)
+    return Credential(user: try credential.user(), passwordHash: hash, epoch: credential.integer(at: 6))
   }
 
   func newestUserID() throws(DatabaseError) -> UserID? {

@@ -16,6 +16,8 @@ final class UserWriteStatements {
   private let clock: @Sendable () -> Timestamp
   private var ids: UserIDGenerator
 
+  let sessions: SessionStatements
+
   private let begin: PreparedStatement
   private let commit: PreparedStatement
   private let rollback: PreparedStatement
@@ -30,6 +32,7 @@ final class UserWriteStatements {
     _ connection: SQLiteConnection, _ settings: WriteSettings, reads: UserReadStatements
   ) throws(DatabaseError) {
     clock = settings.clock
+    sessions = try SessionStatements(connection, clock: settings.clock)
     var ids = settings.ids
     // Also past the ids of an earlier process, whose clock may have been ahead.
     if let newest = try reads.newestUserID() { ids.advance(past: newest) }
@@ -60,7 +63,11 @@ final class UserWriteStatements {
     readSecret = try connection.prepare("SELECT value FROM secrets WHERE name = ?1")
   }
 
-  func beginTransaction() throws(DatabaseError) { try begin.run() }
+  func beginTransaction() throws(DatabaseError) {
+    sessions.transactionBegan()
+    try begin.run()
+  }
+
   func commitTransaction() throws(DatabaseError) { try commit.run() }
   func rollBackTransaction() throws(DatabaseError) { try rollback.run() }
 
@@ -110,6 +117,11 @@ final class UserWriteStatements {
     case .remove:
       try deleteCredential.bind(id, at: 1)
       try deleteCredential.run()
+    }
+    if changes.password != nil || changes.status == .inactive {
+      try sessions.endTokens(of: user)
+    } else if changes.status == .active {
+      try sessions.readmit(user)
     }
     return .success(user)
   }

@@ -16,13 +16,18 @@ final class GroupCommitWriter: Sendable {
   private let queue: Mutex<WriteQueue>
   private let connections: ConnectionPool
   private let readers: ConnectionPool
+  private let revocations: RevocationList
   private let dispatchQueue = DispatchQueue(label: "user-store.writer", qos: .userInitiated)
 
   /// A writer that takes a connection out of `connections` for each transaction, and tells `readers` of
-  /// commits.
-  init(connections: ConnectionPool, readers: ConnectionPool, limits: WriteQueue.Limits) {
+  /// commits and `revocations` of the tokens that they end.
+  init(
+    connections: ConnectionPool, readers: ConnectionPool, revocations: RevocationList,
+    limits: WriteQueue.Limits
+  ) {
     self.connections = connections
     self.readers = readers
+    self.revocations = revocations
     queue = Mutex(WriteQueue(limits: limits))
   }
 
@@ -99,9 +104,10 @@ final class GroupCommitWriter: Sendable {
       switch try connections.withConnection({ (connection) throws(DatabaseError) in
         try Self.transact(group, on: connection)
       }) {
-      case .committed:
-        // Before the answers, so that whoever has one reads what it says.
+      case .committed(let ended):
+        // Before the answers, so that whoever has one reads what it says, and no token that it ends is good.
         readers.invalidateSnapshots()
+        if !ended.isEmpty { revocations.apply(ended) }
         for write in group { write.succeed() }
       case .rolledBack(let fault):
         retryAlone(group, after: fault)
@@ -122,7 +128,7 @@ final class GroupCommitWriter: Sendable {
   }
 
   private enum Outcome {
-    case committed
+    case committed([RevocationList.Event])
     /// A write failed in a way that leaves the transaction unusable.
     case rolledBack(StorageFault)
   }
@@ -141,7 +147,7 @@ final class GroupCommitWriter: Sendable {
     }
     do throws(DatabaseError) {
       try statements.commitTransaction()
-      return .committed
+      return .committed(statements.sessions.revocations)
     } catch {
       try rollBack(connection, statements)
       throw error

@@ -1,0 +1,79 @@
+import Synchronization
+
+/// Which access tokens are no good although they have not expired.
+///
+/// It is in memory, so that a call asks it without a read of the database. The store fills it when it is
+/// opened, and then tells it of each commit that ends tokens, before that commit is answered.
+public final class RevocationList: Sendable {
+  /// From when on the tokens of a user are good.
+  public struct Epoch: Hashable, Sendable {
+    /// Tokens with a lower epoch are revoked.
+    public let number: Int64
+    /// When it began: tokens without an epoch, which others have issued, must be younger.
+    public let beganAt: Timestamp
+    /// Whether the user may use the service at all.
+    public let isUserActive: Bool
+
+    /// An epoch.
+    public init(number: Int64, beganAt: Timestamp, isUserActive: Bool) {
+      self.number = number
+      self.beganAt = beganAt
+      self.isUserActive = isUserActive
+    }
+  }
+
+  /// What ends tokens.
+  public enum Event: Hashable, Sendable {
+    /// A user's password or status was changed.
+    case epochBegan(UserID, Epoch)
+    /// A session was ended. The event may be forgotten after `until`, when its access tokens have expired.
+    case sessionEnded(SessionID, until: Timestamp)
+  }
+
+  private struct State {
+    var epochs: [UserID: Epoch] = [:]
+    var endedSessions: [SessionID: Timestamp] = [:]
+    /// How many ended sessions there may be before those that can be forgotten are.
+    var sessionsBeforePurge = 1_024
+  }
+
+  private let state = Mutex(State())
+
+  /// An empty list.
+  public init() {}
+
+  /// Takes note of events, as of `now`.
+  public func apply(_ events: some Sequence<Event>, now: Timestamp = .now) {
+    state.withLock { state in
+      for event in events {
+        switch event {
+        case .epochBegan(let user, let epoch): state.epochs[user] = epoch
+        case .sessionEnded(let session, let until): state.endedSessions[session] = until
+        }
+      }
+      if state.endedSessions.count >= state.sessionsBeforePurge {
+        state.endedSessions = state.endedSessions.filter { $0.value > now }
+        // So that a purge costs each event little, however many sessions live.
+        state.sessionsBeforePurge = max(1_024, 2 * state.endedSessions.count)
+      }
+    }
+  }
+
+  /// Whether the token that says `claims` is revoked.
+  public func isRevoked(_ claims: AccessTokenClaims) -> Bool {
+    guard let user = claims.principal.userID else { return false }
+    return state.withLock { state in
+      if let session = claims.session, state.endedSessions[session] != nil { return true }
+      guard let current = state.epochs[user] else { return false }
+      if let epoch = claims.epoch { return epoch < current.number }
+      guard current.isUserActive, let issuedAt = claims.issuedAt else { return true }
+      return issuedAt <= current.beganAt
+    }
+  }
+
+  /// The number of the user's epoch: what its tokens need to have now.
+  public func epoch(of user: UserID) -> Int64 { state.withLock { $0.epochs[user]?.number ?? 0 } }
+
+  /// How many users and sessions the list knows.
+  var count: Int { state.withLock { $0.epochs.count + $0.endedSessions.count } }
+}

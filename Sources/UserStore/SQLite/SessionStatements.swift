@@ -1,0 +1,279 @@
+import GRDB
+import UserDomain
+
+/// The statements about sessions, sign-in attempts and the epochs of tokens, to be run inside a transaction.
+/// They also take down what that transaction ends, for the `RevocationList` to learn once it is committed.
+final class SessionStatements {
+  static let purgeSessionsSQL = """
+    DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE kept_until < ?1 LIMIT \(purgedRows))
+    """
+  static let purgeAttemptsSQL = """
+    DELETE FROM sign_in_attempts
+    WHERE account IN (SELECT account FROM sign_in_attempts WHERE last_at < ?1 LIMIT \(purgedRows))
+    """
+  static let oldestSessionsSQL = """
+    DELETE FROM sessions WHERE id IN (
+      SELECT id FROM sessions WHERE user_id = ?1 AND ended_at IS NULL
+      ORDER BY rotated_at DESC LIMIT -1 OFFSET \(SessionPolicy.sessionsPerUser))
+    """
+  /// Rows out of date that each new row clears away: more than come, so that they do not pile up, and few, so
+  /// that no transaction is long.
+  private static let purgedRows = 8
+
+  /// What the transaction has ended so far.
+  private(set) var revocations: [RevocationList.Event] = []
+
+  private let clock: @Sendable () -> Timestamp
+  private let attempts: PreparedStatement
+  private let putAttempts: PreparedStatement
+  private let withdrawAttempt: PreparedStatement
+  private let deleteAttempts: PreparedStatement
+  private let purgeAttempts: PreparedStatement
+  private let standing: PreparedStatement
+  private let insertSession: PreparedStatement
+  private let session: PreparedStatement
+  private let updateSession: PreparedStatement
+  private let deleteSessions: PreparedStatement
+  private let deleteOldestSessions: PreparedStatement
+  private let purgeSessions: PreparedStatement
+  private let beginEpoch: PreparedStatement
+  private let epoch: PreparedStatement
+  private let upgradeHash: PreparedStatement
+
+  init(_ connection: SQLiteConnection, clock: @escaping @Sendable () -> Timestamp) throws(DatabaseError) {
+    self.clock = clock
+    attempts = try connection.prepare("SELECT failures, last_at FROM sign_in_attempts WHERE account = ?1")
+    putAttempts = try connection.prepare(
+      """
+      INSERT INTO sign_in_attempts (account, failures, last_at) VALUES (?1, ?2, ?3)
+      ON CONFLICT (account) DO UPDATE SET failures = excluded.failures, last_at = excluded.last_at
+      """)
+    withdrawAttempt = try connection.prepare(
+      "UPDATE sign_in_attempts SET failures = max(failures - 1, 0) WHERE account = ?1")
+    deleteAttempts = try connection.prepare("DELETE FROM sign_in_attempts WHERE account = ?1")
+    purgeAttempts = try connection.prepare(Self.purgeAttemptsSQL)
+    standing = try connection.prepare(
+      """
+      SELECT status, coalesce(epoch, 0) FROM users LEFT JOIN token_epochs ON user_id = id WHERE id = ?1
+      """)
+    insertSession = try connection.prepare(
+      """
+      INSERT INTO sessions (id, user_id, token_hash, rotated_at, expires_at, kept_until)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+      """)
+    session = try connection.prepare(
+      """
+      SELECT user_id, token_hash, previous_hash, rotated_at, expires_at, ended_at, kept_until FROM sessions
+      WHERE id = ?1
+      """)
+    updateSession = try connection.prepare(
+      """
+      UPDATE sessions SET token_hash = ?2, previous_hash = ?3, rotated_at = ?4, ended_at = ?5, kept_until = ?6
+      WHERE id = ?1
+      """)
+    deleteSessions = try connection.prepare("DELETE FROM sessions WHERE user_id = ?1")
+    deleteOldestSessions = try connection.prepare(Self.oldestSessionsSQL)
+    purgeSessions = try connection.prepare(Self.purgeSessionsSQL)
+    beginEpoch = try connection.prepare(
+      """
+      INSERT INTO token_epochs (user_id, epoch, began_at) VALUES (?1, 1, ?2)
+      ON CONFLICT (user_id) DO UPDATE SET epoch = epoch + 1, began_at = excluded.began_at
+      RETURNING epoch, began_at
+      """)
+    epoch = try connection.prepare("SELECT epoch, began_at FROM token_epochs WHERE user_id = ?1")
+    upgradeHash = try connection.prepare(
+      "UPDATE password_credentials SET phc_hash = ?3 WHERE user_id = ?1 AND phc_hash = ?2")
+  }
+
+  /// Forgets what an earlier transaction has ended.
+  func transactionBegan() {
+    revocations = []
+  }
+
+  // MARK: Signing in
+
+  func beginSignIn(_ account: SignInAccount, now: Timestamp) throws(DatabaseError) -> Result<Void, UserError>
+  {
+    let before = try attempts(for: account, now: now)
+    let wait = before.remainingWait(at: now)
+    if wait > .zero { return .failure(.tooManyAttempts(retryAfter: wait)) }
+    try putAttempts.bind(account.hash, at: 1)
+    try putAttempts.bind(Int64(before.failures + 1), at: 2)
+    try putAttempts.bind(now.microsecondsSinceEpoch, at: 3)
+    try putAttempts.run()
+    try purgeAttempts.bind((now - SignInAttempts.memory).microsecondsSinceEpoch, at: 1)
+    try purgeAttempts.run()
+    return .success(())
+  }
+
+  private func attempts(for account: SignInAccount, now: Timestamp) throws(DatabaseError) -> SignInAttempts {
+    try attempts.bind(account.hash, at: 1)
+    defer { attempts.reset() }
+    guard try attempts.step() else { return SignInAttempts(failures: 0, lastAt: now) }
+    let lastAt = Timestamp(microsecondsSinceEpoch: attempts.integer(at: 1))
+    let isForgotten = lastAt + SignInAttempts.memory < now
+    return SignInAttempts(failures: isForgotten ? 0 : Int(attempts.integer(at: 0)), lastAt: lastAt)
+  }
+
+  func withdrawSignIn(_ account: SignInAccount) throws(DatabaseError) {
+    try withdrawAttempt.bind(account.hash, at: 1)
+    try withdrawAttempt.run()
+  }
+
+  func create(
+    _ new: Session, epoch: Int64, account: SignInAccount
+  ) throws(DatabaseError) -> Result<Void, UserError> {
+    guard let (status, current) = try standing(of: new.userID), status == .active, current == epoch else {
+      return .failure(.wrongCredentials)
+    }
+    try insertSession.bind(new.id.bytes, at: 1)
+    try insertSession.bind(new.userID, at: 2)
+    try insertSession.bind(new.tokenHash, at: 3)
+    try insertSession.bind(new.rotatedAt.microsecondsSinceEpoch, at: 4)
+    try insertSession.bind(new.expiresAt.microsecondsSinceEpoch, at: 5)
+    try insertSession.bind(new.keptUntil.microsecondsSinceEpoch, at: 6)
+    try insertSession.run()
+    try deleteAttempts.bind(account.hash, at: 1)
+    try deleteAttempts.run()
+    try deleteOldestSessions.bind(new.userID, at: 1)
+    try deleteOldestSessions.run()
+    try purgeSessions.bind(new.rotatedAt.microsecondsSinceEpoch, at: 1)
+    try purgeSessions.run()
+    return .success(())
+  }
+
+  private func standing(of user: UserID) throws(DatabaseError) -> (status: UserStatus?, epoch: Int64)? {
+    try standing.bind(user, at: 1)
+    defer { standing.reset() }
+    guard try standing.step() else { return nil }
+    return (UserStatus(rawValue: Int(standing.integer(at: 0))), standing.integer(at: 1))
+  }
+
+  func upgrade(_ old: PasswordHash, to new: PasswordHash, of user: UserID) throws(DatabaseError) {
+    try upgradeHash.bind(user, at: 1)
+    try upgradeHash.bind(old.phcString, at: 2)
+    try upgradeHash.bind(new.phcString, at: 3)
+    try upgradeHash.run()
+  }
+
+  // MARK: Continuing and ending
+
+  func refresh(
+    _ refresh: SessionRefresh
+  ) throws(DatabaseError) -> Result<(session: Session, epoch: Int64), UserError> {
+    guard let stored = try session(refresh.session), let (_, epoch) = try standing(of: stored.userID) else {
+      return .failure(.unauthenticated(.untrusted))
+    }
+    switch refresh.decide(about: stored) {
+    case .goOn(let next):
+      try update(next)
+      return .success((next, epoch))
+    case .repeatLast:
+      return .success((stored, epoch))
+    case .end(let ended):
+      try end(ended)
+      return .failure(.unauthenticated(.revoked))
+    case .refuse(let fault):
+      return .failure(.unauthenticated(fault))
+    }
+  }
+
+  func end(_ id: SessionID, now: Timestamp, policy: SessionPolicy) throws(DatabaseError) {
+    guard let stored = try session(id), stored.endedAt == nil else { return }
+    try end(stored.ended(at: now, policy))
+  }
+
+  private func end(_ ended: Session) throws(DatabaseError) {
+    try update(ended)
+    revocations.append(.sessionEnded(ended.id, until: ended.keptUntil))
+  }
+
+  private func session(_ id: SessionID) throws(DatabaseError) -> Session? {
+    try session.bind(id.bytes, at: 1)
+    defer { session.reset() }
+    guard try session.step() else { return nil }
+    return Session(
+      id: id, userID: try session.id(at: 0), tokenHash: session.blob(at: 1),
+      previousHash: session.isNull(at: 2) ? nil : session.blob(at: 2),
+      rotatedAt: Timestamp(microsecondsSinceEpoch: session.integer(at: 3)),
+      expiresAt: Timestamp(microsecondsSinceEpoch: session.integer(at: 4)),
+      endedAt: session.isNull(at: 5) ? nil : Timestamp(microsecondsSinceEpoch: session.integer(at: 5)),
+      keptUntil: Timestamp(microsecondsSinceEpoch: session.integer(at: 6)))
+  }
+
+  private func update(_ changed: Session) throws(DatabaseError) {
+    try updateSession.bind(changed.id.bytes, at: 1)
+    try updateSession.bind(changed.tokenHash, at: 2)
+    if let previous = changed.previousHash {
+      try updateSession.bind(previous, at: 3)
+    } else {
+      try updateSession.bindNull(at: 3)
+    }
+    try updateSession.bind(changed.rotatedAt.microsecondsSinceEpoch, at: 4)
+    if let endedAt = changed.endedAt {
+      try updateSession.bind(endedAt.microsecondsSinceEpoch, at: 5)
+    } else {
+      try updateSession.bindNull(at: 5)
+    }
+    try updateSession.bind(changed.keptUntil.microsecondsSinceEpoch, at: 6)
+    try updateSession.run()
+  }
+
+  // MARK: Users that change
+
+  /// Ends every token of `user`, whose password or status was changed: its sessions go, and a new epoch
+  /// begins.
+  func endTokens(of user: User) throws(DatabaseError) {
+    try deleteSessions.bind(user.id, at: 1)
+    try deleteSessions.run()
+    try beginEpoch.bind(user.id, at: 1)
+    try beginEpoch.bind(clock().microsecondsSinceEpoch, at: 2)
+    defer { beginEpoch.reset() }
+    guard try beginEpoch.step() else { return }
+    note(beginEpoch, of: user)
+    // RETURNING gives its rows after the changes are made (sqlite.org/lang_returning.html); this ends it.
+    _ = try beginEpoch.step()
+  }
+
+  /// Lets `user`, who may use the service again, be given tokens; the old ones stay revoked.
+  func readmit(_ user: User) throws(DatabaseError) {
+    try epoch.bind(user.id, at: 1)
+    defer { epoch.reset() }
+    if try epoch.step() { note(epoch, of: user) }
+  }
+
+  private func note(_ row: PreparedStatement, of user: User) {
+    revocations.append(
+      .epochBegan(
+        user.id,
+        RevocationList.Epoch(
+          number: row.integer(at: 0), beganAt: Timestamp(microsecondsSinceEpoch: row.integer(at: 1)),
+          isUserActive: user.status == .active)))
+  }
+}
+
+extension SQLiteConnection {
+  /// Everything that was revoked and not forgotten yet.
+  func storedRevocations() throws(DatabaseError) -> [RevocationList.Event] {
+    var events: [RevocationList.Event] = []
+    let epochs = try prepare(
+      "SELECT user_id, epoch, began_at, status FROM token_epochs JOIN users ON id = user_id")
+    defer { epochs.reset() }
+    while try epochs.step() {
+      events.append(
+        .epochBegan(
+          try epochs.id(at: 0),
+          RevocationList.Epoch(
+            number: epochs.integer(at: 1), beganAt: Timestamp(microsecondsSinceEpoch: epochs.integer(at: 2)),
+            isUserActive: epochs.integer(at: 3) == UserStatus.active.rawValue)))
+    }
+    let sessions = try prepare("SELECT id, kept_until FROM sessions WHERE ended_at IS NOT NULL")
+    defer { sessions.reset() }
+    while try sessions.step() {
+      if let id = SessionID(bytes: sessions.blob(at: 0)) {
+        events.append(.sessionEnded(id, until: Timestamp(microsecondsSinceEpoch: sessions.integer(at: 1))))
+      }
+    }
+    return events
+  }
+}

@@ -1,0 +1,67 @@
+import Testing
+
+@testable import UserDomain
+
+@Suite struct RevocationListTests {
+  private let list = RevocationList()
+  private let now = Timestamp(microsecondsSinceEpoch: 1_764_000_000_000_000)
+  private let user = UserID(high: 1, low: 2)
+
+  private func claims(epoch: Int64?, session: SessionID? = nil, issued: Duration? = .zero)
+    -> AccessTokenClaims
+  {
+    AccessTokenClaims(
+      principal: Principal(subject: "\(user)", scopes: []), issuedAt: issued.map { now + $0 }, expiresAt: now,
+      session: session, epoch: epoch)
+  }
+
+  private func begin(_ number: Int64, active: Bool = true) {
+    list.apply([.epochBegan(user, .init(number: number, beganAt: now, isUserActive: active))])
+  }
+
+  @Test("tokens of earlier epochs are revoked, and the user's alone")
+  func epochs() {
+    #expect(!list.isRevoked(claims(epoch: 0)))
+    begin(2)
+    #expect(list.isRevoked(claims(epoch: 0)))
+    #expect(list.isRevoked(claims(epoch: 1)))
+    #expect(!list.isRevoked(claims(epoch: 2)))
+    #expect(list.epoch(of: user) == 2)
+    let other = AccessTokenClaims(
+      principal: Principal(subject: "\(UserID(high: 3, low: 4))", scopes: []), issuedAt: now, expiresAt: now,
+      epoch: 0)
+    #expect(!list.isRevoked(other))
+    #expect(
+      !list.isRevoked(
+        AccessTokenClaims(principal: Principal(subject: "billing", scopes: []), issuedAt: now, expiresAt: now)
+      ))
+  }
+
+  @Test("a token of another issuer must be younger than the epoch, and its user active")
+  func withoutEpoch() {
+    #expect(!list.isRevoked(claims(epoch: nil, issued: nil)))
+    begin(1)
+    #expect(list.isRevoked(claims(epoch: nil, issued: .zero)))
+    #expect(list.isRevoked(claims(epoch: nil, issued: .seconds(-1))))
+    #expect(list.isRevoked(claims(epoch: nil, issued: nil)))
+    #expect(!list.isRevoked(claims(epoch: nil, issued: .seconds(1))))
+    begin(1, active: false)
+    #expect(list.isRevoked(claims(epoch: nil, issued: .seconds(1))))
+  }
+
+  @Test("tokens of a session that was ended are revoked, and it is forgotten when they have expired")
+  func sessions() {
+    let (ended, living) = (SessionID.random(), SessionID.random())
+    list.apply([.sessionEnded(ended, until: now + .seconds(900))], now: now)
+    #expect(list.isRevoked(claims(epoch: 0, session: ended)))
+    #expect(!list.isRevoked(claims(epoch: 0, session: living)))
+    // Many others later: the list stays as long as what it has to remember.
+    for _ in 0..<100 {
+      list.apply(
+        (0..<1_000).map { _ in .sessionEnded(.random(), until: now + .seconds(1_000)) },
+        now: now + .seconds(1_001))
+    }
+    #expect(list.count <= 3_000)
+    #expect(!list.isRevoked(claims(epoch: 0, session: ended)))
+  }
+}

@@ -1,0 +1,71 @@
+import Synchronization
+import UserDomain
+
+/// Takes note of what the hashes that it checks cost.
+final class CountingHasher: PasswordHasher {
+  private let base: any PasswordHasher
+  private let checked = Mutex<[String]>([])
+
+  init(_ base: any PasswordHasher) {
+    self.base = base
+  }
+
+  /// The costs in the hashes that were checked, as PHC strings have them.
+  var costs: [String] { checked.withLock { $0 } }
+
+  var decoy: PasswordHash { base.decoy }
+
+  func hash(_ password: Password, deadline: ContinuousClock.Instant?) async throws(UserError) -> PasswordHash
+  {
+    try await base.hash(password, deadline: deadline)
+  }
+
+  func verify(
+    _ password: Password, against hash: PasswordHash, deadline: ContinuousClock.Instant?
+  ) async throws(UserError) -> PasswordVerification {
+    checked.withLock { $0.append(String(hash.phcString.split(separator: "$")[2])) }
+    return try await base.verify(password, against: hash, deadline: deadline)
+  }
+}
+
+/// Does something after each check, before its outcome is known.
+final class HookedHasher: PasswordHasher {
+  private let base: any PasswordHasher
+  private let hook: @Sendable () async throws -> Void
+
+  init(_ base: any PasswordHasher, _ hook: @escaping @Sendable () async throws -> Void) {
+    self.base = base
+    self.hook = hook
+  }
+
+  var decoy: PasswordHash { base.decoy }
+
+  func hash(_ password: Password, deadline: ContinuousClock.Instant?) async throws(UserError) -> PasswordHash
+  {
+    try await base.hash(password, deadline: deadline)
+  }
+
+  func verify(
+    _ password: Password, against hash: PasswordHash, deadline: ContinuousClock.Instant?
+  ) async throws(UserError) -> PasswordVerification {
+    let outcome = try await base.verify(password, against: hash, deadline: deadline)
+    do { try await hook() } catch { throw .passwordHashing("\(error)") }
+    return outcome
+  }
+}
+
+/// Has no room.
+struct OverloadedHasher: PasswordHasher {
+  let decoy = PasswordHash(phcString: "")
+
+  func hash(_ password: Password, deadline: ContinuousClock.Instant?) async throws(UserError) -> PasswordHash
+  {
+    throw .overloaded(retryAfter: .seconds(3))
+  }
+
+  func verify(
+    _ password: Password, against hash: PasswordHash, deadline: ContinuousClock.Instant?
+  ) async throws(UserError) -> PasswordVerification {
+    throw .overloaded(retryAfter: .seconds(3))
+  }
+}

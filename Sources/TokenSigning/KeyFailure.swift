@@ -1,0 +1,8 @@
+/// Why keys cannot be used. One line for an operator, which names the file.
+public struct KeyFailure: Error, Hashable, CustomStringConvertible {
+  public let description: String
+
+  init(_ path: String, _ reason: String) {
+    description = "\(path): \(reason)"
+  }
+}

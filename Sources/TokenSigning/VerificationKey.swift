@@ -1,0 +1,97 @@
+import Foundation
+import JWTKit
+import UserDomain
+
+/// A key that signatures are checked with, bound to one algorithm: a token that names another is not checked
+/// at all.
+struct VerificationKey: Sendable {
+  let id: String?
+  let algorithm: SignatureAlgorithm
+  private let implementation: any JWTAlgorithm
+
+  /// Whether `signature` is one of `signed`.
+  func verify(_ signature: Data, signs signed: Data) -> Bool {
+    // What a malformed signature makes the library throw is a signature that does not verify.
+    (try? implementation.verify(signature, signs: signed)) ?? false
+  }
+
+  /// A public Ed25519 key.
+  init(id: String, ed25519 publicKey: EdDSA.PublicKey) async throws {
+    let keys = JWTKeyCollection()
+    await keys.add(eddsa: publicKey)
+    self.id = id
+    algorithm = .edDSA
+    implementation = try await keys.getKey()
+  }
+
+  /// Why a JWK cannot be used.
+  struct Unusable: Error {
+    let reason: String
+  }
+
+  /// A key of a JWK Set. The algorithm is the one that it names, or the one that its type stands for.
+  ///
+  /// - Throws: `Unusable` for a key that is weak, of another kind or not for signatures.
+  init(_ jwk: JSONWebKey) async throws(Unusable) {
+    if let use = jwk.use, use != "sig" { throw Unusable(reason: "it is not for signatures") }
+    guard let algorithm = jwk.algorithm else {
+      throw Unusable(reason: "its type or algorithm is not supported")
+    }
+    id = jwk.kid
+    self.algorithm = algorithm
+    let keys = JWTKeyCollection()
+    do {
+      switch algorithm {
+      case .hs256:
+        guard let secret = jwk.k.flatMap({ Base64URL.decode($0) }), secret.count >= 32 else {
+          throw Unusable(reason: "its secret is shorter than 32 bytes (RFC 7518 section 3.2)")
+        }
+        await keys.add(hmac: HMACKey(from: secret), digestAlgorithm: .sha256)
+      case .rs256:
+        guard let modulus = jwk.n.flatMap({ Base64URL.decode($0) }),
+          modulus.drop(while: { $0 == 0 }).count >= 256
+        else { throw Unusable(reason: "its modulus is shorter than 2,048 bits (RFC 7518 section 3.3)") }
+        let key = try Insecure.RSA.PublicKey(modulus: jwk.n ?? "", exponent: jwk.e ?? "")
+        await keys.add(rsa: key, digestAlgorithm: .sha256)
+      case .es256:
+        await keys.add(ecdsa: try ES256PublicKey(parameters: (x: jwk.x ?? "", y: jwk.y ?? "")))
+      case .edDSA:
+        await keys.add(eddsa: try EdDSA.PublicKey(x: jwk.x ?? "", curve: .ed25519))
+      }
+      implementation = try await keys.getKey()
+    } catch let error as Unusable {
+      throw error
+    } catch {
+      throw Unusable(reason: "its numbers are no key")
+    }
+  }
+}
+
+/// A key of a JWK Set (RFC 7517 §4), as far as the service reads it.
+struct JSONWebKey: Codable, Sendable {
+  var kty: String
+  var kid: String?
+  var alg: String?
+  var use: String?
+  var crv: String?
+  var n: String?
+  var e: String?
+  var x: String?
+  var y: String?
+  var k: String?
+
+  /// The algorithm that the key is for; nil if the service does not know it, or it does not fit the key's
+  /// type.
+  var algorithm: SignatureAlgorithm? {
+    let natural: SignatureAlgorithm? =
+      switch (kty, crv) {
+      case ("OKP", "Ed25519"): .edDSA
+      case ("EC", "P-256"): .es256
+      case ("RSA", nil): .rs256
+      case ("oct", nil): .hs256
+      default: nil
+      }
+    guard let alg else { return natural }
+    return natural == SignatureAlgorithm(name: alg) ? natural : nil
+  }
+}

@@ -1,0 +1,104 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import TokenSigning
+
+@Suite struct KeyFileTests {
+  private let directory: TemporaryDirectory
+  private let file: KeyFile
+  private let start = Date(timeIntervalSince1970: 1_764_000_000)
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    file = KeyFile(path: directory.path("users.db.keys"))
+  }
+
+  private func permissions() throws -> Int? {
+    try FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions] as? Int
+  }
+
+  @Test("a key file is made once, for its owner alone, and read back")
+  func create() throws {
+    #expect(try file.read() == nil)
+    let ring = try file.openOrCreate(now: start)
+    #expect(try permissions() == 0o600)
+    #expect(ring.keys.count == 1)
+    #expect(try file.openOrCreate() == ring)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.url.path) == ["users.db.keys"])
+  }
+
+  @Test("of many that make it at once, all get the same keys")
+  func race() async throws {
+    let rings = try await withThrowingTaskGroup(of: KeyRing.self) { group in
+      for _ in 0..<16 { group.addTask { [file] in try file.openOrCreate() } }
+      return try await group.reduce(into: Set()) { $0.insert($1) }
+    }
+    #expect(rings.count == 1)
+  }
+
+  @Test("after a rotation the new key signs, and the old ones are good for the overlap")
+  func rotate() throws {
+    let first = try #require(try file.openOrCreate(now: start).signer)
+    let ring = try file.rotate(overlap: .seconds(100), now: start)
+    let second = try #require(ring.signer)
+    #expect(second.kid != first.kid)
+    #expect(ring.live(at: start.addingTimeInterval(99)).map(\.kid) == [first.kid, second.kid])
+    #expect(ring.live(at: start.addingTimeInterval(100)).map(\.kid) == [second.kid])
+    #expect(try file.read() == ring)
+    #expect(try permissions() == 0o600)
+    // A longer overlap does not bring an older key more time; a shorter one takes it away from all.
+    let later = try file.rotate(overlap: .seconds(1_000), now: start)
+    #expect(later.live(at: start.addingTimeInterval(100)).count == 2)
+    #expect(try file.rotate(overlap: .zero, now: start).live(at: start).count == 1)
+    // What is over leaves the file with the next rotation.
+    #expect(try file.rotate(overlap: .zero, now: start.addingTimeInterval(1)).keys.count == 2)
+  }
+
+  @Test("without a file there is nothing to rotate")
+  func nothingToRotate() {
+    #expect(throws: KeyFailure(file.path, "no such key file; 'user-service serve' makes one")) {
+      try file.rotate(overlap: .zero)
+    }
+  }
+
+  @Test("a file that others can read is refused", arguments: [0o640, 0o604, 0o660, 0o777])
+  func exposed(mode: Int) throws {
+    _ = try file.openOrCreate()
+    try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file.path)
+    let failure = #expect(throws: KeyFailure.self) { try file.read() }
+    #expect(failure?.description.contains("chmod 600") == true)
+  }
+
+  @Test("a file that is damaged or edited is refused, and says nothing of its contents")
+  func damaged() throws {
+    let ring = try file.openOrCreate()
+    let text = try String(contentsOfFile: file.path, encoding: .utf8)
+    let other = KeyRing(now: start).keys[0]
+    for damage in [
+      "", "{}", #"{"keys": []}"#, String(text.dropLast(20)), text.replacing(ring.keys[0].x, with: other.x),
+      text.replacing(ring.keys[0].d, with: "AAAA"),
+      text.replacing(ring.keys[0].kid, with: "../../etc/passwd"),
+      text.replacing("Ed25519", with: "P-256"),
+    ] {
+      try Data(damage.utf8).write(to: URL(fileURLWithPath: file.path))
+      try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+      let failure = #expect(throws: KeyFailure.self) { try file.read() }
+      #expect(failure?.description.contains(ring.keys[0].d) == false)
+    }
+  }
+
+  @Test("a key prints its name only")
+  func secrecy() throws {
+    let ring = try file.openOrCreate()
+    var dumped = "\(ring) \(String(reflecting: ring))"
+    dump(ring, to: &dumped)
+    #expect(!dumped.contains(ring.keys[0].d))
+  }
+
+  @Test("a folder that is not there, or cannot be written, is one clear line")
+  func noFolder() {
+    let failure = #expect(throws: KeyFailure.self) { try KeyFile(path: "/nonexistent/keys").openOrCreate() }
+    #expect(failure?.description == "/nonexistent/keys: No such file or directory")
+  }
+}

@@ -1,0 +1,34 @@
+import Testing
+import UserDomain
+
+@testable import TokenSigning
+
+@Suite struct TokenCacheTests {
+  private func claims(_ number: Int) -> AccessTokenClaims {
+    AccessTokenClaims(principal: Principal(subject: "\(number)", scopes: []), issuedAt: nil, expiresAt: .now)
+  }
+
+  @Test("it remembers tokens by their digests, and holds twice its capacity at most")
+  func bounded() {
+    var cache = TokenCache(capacity: 100)
+    for number in 0..<10_000 {
+      cache.insert(claims(number), for: TokenCache.Key("\(number)"))
+      #expect(cache.count <= 200)
+    }
+    #expect(cache.claims(for: TokenCache.Key("9999"))?.principal.subject == "9999")
+    #expect(cache.claims(for: TokenCache.Key("0")) == nil)
+  }
+
+  @Test("a token that is in use stays, however many others come")
+  func inUse() {
+    var cache = TokenCache(capacity: 100)
+    let key = TokenCache.Key("used")
+    cache.insert(claims(-1), for: key)
+    for number in 0..<10_000 {
+      cache.insert(claims(number), for: TokenCache.Key("\(number)"))
+      if number % 50 == 0 { #expect(cache.claims(for: key) != nil) }
+    }
+    cache.removeAll()
+    #expect(cache.claims(for: key) == nil)
+  }
+}

@@ -16,13 +16,17 @@ public struct ReflectionHandler: RegistrableRPCService {
     index = try DescriptorIndex(descriptorSet, services: services)
   }
 
+  /// The one method, under both names.
+  static let methods = ["v1", "v1alpha"].map { package in
+    MethodDescriptor(
+      fullyQualifiedService: "grpc.reflection.\(package).ServerReflection", method: "ServerReflectionInfo")
+  }
+
   /// Registers the one handler under both names: the messages of `v1` and `v1alpha` are the same on the wire.
   public func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
-    for package in ["v1", "v1alpha"] {
+    for method in Self.methods {
       router.registerHandler(
-        forMethod: MethodDescriptor(
-          fullyQualifiedService: "grpc.reflection.\(package).ServerReflection", method: "ServerReflectionInfo"
-        ),
+        forMethod: method,
         deserializer: ProtobufDeserializer<Grpc_Reflection_V1_ServerReflectionRequest>(),
         serializer: ProtobufSerializer<Grpc_Reflection_V1_ServerReflectionResponse>()
       ) { request, _ in

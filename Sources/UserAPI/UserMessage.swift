@@ -156,7 +156,7 @@ struct UserMessageEncoding {
 
 extension Timestamp {
   /// As google.protobuf.Timestamp has it: nanoseconds count forward from the second, also before 1970.
-  fileprivate var secondsAndNanos: (seconds: Int64, nanos: UInt64) {
+  var secondsAndNanos: (seconds: Int64, nanos: UInt64) {
     let (seconds, rest) = microsecondsSinceEpoch.quotientAndRemainder(dividingBy: 1_000_000)
     return rest < 0
       ? (seconds - 1, UInt64(rest + 1_000_000) * 1_000) : (seconds, UInt64(rest) * 1_000)

@@ -28,8 +28,9 @@ public struct UserServiceHandler: RegistrableRPCService {
       forMethod: Methods.GetUser.descriptor, deserializer: ProtobufDeserializer<User_V1_GetUserRequest>(),
       serializer: UserMessageSerializer()
     ) { request, _ in
+      let caller = CallAuthorization.current
       let request = try await ServerRequest(stream: request)
-      return StreamingServerResponse(single: ServerResponse(message: try getUser(request.message)))
+      return StreamingServerResponse(single: ServerResponse(message: try getUser(request.message, caller)))
     }
     router.registerHandler(
       forMethod: Methods.CreateUser.descriptor,
@@ -44,15 +45,18 @@ public struct UserServiceHandler: RegistrableRPCService {
       forMethod: Methods.BulkCreateUsers.descriptor, deserializer: RowDeserializer(),
       serializer: ProtobufSerializer<User_V1_BulkCreateResponse>()
     ) { request, _ in
-      StreamingServerResponse(single: ServerResponse(message: try await bulkCreateUsers(request.messages)))
+      let caller = CallAuthorization.current
+      return StreamingServerResponse(
+        single: ServerResponse(message: try await bulkCreateUsers(request.messages, caller)))
     }
     router.registerHandler(
       forMethod: Methods.UserUpdates.descriptor,
       deserializer: ProtobufDeserializer<User_V1_UserUpdateRequest>(),
       serializer: UserMessageSerializer()
     ) { request, _ in
-      StreamingServerResponse { writer in
-        try await userUpdates(request.messages, writer)
+      let caller = CallAuthorization.current
+      return StreamingServerResponse { writer in
+        try await userUpdates(request.messages, writer, caller)
         return [:]
       }
     }
@@ -64,9 +68,10 @@ public struct UserServiceHandler: RegistrableRPCService {
       router.registerHandler(
         forMethod: Methods.ListUsers.descriptor, deserializer: deserializer, serializer: UserPageSerializer()
       ) { request, _ in
+        let caller = CallAuthorization.current
         let request = try await ServerRequest(stream: request)
         return StreamingServerResponse { writer in
-          try await listUsers(request.message) { page in try await writer.write(page) }
+          try await listUsers(request.message, caller) { page in try await writer.write(page) }
           return [:]
         }
       }
@@ -75,17 +80,19 @@ public struct UserServiceHandler: RegistrableRPCService {
         forMethod: Methods.ListUsers.descriptor, deserializer: deserializer,
         serializer: UserMessageSerializer()
       ) { request, _ in
+        let caller = CallAuthorization.current
         let request = try await ServerRequest(stream: request)
         return StreamingServerResponse { writer in
-          try await listUsers(request.message) { page in try await writer.write(contentsOf: page) }
+          try await listUsers(request.message, caller) { page in try await writer.write(contentsOf: page) }
           return [:]
         }
       }
     }
   }
 
-  private func getUser(_ request: User_V1_GetUserRequest) throws -> UserMessage {
-    UserMessage(user: try directory.user(id: request.userID))
+  private func getUser(_ request: User_V1_GetUserRequest, _ caller: CallAuthorization) throws -> UserMessage {
+    try caller.principal.require(.usersRead, orBe: request.userID)
+    return UserMessage(user: try directory.user(id: request.userID))
   }
 
   private func createUser(_ request: User_V1_CreateUserRequest) async throws -> UserMessage {
@@ -95,11 +102,13 @@ public struct UserServiceHandler: RegistrableRPCService {
   }
 
   private func listUsers(
-    _ request: User_V1_ListUsersRequest, _ write: ([UserMessage]) async throws -> Void
+    _ request: User_V1_ListUsersRequest, _ caller: CallAuthorization,
+    _ write: ([UserMessage]) async throws -> Void
   ) async throws {
     var listing = try listing(for: request)
     while let page = try listing.nextPage() {
       try Task.checkCancellation()
+      try caller.checkStillGood()
       try await write(messages(page))
     }
   }
@@ -129,23 +138,27 @@ public struct UserServiceHandler: RegistrableRPCService {
   }
 
   private func bulkCreateUsers(
-    _ rows: RPCAsyncSequence<DecodedRow, any Error>
+    _ rows: RPCAsyncSequence<DecodedRow, any Error>, _ caller: CallAuthorization
   ) async throws -> User_V1_BulkCreateResponse {
     var bulk = BulkCreate(directory: directory, limits: bulkLimits)
     for try await row in rows {
       try Task.checkCancellation()
+      try caller.checkStillGood()
       try await bulk.add(row)
     }
     return try await bulk.finish()
   }
 
   private func userUpdates(
-    _ updates: RPCAsyncSequence<User_V1_UserUpdateRequest, any Error>, _ writer: RPCWriter<UserMessage>
+    _ updates: RPCAsyncSequence<User_V1_UserUpdateRequest, any Error>, _ writer: RPCWriter<UserMessage>,
+    _ caller: CallAuthorization
   ) async throws {
     var index = 0
     do {
       for try await update in updates {
         try Task.checkCancellation()
+        try caller.checkStillGood()
+        try caller.principal.require(.usersWrite, orBe: update.userID)
         try await writer.write(UserMessage(user: try await apply(update)))
         index += 1
       }

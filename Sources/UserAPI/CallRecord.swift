@@ -1,0 +1,66 @@
+import GRPCCore
+import Logging
+import Synchronization
+import UserDomain
+
+/// What the log will say of a call when it ends.
+final class CallRecord: Sendable {
+  /// The running call's; nil if calls are not logged.
+  @TaskLocal static var current: CallRecord?
+
+  private let start = ContinuousClock.now
+  private let method: String
+  private let peer: String
+  private let requestID: String
+  private let logger: Logger
+  private let level: Logger.Level
+  private let caller = Mutex(Principal.anonymous)
+
+  init(_ metadata: Metadata, _ context: ServerContext, _ logger: Logger, level: Logger.Level) {
+    method = context.descriptor.fullyQualifiedMethod
+    peer = context.remotePeer
+    let given = metadata[stringValues: "x-request-id"].first { _ in true }
+    requestID = given.flatMap { Self.isPlain($0) ? $0 : nil } ?? RandomID.make()
+    self.logger = logger
+    self.level = level
+  }
+
+  /// Who calls, once that is known.
+  var principal: Principal {
+    get { caller.withLock { $0 } }
+    set { caller.withLock { $0 = newValue } }
+  }
+
+  /// Writes the line.
+  func ended(_ error: (any Error)?) {
+    let code: RPCError.Code? = error.map { error in
+      (error as? RPCError)?.code ?? (error as? any RPCErrorConvertible)?.rpcErrorCode ?? .unknown
+    }
+    let microseconds = (ContinuousClock.now - start) / .microseconds(1)
+    logger.log(
+      level: level, "call",
+      metadata: [
+        "method": "\(method)", "status": "\(code.map(\.description) ?? "ok")",
+        "duration_ms": "\((microseconds / 10).rounded() / 100)", "peer": "\(peer)",
+        "principal": "\(Self.printable(principal.subject))", "request_id": "\(requestID)",
+      ])
+  }
+
+  /// What a client sends must not be able to break or forge a line of the log.
+  private static func isPlain(_ id: String) -> Bool {
+    (1...64).contains(id.utf8.count)
+      && id.utf8.allSatisfy { byte in
+        switch byte {
+        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
+          true
+        default: false
+        }
+      }
+  }
+
+  /// A subject is signed by somebody whom we trust, who may have let its user choose it.
+  private static func printable(_ subject: String) -> String {
+    String(
+      String.UnicodeScalarView(subject.unicodeScalars.map { (0x21...0x7e).contains($0.value) ? $0 : "?" }))
+  }
+}

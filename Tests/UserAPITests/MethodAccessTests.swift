@@ -1,0 +1,27 @@
+import GRPCCore
+import Testing
+import UserDomain
+import UserProtos
+
+@testable import UserAPI
+
+@Suite struct MethodAccessTests {
+  @Test("every method that is served is in the table, and nothing else")
+  func complete() {
+    let table = MethodAccessTable(reflectionIsPublic: true)
+    let served =
+      User_V1_UserService.Method.descriptors + Auth_V1_AuthService.Method.descriptors
+      + Grpc_Health_V1_Health.Method.descriptors + ReflectionHandler.methods
+    for method in served { #expect(table[method] != nil, "\(method)") }
+    #expect(
+      table[MethodDescriptor(fullyQualifiedService: "user.v1.UserService", method: "DeleteUser")] == nil)
+  }
+
+  @Test("reflection needs a scope where it is not for everybody")
+  func reflection() {
+    for method in ReflectionHandler.methods {
+      #expect(MethodAccessTable(reflectionIsPublic: true)[method] == .everybody)
+      #expect(MethodAccessTable(reflectionIsPublic: false)[method] == .scope(.usersRead))
+    }
+  }
+}

@@ -24,14 +24,23 @@ let package = Package(
     .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
     .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
   ],
   targets: [
     .systemLibrary(name: "CArgon2", providers: [.apt(["libargon2-dev"])]),
     .systemLibrary(name: "CNghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
-    .target(name: "UserDomain"),
+    .target(name: "UserDomain", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
     .target(name: "PasswordHashing", dependencies: ["UserDomain", "CArgon2"]),
+    .target(
+      name: "TokenSigning",
+      dependencies: [
+        "UserDomain",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "JWTKit", package: "jwt-kit"),
+      ]
+    ),
     .target(
       name: "UserStore",
       dependencies: [
@@ -80,6 +89,7 @@ let package = Package(
       dependencies: [
         "GRPCNghttp2Transport",
         "PasswordHashing",
+        "TokenSigning",
         "UserAPI",
         "UserDomain",
         "UserProtos",
@@ -98,6 +108,8 @@ let package = Package(
       dependencies: [
         "GRPCNghttp2Transport",
         "PasswordHashing",
+        "TokenSigning",
+        "UserDomain",
         "UserProtos",
         "UserServiceApp",
         "UserStore",
@@ -113,6 +125,7 @@ let package = Package(
         "CArgon2",
         "GRPCNghttp2Transport",
         "PasswordHashing",
+        "TokenSigning",
         "UserDomain",
         "UserProtos",
         "UserServiceApp",
@@ -166,7 +179,17 @@ let package = Package(
       ],
       path: "Tests/TransportFuzzer"
     ),
-    .testTarget(name: "UserDomainTests", dependencies: ["PasswordHashing", "UserDomain", "UserStore"]),
+    .testTarget(
+      name: "UserDomainTests",
+      dependencies: [
+        "PasswordHashing",
+        "TestSupport",
+        "UserDomain",
+        "UserStore",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ]
+    ),
+    .testTarget(name: "TokenSigningTests", dependencies: ["TestSupport", "TokenSigning", "UserDomain"]),
     .testTarget(name: "PasswordHashingTests", dependencies: ["PasswordHashing", "UserDomain", "CArgon2"]),
     .testTarget(
       name: "UserStoreTests",

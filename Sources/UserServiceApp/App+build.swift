@@ -2,6 +2,7 @@ public import GRPCCore
 public import GRPCNghttp2Transport
 import Logging
 import PasswordHashing
+import TokenSigning
 public import UserAPI
 import UserDomain
 import UserProtos
@@ -10,7 +11,8 @@ import UserStore
 extension UserServiceApp {
   /// Opens the database, migrates it if the configuration says so, and puts the service together.
   ///
-  /// - Throws: `StoreError` if the database cannot be used, `TLSIdentity.Failure` if the certificate cannot.
+  /// - Throws: `StoreError` if the database cannot be used, `TLSIdentity.Failure` if the certificate cannot,
+  ///   `KeyFailure` if the keys cannot.
   public static func build(_ configuration: ServiceConfiguration) async throws -> UserServiceApp {
     let logger = makeLogger(configuration)
     let security = try configuration.tls.map { files in try TLSIdentity(files) }
@@ -20,7 +22,7 @@ extension UserServiceApp {
     let parts = try await assemble(configuration, transport: transport)
     return UserServiceApp(
       configuration: configuration, repository: parts.repository, server: parts.server, health: parts.health,
-      logger: logger)
+      authority: parts.authority, logger: logger)
   }
 
   /// The service over any transport, before it runs.
@@ -29,11 +31,12 @@ extension UserServiceApp {
     public let server: GRPCServer<Transport>
     let repository: SQLiteUserRepository
     let health: HealthMonitor
+    let authority: TokenAuthority
   }
 
   /// Puts the service together over `transport`.
   ///
-  /// - Throws: `StoreError` if the database cannot be used.
+  /// - Throws: `StoreError` if the database cannot be used, `KeyFailure` if the keys cannot.
   public static func assemble<Transport: ServerTransport>(
     _ configuration: ServiceConfiguration, transport: Transport
   ) async throws -> Parts<Transport> {
@@ -41,13 +44,19 @@ extension UserServiceApp {
     let repository = try SQLiteUserRepository(
       DatabaseLocation(path: configuration.database),
       schema: configuration.migrates ? .migrate : .requireCurrent)
-    let directory = UserDirectory(
-      repository: repository, hasher: try Argon2idHasher(parameters: configuration.argon2))
+    let authority = try await TokenAuthority(configuration.auth.authority)
+    let hasher = try Argon2idHasher(parameters: configuration.argon2)
+    let directory = UserDirectory(repository: repository, hasher: hasher)
+    let sessions = SessionDirectory(
+      users: repository, sessions: repository, hasher: hasher, issuer: authority,
+      key: try await repository.secret("refresh_token", length: SessionDirectory.keyLength),
+      policy: configuration.auth.sessions)
     let pageTokens = PageTokenCodec(
       key: try await repository.secret("page_token", length: PageTokenCodec.keyLength))
 
     var names = [
       User_V1_UserService.descriptor.fullyQualifiedService,
+      Auth_V1_AuthService.descriptor.fullyQualifiedService,
       Grpc_Health_V1_Health.descriptor.fullyQualifiedService,
     ]
     if configuration.offersReflection {
@@ -67,22 +76,41 @@ extension UserServiceApp {
     // way of a call through GRPCCore for the transport and its messages.
     var router = RPCRouter<Transport>()
     users.registerMethods(with: &router)
+    AuthServiceHandler(sessions: sessions) {
+      authority.publicKeys.map { AuthServiceHandler.PublicKey(kid: $0.kid, x: $0.x) }
+    }.registerMethods(with: &router)
     HealthHandler(monitor: health).registerMethods(with: &router)
     if configuration.offersReflection {
       try ReflectionHandler(descriptorSet: DescriptorSet.serialized, services: names).registerMethods(
         with: &router)
     }
-    var interceptors: [any ServerInterceptor] = [
+    router.registerInterceptors(
+      pipeline: interceptors(configuration.auth, authority, repository.revocations, logger).map {
+        .apply($0, to: .all)
+      })
+    let server = GRPCServer(transport: transport, router: router)
+    return Parts(server: server, repository: repository, health: health, authority: authority)
+  }
+
+  /// What every call goes through, outermost first.
+  private static func interceptors(
+    _ auth: AuthConfiguration, _ authority: TokenAuthority, _ revocations: RevocationList, _ logger: Logger
+  ) -> [any ServerInterceptor] {
+    var interceptors: [any ServerInterceptor] = []
+    if LoggingInterceptor.isEnabled(for: logger) { interceptors.append(LoggingInterceptor(logger: logger)) }
+    interceptors.append(
       ErrorInterceptor(logger: logger) { context in
         (context.transportSpecific as? Nghttp2ServerTransport.Context)?.deadlineHasPassed ?? false
-      }
-    ]
-    if LoggingInterceptor.isEnabled(for: logger) {
-      interceptors.insert(LoggingInterceptor(logger: logger), at: 0)
+      })
+    if auth.isOn {
+      interceptors.append(
+        AuthorizationInterceptor(
+          verifier: authority.verifier, revocations: revocations, reflectionIsPublic: auth.reflectionIsPublic,
+          peerLimit: auth.peerLimit))
+    } else {
+      interceptors.append(NoAuthorizationInterceptor())
     }
-    router.registerInterceptors(pipeline: interceptors.map { .apply($0, to: .all) })
-    let server = GRPCServer(transport: transport, router: router)
-    return Parts(server: server, repository: repository, health: health)
+    return interceptors
   }
 
   private static func makeLogger(_ configuration: ServiceConfiguration) -> Logger {

@@ -30,6 +30,8 @@ public struct ServiceConfiguration: Sendable {
   public let tls: TLSIdentity.Files?
   /// `grpc.*`: the transport's limits and time-outs.
   public let transport: Nghttp2ServerTransport.Configuration
+  /// `auth.*`, `peer.*`: who may call.
+  public let auth: AuthConfiguration
   /// `migrate`: whether an empty or older database is migrated; it is refused otherwise.
   public let migrates: Bool
   /// `reflection`: whether gRPC server reflection is offered.
@@ -56,7 +58,7 @@ public struct ServiceConfiguration: Sendable {
   ]
 
   private static let defaults = ownDefaults.merging(
-    TransportConfiguration.defaults.map { name, value in
+    (TransportConfiguration.defaults + AuthConfiguration.defaults).map { name, value in
       (AbsoluteConfigKey(name.split(separator: ".").map(String.init)), .init(.string(value), isSecret: false))
     }
   ) { $1 }
@@ -87,6 +89,7 @@ public struct ServiceConfiguration: Sendable {
     listen = try Self.listenAddresses(reader)
     tls = try Self.tlsFiles(reader)
     transport = try TransportConfiguration.make { name in try Self.text(name, reader) }
+    auth = try AuthConfiguration(database: database, listen: listen) { name in try Self.text(name, reader) }
     migrates = try Self.read("migrate") { try reader.requiredBool(forKey: "migrate") }
     offersReflection = try Self.read("reflection") { try reader.requiredBool(forKey: "reflection") }
     logLevel = try Self.parse(
@@ -156,12 +159,14 @@ public struct ServiceConfiguration: Sendable {
     }
   }
 
-  /// A setting as text; numbers may be written as numbers in the file.
+  /// A setting as text; numbers and truth values may be written as such in the file.
   private static func text(_ name: String, _ reader: ConfigReader) throws -> String {
     let key = ConfigKey(name.split(separator: ".").map(String.init))
     // Not a text is no error yet.
     if let text = try? reader.requiredString(forKey: key) { return text }
-    return String(try read(name) { try reader.requiredInt(forKey: key) })
+    if let truth = try? reader.requiredBool(forKey: key) { return String(truth) }
+    if let number = try? reader.requiredInt(forKey: key) { return String(number) }
+    return String(try read(name) { try reader.requiredDouble(forKey: key) })
   }
 
   private static func parse<Value>(
@@ -199,11 +204,17 @@ public struct ServiceConfiguration: Sendable {
 }
 
 extension Duration {
-  /// A number and a unit: `250ms`, `1.5s`, `2m`, `1h`; at most a day.
+  /// The longest duration that a setting may have: 400 days.
+  static let longest: Duration = .seconds(400 * 86_400)
+
+  /// A number and a unit: `250ms`, `1.5s`, `2m`, `1h`, `30d`; at most 400 days.
   public init?(text: String) {
-    let units: [(suffix: String, seconds: Double)] = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3_600)]
+    let units: [(suffix: String, seconds: Double)] = [
+      ("ms", 0.001), ("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400),
+    ]
     guard let unit = units.first(where: { text.hasSuffix($0.suffix) }),
-      let number = Double(text.dropLast(unit.suffix.count)), number >= 0, number * unit.seconds <= 86_400
+      let number = Double(text.dropLast(unit.suffix.count)), number >= 0,
+      number * unit.seconds <= Self.longest / .seconds(1)
     else { return nil }
     self = .seconds(number * unit.seconds)
   }

@@ -4,6 +4,7 @@ public import GRPCNghttp2Transport
 import Logging
 import PasswordHashing
 import ServiceLifecycle
+import TokenSigning
 import UnixSignals
 import UserAPI
 import UserDomain
@@ -15,6 +16,7 @@ public struct UserServiceApp {
   let repository: SQLiteUserRepository
   let server: GRPCServer<Nghttp2ServerTransport>
   let health: HealthMonitor
+  let authority: TokenAuthority
   let logger: Logger
 
   /// Serves until SIGTERM or SIGINT, then drains: no new calls, running ones finish within the grace time,
@@ -24,6 +26,12 @@ public struct UserServiceApp {
   /// - Throws: `StartError` if the service cannot listen, `StoreError` if the database cannot be closed in
   ///   order.
   public func run(ready: @escaping @Sendable ([ListenAddress]) -> Void) async throws {
+    if !configuration.auth.isOn {
+      // At a level that no setting hides.
+      logger.log(
+        level: max(logger.logLevel, .warning),
+        "AUTHENTICATION IS OFF: whoever can connect may read and change every user")
+    }
     let secondSignal = Task { await Self.exitAtSecondSignal() }
     defer { secondSignal.cancel() }
     var group = ServiceGroupConfiguration(
@@ -31,6 +39,7 @@ public struct UserServiceApp {
         GRPCService(
           server: server, health: health, logger: logger, ready: ready),
         HealthProbe(monitor: health),
+        KeyReload(authority: authority, logger: logger),
       ], gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.quiet(logger))
     group.maximumGracefulShutdownDuration = configuration.shutdownGrace
     var failure: (any Error)?
@@ -115,6 +124,31 @@ private struct HealthProbe: Service, CustomStringConvertible {
         monitor.refresh()
         // Ends early, by throwing, when the service stops.
         do { try await Task.sleep(for: .seconds(1)) } catch { return }
+      }
+    }
+  }
+}
+
+/// Looks every 10 seconds whether the files with keys have changed.
+private struct KeyReload: Service, CustomStringConvertible {
+  let authority: TokenAuthority
+  let logger: Logger
+
+  var description: String { "key reload" }
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown {
+      var lastProblem: KeyFailure?
+      while !Task.isCancelled {
+        // Ends early, by throwing, when the service stops.
+        do { try await Task.sleep(for: .seconds(10)) } catch { return }
+        do throws(KeyFailure) {
+          if try await authority.reload() { logger.notice("keys reloaded") }
+          lastProblem = nil
+        } catch {
+          if lastProblem != error { logger.error("keys not reloaded", metadata: ["reason": "\(error)"]) }
+          lastProblem = error
+        }
       }
     }
   }

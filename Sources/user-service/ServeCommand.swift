@@ -38,6 +38,13 @@ struct ServeCommand: AsyncParsableCommand {
       "Authorities that must have signed clients' certificates, PEM; without it clients need none.",
       valueName: "path"))
   var tlsClientCA: String?
+  @Option(
+    help: ArgumentHelp(
+      "on: calls need tokens. off: everybody may do everything, for development. (default: on)",
+      valueName: "mode"))
+  var auth: String?
+  @Flag(help: "With --auth off: listen also where others can reach the service.")
+  var insecure = false
   @Flag(
     inversion: .prefixedNo,
     help: "Migrate an empty or older database; refuse it otherwise. (default: --migrate)")
@@ -78,7 +85,8 @@ struct ServeCommand: AsyncParsableCommand {
     var flags: [AbsoluteConfigKey: ConfigValue] = [:]
     for (key, value) in [
       ("database", database), ("tls.cert", tlsCert), ("tls.key", tlsKey), ("tls.client.ca", tlsClientCA),
-      ("log.level", logLevel), ("log.format", logFormat),
+      ("auth.mode", auth), ("insecure", insecure ? "true" : nil), ("log.level", logLevel),
+      ("log.format", logFormat),
       ("shutdown.grace", shutdownGrace),
     ] {
       if let value { flags[Self.key(key)] = .init(.string(value), isSecret: false) }

@@ -14,14 +14,17 @@ public final class RunningService: Sendable {
 
   /// Starts the program and returns once it listens.
   ///
-  /// - Parameter file: where its standard error goes; nil to collect it.
+  /// - Parameters:
+  ///   - auth: whether calls need tokens.
+  ///   - file: where its standard error goes; nil to collect it.
   /// - Throws: `NotStarted` with what it wrote to standard error, if it ends instead.
   public init(
-    _ arguments: [String], environment: [String: String] = [:], errorsTo file: String? = nil
+    _ arguments: [String], auth: Bool = false, environment: [String: String] = [:],
+    errorsTo file: String? = nil
   ) async throws {
     let process = Process()
     process.executableURL = Program.url("user-service")
-    process.arguments = ["serve", "--listen", "127.0.0.1:0"] + arguments
+    process.arguments = ["serve", "--listen", "127.0.0.1:0", "--auth", auth ? "on" : "off"] + arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     let (output, errorPipe) = (Pipe(), Pipe())
@@ -62,9 +65,11 @@ public final class RunningService: Sendable {
     kill(process.processIdentifier, number)
   }
 
-  /// Waits for the process to end, and returns its exit code and everything that it wrote to standard error.
+  /// Waits for the process to end, and returns its exit code and everything that it wrote to standard error,
+  /// but for the warning of a service without authentication.
   public func waitUntilExit() async -> (status: Int32, errors: String) {
-    (await exit.value, await errors.text)
+    let lines = await errors.text.split(separator: "\n").filter { !$0.contains("AUTHENTICATION IS OFF") }
+    return (await exit.value, lines.map { $0 + "\n" }.joined())
   }
 
   /// Asks the process to stop, and waits until it has.

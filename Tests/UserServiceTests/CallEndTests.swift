@@ -107,7 +107,9 @@ import UserProtos
     let (status, errors) = await service.waitUntilExit()
     #expect(status == 0)
     #expect(errors.contains("the grace time is over"))
-    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.url.path) == ["users.db"])
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: directory.url.path).sorted()
+        == ["users.db", "users.db.keys"])
   }
 
   @Test("a second signal ends the process at once")

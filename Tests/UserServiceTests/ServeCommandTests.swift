@@ -40,7 +40,9 @@ import UserProtos
     #expect(health.status == 0)
     service.signal(signal)
     #expect(await service.waitUntilExit().status == 0)
-    #expect(try FileManager.default.contentsOfDirectory(atPath: directory.url.path) == ["users.db"])
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: directory.url.path).sorted()
+        == ["users.db", "users.db.keys"])
     let verified = try await Program.run("user-service", ["migrate", "verify", "--database", database])
     #expect(verified.status == 0)
   }

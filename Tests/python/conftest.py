@@ -29,26 +29,31 @@ def contract(out):
     code = protoc.main([
         "protoc", f"-I{ROOT / 'protos'}", f"-I{pathlib.Path(protoc.__file__).parent / '_proto'}",
         f"--python_out={out}", f"--grpc_python_out={out}", "common.proto", "user_service.proto",
+        "auth_service.proto",
     ])
     assert code == 0
     sys.path.insert(0, str(out))
     messages = importlib.import_module("user_service_pb2")
     messages.User = importlib.import_module("common_pb2").User
     messages.Stub = importlib.import_module("user_service_pb2_grpc").UserServiceStub
+    messages.auth = importlib.import_module("auth_service_pb2")
+    messages.AuthStub = importlib.import_module("auth_service_pb2_grpc").AuthServiceStub
     return messages
 
 
 class Service:
     """A running program. `settings` are given in its environment: {"grpc.receive.timeout": "1s"}."""
 
-    def __init__(self, database, *arguments, listen=("127.0.0.1:0",), settings=None):
+    def __init__(self, database, *arguments, listen=("127.0.0.1:0",), settings=None, auth="off"):
+        self.database = str(database)
         environment = {
             "USER_SERVICE_" + name.upper().replace(".", "_"): str(value)
             for name, value in (settings or {}).items()
         }
         listening = [argument for address in listen for argument in ("--listen", address)]
         self.process = subprocess.Popen(
-            [PROGRAM, "serve", *listening, "--database", str(database), "--log-level", "error", *arguments],
+            [PROGRAM, "serve", *listening, "--database", self.database, "--log-level", "error", "--auth", auth,
+             *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment})
         line = self.process.stdout.readline()
         match = re.search(r"listening on (.+), database", line)
@@ -74,7 +79,8 @@ class Service:
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)
         _, errors = self.process.communicate(timeout=60)
-        return self.process.returncode, errors
+        lines = [line for line in errors.splitlines(True) if "AUTHENTICATION IS OFF" not in line]
+        return self.process.returncode, "".join(lines)
 
 
 @contextlib.contextmanager
@@ -83,7 +89,8 @@ def starter(directory):
     services = []
 
     def start(*arguments, **keywords):
-        services.append(Service(directory / f"users{len(services)}.db", *arguments, **keywords))
+        database = keywords.pop("database", directory / f"users{len(services)}.db")
+        services.append(Service(database, *arguments, **keywords))
         return services[-1]
 
     yield start

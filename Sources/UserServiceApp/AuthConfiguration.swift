@@ -1,0 +1,114 @@
+import GRPCNghttp2Transport
+public import TokenSigning
+public import UserAPI
+public import UserDomain
+
+/// The settings `auth.*` and `peer.*`: who may call.
+public struct AuthConfiguration: Sendable {
+  /// `auth.mode`: whether calls need tokens.
+  public let isOn: Bool
+  /// `auth.keys`, `auth.issuer`, `auth.audience`, `auth.jwks.*`: who signs tokens.
+  public let authority: TokenAuthority.Configuration
+  /// `auth.access.lifetime`, `auth.refresh.lifetime`, `auth.session.lifetime`.
+  public let sessions: SessionPolicy
+  /// `auth.reflection.public`: whether server reflection needs no token.
+  public let reflectionIsPublic: Bool
+  /// `peer.rate`, `peer.burst`: how often one address may call CreateUser and SignIn.
+  public let peerLimit: PeerLimit?
+
+  /// Names and defaults.
+  static let defaults: [(String, String)] = [
+    ("auth.mode", "on"), ("auth.keys", ""), ("auth.issuer", "user-service"),
+    ("auth.audience", "user-service"),
+    ("auth.access.lifetime", "15m"), ("auth.refresh.lifetime", "30d"), ("auth.session.lifetime", "90d"),
+    ("auth.reflection.public", "true"),
+    ("auth.jwks.file", ""), ("auth.jwks.issuer", ""), ("auth.jwks.audience", ""),
+    ("auth.jwks.algorithms", "EdDSA,ES256,RS256"),
+    ("peer.rate", "10"), ("peer.burst", "100"), ("insecure", "false"),
+  ]
+
+  private typealias Invalid = ServiceConfiguration.Invalid
+
+  /// Reads the settings with `read`.
+  ///
+  /// - Throws: `ServiceConfiguration.Invalid` for a value that cannot be used, and what `read` throws.
+  init(database: String, listen: [ListenAddress], _ read: (String) throws -> String) throws {
+    func value<Value>(_ name: String, _ form: String, _ parse: (String) -> Value?) throws -> Value {
+      let text = try read(name)
+      guard let value = parse(text) else {
+        throw Invalid(description: "\(name) is '\(text)'; it must be \(form)")
+      }
+      return value
+    }
+    func flag(_ name: String) throws -> Bool { try value(name, "true or false") { Bool($0) } }
+    func lifetime(_ name: String, _ longest: Duration, _ form: String) throws -> Duration {
+      try value(name, "a duration of 1s to \(form)") { text in
+        Duration(text: text).flatMap { $0 >= .seconds(1) && $0 <= longest ? $0 : nil }
+      }
+    }
+
+    isOn = try value("auth.mode", "on or off") { ["on": true, "off": false][$0] }
+    let isInsecure = try flag("insecure")
+    if !isOn, !isInsecure, let exposed = listen.first(where: { !$0.isLocal }) {
+      throw Invalid(
+        description:
+          "auth.mode is off, but others can reach \(exposed); add --insecure if that is what you want")
+    }
+    reflectionIsPublic = try flag("auth.reflection.public")
+    sessions = SessionPolicy(
+      accessLifetime: try lifetime("auth.access.lifetime", .seconds(86_400), "1d"),
+      refreshLifetime: try lifetime("auth.refresh.lifetime", Duration.longest, "400d"),
+      sessionLifetime: try lifetime("auth.session.lifetime", Duration.longest, "400d"))
+    let issuer = try value("auth.issuer", "a name") { $0.isEmpty ? nil : $0 }
+    let audience = try value("auth.audience", "a name") { $0.isEmpty ? nil : $0 }
+    authority = TokenAuthority.Configuration(
+      keys: Self.keyFile(try read("auth.keys"), database: database), issuer: issuer, audience: audience,
+      outside: try Self.outside(issuer: issuer, audience: audience, read))
+    let rate = try value("peer.rate", "calls a second, 0.001 to 1000000, or none") { text -> Double?? in
+      if text == "none" { return .some(nil) }
+      return Double(text).flatMap { (0.001...1_000_000).contains($0) ? $0 : nil }
+    }
+    let burst = try value("peer.burst", "1 to 1000000") {
+      Int($0).flatMap { (1...1_000_000).contains($0) ? $0 : nil }
+    }
+    peerLimit = rate.map { PeerLimit(rate: $0, burst: burst) }
+  }
+
+  /// The key file: the one that is named, or the one beside the database; none for a database in memory.
+  private static func keyFile(_ named: String, database: String) -> KeyFile? {
+    if !named.isEmpty { return KeyFile(path: named) }
+    return database == ":memory:" ? nil : KeyFile(path: database + ".keys")
+  }
+
+  private static func outside(
+    issuer: String, audience: String, _ read: (String) throws -> String
+  ) throws -> OutsideIssuer? {
+    let file = try read("auth.jwks.file")
+    let name = try read("auth.jwks.issuer")
+    guard !file.isEmpty || !name.isEmpty else { return nil }
+    guard !file.isEmpty else { throw Invalid(description: "auth.jwks.issuer needs auth.jwks.file") }
+    guard !name.isEmpty else { throw Invalid(description: "auth.jwks.file needs auth.jwks.issuer") }
+    guard name != issuer else { throw Invalid(description: "auth.jwks.issuer must differ from auth.issuer") }
+    let given = try read("auth.jwks.audience")
+    let algorithms = try read("auth.jwks.algorithms").split(separator: ",").map { text in
+      guard let algorithm = SignatureAlgorithm(rawValue: String(text)) else {
+        let known = SignatureAlgorithm.allCases.map(\.rawValue).joined(separator: ", ")
+        throw Invalid(description: "auth.jwks.algorithms has '\(text)'; they must be among \(known)")
+      }
+      return algorithm
+    }
+    guard !algorithms.isEmpty else { throw Invalid(description: "auth.jwks.algorithms names none") }
+    return OutsideIssuer(
+      keySet: file, name: name, audience: given.isEmpty ? audience : given, algorithms: Set(algorithms))
+  }
+}
+
+extension Listener.Address {
+  /// Whether only this machine can reach it.
+  var isLocal: Bool {
+    switch self {
+    case .tcp(let host, _): host.hasPrefix("127.") || host == "::1"
+    case .unix: true
+    }
+  }
+}

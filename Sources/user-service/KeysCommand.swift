@@ -1,0 +1,66 @@
+import ArgumentParser
+import Foundation
+import TokenSigning
+
+/// `user-service keys`: the keys that the service's own tokens are signed with.
+struct KeysCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "keys", abstract: "Lists and rotates the keys that access tokens are signed with.",
+    subcommands: [List.self, Rotate.self])
+
+  struct List: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Lists the keys, without their private parts.")
+
+    @OptionGroup var database: DatabaseOption
+    @OptionGroup var settings: SettingsOption
+
+    func run() async throws {
+      let file = try await KeysCommand.file(database, settings)
+      guard let ring = try file.read() else {
+        Terminal.note("\(file.path): no such key file; 'user-service serve' makes one")
+        throw ExitCode.failure
+      }
+      print(KeysCommand.table(ring))
+    }
+  }
+
+  struct Rotate: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Makes a new key that signs from now on. A running service takes it up within 10 seconds.",
+      discussion: """
+        What the key before it has signed stays good for --overlap, which by default is as long as any token may be. \
+        With --overlap 0s every token ends at once: when a key is known to somebody.
+        """)
+
+    @OptionGroup var database: DatabaseOption
+    @OptionGroup var settings: SettingsOption
+    @Option(help: ArgumentHelp("How long the tokens of the keys so far stay good.", valueName: "duration"))
+    var overlap = DurationArgument(TokenCommand.Issue.longest)
+
+    func run() async throws {
+      print(
+        KeysCommand.table(
+          try await KeysCommand.file(database, settings).rotate(overlap: overlap.duration)))
+    }
+  }
+
+  private static func file(_ database: DatabaseOption, _ settings: SettingsOption) async throws -> KeyFile {
+    guard let file = try await settings.authority(database.database).keys else {
+      throw ValidationError("a database in memory has no key file")
+    }
+    return file
+  }
+
+  private static func table(_ ring: KeyRing) -> String {
+    let now = Date()
+    let rows = ring.keys.map { key in
+      [key.kid, key.createdAt.formatted(.iso8601), state(of: key, now)]
+    }
+    return Terminal.table([["KEY", "CREATED", "STATE"]] + rows)
+  }
+
+  private static func state(of key: KeyRing.Key, _ now: Date) -> String {
+    guard let end = key.retiresAt else { return "signs" }
+    return "\(end > now ? "good until" : "over since") \(end.formatted(.iso8601))"
+  }
+}

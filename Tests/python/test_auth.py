@@ -1,0 +1,685 @@
+"""Who may call: tokens made by joserfc, which shares no code with the service, and calls by grpcio."""
+
+import base64
+import hmac
+import json
+import os
+import subprocess
+import threading
+import time
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from joserfc import jwt
+from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+
+import conftest
+
+TIMEOUT = 60
+ISSUER = "https://issuer.example"
+AUDIENCE = "user-service"
+ALGORITHMS = ["EdDSA", "ES256", "RS256", "HS256"]
+
+
+def failure(call):
+    """The status code and the reason that a call ends with, and how long to wait before the next."""
+    with pytest.raises(grpc.RpcError) as raised:
+        call()
+    info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+    status = rpc_status.from_call(raised.value)
+    for detail in status.details if status else []:
+        for message in (info, retry):
+            if detail.Is(message.DESCRIPTOR):
+                detail.Unpack(message)
+    return raised.value.code(), info.reason, retry.retry_delay.ToMilliseconds()
+
+
+def run(*arguments):
+    return subprocess.run(
+        [conftest.PROGRAM, *arguments], capture_output=True, text=True, timeout=TIMEOUT, stdin=subprocess.DEVNULL)
+
+
+def service_token(service, scope="users:read,users:write", subject="billing", *more):
+    result = run("token", "issue", "--database", service.database, "--subject", subject, "--scope", scope, *more)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def bearer(token):
+    return [("authorization", f"Bearer {token}")]
+
+
+class Caller:
+    """Calls with a token, or without."""
+
+    def __init__(self, pb, channel):
+        self.pb, self.users, self.auth = pb, pb.Stub(channel), pb.AuthStub(channel)
+
+    def create(self, email="ada@example.com", password="correct horse", token=None):
+        return self.users.CreateUser(
+            self.pb.CreateUserRequest(email=email, password=password), timeout=TIMEOUT,
+            metadata=bearer(token) if token else None)
+
+    def get(self, user_id, token=None, metadata=None):
+        return self.users.GetUser(
+            self.pb.GetUserRequest(user_id=user_id), timeout=TIMEOUT,
+            metadata=metadata or (bearer(token) if token else None))
+
+    def list(self, token=None):
+        return list(self.users.ListUsers(
+            self.pb.ListUsersRequest(), timeout=TIMEOUT, metadata=bearer(token) if token else None))
+
+    def bulk(self, token=None):
+        return self.users.BulkCreateUsers(
+            iter([self.pb.CreateUserRequest(email="bulk@example.com")]), timeout=TIMEOUT,
+            metadata=bearer(token) if token else None)
+
+    def update(self, user_id, token=None, **changes):
+        updates = iter([self.pb.UserUpdateRequest(user_id=user_id, **changes)])
+        return list(self.users.UserUpdates(
+            updates, timeout=TIMEOUT, metadata=bearer(token) if token else None))
+
+    def sign_in(self, email="ada@example.com", password="correct horse"):
+        return self.auth.SignIn(self.pb.auth.SignInRequest(email=email, password=password), timeout=TIMEOUT)
+
+    def refresh(self, token):
+        return self.auth.RefreshToken(self.pb.auth.RefreshTokenRequest(refresh_token=token), timeout=TIMEOUT)
+
+    def revoke(self, token):
+        return self.auth.RevokeToken(self.pb.auth.RevokeTokenRequest(refresh_token=token), timeout=TIMEOUT)
+
+
+@pytest.fixture
+def secured(serve):
+    return serve(auth="on")
+
+
+@pytest.fixture
+def caller(pb, secured):
+    with grpc.insecure_channel(secured.address) as channel:
+        yield Caller(pb, channel)
+
+
+UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
+DENIED = grpc.StatusCode.PERMISSION_DENIED
+EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_the_seeds_table(secured, caller):
+    """Without a token only CreateUser works; with one every method does."""
+    ada = caller.create()
+    calls = [
+        lambda token: caller.get(ada.id, token), caller.list, caller.bulk,
+        lambda token: caller.update(ada.id, token, name="Ada"),
+    ]
+    for call in calls:
+        assert failure(lambda: call(None))[:2] == (UNAUTHENTICATED, "TOKEN_MISSING")
+    token = service_token(secured)
+    for call in calls:
+        call(token)
+    caller.create("bob@example.com", token=token)
+
+
+def test_a_user_may_read_and_update_itself_and_nobody_else(caller):
+    ada, bob = caller.create(), caller.create("bob@example.com")
+    token = caller.sign_in().access_token
+    assert caller.get(ada.id, token) == ada
+    assert caller.get(ada.id.upper(), token) == ada
+    assert caller.update(ada.id, token, name="Ada")[0].name == "Ada"
+    # Authorisation comes before validation: what is not its own is denied, be it there or not, right or wrong.
+    for other in [bob.id, "0" * 8 + ada.id[8:], "", "nonsense"]:
+        assert failure(lambda: caller.get(other, token))[:2] == (DENIED, "PERMISSION_DENIED")
+        assert failure(lambda: caller.update(other, token, email="?"))[:2] == (DENIED, "PERMISSION_DENIED")
+    for call in [caller.list, caller.bulk]:
+        assert failure(lambda: call(token))[:2] == (DENIED, "PERMISSION_DENIED")
+
+
+@pytest.mark.parametrize("scope, allowed", [
+    ("users:read", {"get", "list"}), ("users:write", {"bulk", "update"}),
+    ("users:read,users:write", {"get", "list", "bulk", "update"})])
+def test_scopes(secured, caller, scope, allowed):
+    ada = caller.create()
+    token = service_token(secured, scope)
+    calls = {
+        "get": lambda: caller.get(ada.id, token), "list": lambda: caller.list(token),
+        "bulk": lambda: caller.bulk(token), "update": lambda: caller.update(ada.id, token, name="x"),
+    }
+    for name, call in calls.items():
+        if name in allowed:
+            call()
+        else:
+            assert failure(call)[:2] == (DENIED, "PERMISSION_DENIED")
+
+
+def test_public_methods_take_no_notice_of_a_token_that_is_no_good(caller):
+    caller.create(token="nonsense")
+    caller.sign_in()
+    assert len(caller.auth.GetJsonWebKeySet(
+        caller.pb.auth.GetJsonWebKeySetRequest(), timeout=TIMEOUT, metadata=bearer("x")).keys) == 1
+
+
+@pytest.mark.parametrize("value", [
+    "", "Bearer", "Basic YTpi", "Bearer a.b", "Bearer a.b.c.d", "bearer", "Bearer ....", "Token x",
+    "Bearer " + "." * 100, "Bearer  x.y.z", "Bearer a.b.c d", "Bearerx.y.z"])
+def test_malformed_authorization(caller, value):
+    code, reason, _ = failure(lambda: caller.get("x", metadata=[("authorization", value)]))
+    assert (code, reason) == (UNAUTHENTICATED, "TOKEN_MALFORMED")
+
+
+def test_two_authorizations_are_none(secured, caller):
+    token = service_token(secured)
+    assert failure(lambda: caller.get("x", metadata=bearer(token) * 2))[:2] == (UNAUTHENTICATED, "TOKEN_MALFORMED")
+
+
+def test_the_scheme_is_in_any_letter_case(secured, caller):
+    ada = caller.create()
+    for scheme in ["bearer", "BEARER", "bEaReR"]:
+        caller.get(ada.id, metadata=[("authorization", f"{scheme} {service_token(secured)}")])
+
+
+# An outside issuer, whose keys are made here.
+
+
+def make_key(algorithm, kid):
+    options = {"kid": kid, "alg": algorithm, "use": "sig"}
+    return {
+        "EdDSA": lambda: OKPKey.generate_key("Ed25519", options),
+        "ES256": lambda: ECKey.generate_key("P-256", options),
+        "RS256": lambda: RSAKey.generate_key(2048, options),
+        "HS256": lambda: OctKey.generate_key(256, options),
+    }[algorithm]()
+
+
+def make_token(key, algorithm=None, header=None, **claims):
+    now = int(time.time())
+    body = {
+        "iss": ISSUER, "aud": AUDIENCE, "sub": "reporting", "iat": now, "exp": now + 600, "scope": "users:read",
+        **claims}
+    body = {name: value for name, value in body.items() if value is not None}
+    algorithm = algorithm or key.get("alg")
+    head = {"alg": algorithm, "kid": key.kid, **(header or {})}
+    head = {name: value for name, value in head.items() if value is not None}
+    return jwt.encode(head, body, key, algorithms=[algorithm])
+
+
+def encode(part):
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+
+
+def write_keys(path, keys):
+    # As a whole, as whoever replaces a file that is read meanwhile has to.
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps({
+        "keys": [key.as_dict(private=isinstance(key, OctKey)) for key in keys]}))
+    os.replace(temporary, path)
+
+
+class Outside:
+    def __init__(self, caller, keys, ada):
+        self.caller, self.keys, self.ada = caller, keys, ada
+
+    def reads(self, token):
+        self.caller.get(self.ada.id, token)
+
+    def refused(self, token):
+        code, reason, _ = failure(lambda: self.caller.get(self.ada.id, token))
+        assert code == UNAUTHENTICATED
+        return reason
+
+
+@pytest.fixture(scope="module")
+def outside(pb, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("outside")
+    keys = {algorithm: make_key(algorithm, f"key-{algorithm}") for algorithm in ALGORITHMS}
+    write_keys(folder / "jwks.json", keys.values())
+    with conftest.starter(folder) as start:
+        service = start(auth="on", settings={
+            "auth.jwks.file": folder / "jwks.json", "auth.jwks.issuer": ISSUER,
+            "auth.jwks.algorithms": ",".join(ALGORITHMS)})
+        with grpc.insecure_channel(service.address) as channel:
+            caller = Caller(pb, channel)
+            yield Outside(caller, keys, caller.create())
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_tokens_of_another_implementation(outside, algorithm):
+    key = outside.keys[algorithm]
+    outside.reads(make_token(key))
+    outside.reads(make_token(key, aud=["another", AUDIENCE], nbf=int(time.time()), scope="openid users:read"))
+    outside.reads(make_token(key, iat=None, header={"typ": "at+jwt"}))
+    # One key for the algorithm: its name may be left out.
+    outside.reads(make_token(key, header={"kid": None}))
+
+
+def test_the_newer_name_of_the_algorithm(outside):
+    """RFC 9864 calls EdDSA with this curve Ed25519."""
+    key = outside.keys["EdDSA"]
+    head = {"alg": "Ed25519", "kid": key.kid}
+    claims = json.loads(base64.urlsafe_b64decode(make_token(key).split(".")[1] + "=="))
+    bare = OKPKey.import_key({name: value for name, value in key.as_dict(private=True).items() if name != "alg"})
+    outside.reads(jwt.encode(head, claims, bare, algorithms=["Ed25519"]))
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_claims(outside, algorithm):
+    key, now = outside.keys[algorithm], int(time.time())
+    for claims, reason in [
+        ({"iss": "https://another.example"}, "TOKEN_UNTRUSTED"),
+        ({"iss": "user-service"}, "TOKEN_UNTRUSTED"),
+        ({"aud": "another"}, "TOKEN_UNTRUSTED"),
+        ({"aud": []}, "TOKEN_UNTRUSTED"),
+        ({"exp": now - 31}, "TOKEN_EXPIRED"),
+        ({"exp": -1}, "TOKEN_EXPIRED"),
+        ({"nbf": now + 90}, "TOKEN_NOT_YET_VALID"),
+        ({"exp": None}, "TOKEN_MALFORMED"),
+        ({"iss": None}, "TOKEN_MALFORMED"),
+        ({"aud": None}, "TOKEN_MALFORMED"),
+        ({"sub": None}, "TOKEN_MALFORMED"),
+        ({"sub": ""}, "TOKEN_MALFORMED"),
+        ({"sub": "x" * 256}, "TOKEN_MALFORMED"),
+        ({"exp": 10**300}, "TOKEN_MALFORMED"),
+        ({"nbf": 10**300}, "TOKEN_MALFORMED"),
+    ]:
+        assert outside.refused(make_token(key, **claims)) == reason, claims
+    # Clocks may differ by 30 seconds.
+    outside.reads(make_token(key, exp=now - 10))
+    outside.reads(make_token(key, nbf=now + 20))
+
+
+def test_an_outside_user_reads_itself_without_scopes(outside):
+    outside.reads(make_token(outside.keys["EdDSA"], sub=outside.ada.id, scope=None))
+
+
+def test_no_algorithm_but_the_keys_own(outside):
+    """`alg: none`, and a public key used as an HMAC secret: RFC 8725, section 2.1."""
+    now = int(time.time())
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "reporting", "exp": now + 600, "scope": "users:read"}
+    for algorithm in ["none", "None", "NONE", "", "HS512", "ES384", "PS256", None]:
+        for signature in ["", "AAAA"]:
+            for kid in ["key-EdDSA", None]:
+                token = f"{encode({'alg': algorithm, 'kid': kid})}.{encode(claims)}.{signature}"
+                assert outside.refused(token) in ("TOKEN_UNTRUSTED", "TOKEN_MALFORMED")
+    for algorithm in ["EdDSA", "ES256", "RS256"]:
+        public = outside.keys[algorithm]
+        for secret in [public.as_pem(private=False), public.as_der(private=False)]:
+            # By hand: joserfc refuses to do that.
+            for kid in [public.kid, "key-HS256", None]:
+                signed = f"{encode({'alg': 'HS256', 'kid': kid})}.{encode(claims)}"
+                tag = hmac.digest(secret, signed.encode(), "sha256")
+                token = f"{signed}.{base64.urlsafe_b64encode(tag).decode().rstrip('=')}"
+                assert outside.refused(token) == "TOKEN_UNTRUSTED"
+    # The right key under the name of another.
+    for algorithm in ALGORITHMS:
+        for other in ALGORITHMS:
+            if other != algorithm:
+                token = make_token(outside.keys[algorithm], header={"kid": f"key-{other}"})
+                assert outside.refused(token) == "TOKEN_UNTRUSTED"
+
+
+def test_keys_that_a_token_brings_along_are_not_looked_at(outside):
+    mine = make_key("EdDSA", "key-EdDSA")
+    assert outside.refused(make_token(mine)) == "TOKEN_UNTRUSTED"
+    for header in [
+        {"jwk": mine.as_dict(private=False)}, {"jku": "http://127.0.0.1:1/jwks.json"},
+        {"x5u": "http://127.0.0.1:1/x.pem"},
+    ]:
+        claims = make_token(mine).split(".")[1]
+        head = encode({"alg": "EdDSA", "kid": "key-EdDSA", **header})
+        assert outside.refused(f"{head}.{claims}.{'A' * 86}") == "TOKEN_UNTRUSTED"
+
+
+@pytest.mark.parametrize("kid", [
+    "../../etc/passwd", "/dev/null", "key-EdDSA\u0000", "key-EdDSA' OR '1'='1", "", "x" * 4_000, "\u202e", "*"])
+def test_a_key_id_is_only_a_name(outside, kid):
+    assert outside.refused(make_token(outside.keys["EdDSA"], header={"kid": kid})) == "TOKEN_UNTRUSTED"
+
+
+def test_headers_that_must_be_understood_are_not(outside):
+    claims = make_token(outside.keys["EdDSA"]).split(".")[1]
+    head = encode({"alg": "EdDSA", "kid": "key-EdDSA", "crit": ["b64"], "b64": False})
+    assert outside.refused(f"{head}.{claims}.{'A' * 86}") == "TOKEN_UNTRUSTED"
+    for typ in ["dpop+jwt", "logout+jwt", "secevent+jwt"]:
+        assert outside.refused(make_token(outside.keys["EdDSA"], header={"typ": typ})) == "TOKEN_UNTRUSTED"
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_truncated_and_long_tokens(outside, algorithm):
+    token = make_token(outside.keys[algorithm])
+    for length in range(0, len(token), 17):
+        if token[:length]:
+            assert outside.refused(token[:length]) in ("TOKEN_MALFORMED", "TOKEN_UNTRUSTED")
+    # A good one that fits in a request's header fields is good.
+    outside.reads(make_token(outside.keys[algorithm], padding="x" * 4_500))
+    # 8 KiB do not fit: the transport refuses the request, and goes on.
+    code, *_ = failure(lambda: outside.caller.get("x", make_token(outside.keys[algorithm], padding="x" * 8_192)))
+    assert code == EXHAUSTED
+    outside.reads(token)
+
+
+def test_deeply_nested_and_odd_json_is_malformed(outside):
+    head = encode({"alg": "EdDSA", "kid": "key-EdDSA"})
+
+    def raw(text):
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    for claims in [raw("[" * 2_000), raw('{"iss":' * 500), raw("null"), raw("1"), raw('"x"'), raw("{}"), raw("{"), "", "%%"]:
+        assert outside.refused(f"{head}.{claims}.{'A' * 86}") == "TOKEN_MALFORMED"
+
+
+def test_hs256_has_to_be_asked_for(pb, serve, tmp_path):
+    key = make_key("HS256", "shared")
+    write_keys(tmp_path / "jwks.json", [key, make_key("EdDSA", "other")])
+    service = serve(
+        auth="on", settings={"auth.jwks.file": tmp_path / "jwks.json", "auth.jwks.issuer": ISSUER})
+    with grpc.insecure_channel(service.address) as channel:
+        code, reason, _ = failure(lambda: Caller(pb, channel).list(make_token(key)))
+        assert (code, reason) == (UNAUTHENTICATED, "TOKEN_UNTRUSTED")
+
+
+def until(condition):
+    """Waits until `condition` holds, asking again and again."""
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_key_set_is_read_again_when_it_changes(pb, serve, tmp_path):
+    old, new = make_key("ES256", "old"), make_key("ES256", "new")
+    write_keys(tmp_path / "jwks.json", [old])
+    service = serve(
+        "--log-level", "critical", auth="on",
+        settings={"auth.jwks.file": tmp_path / "jwks.json", "auth.jwks.issuer": ISSUER})
+    with grpc.insecure_channel(service.address) as channel:
+        caller = Caller(pb, channel)
+
+        def works(token):
+            try:
+                caller.list(token)
+                return True
+            except grpc.RpcError:
+                return False
+
+        before, after = make_token(old), make_token(new)
+        assert works(before) and not works(after)
+        # A broken file changes nothing; that it was looked at shows only once it is whole again.
+        (tmp_path / "jwks.json").write_text("{")
+        assert works(before)
+        write_keys(tmp_path / "jwks.json", [new])
+        until(lambda: works(after))
+        # Also the one that was remembered.
+        assert not works(before)
+
+
+# Signing in.
+
+
+def test_tokens_can_be_verified_with_the_published_keys(secured, caller):
+    ada = caller.create()
+    tokens = caller.sign_in()
+    keys = caller.auth.GetJsonWebKeySet(caller.pb.auth.GetJsonWebKeySetRequest(), timeout=TIMEOUT).keys
+    key = OKPKey.import_key({field.name: value for field, value in keys[0].ListFields()})
+    token = jwt.decode(tokens.access_token, key, algorithms=["EdDSA"])
+    assert token.header["kid"] == keys[0].kid and token.header["typ"] == "at+jwt"
+    claims = token.claims
+    assert (claims["sub"], claims["iss"], claims["aud"]) == (ada.id, "user-service", "user-service")
+    assert claims["exp"] - claims["iat"] == 900
+    assert claims["exp"] == tokens.access_token_expires_at.seconds
+    assert "scope" not in claims
+
+
+def test_refusals_of_a_sign_in_are_alike(secured, caller):
+    admin = service_token(secured)
+    caller.create()
+    caller.create("nopass@example.com", password="")
+    off = caller.create("off@example.com")
+    caller.update(off.id, admin, status=2)
+    answers = {
+        failure(lambda: caller.sign_in(email, password))
+        for email, password in [
+            ("ada@example.com", "wrong horse"), ("ada@example.com", "x"), ("nobody@example.com", "correct horse"),
+            ("nopass@example.com", "correct horse"), ("off@example.com", "correct horse")]}
+    assert answers == {(UNAUTHENTICATED, "CREDENTIALS_INVALID", 0)}
+    for email, password in [("", ""), ("ada", "x"), ("ada@example.com", ""), ("ada@example.com", "x" * 1_025)]:
+        assert failure(lambda: caller.sign_in(email, password))[1] == "INVALID_REQUEST"
+
+
+def test_guessing_is_slowed_down_and_a_restart_does_not_help(pb, serve, tmp_path):
+    database = tmp_path / "guessed.db"
+    for restart in range(2):
+        service = serve(auth="on", database=database)
+        with grpc.insecure_channel(service.address) as channel:
+            caller = Caller(pb, channel)
+            if not restart:
+                caller.create()
+                for _ in range(5):
+                    assert failure(lambda: caller.sign_in(password="wrong horse"))[0] == UNAUTHENTICATED
+                # Makes the wait long enough to outlast a restart: 2, 4, 8 seconds.
+                for _ in range(3):
+                    code, reason, wait = failure(lambda: caller.sign_in(password="wrong horse"))
+                    assert (code, reason) == (EXHAUSTED, "TOO_MANY_ATTEMPTS")
+                    time.sleep(wait / 1_000)
+                    assert failure(lambda: caller.sign_in(password="wrong horse"))[0] == UNAUTHENTICATED
+            code, reason, wait = failure(caller.sign_in)
+            assert (code, reason) == (EXHAUSTED, "TOO_MANY_ATTEMPTS")
+            assert 0 < wait <= 8_000
+        assert service.stop()[0] == 0
+
+
+def test_refresh_and_revoke(caller):
+    ada = caller.create()
+    first = caller.sign_in()
+    second = caller.refresh(first.refresh_token)
+    assert caller.refresh(first.refresh_token).refresh_token == second.refresh_token
+    caller.get(ada.id, second.access_token)
+    caller.revoke(second.refresh_token)
+    for token in [first, second]:
+        assert failure(lambda: caller.get(ada.id, token.access_token))[:2] == (UNAUTHENTICATED, "TOKEN_REVOKED")
+        assert failure(lambda: caller.refresh(token.refresh_token))[:2] == (UNAUTHENTICATED, "TOKEN_REVOKED")
+    caller.revoke(second.refresh_token)
+    for text, reason in [
+        ("", "TOKEN_MALFORMED"), ("x" * 64, "TOKEN_UNTRUSTED"), ("x" * 1_000_000, "TOKEN_MALFORMED"),
+        (first.access_token, "TOKEN_MALFORMED")]:
+        assert failure(lambda: caller.refresh(text))[:2] == (UNAUTHENTICATED, reason)
+        assert failure(lambda: caller.revoke(text))[:2] == (UNAUTHENTICATED, reason)
+
+
+def test_many_refreshes_at_once_give_one_successor(caller):
+    caller.create()
+    token = caller.sign_in().refresh_token
+    successors, lock = set(), threading.Lock()
+
+    def refresh():
+        answer = caller.refresh(token)
+        with lock:
+            successors.add(answer.refresh_token)
+
+    threads = [threading.Thread(target=refresh) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(successors) == 1
+
+
+@pytest.mark.parametrize("changes", [{"password": "another horse"}, {"password": ""}, {"status": 2}])
+def test_a_change_ends_tokens_at_once_and_for_good(pb, serve, tmp_path, changes):
+    database = tmp_path / "users.db"
+    service = serve(auth="on", database=database)
+    with grpc.insecure_channel(service.address) as channel:
+        caller = Caller(pb, channel)
+        ada = caller.create()
+        tokens, own = caller.sign_in(), caller.sign_in()
+        service_tokens = [
+            service_token(service, "", ada.id), service_token(service, "users:read", ada.id)]
+        for token in [tokens.access_token, own.access_token, *service_tokens]:
+            caller.get(ada.id, token)
+        # By the user itself, whose own token ends too.
+        caller.update(ada.id, own.access_token, **changes)
+
+    def ended(caller):
+        for token in [tokens.access_token, own.access_token, *service_tokens]:
+            assert failure(lambda: caller.get(ada.id, token))[:2] == (UNAUTHENTICATED, "TOKEN_REVOKED")
+        assert failure(lambda: caller.refresh(tokens.refresh_token))[0] == UNAUTHENTICATED
+
+    with grpc.insecure_channel(service.address) as channel:
+        ended(Caller(pb, channel))
+    assert service.stop()[0] == 0
+    again = serve(auth="on", database=database)
+    with grpc.insecure_channel(again.address) as channel:
+        ended(Caller(pb, channel))
+
+
+def test_a_running_stream_ends_with_its_token(caller):
+    ada = caller.create()
+    token = caller.sign_in().access_token
+    answered = threading.Semaphore(1)
+
+    def updates():
+        for change in [{"name": "Ada"}, {"password": "another horse"}, {"name": "Eve"}]:
+            assert answered.acquire(timeout=TIMEOUT)
+            yield caller.pb.UserUpdateRequest(user_id=ada.id, **change)
+
+    call = caller.users.UserUpdates(updates(), timeout=TIMEOUT, metadata=bearer(token))
+    names = []
+
+    def read():
+        for user in call:
+            names.append(user.name)
+            answered.release()
+
+    assert failure(read)[:2] == (UNAUTHENTICATED, "TOKEN_REVOKED")
+    assert names == ["Ada", "Ada"]
+
+
+def test_one_address_cannot_sign_up_or_guess_without_end(pb, serve):
+    service = serve(auth="on", settings={"peer.rate": "0.001", "peer.burst": "3"})
+    with grpc.insecure_channel(service.address) as channel:
+        caller = Caller(pb, channel)
+        ada = caller.create()
+        caller.sign_in()
+        failure(lambda: caller.create("nobody"))
+        for call in [lambda: caller.create("bob@example.com"), caller.sign_in]:
+            code, reason, wait = failure(call)
+            assert (code, reason) == (EXHAUSTED, "PEER_LIMIT_EXCEEDED")
+            assert 0 < wait <= 1_000_000
+        # Nothing else is limited, and neither is a service that may write users.
+        token = service_token(service)
+        for number in range(10):
+            caller.get(ada.id, token)
+            caller.create(f"user{number}@example.com", token=token)
+
+
+# Keys and commands.
+
+
+def test_a_token_is_issued_before_the_first_start_and_without_the_service(pb, serve, tmp_path):
+    database = tmp_path / "new.db"
+    missing = run("token", "issue", "--database", str(database), "--subject", "x", "--scope", "users:read")
+    assert missing.returncode == 1 and "no such database" in missing.stderr
+    assert list(tmp_path.iterdir()) == []
+    assert run("migrate", "up", "--database", str(database)).returncode == 0
+    token = run("token", "issue", "--database", str(database), "--subject", "x", "--scope", "users:read").stdout.strip()
+    assert (tmp_path / "new.db.keys").stat().st_mode & 0o777 == 0o600
+    service = serve(auth="on", database=database)
+    with grpc.insecure_channel(service.address) as channel:
+        assert Caller(pb, channel).list(token) == []
+
+
+def test_rotating_keys(pb, secured, caller):
+    before = service_token(secured)
+    caller.list(before)
+    rotated = run("keys", "rotate", "--database", secured.database, "--overlap", "1h")
+    assert rotated.returncode == 0
+    assert [line.split()[2] for line in rotated.stdout.splitlines()[1:]] == ["good", "signs"]
+    after = service_token(secured)
+
+    def works(token):
+        try:
+            caller.list(token)
+            return True
+        except grpc.RpcError:
+            return False
+
+    until(lambda: works(after))
+    assert works(before)
+    run("keys", "rotate", "--database", secured.database, "--overlap", "0s")
+    until(lambda: not works(before))
+    assert not works(after)
+    until(lambda: works(service_token(secured)))
+    listed = run("keys", "list", "--database", secured.database)
+    assert listed.returncode == 0
+    secret = json.loads(open(secured.database + ".keys").read())["keys"][-1]
+    assert secret["kid"] in listed.stdout and secret["d"] not in listed.stdout
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--subject", "", "--scope", "users:read"], ["--subject", "a b", "--scope", "users:read"],
+    ["--subject", "x" * 65, "--scope", "users:read"], ["--subject", "x", "--scope", "users:delete"],
+    ["--subject", "x"], ["--subject", "x", "--scope", "users:read", "--ttl", "91d"],
+    ["--subject", "x", "--scope", "users:read", "--ttl", "0s"],
+    ["--subject", "01a20e13-53dc-756f-b844-595a9b132cb5"]])
+def test_tokens_that_are_not_issued(secured, arguments):
+    result = run("token", "issue", "--database", secured.database, *arguments)
+    assert (result.returncode, result.stdout) == (64, "")
+
+
+def test_secrets_are_not_logged(pb, tmp_path):
+    """At any level: no password, no token, no key."""
+    with subprocess.Popen(
+        [conftest.PROGRAM, "serve", "--listen", "127.0.0.1:0", "--database", str(tmp_path / "users.db"), "--log-level",
+         "trace"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        address = process.stdout.readline().split("listening on ")[1].split(",")[0]
+        with grpc.insecure_channel(address) as channel:
+            caller = Caller(pb, channel)
+            ada = caller.create()
+            tokens = caller.sign_in()
+            caller.get(ada.id, tokens.access_token)
+            failure(lambda: caller.get(ada.id, tokens.access_token + "x"))
+            failure(lambda: caller.sign_in(password="wrong horse"))
+            caller.refresh(tokens.refresh_token)
+            failure(lambda: caller.list(tokens.access_token))
+        process.terminate()
+        _, log = process.communicate(timeout=TIMEOUT)
+    key = json.loads((tmp_path / "users.db.keys").read_text())["keys"][0]["d"]
+    for secret in ["correct horse", "wrong horse", tokens.access_token, tokens.refresh_token, key]:
+        assert secret not in log
+    lines = [line for line in log.splitlines() if "GetUser" in line or "ListUsers" in line]
+    assert f"principal={ada.id}" in lines[0] and "principal=anonymous" in lines[1]
+    # Who was denied is named too.
+    assert f"principal={ada.id}" in lines[2] and "permissionDenied" in lines[2]
+
+
+def start_fails(tmp_path, *arguments):
+    result = run("serve", "--database", str(tmp_path / "users.db"), *arguments)
+    assert result.returncode == 1 and len(result.stderr.strip().splitlines()) == 1, result.stderr
+    return result.stderr
+
+
+def test_auth_off_is_for_this_machine_only(tmp_path, serve):
+    message = start_fails(tmp_path, "--auth", "off", "--listen", "0.0.0.0:0")
+    assert "--insecure" in message
+    assert "auth.mode" in start_fails(tmp_path, "--auth", "maybe")
+    for address in ["[::1]:0", f"unix:{tmp_path}/socket"]:
+        serve("--auth", "off", listen=(address,))
+
+
+def test_auth_off_says_so_at_every_level(tmp_path):
+    with subprocess.Popen(
+        [conftest.PROGRAM, "serve", "--listen", "127.0.0.1:0", "--database", str(tmp_path / "users.db"), "--auth", "off",
+         "--log-level", "critical"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        process.terminate()
+        _, log = process.communicate(timeout=TIMEOUT)
+    assert "AUTHENTICATION IS OFF" in log
+
+
+def test_keys_that_cannot_be_used_end_the_start(tmp_path):
+    keys = tmp_path / "users.db.keys"
+    keys.write_text("{}")
+    keys.chmod(0o600)
+    assert str(keys) in start_fails(tmp_path)
+    keys.chmod(0o644)
+    assert "chmod 600" in start_fails(tmp_path)

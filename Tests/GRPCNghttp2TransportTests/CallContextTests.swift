@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// What a handler knows of its call, and how it hears of the call's end.
-@Suite(.timeLimit(.minutes(2))) struct CallContextTests {
+@Suite(.timeLimit(.minutes(10))) struct CallContextTests {
   private static let method = MethodDescriptor(
     fullyQualifiedService: "test.Service", method: "Call", type: .bidirectionalStreaming)
 
@@ -133,7 +133,8 @@ import Testing
           // On a busy machine the first deadlines may pass before the call gets as far as its handler.
           while !hasBegun.value.withLock({ $0 }) {
             let error = await #expect(throws: RPCError.self) { try await call(client, timeout: .seconds(1)) }
-            #expect(error?.code == .deadlineExceeded)
+            // Anything else would go on for ever.
+            try #require(error?.code == .deadlineExceeded)
           }
         }
       }

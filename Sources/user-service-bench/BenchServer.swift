@@ -10,11 +10,13 @@ struct BenchServer {
     FileHandle.standardOutput.write(Data("\(address)\n".utf8))
   }
 
-  init(_ transport: BenchServerCommand.Transport, database: String) throws {
+  init(_ transport: BenchServerCommand.Transport, auth: Bool, database: String) throws {
     let output = Pipe()
     process = Process()
     process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0])
-    process.arguments = ["server", "--transport", transport.rawValue, "--database", database]
+    process.arguments = [
+      "server", "--transport", transport.rawValue, "--database", database, "--auth", auth ? "on" : "off",
+    ]
     process.standardOutput = output
     process.standardInput = FileHandle.nullDevice
     try process.run()

@@ -20,12 +20,14 @@ struct BenchServerCommand: AsyncParsableCommand {
 
   @Option var transport: Transport
   @Option var database: String
+  @Option var auth = "on"
   @Option var logLevel = "warning"
 
   func run() async throws {
     let settings = try await ServiceConfiguration(
       flags: [
         "database": .init(.string(database), isSecret: false),
+        AbsoluteConfigKey(["auth", "mode"]): .init(.string(auth), isSecret: false),
         AbsoluteConfigKey(["log", "level"]): .init(.string(logLevel), isSecret: false),
       ], file: nil, environment: [:])
     switch transport {

@@ -7,7 +7,7 @@ public import UserDomain
 /// Which keys and algorithms count is decided by who is trusted, never by the token: its header only chooses
 /// among them (RFC 8725 §3.1). Verified tokens are remembered until they expire or the keys change.
 public final class JWTVerifier: AccessTokenVerifier {
-  /// Tokens that are remembered, at most: 16,384, about 3 MiB.
+  /// Half of the tokens that are remembered, at most; 16,384 of them take a few MiB.
   static let cacheCapacity = 8_192
 
   private struct State {
@@ -25,10 +25,11 @@ public final class JWTVerifier: AccessTokenVerifier {
     self.clock = clock
   }
 
-  /// Believes these issuers from now on, and no others. Their names differ.
-  func trust(_ issuers: [TrustedIssuer]) {
+  /// Believes this issuer from now on, in place of the one with the same name, if there was one.
+  func trust(_ issuer: TrustedIssuer) {
     state.withLock { state in
-      state.issuers = issuers
+      state.issuers.removeAll { $0.name == issuer.name }
+      state.issuers.append(issuer)
       state.cache.removeAll()
       state.generation += 1
     }

@@ -6,9 +6,12 @@ public struct KeyFile: Hashable, Sendable {
   /// Its path.
   public let path: String
 
-  /// The file at `path`.
+  /// The file at `path`, or where that leads as a symbolic link.
   public init(path: String) {
-    self.path = path
+    self.path =
+      (try? FileManager.default.destinationOfSymbolicLink(atPath: path)).map { destination in
+        URL(fileURLWithPath: destination, relativeTo: URL(fileURLWithPath: path)).path
+      } ?? path  // Mostly no link at all.
   }
 
   /// The keys, made with the file if there is none yet. Safe against another process that does the same.
@@ -46,16 +49,14 @@ public struct KeyFile: Hashable, Sendable {
       if errno == ENOENT { return nil }
       throw failure()
     }
+    if try Self.isExposed(path) {
+      throw KeyFailure(path, "others than its owner can use this key file; run 'chmod 600' on it")
+    }
     let contents: Data
-    let permissions: Int
     do {
       contents = try Data(contentsOf: URL(fileURLWithPath: path))
-      permissions = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int ?? 0
     } catch {
       throw KeyFailure(path, error.localizedDescription)
-    }
-    guard permissions & 0o077 == 0 else {
-      throw KeyFailure(path, "others than its owner can use this key file; run 'chmod 600' on it")
     }
     let ring: KeyRing
     do {
@@ -70,6 +71,34 @@ public struct KeyFile: Hashable, Sendable {
     }
     return ring
   }
+
+  /// Whether others than its owner can use the file.
+  static func isExposed(_ path: String) throws(KeyFailure) -> Bool {
+    try attributes(of: path, { $0[.posixPermissions] as? Int }).map { $0 & 0o077 != 0 } ?? true
+  }
+
+  private static func attributes<Value>(
+    of path: String, _ value: ([FileAttributeKey: Any]) -> Value
+  ) throws(KeyFailure) -> Value {
+    do {
+      return value(try FileManager.default.attributesOfItem(atPath: path))
+    } catch {
+      throw KeyFailure(path, error.localizedDescription)
+    }
+  }
+
+  /// Gives a file that root writes to whom the one before belongs, or else the folder: the service, which
+  /// then can read it.
+  private func chown(_ temporary: String) throws(KeyFailure) {
+    guard geteuid() == 0 else { return }
+    let model = access(path, F_OK) == 0 ? path : folder
+    let (user, group) = try Self.attributes(of: model) { attributes in
+      (attributes[.ownerAccountID] as? Int, attributes[.groupOwnerAccountID] as? Int)
+    }
+    if let user, let group, Foundation.chown(temporary, UInt32(user), UInt32(group)) != 0 { throw failure() }
+  }
+
+  private var folder: String { URL(fileURLWithPath: path).deletingLastPathComponent().path }
 
   /// Writes the file as a whole or not at all, and durably.
   private func write(_ ring: KeyRing) throws(KeyFailure) {
@@ -86,6 +115,12 @@ public struct KeyFile: Hashable, Sendable {
       unlink(temporary)
       throw KeyFailure(path, "cannot be written: \(error.localizedDescription)")
     }
+    do throws(KeyFailure) {
+      try chown(temporary)
+    } catch {
+      unlink(temporary)
+      throw error
+    }
     guard rename(temporary, path) == 0 else {
       let failure = failure()
       unlink(temporary)
@@ -96,7 +131,6 @@ public struct KeyFile: Hashable, Sendable {
   /// Runs `body` while no other process changes the file. The lock is on the folder, because the file is
   /// replaced; the folder is synced at the end, so that the replacement lasts.
   private func withLock<Value>(_ body: () throws(KeyFailure) -> Value) throws(KeyFailure) -> Value {
-    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
     let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw failure() }
     // Gives the lock back too (flock(2)).

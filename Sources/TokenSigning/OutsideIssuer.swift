@@ -11,7 +11,8 @@ public struct OutsideIssuer: Hashable, Sendable {
   /// The algorithms that its tokens may use.
   public let algorithms: Set<SignatureAlgorithm>
 
-  /// An issuer. HS256 is only believed when it is named: its keys can sign too.
+  /// An issuer. HS256 is only believed when it is named: its keys can sign too, so others than its owner must
+  /// not be able to read the file.
   public init(
     keySet: String, name: String, audience: String,
     algorithms: Set<SignatureAlgorithm> = SignatureAlgorithm.asymmetric
@@ -46,6 +47,10 @@ public struct OutsideIssuer: Hashable, Sendable {
       } catch {
         problems.append("\(index): \(error.reason)")
       }
+    }
+    if keys.contains(where: { $0.algorithm == .hs256 }), try KeyFile.isExposed(keySet) {
+      throw KeyFailure(
+        keySet, "others than its owner can use this file, which has secret keys; run 'chmod 600' on it")
     }
     guard !keys.isEmpty else {
       throw KeyFailure(keySet, "no key that can be used (\(problems.joined(separator: "; ")))")

@@ -25,10 +25,13 @@ struct TrustedIssuer: Sendable {
     // tokens (RFC 8725 §3.11).
     guard token.header.crit == nil,
       ["jwt", "at+jwt", "application/at+jwt", nil].contains(token.header.typ?.lowercased()),
-      let key = key(for: token.header), key.verify(token.signature, signs: token.signed)
+      let key = key(for: token.header), key.retiresAt.map({ now < $0 }) ?? true,
+      key.verify(token.signature, signs: token.signed)
     else { throw .unauthenticated(.untrusted) }
     let claims = token.claims
-    guard claims.iss == name, claims.aud.names.contains(audience) else { throw .unauthenticated(.untrusted) }
+    guard claims.iss == name, claims.aud.strings.contains(audience) else {
+      throw .unauthenticated(.untrusted)
+    }
     guard (1...255).contains(claims.sub.utf8.count), let expiresAt = Timestamp(numericDate: claims.exp) else {
       throw .unauthenticated(.malformed)
     }
@@ -36,14 +39,17 @@ struct TrustedIssuer: Sendable {
       guard let notBefore = Timestamp(numericDate: notBefore) else { throw .unauthenticated(.malformed) }
       guard notBefore <= now + Self.leeway else { throw .unauthenticated(.notYetValid) }
     }
-    let end = expiresAt + Self.leeway
+    var end = expiresAt + Self.leeway
     guard now < end else { throw .unauthenticated(.expired) }
+    if let retiresAt = key.retiresAt { end = min(end, retiresAt) }
     return AccessTokenClaims(
       principal: Principal(
-        subject: claims.sub, scopes: Scopes(names: (claims.scope ?? "").split(separator: " "))),
+        subject: claims.sub,
+        scopes: Scopes(names: (claims.scope?.strings ?? []).flatMap { $0.split(separator: " ") })),
       issuedAt: claims.iat.flatMap { Timestamp(numericDate: $0) }, expiresAt: end,
-      session: isOwn ? claims.sid.flatMap { Base64URL.decode($0) }.flatMap { SessionID(bytes: $0) } : nil,
-      epoch: isOwn ? claims.epoch : nil)
+      session: isOwn
+        ? claims.sid?.value.flatMap { Base64URL.decode($0) }.flatMap { SessionID(bytes: $0) } : nil,
+      epoch: isOwn ? claims.epoch?.value : nil)
   }
 
   /// The one key that the header names, for its algorithm. A header without a key id will do where there is

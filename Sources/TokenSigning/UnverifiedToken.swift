@@ -21,35 +21,52 @@ struct UnverifiedToken {
   struct Claims: Codable {
     var iss: String
     var sub: String
-    var aud: Audience
+    var aud: Strings
     var exp: Double
     var nbf: Double?
     var iat: Double?
-    var scope: String?
-    var sid: String?
-    var epoch: Int64?
-    var jti: String?
+    var scope: Strings?
+    var sid: OwnClaim<String>?
+    var epoch: OwnClaim<Int64>?
+    var jti: OwnClaim<String>?
   }
 
-  /// One audience or several (RFC 7519 §4.1.3).
-  struct Audience: Codable {
-    var names: [String]
+  /// One text or several, as `aud` is (RFC 7519 §4.1.3), and `scope` of some issuers.
+  struct Strings: Codable {
+    var strings: [String]
 
-    init(_ names: [String]) { self.names = names }
+    init(_ strings: [String]) { self.strings = strings }
 
     init(from decoder: any Decoder) throws {
       let container = try decoder.singleValueContainer()
       // Not a list is no error yet.
       if let list = try? container.decode([String].self) {
-        names = list
+        strings = list
       } else {
-        names = [try container.decode(String.self)]
+        strings = [try container.decode(String.self)]
       }
     }
 
     func encode(to encoder: any Encoder) throws {
       var container = encoder.singleValueContainer()
-      if names.count == 1 { try container.encode(names[0]) } else { try container.encode(names) }
+      if strings.count == 1 { try container.encode(strings[0]) } else { try container.encode(strings) }
+    }
+  }
+
+  /// A claim that means something in the service's own tokens only: in others' it may be anything, and is nil
+  /// then.
+  struct OwnClaim<Value: Codable>: Codable {
+    let value: Value?
+
+    init(_ value: Value) { self.value = value }
+
+    init(from decoder: any Decoder) throws {
+      value = try? decoder.singleValueContainer().decode(Value.self)
+    }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.singleValueContainer()
+      try container.encode(value)
     }
   }
 
@@ -76,9 +93,15 @@ struct UnverifiedToken {
 }
 
 extension Timestamp {
-  /// The time that a claim gives in seconds (RFC 7519 §2, NumericDate); nil if it is beyond a million years.
+  init(_ date: Date) {
+    self.init(microsecondsSinceEpoch: Int64(date.timeIntervalSince1970 * 1_000_000))
+  }
+
+  var date: Date { Date(timeIntervalSince1970: Double(microsecondsSinceEpoch) / 1_000_000) }
+
+  /// The time that a claim gives in seconds (RFC 7519 §2, NumericDate); nil if it is 30,000 years away.
   init?(numericDate seconds: Double) {
-    guard abs(seconds) < 1e13 else { return nil }
+    guard abs(seconds) < 1e12 else { return nil }
     self.init(microsecondsSinceEpoch: Int64(seconds * 1_000_000))
   }
 

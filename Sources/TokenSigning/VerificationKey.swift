@@ -6,6 +6,8 @@ import UserDomain
 /// at all.
 struct VerificationKey: Sendable {
   let id: String?
+  /// From when on what it has signed is no good any more; nil for never.
+  let retiresAt: Timestamp?
   let algorithm: SignatureAlgorithm
   private let implementation: any JWTAlgorithm
 
@@ -15,11 +17,12 @@ struct VerificationKey: Sendable {
     (try? implementation.verify(signature, signs: signed)) ?? false
   }
 
-  /// A public Ed25519 key.
-  init(id: String, ed25519 publicKey: EdDSA.PublicKey) async throws {
+  /// A key of the service's own.
+  init(_ key: KeyRing.Key) async throws {
     let keys = JWTKeyCollection()
-    await keys.add(eddsa: publicKey)
-    self.id = id
+    await keys.add(eddsa: try EdDSA.PublicKey(x: key.x, curve: .ed25519))
+    id = key.kid
+    retiresAt = key.retiresAt.map { Timestamp($0) }
     algorithm = .edDSA
     implementation = try await keys.getKey()
   }
@@ -38,6 +41,7 @@ struct VerificationKey: Sendable {
       throw Unusable(reason: "its type or algorithm is not supported")
     }
     id = jwk.kid
+    retiresAt = nil
     self.algorithm = algorithm
     let keys = JWTKeyCollection()
     do {

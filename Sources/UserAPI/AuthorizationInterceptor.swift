@@ -45,11 +45,11 @@ public struct AuthorizationInterceptor: ServerInterceptor {
   {
     switch table[context.descriptor] {
     case .everybody:
-      let caller = optionalAuthorization(metadata)
+      // A token makes a difference to the limit only, and one that is no good makes none.
+      guard let peers, PeerLimiter.covers(context.descriptor) else { return .init(principal: .anonymous) }
+      let caller = (try? authorization(metadata)) ?? CallAuthorization(principal: .anonymous)
       // Whoever may write users is a service that calls for many people.
-      if let peers, PeerLimiter.covers(context.descriptor), !caller.principal.scopes.contains(.usersWrite) {
-        try peers.admit(context.remotePeer)
-      }
+      if !caller.principal.scopes.contains(.usersWrite) { try peers.admit(context.remotePeer) }
       return caller
     case .scope(let scope):
       let caller = try authorization(metadata)
@@ -65,17 +65,20 @@ public struct AuthorizationInterceptor: ServerInterceptor {
     }
   }
 
-  private func optionalAuthorization(_ metadata: Metadata) -> CallAuthorization {
-    // A token that is no good is as none where none is needed.
-    (try? authorization(metadata)) ?? CallAuthorization(principal: .anonymous)
-  }
-
   private func authorization(_ metadata: Metadata) throws(UserError) -> CallAuthorization {
-    let claims = try verifier.verify(try Self.bearerToken(metadata))
+    let token = try Self.bearerToken(metadata)
+    let claims = try verifier.verify(token)
+    // Before the revocations are looked at: what changes in between is seen there, or when it writes.
+    let authority = claims.principal.userID.map { user in
+      WriteAuthority(userID: user, epoch: claims.epoch ?? revocations.epoch(of: user))
+    }
     if revocations.isRevoked(claims) { throw .unauthenticated(.revoked) }
     // Known from here on, whether it may call or not.
     CallRecord.current?.principal = claims.principal
-    return CallAuthorization(claims: claims, revocations: revocations)
+    return CallAuthorization(principal: claims.principal, authority: authority) {
+      [verifier, revocations] () throws(UserError) in
+      if revocations.isRevoked(try verifier.verify(token)) { throw .unauthenticated(.revoked) }
+    }
   }
 
   private static func bearerToken(_ metadata: Metadata) throws(UserError) -> String {

@@ -49,6 +49,9 @@ struct BulkCreate {
   /// An id takes 38 bytes in the response, a failure without its details fewer.
   private static let bytesPerRow = 38
 
+  /// Whether the next row begins a batch.
+  var isAtBatchStart: Bool { batch.isEmpty }
+
   /// Takes one more row, and stores a batch when it is full.
   ///
   /// - Throws: `GoogleRPCStatus` when there are too many rows, once those before are stored; `UserError` when

@@ -8,27 +8,31 @@ struct CallAuthorization: Sendable {
 
   /// Who calls.
   let principal: Principal
-  private let claims: AccessTokenClaims?
-  private let revocations: RevocationList?
+  /// Whose authority it writes on; nil for a service.
+  let authority: WriteAuthority?
+  private let check: (@Sendable () throws(UserError) -> Void)?
 
-  /// A call without a token that could be revoked.
+  /// A call without a token.
   init(principal: Principal) {
     self.principal = principal
-    claims = nil
-    revocations = nil
+    authority = nil
+    check = nil
   }
 
-  /// A call with a token.
-  init(claims: AccessTokenClaims, revocations: RevocationList) {
-    principal = claims.principal
-    self.claims = claims
-    self.revocations = revocations
+  /// A call with a token, which has to pass `check` as long as the call goes on.
+  init(
+    principal: Principal, authority: WriteAuthority?, check: @escaping @Sendable () throws(UserError) -> Void
+  ) {
+    self.principal = principal
+    self.authority = authority
+    self.check = check
   }
 
-  /// Checks again, in the course of a stream, that the token was not revoked since.
+  /// Checks again, in the course of a stream, that the token is still good: not expired, not revoked, and its
+  /// key still trusted.
   ///
-  /// - Throws: `UserError.unauthenticated(.revoked)`.
+  /// - Throws: `UserError.unauthenticated`.
   func checkStillGood() throws(UserError) {
-    if let claims, let revocations, revocations.isRevoked(claims) { throw .unauthenticated(.revoked) }
+    try check?()
   }
 }

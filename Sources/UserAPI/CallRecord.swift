@@ -1,4 +1,5 @@
 import GRPCCore
+import GRPCProtobuf
 import Logging
 import Synchronization
 import UserDomain
@@ -37,13 +38,21 @@ final class CallRecord: Sendable {
       (error as? RPCError)?.code ?? (error as? any RPCErrorConvertible)?.rpcErrorCode ?? .unknown
     }
     let microseconds = (ContinuousClock.now - start) / .microseconds(1)
-    logger.log(
-      level: level, "call",
-      metadata: [
-        "method": "\(method)", "status": "\(code.map(\.description) ?? "ok")",
-        "duration_ms": "\((microseconds / 10).rounded() / 100)", "peer": "\(peer)",
-        "principal": "\(Self.printable(principal.subject))", "request_id": "\(requestID)",
-      ])
+    var metadata: Logger.Metadata = [
+      "method": "\(method)", "status": "\(code.map(\.description) ?? "ok")",
+      "duration_ms": "\((microseconds / 10).rounded() / 100)", "peer": "\(peer)",
+      "principal": "\(Self.printable(principal.subject))", "request_id": "\(requestID)",
+    ]
+    if let reason = error.flatMap(Self.reason(of:)) { metadata["reason"] = "\(reason)" }
+    logger.log(level: level, "call", metadata: metadata)
+  }
+
+  /// The reason in the error's google.rpc.ErrorInfo.
+  private static func reason(of error: any Error) -> String? {
+    // An error whose details cannot be read has no reason to tell.
+    let status =
+      (error as? GoogleRPCStatus) ?? (error as? RPCError).flatMap { try? $0.unpackGoogleRPCStatus() }
+    return status?.details.lazy.compactMap(\.errorInfo).first?.reason
   }
 
   /// What a client sends must not be able to break or forge a line of the log.

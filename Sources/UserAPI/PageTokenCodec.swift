@@ -42,8 +42,4 @@ public struct PageTokenCodec: Sendable {
   private func tag(_ id: Data) -> Data {
     Data(HMAC<SHA256>.authenticationCode(for: Self.purpose + id, using: key)).prefix(Self.tagLength)
   }
-
-  private func isEqualInConstantTime(_ left: Data, _ right: Data) -> Bool {
-    left.count == right.count && zip(left, right).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
-  }
 }

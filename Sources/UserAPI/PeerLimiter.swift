@@ -82,30 +82,24 @@ final class PeerLimiter: Sendable {
   /// What `peer`, as GRPCCore writes it, counts as: `ipv4:127.0.0.1`, `ipv6:2001:db8:0:1`.
   static func network(of peer: String) -> String {
     if peer.hasPrefix("ipv4:") { return String(peer[..<(peer.lastIndex(of: ":") ?? peer.endIndex)]) }
-    guard peer.hasPrefix("ipv6:["), let address = IPv6Network(peer.dropFirst(6).prefix { $0 != "]" }) else {
-      return String(peer.prefix { $0 != ":" })
-    }
-    return address.description
+    guard peer.hasPrefix("ipv6:[") else { return String(peer.prefix { $0 != ":" }) }
+    // Without the zone of a link-local address.
+    let address = peer.dropFirst(6).prefix { $0 != "]" && $0 != "%" }
+    // An IPv4 address, as a socket for both families sees it (RFC 4291 §2.5.5.2).
+    if address.hasPrefix("::ffff:"), address.contains(".") { return "ipv4:\(address.dropFirst(7))" }
+    return "ipv6:" + firstGroups(of: address).joined(separator: ":")
+  }
+
+  /// The first 64 bits of an IPv6 address, in groups of 16 (RFC 4291 §2.2).
+  private static func firstGroups(of address: Substring) -> ArraySlice<Substring> {
+    let halves = address.split(separator: "::", omittingEmptySubsequences: false)
+    let head = halves[0].split(separator: ":")
+    // What `::` leaves out is zeros; the groups after it are the last ones of eight.
+    let tail = halves.count > 1 ? halves[1].split(separator: ":") : []
+    let zeros = [Substring](repeating: "0", count: max(8 - head.count - tail.count, 0))
+    return (head + zeros + tail).prefix(4)
   }
 
   /// The number of addresses that are told apart now.
   var count: Int { state.withLock { $0.fullAt.count } }
-}
-
-/// The first 64 bits of an IPv6 address (RFC 4291 §2.2).
-private struct IPv6Network: CustomStringConvertible {
-  private let groups: [Substring]
-
-  init?(_ text: Substring) {
-    // Without the zone of a link-local address.
-    let halves = text.prefix { $0 != "%" }.split(separator: "::", omittingEmptySubsequences: false)
-    let head = halves[0].split(separator: ":")
-    // What `::` leaves out is zeros; the groups after it are the last ones of eight.
-    let tail = halves.count > 1 ? halves[1].split(separator: ":") : []
-    guard head.count + tail.count <= 8 else { return nil }
-    let zeros = [Substring](repeating: "0", count: 8 - head.count - tail.count)
-    groups = Array((head + zeros + tail).prefix(4))
-  }
-
-  var description: String { "ipv6:" + groups.joined(separator: ":") }
 }

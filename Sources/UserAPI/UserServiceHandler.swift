@@ -143,7 +143,7 @@ public struct UserServiceHandler: RegistrableRPCService {
     var bulk = BulkCreate(directory: directory, limits: bulkLimits)
     for try await row in rows {
       try Task.checkCancellation()
-      try caller.checkStillGood()
+      if bulk.isAtBatchStart { try caller.checkStillGood() }
       try await bulk.add(row)
     }
     return try await bulk.finish()
@@ -159,7 +159,7 @@ public struct UserServiceHandler: RegistrableRPCService {
         try Task.checkCancellation()
         try caller.checkStillGood()
         try caller.principal.require(.usersWrite, orBe: update.userID)
-        try await writer.write(UserMessage(user: try await apply(update)))
+        try await writer.write(UserMessage(user: try await apply(update, by: caller.authority)))
         index += 1
       }
     } catch let error as UserError where error != .cancelled {
@@ -169,12 +169,14 @@ public struct UserServiceHandler: RegistrableRPCService {
     }
   }
 
-  private func apply(_ update: User_V1_UserUpdateRequest) async throws(UserError) -> User {
+  private func apply(
+    _ update: User_V1_UserUpdateRequest, by authority: WriteAuthority?
+  ) async throws(UserError) -> User {
     try await directory.updateUser(
       id: update.userID,
       email: update.hasEmail ? update.email : nil,
       name: update.hasName ? update.name : nil,
       status: update.hasStatus ? update.status.rawValue : nil,
-      password: update.hasPassword ? update.password : nil)
+      password: update.hasPassword ? update.password : nil, by: authority)
   }
 }

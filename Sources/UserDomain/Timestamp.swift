@@ -24,7 +24,10 @@ public struct Timestamp: Hashable, Sendable {
 extension Timestamp {
   /// The time that much later, in whole microseconds.
   public static func + (time: Timestamp, duration: Duration) -> Timestamp {
-    Timestamp(microsecondsSinceEpoch: time.microsecondsSinceEpoch + Int64(duration / .microseconds(1)))
+    let (seconds, attoseconds) = duration.components
+    return Timestamp(
+      microsecondsSinceEpoch: time.microsecondsSinceEpoch + seconds * 1_000_000
+        + attoseconds / 1_000_000_000_000)
   }
 
   /// The time that much earlier, in whole microseconds.

@@ -43,12 +43,12 @@ public struct UserDirectory: Sendable {
   }
 
   /// Changes the fields that are not nil. An empty password removes it. `status` is a raw value of
-  /// `UserStatus`.
+  /// `UserStatus`. `authority` is the user who asks for it, or nil.
   ///
   /// - Throws: `UserError.invalid`, and what the hasher and `UserRepository.update` throw.
   public func updateUser(
     id: String, email: String? = nil, name: String? = nil, status: Int? = nil, password: String? = nil,
-    deadline: ContinuousClock.Instant? = nil
+    by authority: WriteAuthority? = nil, deadline: ContinuousClock.Instant? = nil
   ) async throws(UserError) -> User {
     var collector = ViolationCollector()
     collector.check { () throws(FieldViolation) in if id.isEmpty { throw .missingUserID } }
@@ -72,7 +72,7 @@ public struct UserDirectory: Sendable {
     } else if password != nil {
       changes.password = .remove
     }
-    return try await repository.update(userID, changes)
+    return try await repository.update(userID, changes, by: authority)
   }
 
   /// A listing of every user there is now, after the one with the id `after` (nil: from the first).

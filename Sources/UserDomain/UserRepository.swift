@@ -39,9 +39,20 @@ public protocol UserRepository: Sendable {
   /// - Throws: `UserError.storage`, `.overloaded`, `.cancelled`, `.shuttingDown`, when none was stored.
   func create(_ users: [NewUser]) async throws(UserError) -> [Result<User, UserError>]
 
-  /// Changes one user and returns it as stored.
+  /// Changes one user and returns it as stored, on the authority of a user or (nil) of somebody else.
   ///
-  /// - Throws: `UserError.notFound`, `.emailAlreadyRegistered`, `.storage`, `.overloaded`, `.cancelled`,
-  ///   `.shuttingDown`.
-  func update(_ id: UserID, _ changes: UserChanges) async throws(UserError) -> User
+  /// - Throws: `UserError.unauthenticated(.revoked)` if the authority has ended, `.notFound`,
+  ///   `.emailAlreadyRegistered`, `.storage`, `.overloaded`, `.cancelled`, `.shuttingDown`.
+  func update(
+    _ id: UserID, _ changes: UserChanges, by authority: WriteAuthority?
+  ) async throws(UserError) -> User
+}
+
+extension UserRepository {
+  /// Changes one user on nobody's authority in particular.
+  ///
+  /// - Throws: what ``update(_:_:by:)`` throws.
+  public func update(_ id: UserID, _ changes: UserChanges) async throws(UserError) -> User {
+    try await update(id, changes, by: nil)
+  }
 }

@@ -16,23 +16,25 @@ public struct AuthConfiguration: Sendable {
   /// `peer.rate`, `peer.burst`: how often one address may call CreateUser and SignIn.
   public let peerLimit: PeerLimit?
 
-  /// Names and defaults.
+  /// Names and defaults of the texts.
   static let defaults: [(String, String)] = [
     ("auth.mode", "on"), ("auth.keys", ""), ("auth.issuer", "user-service"),
     ("auth.audience", "user-service"),
     ("auth.access.lifetime", "15m"), ("auth.refresh.lifetime", "30d"), ("auth.session.lifetime", "90d"),
-    ("auth.reflection.public", "true"),
     ("auth.jwks.file", ""), ("auth.jwks.issuer", ""), ("auth.jwks.audience", ""),
     ("auth.jwks.algorithms", "EdDSA,ES256,RS256"),
-    ("peer.rate", "10"), ("peer.burst", "100"), ("insecure", "false"),
+    ("peer.rate", "10"), ("peer.burst", "100"),
   ]
 
   private typealias Invalid = ServiceConfiguration.Invalid
 
-  /// Reads the settings with `read`.
+  /// Reads the settings, texts with `read` and truth values with `readFlag`.
   ///
   /// - Throws: `ServiceConfiguration.Invalid` for a value that cannot be used, and what `read` throws.
-  init(database: String, listen: [ListenAddress], _ read: (String) throws -> String) throws {
+  init(
+    database: String, listen: [ListenAddress], _ read: (String) throws -> String,
+    flag readFlag: (String) throws -> Bool
+  ) throws {
     func value<Value>(_ name: String, _ form: String, _ parse: (String) -> Value?) throws -> Value {
       let text = try read(name)
       guard let value = parse(text) else {
@@ -40,7 +42,6 @@ public struct AuthConfiguration: Sendable {
       }
       return value
     }
-    func flag(_ name: String) throws -> Bool { try value(name, "true or false") { Bool($0) } }
     func lifetime(_ name: String, _ longest: Duration, _ form: String) throws -> Duration {
       try value(name, "a duration of 1s to \(form)") { text in
         Duration(text: text).flatMap { $0 >= .seconds(1) && $0 <= longest ? $0 : nil }
@@ -48,30 +49,41 @@ public struct AuthConfiguration: Sendable {
     }
 
     isOn = try value("auth.mode", "on or off") { ["on": true, "off": false][$0] }
-    let isInsecure = try flag("insecure")
-    if !isOn, !isInsecure, let exposed = listen.first(where: { !$0.isLocal }) {
+    if !isOn, try !readFlag("insecure"), let exposed = listen.first(where: { !$0.isLocal }) {
       throw Invalid(
         description:
           "auth.mode is off, but others can reach \(exposed); add --insecure if that is what you want")
     }
-    reflectionIsPublic = try flag("auth.reflection.public")
+    reflectionIsPublic = try readFlag("auth.reflection.public")
     sessions = SessionPolicy(
-      accessLifetime: try lifetime("auth.access.lifetime", .seconds(86_400), "1d"),
+      accessLifetime: try lifetime("auth.access.lifetime", SessionPolicy.longestAccessLifetime, "1d"),
       refreshLifetime: try lifetime("auth.refresh.lifetime", Duration.longest, "400d"),
       sessionLifetime: try lifetime("auth.session.lifetime", Duration.longest, "400d"))
+    guard sessions.accessLifetime <= sessions.refreshLifetime,
+      sessions.refreshLifetime <= sessions.sessionLifetime
+    else {
+      throw Invalid(
+        description:
+          "auth.access.lifetime must not exceed auth.refresh.lifetime, nor that auth.session.lifetime")
+    }
     let issuer = try value("auth.issuer", "a name") { $0.isEmpty ? nil : $0 }
     let audience = try value("auth.audience", "a name") { $0.isEmpty ? nil : $0 }
     authority = TokenAuthority.Configuration(
       keys: Self.keyFile(try read("auth.keys"), database: database), issuer: issuer, audience: audience,
       outside: try Self.outside(issuer: issuer, audience: audience, read))
-    let rate = try value("peer.rate", "calls a second, 0.001 to 1000000, or none") { text -> Double?? in
-      if text == "none" { return .some(nil) }
-      return Double(text).flatMap { (0.001...1_000_000).contains($0) ? $0 : nil }
-    }
+    let rates = 0.001...1_000_000.0
     let burst = try value("peer.burst", "1 to 1000000") {
       Int($0).flatMap { (1...1_000_000).contains($0) ? $0 : nil }
     }
-    peerLimit = rate.map { PeerLimit(rate: $0, burst: burst) }
+    peerLimit =
+      if try read("peer.rate") == "none" {
+        nil
+      } else {
+        PeerLimit(
+          rate: try value("peer.rate", "calls a second, 0.001 to 1000000, or none") {
+            Double($0).flatMap { rates.contains($0) ? $0 : nil }
+          }, burst: burst)
+      }
   }
 
   /// The key file: the one that is named, or the one beside the database; none for a database in memory.

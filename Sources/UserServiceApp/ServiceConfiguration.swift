@@ -49,7 +49,7 @@ public struct ServiceConfiguration: Sendable {
 
   private static let ownDefaults: [AbsoluteConfigKey: ConfigValue] = [
     "database": "users.db", "listen": "127.0.0.1:50051", "tls.cert": "", "tls.key": "", "tls.client.ca": "",
-    "migrate": true, "reflection": true,
+    "migrate": true, "reflection": true, "auth.reflection.public": true, "insecure": false,
     "log.level": "info",
     "log.format": "text", "shutdown.grace": "30s", "bulk.rows": 100_000,
     "argon2.memory": .init(.int(Argon2Parameters.recommended.memoryKiB), isSecret: false),
@@ -89,7 +89,11 @@ public struct ServiceConfiguration: Sendable {
     listen = try Self.listenAddresses(reader)
     tls = try Self.tlsFiles(reader)
     transport = try TransportConfiguration.make { name in try Self.text(name, reader) }
-    auth = try AuthConfiguration(database: database, listen: listen) { name in try Self.text(name, reader) }
+    auth = try AuthConfiguration(database: database, listen: listen) { name in
+      try Self.text(name, reader)
+    } flag: { name in
+      try Self.read(name) { try reader.requiredBool(forKey: Self.key(name)) }
+    }
     migrates = try Self.read("migrate") { try reader.requiredBool(forKey: "migrate") }
     offersReflection = try Self.read("reflection") { try reader.requiredBool(forKey: "reflection") }
     logLevel = try Self.parse(
@@ -135,7 +139,7 @@ public struct ServiceConfiguration: Sendable {
   private static func tlsFiles(_ reader: ConfigReader) throws -> TLSIdentity.Files? {
     func path(_ name: String) throws -> String? {
       let path = try read(name) {
-        try reader.requiredString(forKey: ConfigKey(name.split(separator: ".").map(String.init)))
+        try reader.requiredString(forKey: key(name))
       }
       return path.isEmpty ? nil : path
     }
@@ -159,12 +163,15 @@ public struct ServiceConfiguration: Sendable {
     }
   }
 
-  /// A setting as text; numbers and truth values may be written as such in the file.
+  private static func key(_ name: String) -> ConfigKey {
+    ConfigKey(name.split(separator: ".").map(String.init))
+  }
+
+  /// A setting as text; numbers may be written as numbers in the file.
   private static func text(_ name: String, _ reader: ConfigReader) throws -> String {
-    let key = ConfigKey(name.split(separator: ".").map(String.init))
+    let key = key(name)
     // Not a text is no error yet.
     if let text = try? reader.requiredString(forKey: key) { return text }
-    if let truth = try? reader.requiredBool(forKey: key) { return String(truth) }
     if let number = try? reader.requiredInt(forKey: key) { return String(number) }
     return String(try read(name) { try reader.requiredDouble(forKey: key) })
   }
@@ -173,7 +180,7 @@ public struct ServiceConfiguration: Sendable {
     _ name: String, _ reader: ConfigReader, _ form: String, _ parse: (String) -> Value?
   ) throws -> Value {
     let text = try read(name) {
-      try reader.requiredString(forKey: ConfigKey(name.split(separator: ".").map(String.init)))
+      try reader.requiredString(forKey: key(name))
     }
     guard let value = parse(text) else {
       throw Invalid(description: "\(name) is '\(text)'; it must be \(form)")

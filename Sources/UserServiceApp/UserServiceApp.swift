@@ -129,7 +129,7 @@ private struct HealthProbe: Service, CustomStringConvertible {
   }
 }
 
-/// Looks every 10 seconds whether the files with keys have changed.
+/// Looks every 2 seconds whether the files with keys have changed.
 private struct KeyReload: Service, CustomStringConvertible {
   let authority: TokenAuthority
   let logger: Logger
@@ -141,7 +141,7 @@ private struct KeyReload: Service, CustomStringConvertible {
       var lastProblem: KeyFailure?
       while !Task.isCancelled {
         // Ends early, by throwing, when the service stops.
-        do { try await Task.sleep(for: .seconds(10)) } catch { return }
+        do { try await Task.sleep(for: .seconds(2)) } catch { return }
         do throws(KeyFailure) {
           if try await authority.reload() { logger.notice("keys reloaded") }
           lastProblem = nil

@@ -2,12 +2,18 @@ import GRDB
 public import UserDomain
 
 extension SQLiteUserRepository: SessionRepository {
-  public func beginSignIn(_ account: SignInAccount, now: Timestamp) async throws(UserError) {
+  public func beginSignIn(
+    _ account: SignInAccount, now: Timestamp
+  ) async throws(UserError) -> SignInAttempts {
     try await write { (sessions) throws(DatabaseError) in try sessions.beginSignIn(account, now: now) }
   }
 
-  public func withdrawSignIn(_ account: SignInAccount) async throws(UserError) {
-    try await write { (sessions) throws(DatabaseError) in .success(try sessions.withdrawSignIn(account)) }
+  public func withdrawSignIn(
+    _ account: SignInAccount, begun now: Timestamp, after before: SignInAttempts
+  ) async throws(UserError) {
+    try await write { (sessions) throws(DatabaseError) in
+      .success(try sessions.withdrawSignIn(account, begun: now, after: before))
+    }
   }
 
   public func create(_ session: Session, epoch: Int64, account: SignInAccount) async throws(UserError) {
@@ -22,9 +28,9 @@ extension SQLiteUserRepository: SessionRepository {
     try await write { (sessions) throws(DatabaseError) in try sessions.refresh(refresh) }
   }
 
-  public func end(_ session: SessionID, now: Timestamp, policy: SessionPolicy) async throws(UserError) {
+  public func end(_ session: SessionID, now: Timestamp) async throws(UserError) {
     try await write { (sessions) throws(DatabaseError) in
-      .success(try sessions.end(session, now: now, policy: policy))
+      .success(try sessions.end(session, now: now))
     }
   }
 

@@ -196,9 +196,11 @@ public final class SQLiteUserRepository: UserRepository {
     }
   }
 
-  public func update(_ id: UserID, _ changes: UserChanges) async throws(UserError) -> User {
+  public func update(
+    _ id: UserID, _ changes: UserChanges, by authority: WriteAuthority?
+  ) async throws(UserError) -> User {
     try await writer.write(rows: 1) { (statements) throws(DatabaseError) in
-      try statements.update(id, changes)
+      try statements.update(id, changes, by: authority)
     }
   }
 }

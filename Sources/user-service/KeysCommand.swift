@@ -26,7 +26,7 @@ struct KeysCommand: AsyncParsableCommand {
 
   struct Rotate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Makes a new key that signs from now on. A running service takes it up within 10 seconds.",
+      abstract: "Makes a new key that signs from now on. A running service takes it up within 2 seconds.",
       discussion: """
         What the key before it has signed stays good for --overlap, which by default is as long as any token may be. \
         With --overlap 0s every token ends at once: when a key is known to somebody.

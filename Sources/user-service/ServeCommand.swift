@@ -85,7 +85,7 @@ struct ServeCommand: AsyncParsableCommand {
     var flags: [AbsoluteConfigKey: ConfigValue] = [:]
     for (key, value) in [
       ("database", database), ("tls.cert", tlsCert), ("tls.key", tlsKey), ("tls.client.ca", tlsClientCA),
-      ("auth.mode", auth), ("insecure", insecure ? "true" : nil), ("log.level", logLevel),
+      ("auth.mode", auth), ("log.level", logLevel),
       ("log.format", logFormat),
       ("shutdown.grace", shutdownGrace),
     ] {
@@ -97,7 +97,9 @@ struct ServeCommand: AsyncParsableCommand {
     ] {
       if let value { flags[Self.key(key)] = .init(.int(value), isSecret: false) }
     }
-    for (key, value) in [("migrate", migrate), ("reflection", reflection)] {
+    for (key, value) in [
+      ("migrate", migrate), ("reflection", reflection), ("insecure", insecure ? true : nil),
+    ] {
       if let value { flags[Self.key(key)] = .init(.bool(value), isSecret: false) }
     }
     if !listen.isEmpty { flags["listen"] = .init(.stringArray(listen), isSecret: false) }

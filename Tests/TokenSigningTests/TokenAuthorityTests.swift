@@ -107,12 +107,48 @@ import UserDomain
     #expect(authority.publicKeys.count == 2)
     let new = try authority.issue(claims())
     #expect([used, unused, new].allSatisfy { fault(authority, $0) == nil })
+    let late = try authority.issue(claims("late"))
     clock.advance(by: .seconds(301))
-    // The file is as it was, but the old key's time is over.
-    #expect(try await authority.reload())
-    #expect(fault(authority, used) == .untrusted && fault(authority, unused) == .untrusted)
-    #expect(fault(authority, new) == nil)
+    // Nothing has to be read for that: the old key's time is over.
+    #expect(fault(authority, used) == .expired)
+    #expect(fault(authority, new) == nil && fault(authority, late) == nil)
     #expect(authority.publicKeys.count == 1)
+    #expect(fault(try await self.authority(), used) == .untrusted)
+  }
+
+  @Test("of two files that have changed, the one that is right is taken up")
+  func reloadOfOne() async throws {
+    let path = directory.path("jwks.json")
+    let good =
+      #"{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#
+    try Data(good.utf8).write(to: URL(fileURLWithPath: path))
+    let authority = try await authority {
+      $0.outside = OutsideIssuer(keySet: path, name: "outside", audience: "users")
+    }
+    let before = try authority.issue(claims())
+    try Data().write(to: URL(fileURLWithPath: path))
+    _ = try file.rotate(overlap: .zero, now: Date(timeIntervalSince1970: 1_764_000_000))
+    await #expect(throws: KeyFailure(path, "not a JWK Set")) { try await authority.reload() }
+    #expect(fault(authority, before) == .untrusted)
+    #expect(fault(authority, try authority.issue(claims())) == nil)
+  }
+
+  @Test("secret keys of another issuer must be secret")
+  func exposedSecrets() async throws {
+    let path = directory.path("jwks.json")
+    let secret = Base64URL.encode(SystemRandom.bytes(32))
+    try Data(#"{"keys": [{"kty": "oct", "k": "\#(secret)"}]}"#.utf8).write(to: URL(fileURLWithPath: path))
+    for (mode, isRefused) in [(0o644, true), (0o600, false)] {
+      try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+      do {
+        _ = try await authority {
+          $0.outside = OutsideIssuer(keySet: path, name: "outside", audience: "users", algorithms: [.hs256])
+        }
+        #expect(!isRefused)
+      } catch {
+        #expect(isRefused && "\(error)".contains("chmod 600"))
+      }
+    }
   }
 
   @Test("keys that cannot be read are not taken up, and those from before stay")

@@ -23,6 +23,16 @@ import UserDomain
       (.deadlineExceeded, .deadlineExceeded, .deadlineExceeded), (.cancelled, .cancelled, .cancelled),
       (.shuttingDown, .unavailable, .shuttingDown), (storage(.busy), .unavailable, .databaseBusy),
       (storage(.full), .resourceExhausted, .storageFull),
+      (.unauthenticated(.missing), .unauthenticated, .tokenMissing),
+      (.unauthenticated(.malformed), .unauthenticated, .tokenMalformed),
+      (.unauthenticated(.untrusted), .unauthenticated, .tokenUntrusted),
+      (.unauthenticated(.notYetValid), .unauthenticated, .tokenNotYetValid),
+      (.unauthenticated(.expired), .unauthenticated, .tokenExpired),
+      (.unauthenticated(.revoked), .unauthenticated, .tokenRevoked),
+      (.wrongCredentials, .unauthenticated, .credentialsInvalid),
+      (.tooManyAttempts(retryAfter: .seconds(2)), .resourceExhausted, .tooManyAttempts),
+      (.peerLimitExceeded(retryAfter: .seconds(2)), .resourceExhausted, .peerLimitExceeded),
+      (.permissionDenied(missing: .usersRead), .permissionDenied, .permissionDenied),
     ] as [(UserError, RPCError.Code, ErrorReason)])
   func table(error: UserError, code: RPCError.Code, reason: ErrorReason) throws {
     let status = try #require(GoogleRPCStatus(error))
@@ -37,15 +47,29 @@ import UserDomain
     "failures of the inside have no status of their own",
     arguments: [
       storage(.corrupt), storage(.inputOutput), storage(.readOnly), storage(.unexpected),
-      .passwordHashing("the inside"),
+      .passwordHashing("the inside"), .signing("the inside"),
     ])
   func inside(error: UserError) {
     #expect(GoogleRPCStatus(error) == nil)
   }
 
-  @Test("what can be tried again says when")
-  func retryInfo() throws {
-    let status = try #require(GoogleRPCStatus(.overloaded(retryAfter: .seconds(2))))
+  @Test("every token that is not accepted has the same message")
+  func invalidToken() throws {
+    for fault in [TokenFault.missing, .malformed, .untrusted, .notYetValid, .expired, .revoked] {
+      #expect(GoogleRPCStatus(.unauthenticated(fault))?.message == "Invalid token")
+    }
+    let denied = try #require(GoogleRPCStatus(.permissionDenied(missing: [.usersRead])))
+    #expect(denied.details.first?.errorInfo?.metadata == ["scope": "users:read"])
+  }
+
+  @Test(
+    "what can be tried again says when",
+    arguments: [
+      .overloaded(retryAfter: .seconds(2)), .tooManyAttempts(retryAfter: .seconds(2)),
+      .peerLimitExceeded(retryAfter: .seconds(2)),
+    ] as [UserError])
+  func retryInfo(error: UserError) throws {
+    let status = try #require(GoogleRPCStatus(error))
     #expect(status.details.compactMap(\.retryInfo).first?.delay == .seconds(2))
   }
 

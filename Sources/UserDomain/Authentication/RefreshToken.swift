@@ -66,9 +66,7 @@ public struct RefreshToken: Sendable {
     else { throw .unauthenticated(.malformed) }
     let nonce = Array(bytes.dropFirst(SessionID.length).prefix(Self.nonceLength))
     let tag = Array(bytes.suffix(Self.tagLength))
-    let expected = Self.tag(session, nonce, key)
-    // In a time that does not depend on where they differ.
-    guard zip(tag, expected).reduce(0, { $0 | ($1.0 ^ $1.1) }) == 0 else {
+    guard isEqualInConstantTime(tag, Self.tag(session, nonce, key)) else {
       throw .unauthenticated(.untrusted)
     }
     (self.session, self.nonce, self.tag) = (session, nonce, tag)

@@ -7,7 +7,7 @@ import Synchronization
 public final class RevocationList: Sendable {
   /// From when on the tokens of a user are good.
   public struct Epoch: Hashable, Sendable {
-    /// Tokens with a lower epoch are revoked.
+    /// Tokens of other epochs are revoked.
     public let number: Int64
     /// When it began: tokens without an epoch, which others have issued, must be younger.
     public let beganAt: Timestamp
@@ -64,8 +64,9 @@ public final class RevocationList: Sendable {
     guard let user = claims.principal.userID else { return false }
     return state.withLock { state in
       if let session = claims.session, state.endedSessions[session] != nil { return true }
+      // Not only an earlier one: after a backup was restored, epochs come that there were before.
+      if let epoch = claims.epoch { return epoch != state.epochs[user]?.number ?? 0 }
       guard let current = state.epochs[user] else { return false }
-      if let epoch = claims.epoch { return epoch < current.number }
       guard current.isUserActive, let issuedAt = claims.issuedAt else { return true }
       return issuedAt <= current.beganAt
     }

@@ -43,12 +43,17 @@ public struct Session: Hashable, Sendable {
 
 /// How long sessions and their tokens are good.
 public struct SessionPolicy: Hashable, Sendable {
-  /// Of an access token, 15 minutes by default.
+  /// Of an access token, 15 minutes by default, at most ``longestAccessLifetime``.
   public var accessLifetime: Duration
   /// Of a refresh token that nobody uses, 30 days by default.
   public var refreshLifetime: Duration
   /// Of a session, however often it is refreshed, 90 days by default.
   public var sessionLifetime: Duration
+  /// The most that may be chosen for access tokens: a day.
+  public static let longestAccessLifetime: Duration = .seconds(86_400)
+  /// How long an ended session is remembered: until all its access tokens have expired, whatever was chosen
+  /// for them, by anybody's clock.
+  public static let endedSessionsMemory: Duration = longestAccessLifetime + .seconds(60)
   /// How long a refresh token that was used gives its successor once more: 10 seconds.
   public static let reuseWindow: Duration = .seconds(10)
   /// Sessions that a user may have at once; the one that was refreshed longest ago makes room for another.
@@ -71,7 +76,8 @@ public struct SessionRefresh: Hashable, Sendable {
   public let session: SessionID
   let presented: [UInt8]
   let successor: [UInt8]
-  let now: Timestamp
+  /// When it is shown.
+  public let now: Timestamp
   let policy: SessionPolicy
 
   /// What becomes of the session.
@@ -101,16 +107,16 @@ public struct SessionRefresh: Hashable, Sendable {
     if presented == stored.previousHash, now < stored.rotatedAt + SessionPolicy.reuseWindow {
       return .repeatLast
     }
-    return .end(stored.ended(at: now, policy))
+    return .end(stored.ended(at: now))
   }
 }
 
 extension Session {
   /// The session after its end at `now`: kept until all its access tokens have expired, by anybody's clock.
-  public func ended(at now: Timestamp, _ policy: SessionPolicy) -> Session {
+  public func ended(at now: Timestamp) -> Session {
     var session = self
     session.endedAt = now
-    session.keptUntil = now + policy.accessLifetime + .seconds(60)
+    session.keptUntil = now + SessionPolicy.endedSessionsMemory
     return session
   }
 }

@@ -12,7 +12,8 @@ public struct SessionDirectory: Sendable {
   private let policy: SessionPolicy
   private let key: SymmetricKey
   private let clock: @Sendable () -> Timestamp
-  /// Checked where there is no hash to check against, so that the answer takes as long.
+  /// Checked where there is no hash to check against, so that the answer takes as long as for a hash with
+  /// today's parameters. One with older parameters takes another time, until its user signs in.
   private let decoy: PasswordHash
 
   /// The use cases over a store, a hasher and an issuer of access tokens.
@@ -45,10 +46,28 @@ public struct SessionDirectory: Sendable {
     guard let address, let secret else { throw .invalid(collector.violations) }
 
     let account = SignInAccount(address)
-    try await sessions.beginSignIn(account, now: clock())
-    let credential = try users.credential(email: address)
-    guard case .match(let needsRehash) = try await check(secret, credential, account), let credential,
-      let hash = credential.passwordHash, credential.user.status == .active
+    let begun = clock()
+    let before = try await sessions.beginSignIn(account, now: begun)
+    do {
+      return try await signIn(account, address, secret)
+    } catch {
+      // Whoever was given no answer to a guess need not wait for it. One that was cancelled counts: a client
+      // may cancel what takes as long as a wrong guess does.
+      if !error.answersGuess {
+        try await sessions.withdrawSignIn(account, begun: begun, after: before)
+      }
+      throw error
+    }
+  }
+
+  private func signIn(
+    _ account: SignInAccount, _ email: EmailAddress, _ password: Password
+  ) async throws(UserError) -> TokenPair {
+    let credential = try users.credential(email: email)
+    let verification = try await hasher.verify(
+      password, against: credential?.passwordHash ?? decoy, deadline: nil)
+    guard case .match(let needsRehash) = verification, let credential, let hash = credential.passwordHash,
+      credential.user.status == .active
     else { throw .wrongCredentials }
 
     let now = clock()
@@ -56,7 +75,7 @@ public struct SessionDirectory: Sendable {
     let session = Session(
       id: token.session, userID: credential.user.id, tokenHash: token.hash, now: now, policy: policy)
     try await sessions.create(session, epoch: credential.epoch, account: account)
-    if needsRehash { upgrade(hash, of: credential.user.id, secret) }
+    if needsRehash { upgrade(hash, of: credential.user.id, password) }
     return try tokens(session, token, epoch: credential.epoch, now: now)
   }
 
@@ -78,19 +97,7 @@ public struct SessionDirectory: Sendable {
   /// - Throws: `UserError.unauthenticated` for what is no refresh token of this service, and what the store
   ///   throws.
   public func revoke(_ text: String) async throws(UserError) {
-    try await sessions.end(RefreshToken(text, key: key).session, now: clock(), policy: policy)
-  }
-
-  private func check(
-    _ password: Password, _ credential: Credential?, _ account: SignInAccount
-  ) async throws(UserError) -> PasswordVerification {
-    do {
-      return try await hasher.verify(password, against: credential?.passwordHash ?? decoy, deadline: nil)
-    } catch {
-      // No guess was answered, and nobody should have to wait for that.
-      if case .overloaded = error { try await sessions.withdrawSignIn(account) }
-      throw error
-    }
+    try await sessions.end(RefreshToken(text, key: key).session, now: clock())
   }
 
   /// Makes a new hash with today's parameters, while the client has its answer already.
@@ -113,6 +120,16 @@ public struct SessionDirectory: Sendable {
     return TokenPair(
       accessToken: try issuer.issue(claims), accessTokenExpiresAt: expiresAt, refreshToken: refreshToken.text,
       refreshTokenExpiresAt: session.keptUntil)
+  }
+}
+
+extension UserError {
+  /// Whether an attempt to sign in that ends so counts.
+  fileprivate var answersGuess: Bool {
+    switch self {
+    case .wrongCredentials, .cancelled, .deadlineExceeded: true
+    default: false
+    }
   }
 }
 

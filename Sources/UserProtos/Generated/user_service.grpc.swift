@@ -137,10 +137,24 @@ extension User_V1_UserService {
     /// >   STORAGE_FULL              RESOURCE_EXHAUSTED   the service's disk is full
     /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are no message of its type
     /// >   MALFORMED_CALL            as gRPC says         the call has too few or too many messages, or is broken otherwise
+    /// >   TOKEN_MISSING             UNAUTHENTICATED      the metadata has no "authorization: Bearer …"
+    /// >   TOKEN_MALFORMED           UNAUTHENTICATED      that is no access token
+    /// >   TOKEN_UNTRUSTED           UNAUTHENTICATED      the token is not signed by somebody whom the service trusts, with a
+    /// >                                                  key of theirs, or not meant for this service
+    /// >   TOKEN_NOT_YET_VALID       UNAUTHENTICATED      the token is good only from a later time on
+    /// >   TOKEN_EXPIRED             UNAUTHENTICATED      the token's time is over, before the call or while it streams
+    /// >   TOKEN_REVOKED             UNAUTHENTICATED      the token was revoked, before the call or while it streams
+    /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller may not do that; the ErrorInfo's metadata names the
+    /// >                                                  "scope" that it lacks
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
     /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
     /// > Only a call that reaches no method at all (UNIMPLEMENTED) carries none.
+    /// > 
+    /// > Every method but CreateUser needs an access token: of auth.v1.AuthService, or of another issuer that the service
+    /// > trusts. Its scopes say what it may do to all users; without them a user may read and update itself. Who may call is
+    /// > decided before anything else of a request is looked at.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
     /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
@@ -149,7 +163,7 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Returns one user.
+        /// > Returns one user. Needs the scope users:read, or a token of that user.
         /// > 
         /// > Errors: INVALID_REQUEST for an empty id, USER_NOT_FOUND.
         ///
@@ -169,9 +183,10 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Creates one active user. It is durable when it is returned.
+        /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
+        /// > client's address, unless the call has a token with the scope users:write.
         /// > 
-        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED.
+        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `User_V1_CreateUserRequest` messages.
@@ -189,7 +204,7 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Streams every user that there is when the call begins, by ascending id.
+        /// > Streams every user that there is when the call begins, by ascending id. Needs the scope users:read.
         /// > 
         /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not give.
         ///
@@ -210,7 +225,7 @@ extension User_V1_UserService {
         /// > Source IDL Documentation:
         /// >
         /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
-        /// > does not end the call.
+        /// > does not end the call. Needs the scope users:write.
         /// > 
         /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
         /// > many.
@@ -231,10 +246,12 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests.
+        /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests. Needs
+        /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
+        /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
         /// > 
-        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED. They end the stream, with the index of the
-        /// > request in the metadata's "request_index"; what came before is stored and was returned.
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED. They end the stream, with the
+        /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `User_V1_UserUpdateRequest` messages.
@@ -276,10 +293,24 @@ extension User_V1_UserService {
     /// >   STORAGE_FULL              RESOURCE_EXHAUSTED   the service's disk is full
     /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are no message of its type
     /// >   MALFORMED_CALL            as gRPC says         the call has too few or too many messages, or is broken otherwise
+    /// >   TOKEN_MISSING             UNAUTHENTICATED      the metadata has no "authorization: Bearer …"
+    /// >   TOKEN_MALFORMED           UNAUTHENTICATED      that is no access token
+    /// >   TOKEN_UNTRUSTED           UNAUTHENTICATED      the token is not signed by somebody whom the service trusts, with a
+    /// >                                                  key of theirs, or not meant for this service
+    /// >   TOKEN_NOT_YET_VALID       UNAUTHENTICATED      the token is good only from a later time on
+    /// >   TOKEN_EXPIRED             UNAUTHENTICATED      the token's time is over, before the call or while it streams
+    /// >   TOKEN_REVOKED             UNAUTHENTICATED      the token was revoked, before the call or while it streams
+    /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller may not do that; the ErrorInfo's metadata names the
+    /// >                                                  "scope" that it lacks
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
     /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
     /// > Only a call that reaches no method at all (UNIMPLEMENTED) carries none.
+    /// > 
+    /// > Every method but CreateUser needs an access token: of auth.v1.AuthService, or of another issuer that the service
+    /// > trusts. Its scopes say what it may do to all users; without them a user may read and update itself. Who may call is
+    /// > decided before anything else of a request is looked at.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
     /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
@@ -288,7 +319,7 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Returns one user.
+        /// > Returns one user. Needs the scope users:read, or a token of that user.
         /// > 
         /// > Errors: INVALID_REQUEST for an empty id, USER_NOT_FOUND.
         ///
@@ -308,9 +339,10 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Creates one active user. It is durable when it is returned.
+        /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
+        /// > client's address, unless the call has a token with the scope users:write.
         /// > 
-        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED.
+        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `User_V1_CreateUserRequest` message.
@@ -328,7 +360,7 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Streams every user that there is when the call begins, by ascending id.
+        /// > Streams every user that there is when the call begins, by ascending id. Needs the scope users:read.
         /// > 
         /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not give.
         ///
@@ -349,7 +381,7 @@ extension User_V1_UserService {
         /// > Source IDL Documentation:
         /// >
         /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
-        /// > does not end the call.
+        /// > does not end the call. Needs the scope users:write.
         /// > 
         /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
         /// > many.
@@ -370,10 +402,12 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests.
+        /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests. Needs
+        /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
+        /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
         /// > 
-        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED. They end the stream, with the index of the
-        /// > request in the metadata's "request_index"; what came before is stored and was returned.
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED. They end the stream, with the
+        /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `User_V1_UserUpdateRequest` messages.
@@ -413,10 +447,24 @@ extension User_V1_UserService {
     /// >   STORAGE_FULL              RESOURCE_EXHAUSTED   the service's disk is full
     /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are no message of its type
     /// >   MALFORMED_CALL            as gRPC says         the call has too few or too many messages, or is broken otherwise
+    /// >   TOKEN_MISSING             UNAUTHENTICATED      the metadata has no "authorization: Bearer …"
+    /// >   TOKEN_MALFORMED           UNAUTHENTICATED      that is no access token
+    /// >   TOKEN_UNTRUSTED           UNAUTHENTICATED      the token is not signed by somebody whom the service trusts, with a
+    /// >                                                  key of theirs, or not meant for this service
+    /// >   TOKEN_NOT_YET_VALID       UNAUTHENTICATED      the token is good only from a later time on
+    /// >   TOKEN_EXPIRED             UNAUTHENTICATED      the token's time is over, before the call or while it streams
+    /// >   TOKEN_REVOKED             UNAUTHENTICATED      the token was revoked, before the call or while it streams
+    /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller may not do that; the ErrorInfo's metadata names the
+    /// >                                                  "scope" that it lacks
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
     /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
     /// > Only a call that reaches no method at all (UNIMPLEMENTED) carries none.
+    /// > 
+    /// > Every method but CreateUser needs an access token: of auth.v1.AuthService, or of another issuer that the service
+    /// > trusts. Its scopes say what it may do to all users; without them a user may read and update itself. Who may call is
+    /// > decided before anything else of a request is looked at.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
     /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
@@ -425,7 +473,7 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Returns one user.
+        /// > Returns one user. Needs the scope users:read, or a token of that user.
         /// > 
         /// > Errors: INVALID_REQUEST for an empty id, USER_NOT_FOUND.
         ///
@@ -445,9 +493,10 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Creates one active user. It is durable when it is returned.
+        /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
+        /// > client's address, unless the call has a token with the scope users:write.
         /// > 
-        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED.
+        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A `User_V1_CreateUserRequest` message.
@@ -465,7 +514,7 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Streams every user that there is when the call begins, by ascending id.
+        /// > Streams every user that there is when the call begins, by ascending id. Needs the scope users:read.
         /// > 
         /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not give.
         ///
@@ -487,7 +536,7 @@ extension User_V1_UserService {
         /// > Source IDL Documentation:
         /// >
         /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
-        /// > does not end the call.
+        /// > does not end the call. Needs the scope users:write.
         /// > 
         /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
         /// > many.
@@ -508,10 +557,12 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests.
+        /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests. Needs
+        /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
+        /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
         /// > 
-        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED. They end the stream, with the index of the
-        /// > request in the metadata's "request_index"; what came before is stored and was returned.
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED. They end the stream, with the
+        /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
         ///
         /// - Parameters:
         ///   - request: A stream of `User_V1_UserUpdateRequest` messages.
@@ -743,10 +794,24 @@ extension User_V1_UserService {
     /// >   STORAGE_FULL              RESOURCE_EXHAUSTED   the service's disk is full
     /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are no message of its type
     /// >   MALFORMED_CALL            as gRPC says         the call has too few or too many messages, or is broken otherwise
+    /// >   TOKEN_MISSING             UNAUTHENTICATED      the metadata has no "authorization: Bearer …"
+    /// >   TOKEN_MALFORMED           UNAUTHENTICATED      that is no access token
+    /// >   TOKEN_UNTRUSTED           UNAUTHENTICATED      the token is not signed by somebody whom the service trusts, with a
+    /// >                                                  key of theirs, or not meant for this service
+    /// >   TOKEN_NOT_YET_VALID       UNAUTHENTICATED      the token is good only from a later time on
+    /// >   TOKEN_EXPIRED             UNAUTHENTICATED      the token's time is over, before the call or while it streams
+    /// >   TOKEN_REVOKED             UNAUTHENTICATED      the token was revoked, before the call or while it streams
+    /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller may not do that; the ErrorInfo's metadata names the
+    /// >                                                  "scope" that it lacks
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
     /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
     /// > Only a call that reaches no method at all (UNIMPLEMENTED) carries none.
+    /// > 
+    /// > Every method but CreateUser needs an access token: of auth.v1.AuthService, or of another issuer that the service
+    /// > trusts. Its scopes say what it may do to all users; without them a user may read and update itself. Who may call is
+    /// > decided before anything else of a request is looked at.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
     /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
@@ -755,7 +820,7 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Returns one user.
+        /// > Returns one user. Needs the scope users:read, or a token of that user.
         /// > 
         /// > Errors: INVALID_REQUEST for an empty id, USER_NOT_FOUND.
         ///
@@ -780,9 +845,10 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Creates one active user. It is durable when it is returned.
+        /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
+        /// > client's address, unless the call has a token with the scope users:write.
         /// > 
-        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED.
+        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `User_V1_CreateUserRequest` message.
@@ -805,7 +871,7 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Streams every user that there is when the call begins, by ascending id.
+        /// > Streams every user that there is when the call begins, by ascending id. Needs the scope users:read.
         /// > 
         /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not give.
         ///
@@ -831,7 +897,7 @@ extension User_V1_UserService {
         /// > Source IDL Documentation:
         /// >
         /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
-        /// > does not end the call.
+        /// > does not end the call. Needs the scope users:write.
         /// > 
         /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
         /// > many.
@@ -857,10 +923,12 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests.
+        /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests. Needs
+        /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
+        /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
         /// > 
-        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED. They end the stream, with the index of the
-        /// > request in the metadata's "request_index"; what came before is stored and was returned.
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED. They end the stream, with the
+        /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
         ///
         /// - Parameters:
         ///   - request: A streaming request producing `User_V1_UserUpdateRequest` messages.
@@ -905,10 +973,24 @@ extension User_V1_UserService {
     /// >   STORAGE_FULL              RESOURCE_EXHAUSTED   the service's disk is full
     /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are no message of its type
     /// >   MALFORMED_CALL            as gRPC says         the call has too few or too many messages, or is broken otherwise
+    /// >   TOKEN_MISSING             UNAUTHENTICATED      the metadata has no "authorization: Bearer …"
+    /// >   TOKEN_MALFORMED           UNAUTHENTICATED      that is no access token
+    /// >   TOKEN_UNTRUSTED           UNAUTHENTICATED      the token is not signed by somebody whom the service trusts, with a
+    /// >                                                  key of theirs, or not meant for this service
+    /// >   TOKEN_NOT_YET_VALID       UNAUTHENTICATED      the token is good only from a later time on
+    /// >   TOKEN_EXPIRED             UNAUTHENTICATED      the token's time is over, before the call or while it streams
+    /// >   TOKEN_REVOKED             UNAUTHENTICATED      the token was revoked, before the call or while it streams
+    /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller may not do that; the ErrorInfo's metadata names the
+    /// >                                                  "scope" that it lacks
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
     /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
     /// > Only a call that reaches no method at all (UNIMPLEMENTED) carries none.
+    /// > 
+    /// > Every method but CreateUser needs an access token: of auth.v1.AuthService, or of another issuer that the service
+    /// > trusts. Its scopes say what it may do to all users; without them a user may read and update itself. Who may call is
+    /// > decided before anything else of a request is looked at.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
     /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
@@ -927,7 +1009,7 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Returns one user.
+        /// > Returns one user. Needs the scope users:read, or a token of that user.
         /// > 
         /// > Errors: INVALID_REQUEST for an empty id, USER_NOT_FOUND.
         ///
@@ -963,9 +1045,10 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Creates one active user. It is durable when it is returned.
+        /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
+        /// > client's address, unless the call has a token with the scope users:write.
         /// > 
-        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED.
+        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `User_V1_CreateUserRequest` message.
@@ -999,7 +1082,7 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Streams every user that there is when the call begins, by ascending id.
+        /// > Streams every user that there is when the call begins, by ascending id. Needs the scope users:read.
         /// > 
         /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not give.
         ///
@@ -1034,7 +1117,7 @@ extension User_V1_UserService {
         /// > Source IDL Documentation:
         /// >
         /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
-        /// > does not end the call.
+        /// > does not end the call. Needs the scope users:write.
         /// > 
         /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
         /// > many.
@@ -1071,10 +1154,12 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests.
+        /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests. Needs
+        /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
+        /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
         /// > 
-        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED. They end the stream, with the index of the
-        /// > request in the metadata's "request_index"; what came before is stored and was returned.
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED. They end the stream, with the
+        /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
         ///
         /// - Parameters:
         ///   - request: A streaming request producing `User_V1_UserUpdateRequest` messages.
@@ -1111,7 +1196,7 @@ extension User_V1_UserService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Returns one user.
+    /// > Returns one user. Needs the scope users:read, or a token of that user.
     /// > 
     /// > Errors: INVALID_REQUEST for an empty id, USER_NOT_FOUND.
     ///
@@ -1142,9 +1227,10 @@ extension User_V1_UserService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Creates one active user. It is durable when it is returned.
+    /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
+    /// > client's address, unless the call has a token with the scope users:write.
     /// > 
-    /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED.
+    /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `User_V1_CreateUserRequest` message.
@@ -1173,7 +1259,7 @@ extension User_V1_UserService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Streams every user that there is when the call begins, by ascending id.
+    /// > Streams every user that there is when the call begins, by ascending id. Needs the scope users:read.
     /// > 
     /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not give.
     ///
@@ -1203,7 +1289,7 @@ extension User_V1_UserService.ClientProtocol {
     /// > Source IDL Documentation:
     /// >
     /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
-    /// > does not end the call.
+    /// > does not end the call. Needs the scope users:write.
     /// > 
     /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
     /// > many.
@@ -1235,10 +1321,12 @@ extension User_V1_UserService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests.
+    /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests. Needs
+    /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
+    /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
     /// > 
-    /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED. They end the stream, with the index of the
-    /// > request in the metadata's "request_index"; what came before is stored and was returned.
+    /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED. They end the stream, with the
+    /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
     ///
     /// - Parameters:
     ///   - request: A streaming request producing `User_V1_UserUpdateRequest` messages.
@@ -1269,7 +1357,7 @@ extension User_V1_UserService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Returns one user.
+    /// > Returns one user. Needs the scope users:read, or a token of that user.
     /// > 
     /// > Errors: INVALID_REQUEST for an empty id, USER_NOT_FOUND.
     ///
@@ -1304,9 +1392,10 @@ extension User_V1_UserService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Creates one active user. It is durable when it is returned.
+    /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
+    /// > client's address, unless the call has a token with the scope users:write.
     /// > 
-    /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED.
+    /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -1339,7 +1428,7 @@ extension User_V1_UserService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Streams every user that there is when the call begins, by ascending id.
+    /// > Streams every user that there is when the call begins, by ascending id. Needs the scope users:read.
     /// > 
     /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not give.
     ///
@@ -1373,7 +1462,7 @@ extension User_V1_UserService.ClientProtocol {
     /// > Source IDL Documentation:
     /// >
     /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
-    /// > does not end the call.
+    /// > does not end the call. Needs the scope users:write.
     /// > 
     /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
     /// > many.
@@ -1410,10 +1499,12 @@ extension User_V1_UserService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests.
+    /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests. Needs
+    /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
+    /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
     /// > 
-    /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED. They end the stream, with the index of the
-    /// > request in the metadata's "request_index"; what came before is stored and was returned.
+    /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED. They end the stream, with the
+    /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
     ///
     /// - Parameters:
     ///   - metadata: Additional metadata to send, defaults to empty.

@@ -13,8 +13,9 @@ final class SessionStatements {
     """
   static let oldestSessionsSQL = """
     DELETE FROM sessions WHERE id IN (
-      SELECT id FROM sessions WHERE user_id = ?1 AND ended_at IS NULL
-      ORDER BY rotated_at DESC LIMIT -1 OFFSET \(SessionPolicy.sessionsPerUser))
+      SELECT id FROM sessions WHERE user_id = ?1 AND ended_at IS NULL AND id <> ?2
+      ORDER BY rotated_at DESC LIMIT -1 OFFSET \(SessionPolicy.sessionsPerUser - 1))
+    RETURNING id
     """
   /// Rows out of date that each new row clears away: more than come, so that they do not pile up, and few, so
   /// that no transaction is long.
@@ -26,6 +27,7 @@ final class SessionStatements {
   private let clock: @Sendable () -> Timestamp
   private let attempts: PreparedStatement
   private let putAttempts: PreparedStatement
+  private let withdrawOnlyAttempt: PreparedStatement
   private let withdrawAttempt: PreparedStatement
   private let deleteAttempts: PreparedStatement
   private let purgeAttempts: PreparedStatement
@@ -48,8 +50,13 @@ final class SessionStatements {
       INSERT INTO sign_in_attempts (account, failures, last_at) VALUES (?1, ?2, ?3)
       ON CONFLICT (account) DO UPDATE SET failures = excluded.failures, last_at = excluded.last_at
       """)
+    withdrawOnlyAttempt = try connection.prepare(
+      "DELETE FROM sign_in_attempts WHERE account = ?1 AND failures <= 1")
     withdrawAttempt = try connection.prepare(
-      "UPDATE sign_in_attempts SET failures = max(failures - 1, 0) WHERE account = ?1")
+      """
+      UPDATE sign_in_attempts SET failures = failures - 1, last_at = iif(last_at = ?2, ?3, last_at)
+      WHERE account = ?1
+      """)
     deleteAttempts = try connection.prepare("DELETE FROM sign_in_attempts WHERE account = ?1")
     purgeAttempts = try connection.prepare(Self.purgeAttemptsSQL)
     standing = try connection.prepare(
@@ -92,8 +99,9 @@ final class SessionStatements {
 
   // MARK: Signing in
 
-  func beginSignIn(_ account: SignInAccount, now: Timestamp) throws(DatabaseError) -> Result<Void, UserError>
-  {
+  func beginSignIn(
+    _ account: SignInAccount, now: Timestamp
+  ) throws(DatabaseError) -> Result<SignInAttempts, UserError> {
     let before = try attempts(for: account, now: now)
     let wait = before.remainingWait(at: now)
     if wait > .zero { return .failure(.tooManyAttempts(retryAfter: wait)) }
@@ -103,7 +111,7 @@ final class SessionStatements {
     try putAttempts.run()
     try purgeAttempts.bind((now - SignInAttempts.memory).microsecondsSinceEpoch, at: 1)
     try purgeAttempts.run()
-    return .success(())
+    return .success(before)
   }
 
   private func attempts(for account: SignInAccount, now: Timestamp) throws(DatabaseError) -> SignInAttempts {
@@ -115,15 +123,21 @@ final class SessionStatements {
     return SignInAttempts(failures: isForgotten ? 0 : Int(attempts.integer(at: 0)), lastAt: lastAt)
   }
 
-  func withdrawSignIn(_ account: SignInAccount) throws(DatabaseError) {
+  func withdrawSignIn(
+    _ account: SignInAccount, begun now: Timestamp, after before: SignInAttempts
+  ) throws(DatabaseError) {
+    try withdrawOnlyAttempt.bind(account.hash, at: 1)
+    try withdrawOnlyAttempt.run()
     try withdrawAttempt.bind(account.hash, at: 1)
+    try withdrawAttempt.bind(now.microsecondsSinceEpoch, at: 2)
+    try withdrawAttempt.bind(before.lastAt.microsecondsSinceEpoch, at: 3)
     try withdrawAttempt.run()
   }
 
   func create(
     _ new: Session, epoch: Int64, account: SignInAccount
   ) throws(DatabaseError) -> Result<Void, UserError> {
-    guard let (status, current) = try standing(of: new.userID), status == .active, current == epoch else {
+    guard try isGood(WriteAuthority(userID: new.userID, epoch: epoch)) else {
       return .failure(.wrongCredentials)
     }
     try insertSession.bind(new.id.bytes, at: 1)
@@ -135,11 +149,26 @@ final class SessionStatements {
     try insertSession.run()
     try deleteAttempts.bind(account.hash, at: 1)
     try deleteAttempts.run()
-    try deleteOldestSessions.bind(new.userID, at: 1)
-    try deleteOldestSessions.run()
+    try makeRoom(for: new)
     try purgeSessions.bind(new.rotatedAt.microsecondsSinceEpoch, at: 1)
     try purgeSessions.run()
     return .success(())
+  }
+
+  /// Ends the sessions of the user that are too many.
+  private func makeRoom(for new: Session) throws(DatabaseError) {
+    try deleteOldestSessions.bind(new.userID, at: 1)
+    try deleteOldestSessions.bind(new.id.bytes, at: 2)
+    defer { deleteOldestSessions.reset() }
+    while try deleteOldestSessions.step() {
+      if let id = SessionID(bytes: deleteOldestSessions.blob(at: 0)) { noteEnd(of: id, at: new.rotatedAt) }
+    }
+  }
+
+  /// Whether the user is active and its tokens still in that epoch.
+  func isGood(_ authority: WriteAuthority) throws(DatabaseError) -> Bool {
+    guard let (status, epoch) = try standing(of: authority.userID) else { return false }
+    return status == .active && epoch == authority.epoch
   }
 
   private func standing(of user: UserID) throws(DatabaseError) -> (status: UserStatus?, epoch: Int64)? {
@@ -171,21 +200,26 @@ final class SessionStatements {
     case .repeatLast:
       return .success((stored, epoch))
     case .end(let ended):
-      try end(ended)
+      try end(ended, now: refresh.now)
       return .failure(.unauthenticated(.revoked))
     case .refuse(let fault):
       return .failure(.unauthenticated(fault))
     }
   }
 
-  func end(_ id: SessionID, now: Timestamp, policy: SessionPolicy) throws(DatabaseError) {
-    guard let stored = try session(id), stored.endedAt == nil else { return }
-    try end(stored.ended(at: now, policy))
+  func end(_ id: SessionID, now: Timestamp) throws(DatabaseError) {
+    // One that is not there was given out at some time: an access token of it may still be good.
+    guard let stored = try session(id) else { return noteEnd(of: id, at: now) }
+    if stored.endedAt == nil { try end(stored.ended(at: now), now: now) }
   }
 
-  private func end(_ ended: Session) throws(DatabaseError) {
+  private func end(_ ended: Session, now: Timestamp) throws(DatabaseError) {
     try update(ended)
-    revocations.append(.sessionEnded(ended.id, until: ended.keptUntil))
+    noteEnd(of: ended.id, at: now)
+  }
+
+  private func noteEnd(of session: SessionID, at now: Timestamp) {
+    revocations.append(.sessionEnded(session, until: now + SessionPolicy.endedSessionsMemory))
   }
 
   private func session(_ id: SessionID) throws(DatabaseError) -> Session? {

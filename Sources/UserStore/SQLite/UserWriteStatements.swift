@@ -91,7 +91,10 @@ final class UserWriteStatements {
     return .success(user)
   }
 
-  func update(_ id: UserID, _ changes: UserChanges) throws(DatabaseError) -> Result<User, UserError> {
+  func update(
+    _ id: UserID, _ changes: UserChanges, by authority: WriteAuthority?
+  ) throws(DatabaseError) -> Result<User, UserError> {
+    if let authority, try !sessions.isGood(authority) { return .failure(.unauthenticated(.revoked)) }
     try update.bind(id, at: 1)
     try bind(changes.email?.address, at: 2)
     try bind(changes.email?.uniquenessKey, at: 3)

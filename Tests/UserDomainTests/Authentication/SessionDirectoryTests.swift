@@ -160,13 +160,25 @@ import UserStore
     }
   }
 
-  @Test("an attempt whose password could not be checked does not count")
+  @Test("an attempt whose password could not be checked does not count, nor make a wait longer")
   func overloaded() async throws {
     let overloaded = OverloadedHasher()
     for _ in 0..<10 {
       await #expect(throws: UserError.overloaded(retryAfter: .seconds(3))) {
         try await directory(overloaded).signIn(email: email, password: password)
       }
+    }
+    let other = "other@example.com"
+    for _ in 0..<5 { _ = try? await directory().signIn(email: other, password: "wrong horse") }
+    clock.advance(by: .seconds(1))
+    await #expect(throws: UserError.overloaded(retryAfter: .seconds(3))) {
+      try await directory(overloaded).signIn(email: other, password: "wrong horse")
+    }
+    await #expect(throws: UserError.wrongCredentials) {
+      try await directory().signIn(email: other, password: "wrong horse")
+    }
+    await #expect(throws: UserError.tooManyAttempts(retryAfter: .seconds(2))) {
+      try await directory().signIn(email: other, password: "wrong horse")
     }
     _ = try await users.createUser(email: email, name: "", password: password)
     _ = try await directory().signIn(email: email, password: password)
@@ -240,6 +252,62 @@ import UserStore
     }
   }
 
+  @Test("an attempt that is cancelled counts: who knows what its client has learnt")
+  func cancelled() async throws {
+    for _ in 0..<5 {
+      await #expect(throws: UserError.cancelled) {
+        try await directory(HookedHasher(hasher) { throw CancellationError() }).signIn(
+          email: email, password: password)
+      }
+    }
+    await #expect(throws: UserError.tooManyAttempts(retryAfter: .seconds(1))) {
+      try await directory().signIn(email: email, password: password)
+    }
+  }
+
+  @Test("a change that a user has asked for is not made once its tokens have ended")
+  func authority() async throws {
+    let user = try await users.createUser(email: email, name: "", password: password)
+    let authority = WriteAuthority(userID: user.id, epoch: 0)
+    _ = try await users.updateUser(id: "\(user.id)", name: "Ada", by: authority)
+    // An operator makes the user inactive while the user's own change is being hashed.
+    let slow = UserDirectory(
+      repository: repository,
+      hasher: HookedHasher(hasher) { [users] in
+        _ = try await users.updateUser(id: "\(user.id)", status: UserStatus.inactive.rawValue)
+      })
+    await #expect(throws: UserError.unauthenticated(.revoked)) {
+      try await slow.updateUser(
+        id: "\(user.id)", status: UserStatus.active.rawValue, password: "another horse", by: authority)
+    }
+    #expect(try repository.user(id: user.id)?.status == .inactive)
+    // Nor of anybody else.
+    let other = try await users.createUser(email: "bob@example.com", name: "", password: "")
+    await #expect(throws: UserError.unauthenticated(.revoked)) {
+      try await users.updateUser(id: "\(other.id)", name: "Eve", by: authority)
+    }
+  }
+
+  @Test("a user whose changes race with its own end cannot undo it")
+  func authorityRace() async throws {
+    for number in 0..<20 {
+      let user = try await repository.create(.sample(number))
+      let authority = WriteAuthority(userID: user.id, epoch: 0)
+      await withThrowingTaskGroup(of: Void.self) { group in
+        for _ in 0..<10 {
+          group.addTask { [repository] in
+            // Made before the end or refused after it; either is right.
+            _ = try? await repository.update(user.id, UserChanges(status: .active), by: authority)
+          }
+        }
+        group.addTask { [repository] in
+          _ = try await repository.update(user.id, UserChanges(status: .inactive))
+        }
+      }
+      #expect(try repository.user(id: user.id)?.status == .inactive)
+    }
+  }
+
   @Test("a hash with older parameters is made anew after a sign-in, and no token ends by it")
   func upgrade() async throws {
     let old = try Argon2idHasher(
@@ -280,6 +348,10 @@ import UserStore
       } else {
         #expect(try await repository.refresh(refresh).session.id == id)
       }
+      let claims = AccessTokenClaims(
+        principal: Principal(subject: "\(user.id)", scopes: []), issuedAt: clock.now, expiresAt: clock.now,
+        session: id, epoch: 0)
+      #expect(repository.revocations.isRevoked(claims) == (index == 0))
     }
   }
 }

@@ -58,7 +58,7 @@ import Testing
     }
     #expect(ended.endedAt == Self.start + .seconds(110))
     // Remembered as long as an access token of it may be accepted.
-    #expect(ended.keptUntil > Self.start + .seconds(110) + Self.policy.accessLifetime + .seconds(30))
+    #expect(ended.keptUntil >= Self.start + .seconds(110 + 86_400 + 30))
     guard case .goOn(let third) = decide(next, second, third, after: .seconds(101)) else {
       Issue.record("not refreshed")
       return

@@ -28,7 +28,7 @@ final class CountingHasher: PasswordHasher {
   }
 }
 
-/// Does something after each check, before its outcome is known.
+/// Does something after each check and each hash, before its outcome is known.
 final class HookedHasher: PasswordHasher {
   private let base: any PasswordHasher
   private let hook: @Sendable () async throws -> Void
@@ -40,17 +40,26 @@ final class HookedHasher: PasswordHasher {
 
   var decoy: PasswordHash { base.decoy }
 
-  func hash(_ password: Password, deadline: ContinuousClock.Instant?) async throws(UserError) -> PasswordHash
-  {
-    try await base.hash(password, deadline: deadline)
+  func hash(
+    _ password: Password, deadline: ContinuousClock.Instant?
+  ) async throws(UserError) -> PasswordHash {
+    let hash = try await base.hash(password, deadline: deadline)
+    try await runHook()
+    return hash
   }
 
   func verify(
     _ password: Password, against hash: PasswordHash, deadline: ContinuousClock.Instant?
   ) async throws(UserError) -> PasswordVerification {
     let outcome = try await base.verify(password, against: hash, deadline: deadline)
-    do { try await hook() } catch { throw .passwordHashing("\(error)") }
+    try await runHook()
     return outcome
+  }
+
+  private func runHook() async throws(UserError) {
+    do { try await hook() } catch {
+      throw error is CancellationError ? .cancelled : .passwordHashing("\(error)")
+    }
   }
 }
 

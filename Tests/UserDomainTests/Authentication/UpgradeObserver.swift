@@ -10,12 +10,14 @@ struct UpgradeObserver: SessionRepository {
     self.upgraded = upgraded
   }
 
-  func beginSignIn(_ account: SignInAccount, now: Timestamp) async throws(UserError) {
+  func beginSignIn(_ account: SignInAccount, now: Timestamp) async throws(UserError) -> SignInAttempts {
     try await base.beginSignIn(account, now: now)
   }
 
-  func withdrawSignIn(_ account: SignInAccount) async throws(UserError) {
-    try await base.withdrawSignIn(account)
+  func withdrawSignIn(
+    _ account: SignInAccount, begun now: Timestamp, after before: SignInAttempts
+  ) async throws(UserError) {
+    try await base.withdrawSignIn(account, begun: now, after: before)
   }
 
   func create(_ session: Session, epoch: Int64, account: SignInAccount) async throws(UserError) {
@@ -26,8 +28,8 @@ struct UpgradeObserver: SessionRepository {
     try await base.refresh(refresh)
   }
 
-  func end(_ session: SessionID, now: Timestamp, policy: SessionPolicy) async throws(UserError) {
-    try await base.end(session, now: now, policy: policy)
+  func end(_ session: SessionID, now: Timestamp) async throws(UserError) {
+    try await base.end(session, now: now)
   }
 
   func upgrade(_ old: PasswordHash, to new: PasswordHash, of user: UserID) async throws(UserError) {

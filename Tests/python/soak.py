@@ -1,9 +1,10 @@
-"""Mixed load for minutes: creates, reads, listings, cancelled calls and cut connections. The service's memory
+"""Mixed load for minutes: creates, reads, listings, sign-ins, cancelled calls and cut connections. The service's memory
 and open descriptors must stay level. Run by `./dev soak [SECONDS]`, not with the tests."""
 
 import os
 import random
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -25,10 +26,25 @@ def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+class Bearer(
+    grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor, grpc.StreamUnaryClientInterceptor,
+    grpc.StreamStreamClientInterceptor):
+    """Adds a token to every call."""
+
+    def __init__(self, token):
+        self.metadata = [("authorization", f"Bearer {token}")]
+
+    def intercept_unary_unary(self, continuation, details, request):
+        return continuation(details._replace(metadata=self.metadata), request)
+
+    intercept_unary_stream = intercept_stream_unary = intercept_stream_stream = intercept_unary_unary
+
+
 class Load:
-    def __init__(self, address, pb):
-        self.address, self.pb = address, pb
+    def __init__(self, address, pb, token):
+        self.address, self.pb, self.bearer = address, pb, Bearer(token)
         self.stopped = threading.Event()
+        self.auth = threading.local()
         self.counts = {}
         self.failures = []
         self.lock = threading.Lock()
@@ -41,19 +57,25 @@ class Load:
 
     def fill(self, users=50_000):
         """Users enough to fill SQLite's page caches, which would look like a leak while they fill."""
-        with grpc.insecure_channel(self.address) as channel:
+        with self.connect() as channel:
             rows = (self.pb.CreateUserRequest(email=f"fill{number}@example.com") for number in range(users))
-            assert self.pb.Stub(channel).BulkCreateUsers(rows, timeout=600).created_count == users
+            stub = self.pb.Stub(grpc.intercept_channel(channel, self.bearer))
+            assert stub.BulkCreateUsers(rows, timeout=600).created_count == users
+
+    def connect(self):
+        return grpc.insecure_channel(self.address, [("grpc.use_local_subchannel_pool", 1)])
 
     def work(self, number):
         steps = [
             self.create, self.read, self.read, self.read, self.list, self.cancel_listing, self.cancel_updates,
-            self.update, self.disconnect, self.expire,
+            self.update, self.disconnect, self.expire, self.sign_in,
         ]
         choice = random.Random(number)
         while not self.stopped.is_set():
             # A new connection now and then.
-            with grpc.insecure_channel(self.address, [("grpc.use_local_subchannel_pool", 1)]) as channel:
+            with self.connect() as plain:
+                channel = grpc.intercept_channel(plain, self.bearer)
+                self.auth.stub = self.pb.AuthStub(channel)
                 ids = []
                 for _ in range(50):
                     if self.stopped.is_set():
@@ -100,6 +122,27 @@ class Load:
         except grpc.RpcError as error:
             assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED, error
 
+    def sign_in(self, stub, ids, choice):
+        email, password = f"s{choice.getrandbits(64):x}@example.com", "correct horse"
+        user = stub.CreateUser(self.pb.CreateUserRequest(email=email, password=password), timeout=60)
+        pb, auth = self.pb.auth, self.auth.stub
+        tokens = auth.SignIn(pb.SignInRequest(email=email, password=password), timeout=60)
+        tokens = auth.RefreshToken(pb.RefreshTokenRequest(refresh_token=tokens.refresh_token), timeout=60)
+        own = [("authorization", f"Bearer {tokens.access_token}")]
+        with self.connect() as channel:
+            stub = self.pb.Stub(channel)
+            assert stub.GetUser(self.pb.GetUserRequest(user_id=user.id), metadata=own, timeout=60) == user
+            if choice.random() < 0.5:
+                auth.RevokeToken(pb.RevokeTokenRequest(refresh_token=tokens.refresh_token), timeout=60)
+            else:
+                change = self.pb.UserUpdateRequest(user_id=user.id, password="another horse")
+                list(stub.UserUpdates(iter([change]), metadata=own, timeout=60))
+            try:
+                stub.GetUser(self.pb.GetUserRequest(user_id=user.id), metadata=own, timeout=60)
+                raise AssertionError("a revoked token was accepted")
+            except grpc.RpcError as error:
+                assert error.code() == grpc.StatusCode.UNAUTHENTICATED, error
+
     def disconnect(self, stub, ids, choice):
         host, port = self.address.split(":")
         with socket.create_connection((host, int(port))) as connection:
@@ -115,11 +158,14 @@ def endless():
 
 def main(seconds):
     with tempfile.TemporaryDirectory() as folder:
-        service = conftest.Service(os.path.join(folder, "users.db"))
+        service = conftest.Service(os.path.join(folder, "users.db"), auth="on")
+        token = subprocess.run(
+            [conftest.PROGRAM, "token", "issue", "--database", service.database, "--subject", "soak",
+             "--scope", "users:read,users:write"], check=True, capture_output=True, text=True).stdout.strip()
         pid = service.process.pid
         generated = os.path.join(folder, "pb")
         os.mkdir(generated)
-        load = Load(service.address, conftest.contract(generated))
+        load = Load(service.address, conftest.contract(generated), token)
         load.fill()
         workers = load.run()
         samples = []

@@ -38,9 +38,9 @@ struct KeysCommand: AsyncParsableCommand {
     var overlap = DurationArgument(TokenCommand.Issue.longest)
 
     func run() async throws {
-      print(
-        KeysCommand.table(
-          try await KeysCommand.file(database, settings).rotate(overlap: overlap.duration)))
+      let file = try await KeysCommand.file(database, settings)
+      let ring = try file.rotate(overlap: overlap.duration)
+      print(KeysCommand.table(ring))
     }
   }
 

@@ -35,8 +35,8 @@ public final class JWTVerifier: AccessTokenVerifier {
     }
   }
 
-  public func verify(_ token: String) throws(UserError) -> AccessTokenClaims {
-    let key = TokenCache.Key(token)
+  public func verify(authorization: String) throws(UserError) -> AccessTokenClaims {
+    let key = TokenCache.Key(authorization)
     let now = clock()
     let (known, issuers, generation) = state.withLock { state in
       (state.cache.claims(for: key), state.issuers, state.generation)
@@ -45,7 +45,7 @@ public final class JWTVerifier: AccessTokenVerifier {
       guard now < known.expiresAt else { throw .unauthenticated(.expired) }
       return known
     }
-    let unverified = try UnverifiedToken(token)
+    let unverified = try UnverifiedToken(try Self.token(in: authorization))
     guard let issuer = issuers.first(where: { $0.name == unverified.claims.iss }) else {
       throw .unauthenticated(.untrusted)
     }
@@ -55,5 +55,14 @@ public final class JWTVerifier: AccessTokenVerifier {
       if state.generation == generation { state.cache.insert(claims, for: key) }
     }
     return claims
+  }
+
+  private static func token(in authorization: String) throws(UserError) -> String {
+    let scheme = "bearer "
+    // The scheme's letter case does not matter (RFC 9110 §11.1).
+    guard authorization.utf8.count > scheme.utf8.count,
+      zip(authorization.utf8, scheme.utf8).allSatisfy({ $0 == $1 || $0 | 0x20 == $1 })
+    else { throw .unauthenticated(.malformed) }
+    return String(authorization.utf8.dropFirst(scheme.utf8.count)) ?? ""
   }
 }

@@ -66,8 +66,10 @@ public struct AuthorizationInterceptor: ServerInterceptor {
   }
 
   private func authorization(_ metadata: Metadata) throws(UserError) -> CallAuthorization {
-    let token = try Self.bearerToken(metadata)
-    let claims = try verifier.verify(token)
+    var values = metadata[stringValues: "authorization"].makeIterator()
+    guard let header = values.next() else { throw .unauthenticated(.missing) }
+    guard values.next() == nil else { throw .unauthenticated(.malformed) }
+    let claims = try verifier.verify(authorization: header)
     // Before the revocations are looked at: what changes in between is seen there, or when it writes.
     let authority = claims.principal.userID.map { user in
       WriteAuthority(userID: user, epoch: claims.epoch ?? revocations.epoch(of: user))
@@ -77,19 +79,10 @@ public struct AuthorizationInterceptor: ServerInterceptor {
     CallRecord.current?.principal = claims.principal
     return CallAuthorization(principal: claims.principal, authority: authority) {
       [verifier, revocations] () throws(UserError) in
-      if revocations.isRevoked(try verifier.verify(token)) { throw .unauthenticated(.revoked) }
+      if revocations.isRevoked(try verifier.verify(authorization: header)) {
+        throw .unauthenticated(.revoked)
+      }
     }
-  }
-
-  private static func bearerToken(_ metadata: Metadata) throws(UserError) -> String {
-    var values = metadata[stringValues: "authorization"].makeIterator()
-    guard let value = values.next() else { throw .unauthenticated(.missing) }
-    // The scheme's letter case does not matter (RFC 9110 §11.1).
-    let scheme = "bearer "
-    guard values.next() == nil, value.utf8.count > scheme.utf8.count,
-      value.utf8.prefix(scheme.utf8.count).elementsEqual(scheme.utf8, by: { $0 == $1 || $0 | 0x20 == $1 })
-    else { throw .unauthenticated(.malformed) }
-    return String(value.utf8.dropFirst(scheme.utf8.count)) ?? ""
   }
 }
 

@@ -32,7 +32,7 @@ import UserDomain
 
   private func fault(_ authority: TokenAuthority, _ token: String) -> TokenFault? {
     do throws(UserError) {
-      _ = try authority.verifier.verify(token)
+      _ = try authority.verifier.verify(authorization: "Bearer \(token)")
       return nil
     } catch {
       guard case .unauthenticated(let fault) = error else { return nil }
@@ -46,7 +46,7 @@ import UserDomain
     let claims = claims()
     let token = try authority.issue(claims)
     for _ in 0..<2 {
-      let read = try authority.verifier.verify(token)
+      let read = try authority.verifier.verify(authorization: "Bearer \(token)")
       #expect(read.principal == claims.principal)
       #expect(read.session == claims.session && read.epoch == 3 && read.issuedAt == claims.issuedAt)
       #expect(read.expiresAt == claims.expiresAt + .seconds(30))
@@ -75,7 +75,9 @@ import UserDomain
       var changed = token
       changed.replaceSubrange(index...index, with: token[index] == "A" ? "B" : "A")
       // The last digit of a part has bits that mean nothing; whatever they are, nothing else may be believed.
-      if let read = try? authority.verifier.verify(changed) { #expect(read.principal == claims().principal) }
+      if let read = try? authority.verifier.verify(authorization: "Bearer \(changed)") {
+        #expect(read.principal == claims().principal)
+      }
     }
     for text in [
       "", ".", "..", "...", "a.b.c", token + ".", token + "=", " " + token, token + token, "\u{0}",

@@ -18,8 +18,8 @@ import UserProtos
         principal: Principal(subject: subject, scopes: scopes), issuedAt: .now, expiresAt: .now, epoch: epoch)
     }
 
-    func verify(_ token: String) throws(UserError) -> AccessTokenClaims {
-      guard token == "good" else { throw .unauthenticated(.untrusted) }
+    func verify(authorization: String) throws(UserError) -> AccessTokenClaims {
+      guard authorization == "Bearer good" else { throw .unauthenticated(.untrusted) }
       if let fault = fault.withLock({ $0 }) { throw .unauthenticated(fault) }
       return claims
     }

@@ -51,9 +51,10 @@ public protocol AccessTokenIssuer: Sendable {
 
 /// Checks access tokens.
 public protocol AccessTokenVerifier: Sendable {
-  /// What `token` says. Answers on the calling thread: at once for a token that was seen before, and after
-  /// the check of a signature, about 100 µs, for another.
+  /// What the token says in `authorization`, which is `Bearer TOKEN` with the scheme in any letter case
+  /// (RFC 6750 §2.1). Answers on the calling thread: at once for what was seen before, and after the check of
+  /// a signature, about 100 µs, for anything else.
   ///
   /// - Throws: `UserError.unauthenticated`. Revocations are not looked at.
-  func verify(_ token: String) throws(UserError) -> AccessTokenClaims
+  func verify(authorization: String) throws(UserError) -> AccessTokenClaims
 }

@@ -5,19 +5,32 @@ public import UserDomain
 /// Checks access tokens that are JWTs: the service's own, and those of an outside issuer.
 ///
 /// Which keys and algorithms count is decided by who is trusted, never by the token: its header only chooses
-/// among them (RFC 8725 §3.1). Verified tokens are remembered until they expire or the keys change.
+/// among them (RFC 8725 §3.1). Verified tokens are remembered until they expire or the keys change, by each
+/// thread for itself: event loops that shared a lock for each call would wait for each other's caches.
 public final class JWTVerifier: AccessTokenVerifier {
-  /// Half of the tokens that are remembered, at most; 16,384 of them take a few MiB.
+  /// Half of the tokens that a thread remembers, at most; 16,384 of them take a few MiB.
   static let cacheCapacity = 8_192
 
-  private struct State {
+  private struct Trust {
     var issuers: [TrustedIssuer] = []
-    var cache = TokenCache(capacity: cacheCapacity)
     /// Counts the changes of the issuers.
     var generation = 0
   }
 
-  private let state = Mutex(State())
+  /// What one thread remembers, or a few of them.
+  private final class Memory: Sendable {
+    struct State {
+      var cache = TokenCache(capacity: cacheCapacity)
+      /// The generation of the issuers who have signed what is in the cache.
+      var generation = 0
+    }
+
+    let state = Mutex(State())
+  }
+
+  private let trust = Mutex(Trust())
+  /// 64, so that few threads share one.
+  private let memories = (0..<64).map { _ in Memory() }
   private let clock: @Sendable () -> Timestamp
 
   /// A verifier that trusts nobody yet.
@@ -27,34 +40,45 @@ public final class JWTVerifier: AccessTokenVerifier {
 
   /// Believes this issuer from now on, in place of the one with the same name, if there was one.
   func trust(_ issuer: TrustedIssuer) {
-    state.withLock { state in
-      state.issuers.removeAll { $0.name == issuer.name }
-      state.issuers.append(issuer)
-      state.cache.removeAll()
-      state.generation += 1
+    trust.withLock { trust in
+      trust.issuers.removeAll { $0.name == issuer.name }
+      trust.issuers.append(issuer)
+      trust.generation += 1
+      // Under the lock, so that of two changes the later one is here the later one too.
+      for memory in memories {
+        memory.state.withLock { state in
+          state.cache.removeAll()
+          state.generation = trust.generation
+        }
+      }
     }
   }
 
   public func verify(authorization: String) throws(UserError) -> AccessTokenClaims {
     let key = TokenCache.Key(authorization)
     let now = clock()
-    let (known, issuers, generation) = state.withLock { state in
-      (state.cache.claims(for: key), state.issuers, state.generation)
-    }
-    if let known {
+    let memory = memories[Self.threadNumber % memories.count]
+    if let known = memory.state.withLock({ $0.cache.claims(for: key) }) {
       guard now < known.expiresAt else { throw .unauthenticated(.expired) }
       return known
     }
     let unverified = try UnverifiedToken(try Self.token(in: authorization))
+    let (issuers, generation) = trust.withLock { ($0.issuers, $0.generation) }
     guard let issuer = issuers.first(where: { $0.name == unverified.claims.iss }) else {
       throw .unauthenticated(.untrusted)
     }
     let claims = try issuer.verify(unverified, now: now)
-    state.withLock { state in
+    memory.state.withLock { state in
       // Not what was verified with keys that have gone meanwhile.
       if state.generation == generation { state.cache.insert(claims, for: key) }
     }
     return claims
+  }
+
+  /// A number of the calling thread's, the same whenever it asks.
+  private static var threadNumber: Int {
+    // The address of its control block, of which the upper bits differ most; Fibonacci hashing spreads them.
+    Int(truncatingIfNeeded: (UInt64(pthread_self()) &* 0x9e37_79b9_7f4a_7c15) >> 33)
   }
 
   private static func token(in authorization: String) throws(UserError) -> String {

@@ -6,8 +6,7 @@ public import UserDomain
 /// Authorisation comes before anything of the request is read (AIP-211): what only the request's message can
 /// tell, whom it is about, the handler asks ``CallAuthorization``.
 public struct AuthorizationInterceptor: ServerInterceptor {
-  private let verifier: any AccessTokenVerifier
-  private let revocations: RevocationList
+  private let gate: TokenGate
   private let table: MethodAccessTable
   private let peers: PeerLimiter?
 
@@ -22,8 +21,7 @@ public struct AuthorizationInterceptor: ServerInterceptor {
     verifier: any AccessTokenVerifier, revocations: RevocationList, reflectionIsPublic: Bool,
     peerLimit: PeerLimit?
   ) {
-    self.verifier = verifier
-    self.revocations = revocations
+    gate = TokenGate(verifier: verifier, revocations: revocations)
     table = MethodAccessTable(reflectionIsPublic: reflectionIsPublic)
     peers = peerLimit.map { PeerLimiter($0) }
   }
@@ -69,20 +67,10 @@ public struct AuthorizationInterceptor: ServerInterceptor {
     var values = metadata[stringValues: "authorization"].makeIterator()
     guard let header = values.next() else { throw .unauthenticated(.missing) }
     guard values.next() == nil else { throw .unauthenticated(.malformed) }
-    let claims = try verifier.verify(authorization: header)
-    // Before the revocations are looked at: what changes in between is seen there, or when it writes.
-    let authority = claims.principal.userID.map { user in
-      WriteAuthority(userID: user, epoch: claims.epoch ?? revocations.epoch(of: user))
-    }
-    if revocations.isRevoked(claims) { throw .unauthenticated(.revoked) }
+    let caller = try CallAuthorization(header: header, gate: gate)
     // Known from here on, whether it may call or not.
-    CallRecord.current?.principal = claims.principal
-    return CallAuthorization(principal: claims.principal, authority: authority) {
-      [verifier, revocations] () throws(UserError) in
-      if revocations.isRevoked(try verifier.verify(authorization: header)) {
-        throw .unauthenticated(.revoked)
-      }
-    }
+    CallRecord.current?.principal = caller.principal
+    return caller
   }
 }
 

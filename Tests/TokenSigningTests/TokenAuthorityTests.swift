@@ -153,6 +153,25 @@ import UserDomain
     }
   }
 
+  @Test("a key that goes is forgotten by every thread that has seen its tokens")
+  func threads() async throws {
+    let authority = try await authority()
+    let token = try authority.issue(claims())
+    // Many tasks on the threads that there are, while the keys change in the middle of it.
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<200 {
+        // Good or not, depending on when it runs.
+        group.addTask { _ = try? authority.verifier.verify(authorization: "Bearer \(token)") }
+      }
+      _ = try file.rotate(overlap: .zero, now: Date(timeIntervalSince1970: 1_764_000_000))
+      try await authority.reload()
+      for _ in 0..<200 {
+        group.addTask { #expect(fault(authority, token) == .untrusted) }
+      }
+      try await group.waitForAll()
+    }
+  }
+
   @Test("keys that cannot be read are not taken up, and those from before stay")
   func brokenReload() async throws {
     let authority = try await authority()

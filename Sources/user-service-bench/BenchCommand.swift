@@ -33,11 +33,11 @@ struct BenchCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Run only these parts: reads, scan, transport, creates, bulk, hash.", valueName: "part"))
+      "Run only these parts: reads, scan, transport, creates, bulk, hash, token.", valueName: "part"))
   var only: [Part] = []
 
   enum Part: String, CaseIterable, ExpressibleByArgument {
-    case reads, scan, transport, creates, bulk, hash
+    case reads, scan, transport, creates, bulk, hash, token
   }
 
   func validate() throws {
@@ -70,5 +70,6 @@ struct BenchCommand: AsyncParsableCommand {
       try await CreateBenchmark(folder: folder, creates: creates, writers: writers).run(into: &report)
     }
     if parts.contains(.hash) { try await HashBenchmark().run(into: &report) }
+    if parts.contains(.token) { try await TokenBenchmark(checks: 1_000_000).run(into: &report) }
   }
 }

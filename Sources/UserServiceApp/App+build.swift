@@ -20,9 +20,6 @@ extension UserServiceApp {
       listeners: configuration.listen.map { Listener($0, security: security) },
       configuration: configuration.transport, logger: logger)
     let parts = try await assemble(configuration, transport: transport)
-    if parts.authority.hasNewKeys, let file = configuration.auth.authority.keys {
-      logger.notice("made a new signing key", metadata: ["file": "\(file.path)"])
-    }
     return UserServiceApp(
       configuration: configuration, repository: parts.repository, server: parts.server, health: parts.health,
       authority: parts.authority, logger: logger)

@@ -11,7 +11,7 @@ import UserDomain
 import UserStore
 
 /// The service as it runs: built by `App+build.swift`, started and stopped here.
-public struct UserServiceApp {
+public struct UserServiceApp: Sendable {
   let configuration: ServiceConfiguration
   let repository: SQLiteUserRepository
   let server: GRPCServer<Nghttp2ServerTransport>
@@ -26,18 +26,16 @@ public struct UserServiceApp {
   /// - Throws: `StartError` if the service cannot listen, `StoreError` if the database cannot be closed in
   ///   order.
   public func run(ready: @escaping @Sendable ([ListenAddress]) -> Void) async throws {
-    if !configuration.auth.isOn {
-      // At a level that no setting hides.
-      logger.log(
-        level: max(logger.logLevel, .warning),
-        "AUTHENTICATION IS OFF: whoever can connect may read and change every user")
-    }
     let secondSignal = Task { await Self.exitAtSecondSignal() }
     defer { secondSignal.cancel() }
     var group = ServiceGroupConfiguration(
       services: [
         GRPCService(
-          server: server, health: health, logger: logger, ready: ready),
+          server: server, health: health, logger: logger
+        ) { addresses in
+          logStart()
+          ready(addresses)
+        },
         HealthProbe(monitor: health),
         KeyReload(authority: authority, logger: logger),
       ], gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.quiet(logger))
@@ -52,6 +50,19 @@ public struct UserServiceApp {
     try await repository.close()
     // What a service throws because it was cut off is no failure.
     if let failure, !health.isDraining { throw failure }
+  }
+
+  /// What an operator should know of the start, once it has succeeded.
+  private func logStart() {
+    if authority.hasNewKeys, let file = configuration.auth.authority.keys {
+      logger.notice("made a new signing key", metadata: ["file": "\(file.path)"])
+    }
+    if !configuration.auth.isOn {
+      // At a level that no setting hides.
+      logger.log(
+        level: max(logger.logLevel, .warning),
+        "AUTHENTICATION IS OFF: whoever can connect may read and change every user")
+    }
   }
 
   /// The group's own lines say what the start-up line and the exit code say.

@@ -69,13 +69,14 @@ def ask(channel, package, **question):
 def test_services_are_listed(channel, package):
     answer = ask(channel, package, list_services="")
     assert [service.name for service in answer.list_services_response.service] == [
-        "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
+        "auth.v1.AuthService", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection", "user.v1.UserService",
     ]
 
 
 @pytest.mark.parametrize("symbol,file", [
-    ("user.v1.UserService", "user_service.proto"), ("user.v1.UserService.GetUser", "user_service.proto"),
+    ("auth.v1.AuthService.SignIn", "auth_service.proto"), ("user.v1.UserService", "user_service.proto"),
+    ("user.v1.UserService.GetUser", "user_service.proto"),
     ("user.v1.User", "common.proto"), ("user.v1.User.email", "common.proto"),
     ("user.v1.UserStatus", "common.proto"), ("user.v1.USER_STATUS_ACTIVE", "common.proto"),
     ("grpc.health.v1.HealthCheckResponse.ServingStatus", "grpc/health/v1/health.proto"),

@@ -43,7 +43,7 @@ public struct KeyRing: Hashable, Sendable, Codable {
       Base64URL.encode(SHA256.hash(data: Data(#"{"crv":"Ed25519","kty":"OKP","x":"\#(x)"}"#.utf8)))
     }
 
-    /// Whether the parts belong together, as they do unless the file was edited.
+    /// Whether the parts belong together, as they do unless the file was edited. Bytes that are no key do not.
     var isIntact: Bool {
       guard (kty, crv, alg) == ("OKP", "Ed25519", SignatureAlgorithm.edDSA.rawValue),
         let secret = Base64URL.decode(d),

@@ -41,6 +41,8 @@ extension Nghttp2ServerTransport {
     public var receiveTimeout: Duration = .seconds(60)
     /// How long a response may wait for a client that does not read.
     public var sendTimeout: Duration = .seconds(300)
+    /// Whether the transport's inline methods are asked; if not, every call goes to its handler.
+    public var answersInline = true
     /// How many frames that ask for nothing a client may send.
     public var floodLimits = FloodLimits()
 

@@ -32,6 +32,7 @@ public final class Nghttp2ServerTransport: ServerTransport {
   }
 
   private let listeners: [Listener]
+  private let inlineMethods: [InlineMethod]
   private let configuration: Configuration
   private let group: any EventLoopGroup
   private let logger: Logger
@@ -43,15 +44,18 @@ public final class Nghttp2ServerTransport: ServerTransport {
   /// - Parameters:
   ///   - eventLoopGroup: the loops that connections are spread over, by default NIO's global ones, one a
   ///     core.
+  ///   - inlineMethods: methods that can be answered without a task.
   ///   - logger: hears of connections that are ended for what they did, at level info.
   public init(
     listeners: [Listener], configuration: Configuration = Configuration(),
     eventLoopGroup: any EventLoopGroup = .singletonMultiThreadedEventLoopGroup,
+    inlineMethods: [InlineMethod] = [],
     logger: Logger = Logger(label: "grpc-nghttp2", factory: { _ in SwiftLogNoOpLogHandler() })
   ) {
     self.listeners = listeners
     self.configuration = configuration
     self.group = eventLoopGroup
+    self.inlineMethods = configuration.answersInline ? inlineMethods : []
     self.logger = logger
     registry = ConnectionRegistry(limit: configuration.maxConnections)
   }
@@ -93,7 +97,7 @@ public final class Nghttp2ServerTransport: ServerTransport {
   }
 
   public func configure(context: GRPCServerContext) {
-    state.withLock { $0.methods = MethodTable(context.methods) }
+    state.withLock { $0.methods = MethodTable(context.methods, inline: inlineMethods) }
   }
 
   /// Serves until it is shut down and the last call has ended; cancelled, it closes every connection first.

@@ -54,10 +54,18 @@ public final class JWTVerifier: AccessTokenVerifier {
     }
   }
 
+  public func known(authorization: UnsafeRawBufferPointer) -> AccessTokenClaims? {
+    let key = TokenCache.Key(authorization)
+    guard let known = memory.state.withLock({ $0.cache.claims(for: key) }), clock() < known.expiresAt else {
+      return nil
+    }
+    return known
+  }
+
   public func verify(authorization: String) throws(UserError) -> AccessTokenClaims {
     let key = TokenCache.Key(authorization)
     let now = clock()
-    let memory = memories[Self.threadNumber % memories.count]
+    let memory = self.memory
     if let known = memory.state.withLock({ $0.cache.claims(for: key) }) {
       guard now < known.expiresAt else { throw .unauthenticated(.expired) }
       return known
@@ -74,6 +82,9 @@ public final class JWTVerifier: AccessTokenVerifier {
     }
     return claims
   }
+
+  /// The calling thread's.
+  private var memory: Memory { memories[Self.threadNumber % memories.count] }
 
   /// A number of the calling thread's, the same whenever it asks.
   private static var threadNumber: Int {

@@ -13,7 +13,12 @@ struct TokenCache {
 
     init(_ token: String) {
       var token = token
-      let digest = token.withUTF8 { SHA256.hash(data: UnsafeRawBufferPointer($0)) }
+      self = token.withUTF8 { Key(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// Of a token in UTF-8.
+    init(_ token: UnsafeRawBufferPointer) {
+      let digest = SHA256.hash(data: token)
       words = digest.withUnsafeBytes { bytes in
         // 32 bytes.
         bytes.loadUnaligned(as: (UInt64, UInt64, UInt64, UInt64).self)

@@ -23,12 +23,21 @@ final class TokenGate: Sendable {
     if revocations.isRevoked(claims) { throw .unauthenticated(.revoked) }
     return (claims.principal, authority)
   }
+
+  /// The same of a token that was seen before; nil if it is no good, or was not.
+  func admitKnown(_ authorization: UnsafeRawBufferPointer) -> Principal? {
+    guard let claims = verifier.known(authorization: authorization), !revocations.isRevoked(claims) else {
+      return nil
+    }
+    return claims.principal
+  }
 }
 
 /// What the running call's bearer may do, for handlers to ask.
 struct CallAuthorization: Sendable {
-  /// The running call's, from its authorization on: handlers read it before they suspend or answer.
-  @TaskLocal static var current = CallAuthorization(principal: .anonymous)
+  /// The running call's, if there is an ``AuthorizationInterceptor``: handlers read it before they suspend or
+  /// answer.
+  @TaskLocal static var current: CallAuthorization?
 
   /// Who calls.
   let principal: Principal

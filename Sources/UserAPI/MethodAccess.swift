@@ -10,6 +10,19 @@ enum MethodAccess: Hashable, Sendable {
   case scope(Scopes)
   /// Whoever has the scope, or is the user whom the request is about: the handler knows who that is.
   case scopeOrSelf(Scopes)
+
+  /// Checks what can be told without the request.
+  ///
+  /// - Throws: `UserError.permissionDenied`.
+  func admit(_ principal: Principal) throws(UserError) {
+    switch self {
+    case .everybody: break
+    case .scope(let scope): try principal.require(scope)
+    case .scopeOrSelf(let scope):
+      // A service is nobody's self.
+      if principal.userID == nil { try principal.require(scope) }
+    }
+  }
 }
 
 /// The one table of who may call what. A method that is not in it nobody may call.

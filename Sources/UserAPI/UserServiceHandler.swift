@@ -14,13 +14,23 @@ public struct UserServiceHandler: RegistrableRPCService {
   private let directory: UserDirectory
   private let pageTokens: PageTokenCodec
   private let bulkLimits: BulkLimits
+  private let defaultCaller: Principal
 
   /// The service over the use cases of `directory`.
-  public init(directory: UserDirectory, pageTokens: PageTokenCodec, bulkLimits: BulkLimits = BulkLimits()) {
+  ///
+  /// - Parameter defaultCaller: who calls where no ``AuthorizationInterceptor`` says who does.
+  public init(
+    directory: UserDirectory, pageTokens: PageTokenCodec, bulkLimits: BulkLimits = BulkLimits(),
+    defaultCaller: Principal = .anonymous
+  ) {
+    self.defaultCaller = defaultCaller
     self.directory = directory
     self.pageTokens = pageTokens
     self.bulkLimits = bulkLimits
   }
+
+  /// Whoever makes the running call.
+  private var caller: CallAuthorization { .current ?? CallAuthorization(principal: defaultCaller) }
 
   /// Registers the five methods.
   public func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
@@ -28,7 +38,7 @@ public struct UserServiceHandler: RegistrableRPCService {
       forMethod: Methods.GetUser.descriptor, deserializer: ProtobufDeserializer<User_V1_GetUserRequest>(),
       serializer: UserMessageSerializer()
     ) { request, _ in
-      let caller = CallAuthorization.current
+      let caller = self.caller
       let request = try await ServerRequest(stream: request)
       return StreamingServerResponse(single: ServerResponse(message: try getUser(request.message, caller)))
     }
@@ -45,7 +55,7 @@ public struct UserServiceHandler: RegistrableRPCService {
       forMethod: Methods.BulkCreateUsers.descriptor, deserializer: RowDeserializer(),
       serializer: ProtobufSerializer<User_V1_BulkCreateResponse>()
     ) { request, _ in
-      let caller = CallAuthorization.current
+      let caller = self.caller
       return StreamingServerResponse(
         single: ServerResponse(message: try await bulkCreateUsers(request.messages, caller)))
     }
@@ -54,7 +64,7 @@ public struct UserServiceHandler: RegistrableRPCService {
       deserializer: ProtobufDeserializer<User_V1_UserUpdateRequest>(),
       serializer: UserMessageSerializer()
     ) { request, _ in
-      let caller = CallAuthorization.current
+      let caller = self.caller
       return StreamingServerResponse { writer in
         try await userUpdates(request.messages, writer, caller)
         return [:]
@@ -68,10 +78,10 @@ public struct UserServiceHandler: RegistrableRPCService {
       router.registerHandler(
         forMethod: Methods.ListUsers.descriptor, deserializer: deserializer, serializer: UserPageSerializer()
       ) { request, _ in
-        let caller = CallAuthorization.current
+        let caller = self.caller
         let request = try await ServerRequest(stream: request)
         return StreamingServerResponse { writer in
-          try await listUsers(request.message, caller) { page in try await writer.write(page) }
+          try await writePages(request.message, caller, to: writer)
           return [:]
         }
       }
@@ -80,10 +90,10 @@ public struct UserServiceHandler: RegistrableRPCService {
         forMethod: Methods.ListUsers.descriptor, deserializer: deserializer,
         serializer: UserMessageSerializer()
       ) { request, _ in
-        let caller = CallAuthorization.current
+        let caller = self.caller
         let request = try await ServerRequest(stream: request)
         return StreamingServerResponse { writer in
-          try await listUsers(request.message, caller) { page in try await writer.write(contentsOf: page) }
+          try await writeUsers(request.message, caller, to: writer)
           return [:]
         }
       }
@@ -101,22 +111,33 @@ public struct UserServiceHandler: RegistrableRPCService {
         email: request.email, name: request.name, password: request.password))
   }
 
-  private func listUsers(
-    _ request: User_V1_ListUsersRequest, _ caller: CallAuthorization,
-    _ write: ([UserMessage]) async throws -> Void
+  /// A page at a time.
+  private func writePages(
+    _ request: User_V1_ListUsersRequest, _ caller: CallAuthorization, to writer: RPCWriter<UserPage>
+  ) async throws {
+    var listing = try listing(for: request)
+    while true {
+      try Task.checkCancellation()
+      try caller.checkStillGood()
+      var page = UserPage(rows: listing.pageSize)
+      guard try listing.readNextPage({ page.append($0) }), let last = listing.position else { return }
+      page.end(pageToken: pageTokens.token(after: last))
+      try await writer.write(page)
+    }
+  }
+
+  /// A user at a time.
+  private func writeUsers(
+    _ request: User_V1_ListUsersRequest, _ caller: CallAuthorization, to writer: RPCWriter<UserMessage>
   ) async throws {
     var listing = try listing(for: request)
     while let page = try listing.nextPage() {
       try Task.checkCancellation()
       try caller.checkStillGood()
-      try await write(messages(page))
+      var messages = page.map { UserMessage(user: $0) }
+      messages[messages.count - 1].pageToken = pageTokens.token(after: page[page.count - 1].id)
+      try await writer.write(contentsOf: messages)
     }
-  }
-
-  private func messages(_ page: [User]) -> [UserMessage] {
-    var messages = page.map { UserMessage(user: $0) }
-    if let last = page.last { messages[messages.count - 1].pageToken = pageTokens.token(after: last.id) }
-    return messages
   }
 
   private func listing(for request: User_V1_ListUsersRequest) throws(UserError) -> UserListing {

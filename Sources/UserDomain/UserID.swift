@@ -24,9 +24,18 @@ public struct UserID: Hashable, Sendable {
   ///
   /// Returns nil for anything else: no braces, no `urn:uuid:`, no missing hyphens.
   public init?(_ text: some StringProtocol) {
+    self.init(text: text.utf8)
+  }
+
+  /// Parses the same form in UTF-8.
+  public init?(utf8 text: UnsafeRawBufferPointer) {
+    self.init(text: text)
+  }
+
+  private init?(text: some Sequence<UInt8>) {
     var halves: (UInt64, UInt64) = (0, 0)
     var position = 0
-    for byte in text.utf8 {
+    for byte in text {
       switch position {
       case 8, 13, 18, 23:
         guard byte == UInt8(ascii: "-") else { return nil }

@@ -8,8 +8,11 @@ public struct UserListing: Sendable {
 
   private let repository: any UserRepository
   private let last: UserID?
-  private let pageSize: Int
-  private var position: UserID?
+  /// The users of each page, but for the last.
+  public let pageSize: Int
+  private var isOver = false
+  /// The last user of the page before; nil before the first page of a walk from the first user.
+  public private(set) var position: UserID?
 
   /// Begins a walk after `after` (nil: at the first user). A `pageSize` outside ``pageSizes`` is brought
   /// inside.
@@ -22,18 +25,30 @@ public struct UserListing: Sendable {
     last = try repository.newestUserID()
   }
 
-  /// The next page, or nil after the last.
+  /// Calls `body` with each user of the next page. Returns whether there is one.
   ///
-  /// - Throws: `UserError.storage`; the walk may go on with another call.
-  public mutating func nextPage() throws(UserError) -> [User]? {
-    guard let last, position.map({ $0 < last }) ?? true else { return nil }
-    let page = try repository.users(after: position, through: last, limit: pageSize)
-    guard let end = page.last else {
-      position = last
-      return nil
+  /// - Throws: `UserError.storage`, possibly after some users; another call reads the page again.
+  public mutating func readNextPage(_ body: (UserRow) -> Void) throws(UserError) -> Bool {
+    guard let last, !isOver, position.map({ $0 < last }) ?? true else { return false }
+    var count = 0
+    var end: UserID?
+    try repository.readUsers(after: position, through: last, limit: pageSize) { row in
+      count += 1
+      end = row.id
+      body(row)
     }
     // A short page is the last one: the next read would find nothing.
-    position = page.count < pageSize ? last : end.id
-    return page
+    isOver = count < pageSize
+    if let end { position = end }
+    return count > 0
+  }
+
+  /// The next page, or nil after the last.
+  ///
+  /// - Throws: `UserError.storage`; another call reads the page again.
+  public mutating func nextPage() throws(UserError) -> [User]? {
+    var page: [User] = []
+    page.reserveCapacity(pageSize)
+    return try readNextPage { page.append(User($0)) } ? page : nil
   }
 }

@@ -7,10 +7,10 @@
 /// Ids are given in the order in which writes commit, so whoever has seen a user has seen, or can page to,
 /// every user with a smaller id.
 public protocol UserRepository: Sendable {
-  /// The user with that id, or nil.
+  /// Calls `body` with the user with that id. Returns whether there is one.
   ///
   /// - Throws: `UserError.storage`.
-  func user(id: UserID) throws(UserError) -> User?
+  func readUser(id: UserID, _ body: (UserRow) -> Void) throws(UserError) -> Bool
 
   /// The user with that address in any letter case and the password's hash, or nil.
   ///
@@ -22,11 +22,13 @@ public protocol UserRepository: Sendable {
   /// - Throws: `UserError.storage`.
   func newestUserID() throws(UserError) -> UserID?
 
-  /// At most `limit` users with ids greater than `after` (nil: from the first) and at most `through`,
-  /// ascending.
+  /// Calls `body` with each of at most `limit` users with ids greater than `after` (nil: from the first) and
+  /// at most `through`, ascending.
   ///
-  /// - Throws: `UserError.storage`.
-  func users(after: UserID?, through: UserID, limit: Int) throws(UserError) -> [User]
+  /// - Throws: `UserError.storage`, possibly after some users.
+  func readUsers(
+    after: UserID?, through: UserID, limit: Int, _ body: (UserRow) -> Void
+  ) throws(UserError)
 
   /// Stores one user.
   ///
@@ -49,6 +51,15 @@ public protocol UserRepository: Sendable {
 }
 
 extension UserRepository {
+  /// The user with that id, or nil.
+  ///
+  /// - Throws: `UserError.storage`.
+  public func user(id: UserID) throws(UserError) -> User? {
+    var user: User?
+    _ = try readUser(id: id) { user = User($0) }
+    return user
+  }
+
   /// Changes one user on nobody's authority in particular.
   ///
   /// - Throws: what ``update(_:_:by:)`` throws.

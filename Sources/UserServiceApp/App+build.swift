@@ -16,10 +16,11 @@ extension UserServiceApp {
   public static func build(_ configuration: ServiceConfiguration) async throws -> UserServiceApp {
     let logger = makeLogger(configuration)
     let security = try configuration.tls.map { files in try TLSIdentity(files) }
-    let transport = Nghttp2ServerTransport(
-      listeners: configuration.listen.map { Listener($0, security: security) },
-      configuration: configuration.transport, logger: logger)
-    let parts = try await assemble(configuration, transport: transport)
+    let parts = try await assemble(configuration) { inlineMethods in
+      Nghttp2ServerTransport(
+        listeners: configuration.listen.map { Listener($0, security: security) },
+        configuration: configuration.transport, inlineMethods: inlineMethods, logger: logger)
+    }
     return UserServiceApp(
       configuration: configuration, repository: parts.repository, server: parts.server, health: parts.health,
       authority: parts.authority, logger: logger)
@@ -34,11 +35,12 @@ extension UserServiceApp {
     let authority: TokenAuthority
   }
 
-  /// Puts the service together over `transport`.
+  /// Puts the service together over the transport that `makeTransport` makes, which may answer some methods
+  /// without their handlers.
   ///
   /// - Throws: `StoreError` if the database cannot be used, `KeyFailure` if the keys cannot.
   public static func assemble<Transport: ServerTransport>(
-    _ configuration: ServiceConfiguration, transport: Transport
+    _ configuration: ServiceConfiguration, makeTransport: ([InlineMethod]) -> Transport
   ) async throws -> Parts<Transport> {
     let logger = makeLogger(configuration)
     let repository = try SQLiteUserRepository(
@@ -70,8 +72,18 @@ extension UserServiceApp {
         return false
       }
     }
+    let calls = CallLog(logger)
+    let authorizer: Authorizer? =
+      if configuration.auth.isOn {
+        Authorizer(
+          verifier: authority.verifier, revocations: repository.revocations,
+          reflectionIsPublic: configuration.auth.reflectionIsPublic, peerLimit: configuration.auth.peerLimit)
+      } else {
+        nil
+      }
     let users = UserServiceHandler(
-      directory: directory, pageTokens: pageTokens, bulkLimits: BulkLimits(rows: configuration.bulkRows))
+      directory: directory, pageTokens: pageTokens, bulkLimits: BulkLimits(rows: configuration.bulkRows),
+      defaultCaller: authorizer == nil ? .unrestricted : .anonymous)
     // Registered one by one and not as `any RegistrableRPCService`, so that the optimiser can specialise the
     // way of a call through GRPCCore for the transport and its messages.
     var router = RPCRouter<Transport>()
@@ -85,31 +97,23 @@ extension UserServiceApp {
         with: &router)
     }
     router.registerInterceptors(
-      pipeline: interceptors(configuration.auth, authority, repository.revocations, logger).map {
-        .apply($0, to: .all)
-      })
-    let server = GRPCServer(transport: transport, router: router)
+      pipeline: interceptors(authorizer, calls, logger).map { .apply($0, to: .all) })
+    let getUser = InlineGetUser(repository: repository, authorizer: authorizer, calls: calls)
+    let server = GRPCServer(transport: makeTransport([InlineMethod(getUser)]), router: router)
     return Parts(server: server, repository: repository, health: health, authority: authority)
   }
 
   /// What every call goes through, outermost first.
   private static func interceptors(
-    _ auth: AuthConfiguration, _ authority: TokenAuthority, _ revocations: RevocationList, _ logger: Logger
+    _ authorizer: Authorizer?, _ calls: CallLog?, _ logger: Logger
   ) -> [any ServerInterceptor] {
     var interceptors: [any ServerInterceptor] = []
-    if LoggingInterceptor.isEnabled(for: logger) { interceptors.append(LoggingInterceptor(logger: logger)) }
+    if let calls { interceptors.append(LoggingInterceptor(calls)) }
     interceptors.append(
       ErrorInterceptor(logger: logger) { context in
         (context.transportSpecific as? Nghttp2ServerTransport.Context)?.deadlineHasPassed ?? false
       })
-    if auth.isOn {
-      interceptors.append(
-        AuthorizationInterceptor(
-          verifier: authority.verifier, revocations: revocations, reflectionIsPublic: auth.reflectionIsPublic,
-          peerLimit: auth.peerLimit))
-    } else {
-      interceptors.append(NoAuthorizationInterceptor())
-    }
+    if let authorizer { interceptors.append(AuthorizationInterceptor(authorizer)) }
     return interceptors
   }
 
@@ -125,5 +129,16 @@ extension UserServiceApp {
   }
 }
 
-/// UserAPI and the transport do not know each other.
+// UserAPI and the transport do not know each other.
+
 extension MessageBytes: FramedMessageBytes {}
+
+extension InlineCall: InlineUnaryCall {}
+
+extension InlineMethod {
+  fileprivate init(_ getUser: InlineGetUser) {
+    self.init(InlineGetUser.method) { call in
+      getUser.answer(&call)
+    }
+  }
+}

@@ -67,6 +67,11 @@ enum TransportConfiguration {
     optionalTime("grpc.max.connection.idle", \.keepalive.maxConnectionIdle),
     optionalTime("grpc.max.connection.age", \.keepalive.maxConnectionAge),
     optionalTime("grpc.max.connection.grace", \.keepalive.maxConnectionAgeGrace),
+    Setting(name: "grpc.inline", standard: "true", form: "true or false") { configuration, text in
+      guard let value = Bool(text) else { return false }
+      configuration.answersInline = value
+      return true
+    },
     Setting(
       name: "grpc.compression", standard: "identity",
       form: MessageEncoding.allCases.map(\.rawValue).joined(separator: ", ")

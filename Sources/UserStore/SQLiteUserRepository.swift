@@ -156,9 +156,9 @@ public final class SQLiteUserRepository: UserRepository {
 
   // MARK: UserRepository
 
-  public func user(id: UserID) throws(UserError) -> User? {
+  public func readUser(id: UserID, _ body: (UserRow) -> Void) throws(UserError) -> Bool {
     try readers.withConnection { (connection) throws(DatabaseError) in
-      try connection.reads.user(id: id)
+      try connection.reads.readUser(id: id, body)
     }
   }
 
@@ -174,9 +174,11 @@ public final class SQLiteUserRepository: UserRepository {
     }
   }
 
-  public func users(after: UserID?, through: UserID, limit: Int) throws(UserError) -> [User] {
+  public func readUsers(
+    after: UserID?, through: UserID, limit: Int, _ body: (UserRow) -> Void
+  ) throws(UserError) {
     try readers.withConnection { (connection) throws(DatabaseError) in
-      try connection.reads.users(after: after, through: through, limit: limit)
+      try connection.reads.readUsers(after: after, through: through, limit: limit, body)
     }
   }
 

@@ -32,21 +32,25 @@ struct BenchServerCommand: AsyncParsableCommand {
       ], file: nil, environment: [:])
     switch transport {
     case .own:
-      let transport = Nghttp2ServerTransport(listeners: [Listener(.tcp(host: "127.0.0.1", port: 0))])
-      try await serve(settings, transport) { "\(try await transport.addresses[0])" }
+      let server = try await UserServiceApp.assemble(settings) { inlineMethods in
+        Nghttp2ServerTransport(
+          listeners: [Listener(.tcp(host: "127.0.0.1", port: 0))], inlineMethods: inlineMethods)
+      }.server
+      try await serve(server) { "\(try await server.transport.addresses[0])" }
     case .stock:
-      let transport = HTTP2ServerTransport.Posix(
-        address: .ipv4(host: "127.0.0.1", port: 0), transportSecurity: .plaintext)
-      try await serve(settings, transport) {
-        "127.0.0.1:\(try await transport.listeningAddress.ipv4?.port ?? 0)"
+      let server = try await UserServiceApp.assemble(settings) { _ in
+        HTTP2ServerTransport.Posix(
+          address: .ipv4(host: "127.0.0.1", port: 0), transportSecurity: .plaintext)
+      }.server
+      try await serve(server) {
+        "127.0.0.1:\(try await server.transport.listeningAddress.ipv4?.port ?? 0)"
       }
     }
   }
 
-  private func serve<T: ServerTransport>(
-    _ settings: ServiceConfiguration, _ transport: T, _ address: @escaping @Sendable () async throws -> String
+  private func serve(
+    _ server: GRPCServer<some ServerTransport>, _ address: @escaping @Sendable () async throws -> String
   ) async throws {
-    let server = try await UserServiceApp.assemble(settings, transport: transport).server
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await server.serve() }
       group.addTask { BenchServer.announce(try await address()) }

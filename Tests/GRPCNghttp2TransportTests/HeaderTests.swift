@@ -5,8 +5,10 @@ import Testing
 @testable import GRPCNghttp2Transport
 
 @Suite struct RequestHeadTests {
-  private static let method = MethodDescriptor(fullyQualifiedService: "a.B", method: "C", type: .unary)
-  private static let methods = MethodTable([method])
+  private static let methods = MethodTable([
+    MethodDescriptor(fullyQualifiedService: "a.B", method: "C", type: .unary)
+  ])
+  private static let method = "/a.B/C".utf8.withContiguousStorageIfAvailable { methods[$0] }!!
   private static let plain = [
     (":method", "POST"), (":path", "/a.B/C"), ("content-type", "application/grpc"), ("te", "trailers"),
   ]

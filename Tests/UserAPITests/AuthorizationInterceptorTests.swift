@@ -24,6 +24,10 @@ import UserProtos
       return claims
     }
 
+    func known(authorization: UnsafeRawBufferPointer) -> AccessTokenClaims? {
+      try? verify(authorization: String(decoding: authorization, as: UTF8.self))
+    }
+
     func fail(_ fault: TokenFault) {
       self.fault.withLock { $0 = fault }
     }
@@ -37,8 +41,9 @@ import UserProtos
     _ verifier: OneToken, _ method: MethodDescriptor, token: String? = "good"
   ) async throws -> CallAuthorization {
     let interceptor = AuthorizationInterceptor(
-      verifier: verifier, revocations: revocations, reflectionIsPublic: true,
-      peerLimit: PeerLimit(rate: 1, burst: 1_000))
+      Authorizer(
+        verifier: verifier, revocations: revocations, reflectionIsPublic: true,
+        peerLimit: PeerLimit(rate: 1, burst: 1_000)))
     let found = Mutex<CallAuthorization?>(nil)
     _ = try await interceptor.intercept(
       request: StreamingServerRequest(

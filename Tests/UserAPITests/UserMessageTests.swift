@@ -70,9 +70,14 @@ import UserProtos
       let bytes: [UInt8] = try UserMessageSerializer().serialize(user)
       return [0] + Swift.withUnsafeBytes(of: UInt32(bytes.count).bigEndian) { Array($0) } + bytes
     }
-    let frames: Frames = try UserPageSerializer().serialize(users)
-    #expect(frames.bytes == expected)
-    let none: Frames = try UserPageSerializer().serialize([])
+    for rows in [0, 1, 300] {
+      var page = UserPage(rows: rows)
+      for user in users { user.user.withRow { page.append($0) } }
+      page.end(pageToken: "token")
+      let frames: Frames = try UserPageSerializer().serialize(page)
+      #expect(frames.bytes == expected)
+    }
+    let none: Frames = try UserPageSerializer().serialize(UserPage())
     #expect(none.bytes == [])
   }
 

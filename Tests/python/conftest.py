@@ -84,12 +84,14 @@ class Service:
 
 
 @contextlib.contextmanager
-def starter(directory):
+def starter(directory, answering):
     """Starts services with the arguments of `Service`, less the database, and stops them in good order."""
     services = []
 
     def start(*arguments, **keywords):
         database = keywords.pop("database", directory / f"users{len(services)}.db")
+        keywords["settings"] = {"grpc.inline": "true" if answering == "inline" else "false",
+                                **(keywords.get("settings") or {})}
         services.append(Service(database, *arguments, **keywords))
         return services[-1]
 
@@ -99,9 +101,15 @@ def starter(directory):
             assert service.stop() == (0, "")
 
 
+@pytest.fixture(scope="module")
+def answering():
+    """How GetUser is answered, "inline" or by a "task". Files whose tests are to run over both have their own."""
+    return "inline"
+
+
 @pytest.fixture
-def serve(tmp_path):
-    with starter(tmp_path) as start:
+def serve(tmp_path, answering):
+    with starter(tmp_path, answering) as start:
         yield start
 
 
@@ -111,9 +119,9 @@ def service(serve):
 
 
 @pytest.fixture(scope="module")
-def shared_service(tmp_path_factory):
+def shared_service(tmp_path_factory, answering):
     """One service for all tests of a file, for those that leave no users behind."""
-    with starter(tmp_path_factory.mktemp("shared")) as start:
+    with starter(tmp_path_factory.mktemp("shared"), answering) as start:
         yield start()
 
 

@@ -29,6 +29,11 @@ DENIED = grpc.StatusCode.PERMISSION_DENIED
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+@pytest.fixture(scope="module", params=["inline", "task"])
+def answering(request):
+    return request.param
+
+
 def failure(call):
     """The status code and the reason that a call ends with, and how long to wait before the next."""
     with pytest.raises(grpc.RpcError) as raised:
@@ -234,11 +239,11 @@ class Outside:
 
 
 @pytest.fixture(scope="module")
-def outside(pb, tmp_path_factory):
+def outside(pb, tmp_path_factory, answering):
     folder = tmp_path_factory.mktemp("outside")
     keys = {algorithm: make_key(algorithm, f"key-{algorithm}") for algorithm in ALGORITHMS}
     write_keys(folder / "jwks.json", keys.values())
-    with conftest.starter(folder) as start:
+    with conftest.starter(folder, answering) as start:
         service = start(auth="on", settings={
             "auth.jwks.file": folder / "jwks.json", "auth.jwks.issuer": ISSUER,
             "auth.jwks.algorithms": ",".join(ALGORITHMS)})

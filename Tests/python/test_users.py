@@ -10,6 +10,11 @@ from grpc_status import rpc_status
 TIMEOUT = 60
 
 
+@pytest.fixture(scope="module", params=["inline", "task"])
+def answering(request):
+    return request.param
+
+
 def failure(call):
     """The status code, message, ErrorInfo and BadRequest fields that a call ends with."""
     with pytest.raises(grpc.RpcError) as raised:

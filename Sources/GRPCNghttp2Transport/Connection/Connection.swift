@@ -59,6 +59,8 @@ final class Connection {
   var headerListSize = 0
   static let bombFactor = 16
   var unsent: [Int32] = []
+  /// Memory for a list of streams.
+  private var spare: [ServerStream] = []
 
   /// Streams with something to submit.
   private var dirty: [ServerStream] = []
@@ -249,10 +251,11 @@ final class Connection {
   }
 
   private func actOnNotes() {
-    for stream in closed { end(stream) }
-    closed.removeAll(keepingCapacity: true)
-    for id in refused { session?.submitReset(id, .refusedStream) }
-    refused.removeAll(keepingCapacity: true)
+    endClosed()
+    if !refused.isEmpty {
+      for id in refused { session?.submitReset(id, .refusedStream) }
+      refused.removeAll(keepingCapacity: true)
+    }
     if windowToReturn > 0 {
       session?.consumeConnection(windowToReturn)
       windowToReturn = 0
@@ -264,20 +267,39 @@ final class Connection {
     }
     guard fault == nil else { return }
     if !begun.isEmpty {
-      let streams = begun
-      begun.removeAll(keepingCapacity: true)
+      let streams = take(&begun)
       for stream in streams where !stream.isClosed { stream.begin(now: now) }
+      giveBack(streams)
     }
     if !touched.isEmpty {
-      let streams = touched
-      touched.removeAll(keepingCapacity: true)
+      let streams = take(&touched)
       for stream in streams where !stream.isClosed { stream.dataDelivered(now: now) }
+      giveBack(streams)
     }
   }
 
-  private func end(_ stream: ServerStream) {
-    stream.closed()
-    act(lifetime.streamClosed(now: now))
+  private func endClosed() {
+    guard !closed.isEmpty else { return }
+    let streams = take(&closed)
+    for stream in streams {
+      stream.closed()
+      act(lifetime.streamClosed(now: now))
+    }
+    giveBack(streams)
+  }
+
+  /// Empties `list`, and leaves it memory for what comes.
+  private func take(_ list: inout [ServerStream]) -> [ServerStream] {
+    var taken = spare
+    spare = []
+    swap(&list, &taken)
+    return taken
+  }
+
+  /// `list` has been worked off: its memory serves the next.
+  private func giveBack(_ list: consuming [ServerStream]) {
+    list.removeAll(keepingCapacity: true)
+    spare = list
   }
 
   func stream(_ id: Int32) -> ServerStream? {
@@ -311,14 +333,10 @@ final class Connection {
     // In place, if the socket has taken what was in it; otherwise in memory of its own.
     output.clear()
     do throws(HTTP2Session.Failure) {
-      while output.readableBytes < limit {
+      repeat {
         submit()
-        if let bytes = try session?.nextOutput() {
-          append(bytes)
-        } else if !hasNotes || session == nil {
-          break
-        }
-      }
+        while output.readableBytes < limit, let bytes = try session?.nextOutput() { append(bytes) }
+      } while output.readableBytes < limit && hasNotes && session != nil
     } catch {
       fail(.protocolError, error.reason)
       mustClose = true
@@ -343,29 +361,38 @@ final class Connection {
         mustClose = true
         session?.submitGoAway(fault.code, fault.reason)
       }
-      for stream in closed { end(stream) }
-      closed.removeAll(keepingCapacity: true)
-      for id in ended { session?.submitReset(id, .noError) }
-      ended.removeAll(keepingCapacity: true)
-      for id in unsent { session?.submitReset(id, .internalError) }
-      unsent.removeAll()
-      let sentStreams = sent
-      sent.removeAll(keepingCapacity: true)
-      for stream in sentStreams where !stream.isClosed {
-        stream.outputSent(now: now)
-        submit(stream)
+      endClosed()
+      if !ended.isEmpty {
+        for id in ended { session?.submitReset(id, .noError) }
+        ended.removeAll(keepingCapacity: true)
       }
-      let dirtyStreams = dirty
-      dirty.removeAll(keepingCapacity: true)
-      for stream in dirtyStreams {
-        stream.isDirty = false
-        if stream.windowToReturn > 0 {
-          session?.consumeStream(stream.id, stream.windowToReturn)
-          stream.windowToReturn = 0
+      if !unsent.isEmpty {
+        for id in unsent { session?.submitReset(id, .internalError) }
+        unsent.removeAll()
+      }
+      if !sent.isEmpty {
+        let streams = take(&sent)
+        for stream in streams where !stream.isClosed {
+          stream.outputSent(now: now)
+          submit(stream)
         }
-        if !stream.isClosed { submit(stream) }
+        giveBack(streams)
+      }
+      if !dirty.isEmpty {
+        let streams = take(&dirty)
+        for stream in streams { submitDirty(stream) }
+        giveBack(streams)
       }
     }
+  }
+
+  private func submitDirty(_ stream: ServerStream) {
+    stream.isDirty = false
+    if stream.windowToReturn > 0 {
+      session?.consumeStream(stream.id, stream.windowToReturn)
+      stream.windowToReturn = 0
+    }
+    if !stream.isClosed { submit(stream) }
   }
 
   private func submit(_ stream: ServerStream) {
@@ -373,9 +400,13 @@ final class Connection {
       switch stream.nextStep(now: now) {
       case .nothing: return
       case .headers(let metadata):
-        submitHeaders(stream, endsStream: false) { block in
-          addResponseHeaders(stream, to: &block)
-          block.add(metadata)
+        if metadata.isEmpty, stream.responseEncoding == .identity {
+          session?.submitHeaders(stream.id, Self.plainHeaders, endsStream: false)
+        } else {
+          submitHeaders(stream, endsStream: false) { block in
+            addResponseHeaders(stream, to: &block)
+            block.add(metadata)
+          }
         }
       case .trailersOnly(let httpStatus, let status, let metadata):
         submitHeaders(stream, endsStream: true) { block in
@@ -391,6 +422,9 @@ final class Connection {
         }
       case .data(let endsStream):
         session?.submitData(stream, endsStream: endsStream)
+      case .trailers(let status, let metadata)
+      where status.code == .ok && status.message.isEmpty && metadata.isEmpty:
+        session?.submitHeaders(stream.id, Self.plainTrailers, endsStream: true)
       case .trailers(let status, let metadata):
         submitHeaders(stream, endsStream: true) { block in
           block.add(status)
@@ -400,11 +434,21 @@ final class Connection {
     }
   }
 
+  /// The headers of a response without metadata, and the trailers of a success without.
+  private static let plainHeaders = {
+    var block = HeaderBlock()
+    block.addResponseHeaders(httpStatus: 200)
+    return block
+  }()
+  private static let plainTrailers = {
+    var block = HeaderBlock()
+    block.add(Status(code: .ok, message: ""))
+    return block
+  }()
+
   private func addResponseHeaders(_ stream: ServerStream, httpStatus: Int = 200, to block: inout HeaderBlock)
   {
-    if httpStatus == 200 { block.add(":status", "200") } else { block.add(":status", String(httpStatus)) }
-    block.add("content-type", "application/grpc")
-    block.add("grpc-accept-encoding", "identity,deflate,gzip")
+    block.addResponseHeaders(httpStatus: httpStatus)
     if stream.responseEncoding != .identity { block.add("grpc-encoding", stream.responseEncoding.rawValue) }
   }
 

@@ -4,7 +4,7 @@ import Synchronization
 /// Runs the tasks that handle a connection's calls on the connection's event loop, in batches: what one turn
 /// of the loop makes ready runs together, and then every connection with something to send writes once.
 ///
-/// `@unchecked Sendable`: `ready`, `flushes`, `spareBuffer` and the two flags are touched only on `loop`;
+/// `@unchecked Sendable`: `ready`, `flushes`, the spare memory and the two flags are touched only on `loop`;
 /// everything else is constant or has a lock.
 final class LoopExecutor: TaskExecutor, @unchecked Sendable {
   let loop: any EventLoop
@@ -14,6 +14,9 @@ final class LoopExecutor: TaskExecutor, @unchecked Sendable {
   static let largestSpareBuffer = 512 * 1_024
   /// Memory for what a connection sends, which all connections of the loop use in turn. On the loop only.
   var spareBuffer = ByteBuffer()
+  /// Memory for calls, which those of all connections use in turn. On the loop only.
+  private var spareStreamMemory: [StreamMemory] = []
+  private static let maxSpareStreamMemory = 256
   private var isScheduled = false
   private var isDraining = false
   private let arrived = Mutex<[UnownedJob]>([])
@@ -52,6 +55,16 @@ final class LoopExecutor: TaskExecutor, @unchecked Sendable {
   func flushLater(_ connection: ConnectionHandler) {
     flushes.append(connection)
     schedule()
+  }
+
+  /// Memory for a call. On the loop only.
+  func takeStreamMemory() -> StreamMemory { spareStreamMemory.popLast() ?? StreamMemory() }
+
+  /// A call is over, and its memory may serve another. On the loop only.
+  func giveBack(_ memory: consuming StreamMemory) {
+    guard memory.isReusable, spareStreamMemory.count < Self.maxSpareStreamMemory else { return }
+    memory.clear()
+    spareStreamMemory.append(memory)
   }
 
   private func schedule() {

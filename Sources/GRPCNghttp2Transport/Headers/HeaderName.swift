@@ -12,6 +12,10 @@ extension UnsafeBufferPointer<UInt8> {
     count == text.utf8CodeUnitCount && (count == 0 || memcmp(baseAddress!, text.utf8Start, count) == 0)
   }
 
+  func equals(_ bytes: [UInt8]) -> Bool {
+    count == bytes.count && (count == 0 || memcmp(baseAddress!, bytes, count) == 0)
+  }
+
   func starts(with text: StaticString) -> Bool {
     count >= text.utf8CodeUnitCount && memcmp(baseAddress!, text.utf8Start, text.utf8CodeUnitCount) == 0
   }

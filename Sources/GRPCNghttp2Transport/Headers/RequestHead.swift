@@ -5,7 +5,7 @@ import NIOCore
 struct RequestHead {
   /// What to do with the request.
   enum Verdict: Equatable {
-    case accept(MethodDescriptor)
+    case accept(Method)
     /// Answer with this status.
     case fail(RPCError.Code, String)
     /// Answer in HTTP: this is no gRPC request.
@@ -14,28 +14,33 @@ struct RequestHead {
     case malformed(String)
   }
 
-  private enum Method {
-    case missing
-    case known(MethodDescriptor)
-    case unknown
-  }
-
   private let maxListSize: Int
   private(set) var listSize = 0
-  private(set) var metadata = Metadata()
+  private(set) var fields: RequestFields
   private(set) var timeout: TimeAmount?
   private(set) var acceptedEncodings: MessageEncodings = []
   /// The encoding of the messages.
   private(set) var encoding = MessageEncoding.identity
   private(set) var isHead = false
-  private var method = Method.missing
+  private var method: Method?
   private var isPost = false
   private var isGRPC = false
   private var unknownEncoding: String?
   private var malformed: String?
 
-  init(maxListSize: Int) {
+  /// A head whose fields come into the memory of `fields`, which are none.
+  init(maxListSize: Int, fields: RequestFields = RequestFields()) {
     self.maxListSize = maxListSize
+    self.fields = fields
+  }
+
+  /// The request's metadata, made anew whenever it is asked for.
+  var metadata: Metadata { fields.metadata }
+
+  /// The memory of the fields, which are gone.
+  mutating func takeFields() -> RequestFields {
+    defer { fields = RequestFields() }
+    return fields
   }
 
   private var isTooLarge: Bool { listSize > maxListSize }
@@ -59,7 +64,7 @@ struct RequestHead {
     _ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>, _ methods: MethodTable
   ) {
     if name.equals(":path") {
-      method = methods[value].map { .known($0) } ?? .unknown
+      method = methods[value]
     } else if name.equals(":method") {
       isPost = value.equals("POST")
       isHead = value.equals("HEAD")
@@ -83,19 +88,16 @@ struct RequestHead {
   }
 
   private mutating func addMetadata(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) {
-    let key = String(decoding: name, as: UTF8.self)
     if name.ends(with: "-bin") {
       // Each value is a field of its own, and counts as one.
       listSize += 32 * value.count { $0 == UInt8(ascii: ",") }
       guard !isTooLarge else { return }
-      guard let values = BinaryMetadata.decode(value) else {
-        malformed = "malformed base64 in \(key)"
+      guard BinaryMetadata.decode(value) != nil else {
+        malformed = "malformed base64 in \(String(decoding: name, as: UTF8.self))"
         return
       }
-      for value in values { metadata.addBinary(value, forKey: key) }
-    } else {
-      metadata.addString(String(decoding: value, as: UTF8.self), forKey: key)
     }
+    fields.append(name, value)
   }
 
   private static func isGRPC(contentType: UnsafeBufferPointer<UInt8>) -> Bool {
@@ -120,9 +122,9 @@ struct RequestHead {
     if let unknownEncoding {
       return .fail(.unimplemented, "grpc-encoding is '\(unknownEncoding.prefix(64))', which is not supported")
     }
-    guard case .known(let descriptor) = method else {
+    guard let method else {
       return .fail(.unimplemented, "there is no such method")
     }
-    return .accept(descriptor)
+    return .accept(method)
   }
 }

@@ -18,15 +18,17 @@ struct MessageDeframer {
   private let maxLength: Int
   /// Whether the call names an encoding other than identity.
   var permitsCompression: Bool
-  private var buffer = ByteBuffer()
+  private var buffer: ByteBuffer
   /// Index in `buffer` of the first prefix that has not been checked.
   private var unchecked = 0
   /// The number of bytes from `unchecked` backwards that are still to come.
   private var missing = 0
   private(set) var completeMessages = 0
 
-  init(maxLength: Int, permitsCompression: Bool = false) {
+  /// A deframer that keeps what arrives in `buffer`, which is empty.
+  init(maxLength: Int, permitsCompression: Bool = false, buffer: ByteBuffer = ByteBuffer()) {
     self.maxLength = maxLength
+    self.buffer = buffer
     self.permitsCompression = permitsCompression
   }
 
@@ -79,6 +81,16 @@ struct MessageDeframer {
     }
   }
 
+  /// Calls `body` with the next complete message, which stays; nil if there is none, or it is compressed.
+  func withNextMessage<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result? {
+    guard completeMessages > 0 else { return nil }
+    return buffer.withUnsafeReadableBytes { bytes in
+      guard bytes[0] == 0 else { return nil }
+      let length = Int(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 1, as: UInt32.self)))
+      return body(UnsafeRawBufferPointer(rebasing: bytes[Self.prefixLength..<Self.prefixLength + length]))
+    }
+  }
+
   /// The next complete message, or nil.
   mutating func next() -> Frame? {
     guard completeMessages > 0, let flag = buffer.readInteger(as: UInt8.self),
@@ -105,10 +117,14 @@ struct MessageDeframer {
   }
 
   /// Drops what has been received.
-  mutating func removeAll() {
-    buffer = ByteBuffer()
+  mutating func removeAll() { _ = takeBuffer() }
+
+  /// The buffer, with what is in it, for which nobody will ask any more.
+  mutating func takeBuffer() -> ByteBuffer {
     unchecked = 0
     missing = 0
     completeMessages = 0
+    defer { buffer = ByteBuffer() }
+    return buffer
   }
 }

@@ -38,6 +38,12 @@ struct ResponseState {
 
   mutating func status(_ status: Status, _ metadata: Metadata) { self.status = (status, metadata) }
 
+  /// The response is one message, and all is well.
+  mutating func unary() {
+    hasMessages = true
+    status = (Status(code: .ok, message: ""), [:])
+  }
+
   /// The response's `:status`, which is 200 otherwise.
   mutating func setHTTPStatus(_ httpStatus: Int) { self.httpStatus = httpStatus }
 

@@ -36,14 +36,14 @@ final class ServerStream: @unchecked Sendable {
 
   // The response.
   var response = ResponseState()
-  var output = ByteBuffer()
+  var output: ByteBuffer
   var writers: [(continuation: Writer, wait: Wait)] = []
   var encoding = MessageEncoding.identity
 
   // The end.
   private var task: Task<Void, Never>?
   private var cancellation: ServerContext.RPCCancellationHandle?
-  private var handlerHasEnded = false
+  private var hasHandler = false
   private(set) var isClosed = false
   /// When the call must have ended; `distantFuture` is never, here and below.
   private var deadline = NIODeadline.distantFuture
@@ -61,8 +61,11 @@ final class ServerStream: @unchecked Sendable {
   init(id: Int32, connection: Connection) {
     self.id = id
     self.connection = connection
-    head = RequestHead(maxListSize: connection.configuration.maxHeaderListSize)
-    deframer = MessageDeframer(maxLength: connection.configuration.maxReceiveMessageSize)
+    let memory = connection.executor.takeStreamMemory()
+    head = RequestHead(maxListSize: connection.configuration.maxHeaderListSize, fields: memory.fields)
+    deframer = MessageDeframer(
+      maxLength: connection.configuration.maxReceiveMessageSize, buffer: memory.request)
+    output = memory.response
   }
 
   var configuration: Nghttp2ServerTransport.Configuration { connection.configuration }
@@ -74,16 +77,17 @@ final class ServerStream: @unchecked Sendable {
     hasHead = true
     verdict = head.verdict()
     deframer.permitsCompression = head.encoding != .identity
-    if case .accept(let descriptor) = verdict {
-      takesManyMessages = descriptor.type?.isRequestStreaming ?? true
-    }
+    if case .accept(let method) = verdict { takesManyMessages = method.takesManyMessages }
   }
 
   /// Starts the call's handler, or answers in its place.
   func begin(now: NIODeadline) {
     switch verdict {
-    case .accept(let descriptor):
-      start(descriptor, now: now)
+    case .accept(let method):
+      encoding =
+        head.acceptedEncodings.contains(configuration.compression) ? configuration.compression : .identity
+      if let inline = method.inline, answer(inline) { return }
+      start(method.descriptor, now: now)
     case .fail(let code, let message):
       end(Status(code: Status.Code(code), message: message))
     case .malformed(let message):
@@ -110,16 +114,40 @@ final class ServerStream: @unchecked Sendable {
     connection.submitLater(self)
   }
 
+  /// Lets `method` answer a request that is complete and plain. Returns whether it has.
+  private func answer(_ method: InlineMethod) -> Bool {
+    guard requestHasEnded, requestFailure == nil, encoding == .identity else { return false }
+    let hasResponded = deframer.withNextMessage { message in
+      var call = InlineCall(self, message: message)
+      method.answer(&call)
+      return call.hasResponded
+    }
+    guard hasResponded == true else { return false }
+    response.unary()
+    connection.submitLater(self)
+    return true
+  }
+
+  /// Takes the message of the response that an inline method gives.
+  func respond(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) {
+    output.writeWithUnsafeMutableBytes(minimumWritableBytes: MessageDeframer.prefixLength + count) { buffer in
+      buffer.storeBytes(of: 0, as: UInt8.self)
+      buffer.storeBytes(of: UInt32(count).bigEndian, toByteOffset: 1, as: UInt32.self)
+      let end = MessageDeframer.prefixLength + count
+      write(UnsafeMutableRawBufferPointer(rebasing: buffer[MessageDeframer.prefixLength..<end]))
+      return end
+    }
+  }
+
   /// The handler runs here and now until it first waits for something.
   private func start(_ descriptor: MethodDescriptor, now: NIODeadline) {
     if let timeout = head.timeout { deadline = now + timeout }
-    encoding =
-      head.acceptedEncodings.contains(configuration.compression) ? configuration.compression : .identity
     if !takesManyMessages, !requestHasEnded {
       receiveSince = (now, 0)
       receiveBy = now + TimeAmount(configuration.receiveTimeout)
     }
     noteWakeup()
+    hasHandler = true
     connection.handlerStarted()
     let task = Task.immediate(executorPreference: connection.executor) { [self] in
       await withServerContextRPCCancellationHandle { handle in
@@ -127,7 +155,7 @@ final class ServerStream: @unchecked Sendable {
       }
       connection.executor.run { self.handlerEnded() }
     }
-    if !handlerHasEnded { self.task = task }
+    if hasHandler { self.task = task }
     if isClosed { task.cancel() }
   }
 
@@ -144,7 +172,7 @@ final class ServerStream: @unchecked Sendable {
   }
 
   private func handlerEnded() {
-    handlerHasEnded = true
+    hasHandler = false
     task = nil
     cancellation = nil
     if !isClosed, !response.hasStatus {
@@ -207,14 +235,15 @@ final class ServerStream: @unchecked Sendable {
 
   private func failRequest(_ error: RPCError) {
     requestFailure = error
-    connection.bufferedBytes -= deframer.bufferedBytes
-    deframer.removeAll()
+    dropRequest()
     returnWindow(heldWindow)
   }
 
   func returnWindow(_ count: Int) {
     guard count > 0 else { return }
     heldWindow -= count
+    // Whoever has ended its side needs no window.
+    if requestHasEnded { return }
     windowToReturn += count
     connection.submitLater(self)
   }
@@ -300,23 +329,42 @@ final class ServerStream: @unchecked Sendable {
   func closed() {
     guard !isClosed else { return }
     isClosed = true
-    connection.bufferedBytes -= deframer.bufferedBytes
-    deframer.removeAll()
-    output = ByteBuffer()
+    releaseMemory()
     receiveBy = .distantFuture
     sendBy = .distantFuture
     deadline = .distantFuture
     if !response.hasStatus { cancelHandler() }
-    let error = CancellationError()
-    reader?.continuation.resume(throwing: error)
-    reader = nil
-    let waiting = writers
-    writers = []
-    for writer in waiting { writer.continuation.resume(throwing: error) }
+    if let reader {
+      self.reader = nil
+      reader.continuation.resume(throwing: CancellationError())
+    }
+    if !writers.isEmpty {
+      let waiting = writers
+      writers = []
+      for writer in waiting { writer.continuation.resume(throwing: CancellationError()) }
+    }
+  }
+
+  private func releaseMemory() {
+    connection.bufferedBytes -= deframer.bufferedBytes
+    let memory = StreamMemory(
+      // A handler may ask for its metadata even now.
+      fields: hasHandler ? RequestFields() : head.takeFields(), request: deframer.takeBuffer(),
+      response: output)
+    output = ByteBuffer()
+    connection.executor.giveBack(memory)
+  }
+
+  /// Forgets the messages that nobody has taken.
+  private func dropRequest() {
+    let count = deframer.bufferedBytes
+    guard count > 0 else { return }
+    connection.bufferedBytes -= count
+    deframer.removeAll()
   }
 
   private func cancelHandler() {
-    guard !handlerHasEnded else { return }
+    guard hasHandler else { return }
     task?.cancel()
     cancellation?.cancel()
   }

@@ -57,4 +57,8 @@ public protocol AccessTokenVerifier: Sendable {
   ///
   /// - Throws: `UserError.unauthenticated`. Revocations are not looked at.
   func verify(authorization: String) throws(UserError) -> AccessTokenClaims
+
+  /// What the token says in `authorization`, in UTF-8, if that is known without the check of a signature and
+  /// the token has not expired; nil says nothing about it.
+  func known(authorization: UnsafeRawBufferPointer) -> AccessTokenClaims?
 }

@@ -31,6 +31,9 @@ public struct Principal: Hashable, Sendable {
   /// - Throws: `UserError.permissionDenied`, also for text that is no id.
   public func require(_ scope: Scopes, orBe id: String) throws(UserError) {
     if scopes.contains(scope) { return }
-    guard let userID, UserID(id) == userID else { throw .permissionDenied(missing: scope) }
+    guard let id = UserID(id), may(scope, orIs: id) else { throw .permissionDenied(missing: scope) }
   }
+
+  /// Whether the principal has `scope`, or is the user with that id.
+  public func may(_ scope: Scopes, orIs id: UserID) -> Bool { scopes.contains(scope) || userID == id }
 }

@@ -99,6 +99,20 @@ struct PreparedStatement {
     return String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
   }
 
+  /// Calls `body` with the text of a column: as it is stored, unless another program has stored what is no
+  /// UTF-8.
+  func withUTF8<Result>(
+    at column: Int32, _ body: (UnsafeBufferPointer<UInt8>) -> Result
+  ) -> Result {
+    // As in `text(at:)`.
+    let start = sqlite3_column_text(handle, column)
+    let bytes = UnsafeBufferPointer(
+      start: start, count: start == nil ? 0 : Int(sqlite3_column_bytes(handle, column)))
+    if bytes.reduce(0, |) < 0x80 || String(validating: bytes, as: UTF8.self) != nil { return body(bytes) }
+    var repaired = String(decoding: bytes, as: UTF8.self)
+    return repaired.withUTF8(body)
+  }
+
   func blob(at column: Int32) -> [UInt8] {
     Array(
       UnsafeRawBufferPointer(

@@ -29,10 +29,18 @@ final class UserReadStatements {
     page = try connection.prepare(Self.pageSQL)
   }
 
-  func user(id: UserID) throws(DatabaseError) -> User? {
+  func readUser(id: UserID, _ body: (UserRow) -> Void) throws(DatabaseError) -> Bool {
     try byID.bind(id, at: 1)
     defer { byID.reset() }
-    return try byID.step() ? try byID.user() : nil
+    guard try byID.step() else { return false }
+    try byID.readUser(body)
+    return true
+  }
+
+  func user(id: UserID) throws(DatabaseError) -> User? {
+    var user: User?
+    _ = try readUser(id: id) { user = User($0) }
+    return user
   }
 
   func credential(emailKey: String) throws(DatabaseError) -> Credential? {
@@ -48,7 +56,9 @@ final class UserReadStatements {
     return try newest.step() ? try newest.id(at: 0) : nil
   }
 
-  func users(after: UserID?, through: UserID, limit: Int) throws(DatabaseError) -> [User] {
+  func readUsers(
+    after: UserID?, through: UserID, limit: Int, _ body: (UserRow) -> Void
+  ) throws(DatabaseError) {
     if let after {
       try page.bind(after, at: 1)
     } else {
@@ -58,21 +68,27 @@ final class UserReadStatements {
     try page.bind(through, at: 2)
     try page.bind(Int64(max(limit, 0)), at: 3)
     defer { page.reset() }
-    var users: [User] = []
-    users.reserveCapacity(min(max(limit, 0), 1_000))
-    while try page.step() { users.append(try page.user()) }
-    return users
+    while try page.step() { try page.readUser(body) }
   }
 }
 
 extension PreparedStatement {
-  /// The user in the current row, whose first columns are `UserReadStatements.columns`.
-  func user() throws(DatabaseError) -> User {
+  /// Calls `body` with the user in the current row, whose first columns are `UserReadStatements.columns`.
+  func readUser<Result>(_ body: (UserRow) -> Result) throws(DatabaseError) -> Result {
     guard let status = UserStatus(rawValue: Int(integer(at: 3))) else {
       throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a user has an unknown status")
     }
-    return User(
-      id: try id(at: 0), email: EmailAddress(trusted: text(at: 1)), name: UserName(trusted: text(at: 2)),
-      status: status, createdAt: Timestamp(microsecondsSinceEpoch: integer(at: 4)))
+    let id = try id(at: 0)
+    let createdAt = Timestamp(microsecondsSinceEpoch: integer(at: 4))
+    return withUTF8(at: 1) { email in
+      withUTF8(at: 2) { name in
+        body(UserRow(id: id, email: email, name: name, status: status, createdAt: createdAt))
+      }
+    }
+  }
+
+  /// The user in the current row.
+  func user() throws(DatabaseError) -> User {
+    try readUser { User($0) }
   }
 }

@@ -1,0 +1,77 @@
+public import GRPCCore
+public import UserDomain
+import UserProtos
+
+/// A unary call as a transport hands it to whoever may answer it where it arrives, without a task.
+public protocol InlineUnaryCall: ~Copyable {
+  /// The request's message, while the call is being answered and no longer.
+  var message: UnsafeRawBufferPointer { get }
+  /// The request's metadata.
+  var metadata: Metadata { get }
+  /// The client's end of the connection, as in `ServerContext`.
+  var remotePeer: String { get }
+
+  /// Calls `body` with the value in the metadata of the only field of that name, which is in lower case; with
+  /// nil if there is none, or more than one.
+  func withOnlyValue<Result>(of name: StaticString, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result
+
+  /// Responds with status OK, no metadata, and a message of `count` bytes that `write` writes. Once.
+  mutating func respond(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void)
+}
+
+/// GetUser where its call arrives, without a task: of a caller who is known and a user who is there. All else
+/// it leaves to ``UserServiceHandler``, which says what is wrong.
+public struct InlineGetUser: Sendable {
+  /// The method.
+  public static var method: MethodDescriptor { User_V1_UserService.Method.GetUser.descriptor }
+
+  private let repository: any UserRepository
+  private let authorizer: Authorizer?
+  private let access: MethodAccess?
+  private let calls: CallLog?
+
+  /// GetUser of the users in `repository`.
+  ///
+  /// - Parameters:
+  ///   - authorizer: says who may call; nil if everybody may do everything.
+  ///   - calls: logs the calls; nil if they are not logged.
+  public init(repository: any UserRepository, authorizer: Authorizer?, calls: CallLog?) {
+    self.repository = repository
+    self.authorizer = authorizer
+    access = authorizer?.access(to: Self.method)
+    self.calls = calls
+  }
+
+  /// Responds to `call`, or does nothing.
+  public func answer<Call: InlineUnaryCall & ~Copyable>(_ call: inout Call) {
+    guard let id = Self.userID(in: call.message) else { return }
+    let record = calls?.begin(call.metadata, method: Self.method, peer: call.remotePeer)
+    guard isPermitted(call, id, record) else { return }
+    // What fails here fails again where it can be said.
+    let isAnswered = try? repository.readUser(id: id) { row in
+      let encoding = UserMessageEncoding(row)
+      call.respond(count: encoding.count) { encoding.write(to: $0) }
+    }
+    if isAnswered == true { record?.ended(nil) }
+  }
+
+  private func isPermitted<Call: InlineUnaryCall & ~Copyable>(
+    _ call: borrowing Call, _ id: UserID, _ record: CallRecord?
+  ) -> Bool {
+    guard let authorizer else { return true }
+    return call.withOnlyValue(of: "authorization") { header in
+      guard let header, let access else { return false }
+      return authorizer.authorizeKnown(header, for: access, record: record)?.may(.usersRead, orIs: id)
+        ?? false
+    }
+  }
+
+  /// The id in a `GetUserRequest` with nothing else in it.
+  private static func userID(in request: UnsafeRawBufferPointer) -> UserID? {
+    guard request.count == 2 + UserID.textLength, request[0] == 1 << 3 | 2, request[1] == UserID.textLength
+    else {
+      return nil
+    }
+    return UserID(utf8: UnsafeRawBufferPointer(rebasing: request[2...]))
+  }
+}

@@ -1,0 +1,78 @@
+public import GRPCCore
+import UserDomain
+
+/// Bytes of a transport that takes several messages at once, each with gRPC's prefix in front: a zero, and
+/// its length in four bytes, the most significant first.
+public protocol FramedMessageBytes: GRPCContiguousBytes {
+  /// The messages in `frames`.
+  init(frames: [UInt8])
+}
+
+/// A page of users as messages one after the other, each with gRPC's prefix: a zero, and its length in four
+/// bytes, the most significant first.
+struct UserPage: Sendable {
+  private static let prefixLength = 5
+
+  /// Zeros that are written over.
+  private var buffer: [UInt8]
+  private var used = 0
+  /// Where the last message's prefix is.
+  private var last = 0
+
+  /// An empty page with room for `rows` users of usual length.
+  init(rows: Int = 0) {
+    buffer = [UInt8](repeating: 0, count: 128 * rows)
+  }
+
+  var isEmpty: Bool { used == 0 }
+
+  /// The messages.
+  consuming func frames() -> [UInt8] {
+    buffer.removeLast(buffer.count - used)
+    return buffer
+  }
+
+  mutating func append(_ row: UserRow) {
+    let encoding = UserMessageEncoding(row)
+    last = used
+    reserve(Self.prefixLength + encoding.count)
+    buffer.withUnsafeMutableBytes { buffer in
+      let start = used + Self.prefixLength
+      encoding.write(to: UnsafeMutableRawBufferPointer(rebasing: buffer[start..<start + encoding.count]))
+    }
+    used += Self.prefixLength + encoding.count
+    writePrefix()
+  }
+
+  /// Gives the last user, which there must be, its page token: the last field of its message.
+  mutating func end(pageToken: String) {
+    let field = UserMessageEncoding.pageTokenField(pageToken)
+    reserve(field.count)
+    buffer.replaceSubrange(used..<used + field.count, with: field)
+    used += field.count
+    writePrefix()
+  }
+
+  private mutating func reserve(_ count: Int) {
+    guard used + count > buffer.count else { return }
+    buffer.append(contentsOf: repeatElement(0, count: max(count, buffer.count)))
+  }
+
+  private mutating func writePrefix() {
+    let length = UInt32(used - last - Self.prefixLength)
+    buffer.withUnsafeMutableBytes { buffer in
+      buffer.storeBytes(of: 0, toByteOffset: last, as: UInt8.self)
+      buffer.storeBytes(of: length.bigEndian, toByteOffset: last + 1, as: UInt32.self)
+    }
+  }
+}
+
+/// Only for transports whose bytes are ``FramedMessageBytes``.
+struct UserPageSerializer: MessageSerializer {
+  func serialize<Bytes: GRPCContiguousBytes>(_ page: UserPage) throws -> Bytes {
+    guard let type = Bytes.self as? any FramedMessageBytes.Type,
+      let bytes = type.init(frames: page.frames()) as? Bytes
+    else { throw RPCError(code: .internalError, message: "the transport takes no pages") }
+    return bytes
+  }
+}

@@ -1,0 +1,95 @@
+import GRPCCore
+import GRPCNIOTransportHTTP2
+import GRPCNghttp2Transport
+import Testing
+
+/// Calls that are answered without a task, and those that are not.
+@Suite(.timeLimit(.minutes(10))) struct InlineMethodTests {
+  private static let method = MethodDescriptor(
+    fullyQualifiedService: "test.Service", method: "Echo", type: .unary)
+
+  private struct Raw: MessageSerializer, MessageDeserializer {
+    func serialize<Bytes: GRPCContiguousBytes>(_ message: [UInt8]) throws -> Bytes { Bytes(message) }
+    func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) throws -> [UInt8] {
+      bytes.withUnsafeBytes { Array($0) }
+    }
+  }
+
+  /// Answers `handler:` and the request.
+  private struct Service: RegistrableRPCService {
+    func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+      router.registerHandler(forMethod: method, deserializer: Raw(), serializer: Raw()) { request, _ in
+        let request = try await ServerRequest(stream: request)
+        return StreamingServerResponse(
+          single: ServerResponse(message: Array("handler:".utf8) + request.message))
+      }
+    }
+  }
+
+  /// Answers `inline:`, the only value of `x-prefix` and the request, but not to requests that begin with `!`.
+  private static let inline = InlineMethod(method) { call in
+    guard call.message.first != UInt8(ascii: "!") else { return }
+    let prefix = call.withOnlyValue(of: "x-prefix") { value in value.map { Array($0) } ?? [] }
+    let values = Array(call.metadata[stringValues: "x-prefix"])
+    #expect((values.count == 1 ? values[0] : "") == String(decoding: prefix, as: UTF8.self))
+    #expect(call.remotePeer.hasPrefix("ipv4:127.0.0.1:"))
+    let answer = Array("inline:".utf8) + prefix + Array(call.message)
+    call.respond(count: answer.count) { $0.copyBytes(from: answer) }
+  }
+
+  /// What `requests`, one after the other, are answered.
+  private func answers(
+    _ requests: [[UInt8]], metadata: Metadata = [:],
+    configuration: Nghttp2ServerTransport.Configuration = .init()
+  ) async throws -> [[UInt8]] {
+    let transport = Nghttp2ServerTransport(
+      listeners: [Listener(.tcp(host: "127.0.0.1", port: 0))], configuration: configuration,
+      inlineMethods: [Self.inline])
+    return try await withGRPCServer(transport: transport, services: [Service()]) { server in
+      guard case .tcp(_, let port) = try await server.transport.addresses[0] else { return [] }
+      return try await withGRPCClient(
+        transport: .http2NIOPosix(
+          target: .ipv4(address: "127.0.0.1", port: port), transportSecurity: .plaintext)
+      ) { client in
+        var answers: [[UInt8]] = []
+        for request in requests {
+          answers.append(
+            try await client.unary(
+              request: ClientRequest(message: request, metadata: metadata), descriptor: Self.method,
+              serializer: Raw(), deserializer: Raw(), options: .defaults
+            ) { try $0.message })
+        }
+        return answers
+      }
+    }
+  }
+
+  @Test("an inline method answers, or leaves the call to the handler as it came")
+  func answersOrDeclines() async throws {
+    let requests = ["", "a", "!b", "c", "!"].map { Array($0.utf8) }
+    let expected = ["inline:", "inline:a", "handler:!b", "inline:c", "handler:!"]
+    #expect(try await answers(requests).map { String(decoding: $0, as: UTF8.self) } == expected)
+  }
+
+  @Test("messages of any size come and go whole", arguments: [1, 16_383, 16_384, 65_536, 300_000, 4_194_000])
+  func sizes(size: Int) async throws {
+    let request = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+    #expect(try await answers([request, request]).allSatisfy { $0.suffix(size) == request })
+  }
+
+  @Test("a field of which there is one has a value; of several, none of them is the one")
+  func metadata() async throws {
+    let one = try await answers([[1]], metadata: ["x-other": "o", "x-prefix": "p", "x-another": ""])
+    #expect(one == [Array("inline:p".utf8) + [1]])
+    let two = try await answers([[1]], metadata: ["x-prefix": "p", "x-prefix": "p"])
+    #expect(two == [Array("inline:".utf8) + [1]])
+  }
+
+  @Test("no method is inline where the configuration says so")
+  func off() async throws {
+    var configuration = Nghttp2ServerTransport.Configuration()
+    configuration.answersInline = false
+    let answers = try await answers([[1]], configuration: configuration)
+    #expect(answers == [Array("handler:".utf8) + [1]])
+  }
+}

@@ -84,13 +84,7 @@ public final class JWTVerifier: AccessTokenVerifier {
   }
 
   /// The calling thread's.
-  private var memory: Memory { memories[Self.threadNumber % memories.count] }
-
-  /// A number of the calling thread's, the same whenever it asks.
-  private static var threadNumber: Int {
-    // The address of its control block, of which the upper bits differ most; Fibonacci hashing spreads them.
-    Int(truncatingIfNeeded: (UInt64(pthread_self()) &* 0x9e37_79b9_7f4a_7c15) >> 33)
-  }
+  private var memory: Memory { memories[ThreadNumber.current % memories.count] }
 
   private static func token(in authorization: String) throws(UserError) -> String {
     let scheme = "bearer "

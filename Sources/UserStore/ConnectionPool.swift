@@ -3,10 +3,12 @@ import GRDB
 import Synchronization
 import UserDomain
 
-/// Connections that threads take, use inline and give back: a lock and a pop.
+/// Connections that threads use inline, each its own as long as there are enough: what SQLite keeps in memory
+/// for a connection then stays in one processor's cache.
 ///
-/// Connections are opened when they are first needed, up to a limit. A thread that finds none waits until one
-/// is given back, which takes as long as one short read. Nothing suspends while it has a connection.
+/// Connections are opened when they are first needed, up to a limit. A thread whose own is in use takes any
+/// that is not, and if there is none waits for its own, which takes as long as one short read. Nothing
+/// suspends while it has a connection, nor asks for another.
 ///
 /// A pool of readers keeps a connection's read transaction, its snapshot, open from one read to the next,
 /// because beginning and ending one costs more than the read itself (two file locks). A snapshot serves only
@@ -17,49 +19,38 @@ final class ConnectionPool: Sendable {
   /// How late a read may see what another process has committed.
   static let snapshotLifetime = DispatchTimeInterval.milliseconds(5)
 
-  /// A thread that waits, and the connection that it is handed.
-  private final class Waiter: Sendable {
-    let semaphore = DispatchSemaphore(value: 0)
-    let connection = Mutex<UserConnection?>(nil)
+  /// A place for a connection, whose lock is held while the connection is in use.
+  private final class Place: Sendable {
+    let connection: Mutex<UserConnection?>
+
+    init(_ connection: UserConnection? = nil) {
+      self.connection = Mutex(connection)
+    }
   }
 
-  private struct State {
-    var idle: [UserConnection]
-    var open: Int
-    var waiters: [Waiter] = []
-    var isClosed = false
-    /// Counts the moments after which older snapshots serve no new read.
-    var generation: UInt64 = 0
-    var isExpiryScheduled = false
-  }
-
-  private enum Turn {
-    case use(UserConnection)
-    case openAnother
-    case wait(Waiter)
-    case closed
-  }
-
-  private let state: Mutex<State>
-  private let limit: Int
+  private let places: [Place]
   private let keepsSnapshots: Bool
   private let open: @Sendable () throws(StoreError) -> UserConnection
+  private let isClosed = Atomic(false)
+  /// Counts the moments after which older snapshots serve no new read.
+  private let generation = Atomic<UInt64>(0)
+  private let isExpiryScheduled = Atomic(false)
   private let expiryQueue = DispatchQueue(label: "user-store.snapshots", qos: .utility)
 
-  /// A pool of at most `limit` connections that `open` makes, with `first` already open.
+  /// A pool of at most `limit` connections that `open` makes.
   init(
-    limit: Int, keepsSnapshots: Bool, first: UserConnection? = nil,
-    open: @escaping @Sendable () throws(StoreError) -> UserConnection
+    limit: Int, keepsSnapshots: Bool, open: @escaping @Sendable () throws(StoreError) -> UserConnection
   ) {
-    state = Mutex(State(idle: first.map { [$0] } ?? [], open: first == nil ? 0 : 1))
-    self.limit = max(limit, 1)
+    places = (0..<max(limit, 1)).map { _ in Place() }
     self.keepsSnapshots = keepsSnapshots
     self.open = open
   }
 
   /// A pool of one connection, for whom the writer is, and readers too when the database is in memory.
-  convenience init(of connection: UserConnection) {
-    self.init(limit: 1, keepsSnapshots: false, first: connection) { () throws(StoreError) in
+  init(of connection: UserConnection) {
+    places = [Place(connection)]
+    keepsSnapshots = false
+    open = { () throws(StoreError) in
       throw .inaccessible(path: "", reason: "a pool of one connection opens no other")
     }
   }
@@ -70,9 +61,33 @@ final class ConnectionPool: Sendable {
   func withConnection<Value>(
     _ body: (UserConnection) throws(DatabaseError) -> Value
   ) throws(UserError) -> Value {
-    let (connection, generation) = try take()
-    defer { giveBack(connection) }
+    let own = ThreadNumber.current % places.count
+    var result: Result<Value, UserError>?
+    func use(_ place: inout UserConnection?) {
+      result = Result { () throws(UserError) in try self.use(&place, body) }
+    }
+    for offset in places.indices {
+      let place = places[(own + offset) % places.count]
+      _ = place.connection.withLockIfAvailable { use(&$0) }
+      if let result { return try result.get() }
+    }
+    places[own].connection.withLock { use(&$0) }
+    return try result!.get()  // `use` has set it.
+  }
+
+  private func use<Value>(
+    _ place: inout UserConnection?, _ body: (UserConnection) throws(DatabaseError) -> Value
+  ) throws(UserError) -> Value {
+    if isClosed.load(ordering: .acquiring) { throw .shuttingDown }
+    let connection: UserConnection
+    if let known = place {
+      connection = known
+    } else {
+      connection = try openAnother()
+      place = connection
+    }
     do {
+      let generation = generation.load(ordering: .acquiring)
       if keepsSnapshots, connection.snapshotGeneration != generation {
         try connection.beginSnapshot(generation)
         scheduleExpiry()
@@ -83,72 +98,10 @@ final class ConnectionPool: Sendable {
     }
   }
 
-  /// Every read that begins after this sees what is committed now.
-  func invalidateSnapshots() {
-    state.withLock { $0.generation += 1 }
-  }
-
-  /// Ends the snapshots of idle connections that serve no new read any more. Those of connections in use are
-  /// ended when they are used again, or by a later call.
-  func endIdleSnapshots() {
-    // Readers may begin new snapshots meanwhile; this does not run after them.
-    let now = state.withLock { $0.generation }
-    while let connection = state.withLock({ state -> UserConnection? in
-      guard let index = state.idle.firstIndex(where: { $0.snapshotGeneration.map { $0 < now } ?? false })
-      else {
-        return nil
-      }
-      return state.idle.remove(at: index)
-    }) {
-      connection.endSnapshot()
-      giveBack(connection)
-    }
-  }
-
-  /// Closes the idle connections now and the others as they come back; later uses throw `.shuttingDown`.
-  func close() throws {
-    let (idle, waiters) = state.withLock { state in
-      state.isClosed = true
-      defer { (state.idle, state.waiters) = ([], []) }
-      return (state.idle, state.waiters)
-    }
-    for waiter in waiters { waiter.semaphore.signal() }
-    for connection in idle { try connection.close() }
-  }
-
-  private func take() throws(UserError) -> (UserConnection, generation: UInt64) {
-    let (turn, generation) = state.withLock { state -> (Turn, UInt64) in
-      if let connection = state.idle.popLast() { return (.use(connection), state.generation) }
-      if state.isClosed { return (.closed, 0) }
-      if state.open < limit {
-        state.open += 1
-        return (.openAnother, state.generation)
-      }
-      let waiter = Waiter()
-      state.waiters.append(waiter)
-      return (.wait(waiter), state.generation)
-    }
-    switch turn {
-    case .use(let connection): return (connection, generation)
-    case .closed: throw .shuttingDown
-    case .openAnother: return (try openAnother(), generation)
-    case .wait(let waiter):
-      waiter.semaphore.wait()
-      // Woken without a connection: the pool was closed, or another thread failed to open one. Look again.
-      guard let connection = waiter.connection.withLock({ $0.take() }) else { return try take() }
-      return (connection, generation)
-    }
-  }
-
   private func openAnother() throws(UserError) -> UserConnection {
     do {
       return try open()
     } catch {
-      let waiter = state.withLock { state -> Waiter? in
-        state.open -= 1
-        return state.waiters.isEmpty ? nil : state.waiters.removeFirst()
-      }
-      waiter?.semaphore.signal()
       guard case .storage(_, let fault) = error else {
         throw .storage(StorageFault(kind: .inputOutput, resultCode: 0, message: error.description))
       }
@@ -156,38 +109,53 @@ final class ConnectionPool: Sendable {
     }
   }
 
-  private func giveBack(_ connection: UserConnection) {
-    let (waiter, isClosed) = state.withLock { state -> (Waiter?, Bool) in
-      if state.isClosed { return (nil, true) }
-      if !state.waiters.isEmpty { return (state.waiters.removeFirst(), false) }
-      state.idle.append(connection)
-      return (nil, false)
+  /// Every read that begins after this sees what is committed now.
+  func invalidateSnapshots() {
+    generation.wrappingAdd(1, ordering: .releasing)
+  }
+
+  /// Ends the snapshots of idle connections that serve no new read any more. Those of connections in use are
+  /// ended when they are used again, or by a later call. Returns whether there were any in use.
+  @discardableResult
+  func endIdleSnapshots() -> Bool {
+    // Readers may begin new snapshots meanwhile; this does not end them.
+    let now = generation.load(ordering: .acquiring)
+    var someAreInUse = false
+    for place in places {
+      let isIdle: Void? = place.connection.withLockIfAvailable { connection in
+        if let connection, let snapshot = connection.snapshotGeneration, snapshot < now {
+          connection.endSnapshot()
+        }
+      }
+      if isIdle == nil { someAreInUse = true }
     }
-    if let waiter {
-      waiter.connection.withLock { $0 = connection }
-      waiter.semaphore.signal()
-    } else if isClosed {
-      // Whoever closed the pool is gone, and there is nothing left to lose on a connection that only reads:
-      // the writer's comes back before the pool is closed.
-      try? connection.close()
+    return someAreInUse
+  }
+
+  /// Closes the connections, those in use as soon as they are not; later uses throw `.shuttingDown`.
+  ///
+  /// - Throws: the first failure to close one, once all are closed.
+  func close() throws {
+    isClosed.store(true, ordering: .releasing)
+    var failure: (any Error)?
+    for place in places {
+      do {
+        try place.connection.withLock { try $0.take()?.close() }
+      } catch {
+        failure = failure ?? error
+      }
     }
+    if let failure { throw failure }
   }
 
   private func scheduleExpiry() {
-    let isDue = state.withLock { state in
-      defer { state.isExpiryScheduled = true }
-      return !state.isExpiryScheduled
-    }
-    guard isDue else { return }
+    guard !isExpiryScheduled.exchange(true, ordering: .acquiringAndReleasing) else { return }
     expiryQueue.asyncAfter(deadline: .now() + Self.snapshotLifetime) { [weak self] in
       guard let self else { return }
-      state.withLock { state in
-        state.generation += 1
-        state.isExpiryScheduled = false
-      }
-      endIdleSnapshots()
-      // A read that is under way may give back a snapshot that is due.
-      if state.withLock({ !$0.isClosed && $0.open > $0.idle.count }) { scheduleExpiry() }
+      invalidateSnapshots()
+      isExpiryScheduled.store(false, ordering: .releasing)
+      // A read that is under way may leave a snapshot that is due.
+      if endIdleSnapshots(), !isClosed.load(ordering: .acquiring) { scheduleExpiry() }
     }
   }
 }

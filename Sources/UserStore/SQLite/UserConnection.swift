@@ -2,8 +2,8 @@ import GRDB
 
 /// A connection with the compiled statements about users.
 ///
-/// `@unchecked Sendable`: a connection is used only by the thread that has taken it out of its
-/// `ConnectionPool`, whose lock orders one thread's use before the next one's.
+/// `@unchecked Sendable`: a connection is used only by the thread that holds the lock of its place in the
+/// `ConnectionPool`, which orders one thread's use before the next one's.
 final class UserConnection: @unchecked Sendable {
   let connection: SQLiteConnection
   /// The pool's generation when the open read transaction began; nil if none is open.

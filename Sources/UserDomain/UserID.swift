@@ -77,18 +77,21 @@ extension UserID: CustomStringConvertible {
   /// Writes the 36-character lower-case form (RFC 9562 §4), in ASCII, to the beginning of `text`.
   public func writeText(to text: UnsafeMutableRawBufferPointer) {
     precondition(text.count >= Self.textLength)
-    var position = 0
-    for index in 0..<16 {
-      if index == 4 || index == 6 || index == 8 || index == 10 {
-        text[position] = UInt8(ascii: "-")
-        position += 1
-      }
-      let half = index < 8 ? high : low
-      let byte = UInt8(truncatingIfNeeded: half >> (56 - 8 * UInt64(index & 7)))
-      text[position] = hexDigit(byte >> 4)
-      text[position + 1] = hexDigit(byte & 0x0f)
-      position += 2
+    let hyphen = UInt8(ascii: "-")
+    func write<Digits: FixedWidthInteger>(_ digits: Digits, at offset: Int) {
+      text.storeBytes(of: digits.bigEndian, toByteOffset: offset, as: Digits.self)
     }
+    let (second, third) = (hexDigits(high), hexDigits(low >> 32))
+    write(hexDigits(high >> 32), at: 0)
+    text[8] = hyphen
+    write(UInt32(truncatingIfNeeded: second >> 32), at: 9)
+    text[13] = hyphen
+    write(UInt32(truncatingIfNeeded: second), at: 14)
+    text[18] = hyphen
+    write(UInt32(truncatingIfNeeded: third >> 32), at: 19)
+    text[23] = hyphen
+    write(UInt32(truncatingIfNeeded: third), at: 24)
+    write(hexDigits(low), at: 28)
   }
 
   /// The 36-character lower-case form (RFC 9562 §4).
@@ -109,6 +112,14 @@ private func hexDigitValue(_ byte: UInt8) -> UInt64? {
   }
 }
 
-private func hexDigit(_ nibble: UInt8) -> UInt8 {
-  nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
+/// The eight hexadecimal digits of `number`'s lower half, in ASCII, the first in the most significant byte.
+private func hexDigits(_ number: UInt64) -> UInt64 {
+  // A nibble a byte, in three steps.
+  var digits = number & 0xffff_ffff
+  digits = (digits | digits << 16) & 0x0000_ffff_0000_ffff
+  digits = (digits | digits << 8) & 0x00ff_00ff_00ff_00ff
+  digits = (digits | digits << 4) & 0x0f0f_0f0f_0f0f_0f0f
+  // 1 in the bytes that are letters, whose ASCII is 39 further on.
+  let letters = (digits + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+  return digits + 0x3030_3030_3030_3030 + letters * 39
 }

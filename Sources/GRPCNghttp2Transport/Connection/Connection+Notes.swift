@@ -4,36 +4,36 @@ import NIOCore
 extension Connection {
   func headersBegan(_ id: Int32, isRequest: Bool) {
     headerListSize = 0
+    arriving = nil
     guard isRequest else { return }
     guard max(streams.count, runningHandlers) < configuration.maxConcurrentStreams, id <= lastStream ?? .max
     else {
       refused.append(id)
       return
     }
-    let stream = ServerStream(id: id, connection: self)
-    streams[id] = stream
-    current = stream
-    lifetime.streamOpened()
+    var memory = executor.takeStreamMemory()
+    let head = RequestHead(maxListSize: configuration.maxHeaderListSize, fields: memory.takeFields())
+    arriving = (id, head, memory)
   }
 
   /// Returns whether the connection may go on.
-  func headerReceived(
-    _ id: Int32, _ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>
-  ) -> Bool {
+  func headerReceived(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) -> Bool {
     // Of every block: a refused stream's and trailers have to be decoded too.
     headerListSize += name.count + value.count + 32
     if headerListSize > configuration.maxHeaderListSize * Self.bombFactor {
       fail(.enhanceYourCalm, "a header list is far larger than the limit")
       return false
     }
-    if let stream = stream(id), !stream.hasHead { stream.head.add(name, value, methods: methods) }
+    arriving?.head.add(name, value, methods: methods)
     return true
   }
 
   func headersReceived(_ id: Int32, endsStream: Bool) {
-    guard let stream = stream(id) else { return }
-    if !stream.hasHead {
-      stream.headReceived()
+    if let (id, head, memory) = arriving.take() {
+      let stream = ServerStream(id: id, head: head, memory: memory, connection: self)
+      streams[id] = stream
+      current = stream
+      lifetime.streamOpened()
       begun.append(stream)
     }
     if endsStream { requestEnded(id) }
@@ -54,7 +54,8 @@ extension Connection {
   }
 
   private func touch(_ stream: ServerStream) {
-    if touched.last !== stream { touched.append(stream) }
+    guard stream.wantsDelivery, touched.last !== stream else { return }
+    touched.append(stream)
   }
 
   func streamClosed(_ id: Int32) {

@@ -54,6 +54,9 @@ final class Connection {
   private var hasSentFault = false
   /// The last stream that the final GOAWAY permits.
   var lastStream: Int32?
+  /// The request whose header block is being decoded, of which there is one at a time; nil for trailers, and
+  /// for streams that are refused.
+  var arriving: (id: Int32, head: RequestHead, memory: StreamMemory)?
   /// Bytes of the header block that is being decoded. A block this many times as large as the limit ends the
   /// connection.
   var headerListSize = 0

@@ -192,9 +192,9 @@ struct HTTP2Session: ~Copyable {
       return 0
     }
     nghttp2_session_callbacks_set_on_header_callback(callbacks) {
-      _, frame, name, nameLength, value, valueLength, _, user in
+      _, _, name, nameLength, value, valueLength, _, user in
       let goesOn = connection(user).headerReceived(
-        frame!.pointee.hd.stream_id, UnsafeBufferPointer(start: name, count: nameLength),
+        UnsafeBufferPointer(start: name, count: nameLength),
         UnsafeBufferPointer(start: value, count: valueLength))
       return goesOn ? 0 : Int32(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
     }

@@ -53,8 +53,14 @@ struct ResponseState {
     isPlainHTTP = true
   }
 
-  /// What to submit next, with `buffered` bytes of messages to send.
-  func next(buffered: Int) -> Step {
+  /// What to submit next, with `buffered` bytes of messages to send. It counts as submitted.
+  mutating func advance(buffered: Int) -> Step {
+    let step = next(buffered: buffered)
+    submitted(step)
+    return step
+  }
+
+  private func next(buffered: Int) -> Step {
     switch progress {
     case .headersDue:
       if isPlainHTTP { return .httpHeaders(status: httpStatus ?? 200, endsStream: buffered == 0) }
@@ -71,7 +77,7 @@ struct ResponseState {
     }
   }
 
-  mutating func submitted(_ step: Step) {
+  private mutating func submitted(_ step: Step) {
     switch step {
     case .nothing: break
     case .headers, .httpHeaders(_, endsStream: false): progress = .headersSubmitted

@@ -17,13 +17,14 @@ final class ServerStream: @unchecked Sendable {
 
   // The request.
   var head: RequestHead
-  private(set) var hasHead = false
-  private var verdict = RequestHead.Verdict.fail(.internalError, "the request has no head")
+  private let verdict: RequestHead.Verdict
+  /// Whether ``begin(now:)`` has acted on the head.
+  private var hasBegun = false
   private var deframer: MessageDeframer
   /// Whether the client has ended its side.
   var requestHasEnded = false
   /// Whether the request may have any number of messages.
-  private var takesManyMessages = true
+  private let takesManyMessages: Bool
   private var hasDeliveredHead = false
   private var messagesReceived = 0
   /// What ends the request instead of its END_STREAM. Messages that nobody has taken yet go with it.
@@ -58,13 +59,16 @@ final class ServerStream: @unchecked Sendable {
   /// Whether the connection has it in its list of streams with something to submit.
   var isDirty = false
 
-  init(id: Int32, connection: Connection) {
+  /// A call whose headers are complete: ``begin(now:)`` acts on them.
+  init(id: Int32, head: RequestHead, memory: StreamMemory, connection: Connection) {
     self.id = id
     self.connection = connection
-    let memory = connection.executor.takeStreamMemory()
-    head = RequestHead(maxListSize: connection.configuration.maxHeaderListSize, fields: memory.fields)
+    self.head = head
+    verdict = head.verdict()
+    takesManyMessages = if case .accept(let method) = verdict { method.takesManyMessages } else { true }
     deframer = MessageDeframer(
-      maxLength: connection.configuration.maxReceiveMessageSize, buffer: memory.request)
+      maxLength: connection.configuration.maxReceiveMessageSize,
+      permitsCompression: head.encoding != .identity, buffer: memory.request)
     output = memory.response
   }
 
@@ -72,22 +76,16 @@ final class ServerStream: @unchecked Sendable {
 
   // MARK: The connection's side
 
-  /// The request's headers are complete. Only takes notes: ``begin(now:)`` acts on them.
-  func headReceived() {
-    hasHead = true
-    verdict = head.verdict()
-    deframer.permitsCompression = head.encoding != .identity
-    if case .accept(let method) = verdict { takesManyMessages = method.takesManyMessages }
-  }
-
   /// Starts the call's handler, or answers in its place.
   func begin(now: NIODeadline) {
+    hasBegun = true
     switch verdict {
     case .accept(let method):
       encoding =
         head.acceptedEncodings.contains(configuration.compression) ? configuration.compression : .identity
       if let inline = method.inline, answer(inline) { return }
       start(method.descriptor, now: now)
+      updateReceiveTime(now: now)
     case .fail(let code, let message):
       end(Status(code: Status.Code(code), message: message))
     case .malformed(let message):
@@ -104,6 +102,10 @@ final class ServerStream: @unchecked Sendable {
   private var isRefused: Bool {
     if case .refuse = verdict { true } else { false }
   }
+
+  /// Whether ``dataDelivered(now:)`` has something to do when data or the end has arrived: what arrives with
+  /// the head, ``begin(now:)`` sees.
+  var wantsDelivery: Bool { hasBegun || isRefused }
 
   /// Answers in HTTP what is no gRPC request.
   private func refuse() {
@@ -309,8 +311,7 @@ final class ServerStream: @unchecked Sendable {
 
   /// The next frame of the response to submit, which counts as submitted from now on.
   func nextStep(now: NIODeadline) -> ResponseState.Step {
-    let step = response.next(buffered: output.readableBytes)
-    response.submitted(step)
+    let step = response.advance(buffered: output.readableBytes)
     if case .data = step, sendBy == .distantFuture {
       sendBy = now + TimeAmount(configuration.sendTimeout)
       noteWakeup()

@@ -14,6 +14,11 @@ struct StreamMemory {
     max(fields.capacity, request.capacity, response.capacity) <= Self.largest && response.capacity > 0
   }
 
+  mutating func takeFields() -> RequestFields {
+    defer { fields = RequestFields() }
+    return fields
+  }
+
   /// Forgets what was in it.
   mutating func clear() {
     fields.removeAll()

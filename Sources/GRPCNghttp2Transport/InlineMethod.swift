@@ -5,8 +5,10 @@ public import GRPCCore
 ///
 /// For answers that wait for nothing and take microseconds: meanwhile the loop serves nobody else.
 public struct InlineMethod: Sendable {
+  typealias Answer = @Sendable (inout InlineCall) -> Void
+
   let descriptor: MethodDescriptor
-  let answer: @Sendable (inout InlineCall) -> Void
+  let answer: Answer
 
   /// The method `descriptor`, which also needs a handler.
   ///

@@ -3,7 +3,7 @@ public import UserDomain
 
 /// Decides whether a caller may call a method: by its bearer token (RFC 6750 §2.1, in gRPC's metadata), and
 /// by how often its address has called.
-public struct Authorizer: Sendable {
+public final class Authorizer: Sendable {
   private let gate: TokenGate
   private let table: MethodAccessTable
   private let peers: PeerLimiter?

@@ -21,7 +21,7 @@ public protocol InlineUnaryCall: ~Copyable {
 
 /// GetUser where its call arrives, without a task: of a caller who is known and a user who is there. All else
 /// it leaves to ``UserServiceHandler``, which says what is wrong.
-public struct InlineGetUser: Sendable {
+public final class InlineGetUser: Sendable {
   /// The method.
   public static var method: MethodDescriptor { User_V1_UserService.Method.GetUser.descriptor }
 

@@ -33,11 +33,13 @@ struct BenchCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Run only these parts: reads, scan, transport, creates, bulk, hash, token.", valueName: "part"))
+      "Run only these parts: reads, scan, transport, service, start, creates, bulk, hash, token.",
+      valueName: "part")
+  )
   var only: [Part] = []
 
   enum Part: String, CaseIterable, ExpressibleByArgument {
-    case reads, scan, transport, creates, bulk, hash, token
+    case reads, scan, transport, service, start, creates, bulk, hash, token
   }
 
   func validate() throws {
@@ -56,7 +58,7 @@ struct BenchCommand: AsyncParsableCommand {
 
     let parts = only.isEmpty ? Part.allCases : only
     var report = Report()
-    if !Set([.bulk, .reads, .scan, .transport]).isDisjoint(with: parts) {
+    if !Set([.bulk, .reads, .scan, .transport, .service, .start]).isDisjoint(with: parts) {
       let path = folder.appendingPathComponent("users.db").path
       try await BulkBenchmark(path: path, rawPath: path + "-raw", users: users).run(into: &report)
       if parts.contains(.reads) { try await ReadBenchmark(path: path, reads: reads).run(into: &report) }
@@ -64,6 +66,12 @@ struct BenchCommand: AsyncParsableCommand {
       if parts.contains(.transport) {
         try await TransportBenchmark(folder: folder, database: path, users: users, requests: calls)
           .run(into: &report)
+      }
+      if parts.contains(.start) { try StartBenchmark(database: path, users: users).run(into: &report) }
+      if parts.contains(.service) {
+        try await ServiceBenchmark(
+          folder: folder, database: path, users: users, requests: calls / 4, creates: creates
+        ).run(into: &report)
       }
     }
     if parts.contains(.creates) {

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A running `user-service-bench server`, and what it has used of the processor.
+/// A running server, and what it has used of the processor.
 struct BenchServer {
   let address: String
   private let process: Process
@@ -10,6 +10,7 @@ struct BenchServer {
     FileHandle.standardOutput.write(Data("\(address)\n".utf8))
   }
 
+  /// `user-service-bench server`.
   init(_ transport: BenchServerCommand.Transport, auth: Bool, database: String) throws {
     let output = Pipe()
     process = Process()
@@ -23,6 +24,44 @@ struct BenchServer {
     let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
     address = line.trimmingCharacters(in: .whitespacesAndNewlines)
     guard !address.isEmpty else { throw RawDatabase.Failure(description: "the server did not start") }
+  }
+
+  /// The program that is measured.
+  static var program: URL {
+    URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+      .appendingPathComponent("user-service")
+  }
+
+  /// `user-service serve`, with its defaults, but for the log and authentication.
+  init(programServing database: String) throws {
+    let output = Pipe()
+    process = Process()
+    process.executableURL = Self.program
+    process.arguments = [
+      "serve", "--listen", "127.0.0.1:0", "--database", database, "--auth", "off", "--log-level", "error",
+    ]
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+    guard let match = line.firstMatch(of: /listening on (\S+), database/) else {
+      throw RawDatabase.Failure(description: "user-service did not start: \(line)")
+    }
+    address = String(match.1)
+  }
+
+  /// nghttp2's own server, which serves the files in `folder`, with its defaults.
+  init(nghttpdIn folder: URL) throws {
+    let port = try LoadGenerator.freePort()
+    address = "127.0.0.1:\(port)"
+    process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = ["nghttpd", "--no-tls", "-a", "127.0.0.1", "-d", folder.path, "\(port)"]
+    process.standardOutput = FileHandle.nullDevice
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    try LoadGenerator.waitUntilServed(address)
   }
 
   func stop() {
@@ -41,5 +80,23 @@ struct BenchServer {
       }
       return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
+  }
+
+  /// Resident memory of the server (proc(5)).
+  var residentBytes: Double {
+    get throws {
+      let text = try String(contentsOfFile: "/proc/\(process.processIdentifier)/statm", encoding: .utf8)
+      guard let pages = text.split(separator: " ").dropFirst().first.flatMap({ Double($0) }) else {
+        throw RawDatabase.Failure(description: "/proc/PID/statm is not as expected")
+      }
+      return pages * Double(sysconf(Int32(_SC_PAGESIZE)))
+    }
+  }
+
+  /// CPU seconds that the server uses while `work` is done.
+  func cpuSeconds(of work: () throws -> Void) throws -> Double {
+    let before = try cpuSeconds
+    try work()
+    return try cpuSeconds - before
   }
 }

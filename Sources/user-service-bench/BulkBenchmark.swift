@@ -1,4 +1,3 @@
-import GRDBSQLite
 import UserDomain
 import UserStore
 
@@ -11,7 +10,7 @@ struct BulkBenchmark {
   private static let batch = 1_000
 
   func run(into report: inout Report) async throws {
-    let raw = try await loadRaw()
+    let raw = try await RawDatabase.load(users, into: rawPath)
     let samples = (0..<users).map(SampleUser.init)
     let repository = try SQLiteUserRepository(.file(path))
     let ours = try await Meter {
@@ -25,22 +24,5 @@ struct BulkBenchmark {
       "bulk insert, \(users) users", ours: ours.cpuMicroseconds(per: users),
       raw: raw.cpuMicroseconds(per: users),
       unit: "µs CPU/row", note: "\(Int(ours.rate(of: users))) rows/s, raw \(Int(raw.rate(of: users)))")
-  }
-
-  private func loadRaw() async throws -> Meter {
-    let samples = (0..<users).map(SampleUser.init)
-    let database = try RawDatabase(rawPath)
-    let statement = try database.prepare(RawDatabase.insertSQL)
-    defer { sqlite3_finalize(statement) }
-    return try await Meter {
-      for start in stride(from: 0, to: users, by: Self.batch) {
-        try database.execute("BEGIN IMMEDIATE")
-        for number in start..<min(start + Self.batch, users) {
-          try database.insert(
-            samples[number], id: UserID(high: UInt64(number), low: 1 << 63), with: statement)
-        }
-        try database.execute("COMMIT")
-      }
-    }
   }
 }

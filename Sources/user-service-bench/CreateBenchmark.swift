@@ -1,5 +1,4 @@
 import Foundation
-import GRDBSQLite
 import UserDomain
 import UserStore
 
@@ -18,7 +17,8 @@ struct CreateBenchmark {
     var ours: [Int: [Meter]] = [:]
     for round in 0..<Self.rounds {
       for rows in [1, 64] {
-        raw[rows, default: []].append(try await self.raw(rowsPerTransaction: rows, round))
+        raw[rows, default: []].append(
+          try await RawDatabase.create(creates, rowsPerTransaction: rows, in: folder))
       }
       for count in writers { ours[count, default: []].append(try await create(writers: count, round)) }
     }
@@ -56,28 +56,11 @@ struct CreateBenchmark {
     try await repository.close()
     return meter
   }
-
-  private func raw(rowsPerTransaction: Int, _ round: Int) async throws -> Meter {
-    let path = folder.appendingPathComponent("raw-\(rowsPerTransaction)-\(round).db").path
-    let database = try RawDatabase(path)
-    let statement = try database.prepare(RawDatabase.insertSQL)
-    defer { sqlite3_finalize(statement) }
-    let users = (0..<creates).map(SampleUser.init)
-    return try await Meter {
-      for start in stride(from: 0, to: creates, by: rowsPerTransaction) {
-        try database.execute("BEGIN IMMEDIATE")
-        for number in start..<min(start + rowsPerTransaction, creates) {
-          try database.insert(users[number], id: UserID(high: UInt64(number), low: 1 << 63), with: statement)
-        }
-        try database.execute("COMMIT")
-      }
-    }
-  }
 }
 
 extension [Meter] {
   /// The middle of what `value` gives for each of them.
   fileprivate func median(_ value: (Meter) -> Double) -> Double {
-    map(value).sorted()[count / 2]
+    map(value).median
   }
 }

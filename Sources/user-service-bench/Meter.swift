@@ -22,3 +22,8 @@ struct Meter {
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1_000_000_000
   }
 }
+
+extension [Double] {
+  /// The middle one.
+  var median: Double { sorted()[count / 2] }
+}

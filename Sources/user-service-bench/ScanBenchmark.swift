@@ -1,5 +1,4 @@
 import Foundation
-import GRDBSQLite
 import UserDomain
 import UserStore
 
@@ -13,24 +12,7 @@ struct ScanBenchmark {
     let (ours, rows, tenths) = try await walk(repository)
     try await repository.close()
 
-    let database = try RawDatabase(path)
-    let statement = try database.prepare(RawDatabase.pageSQL)
-    defer { sqlite3_finalize(statement) }
-    let raw = await Meter {
-      var position: UserID?
-      repeat {
-        if let position {
-          // SQLITE_TRANSIENT is needed here: the bytes do not outlive the closure.
-          _ = position.withUnsafeBytes {
-            sqlite3_bind_blob(
-              statement, 1, $0.baseAddress, 16, unsafeBitCast(-1, to: sqlite3_destructor_type.self))
-          }
-        } else {
-          sqlite3_bind_zeroblob(statement, 1, 0)
-        }
-        position = database.scan(statement).last
-      } while position != nil
-    }
+    let raw = try await RawDatabase.scanAll(path)
     report.line(
       "keyset scan, \(rows) users", ours: ours.cpuMicroseconds(per: rows),
       raw: raw.cpuMicroseconds(per: rows),

@@ -185,3 +185,44 @@ extension NIODeadline {
     expect(bucket.take(now: .at(1_000_000)), false)
   }
 }
+
+@Suite struct LongRunnersTests {
+  private let start = NIODeadline.at(1)
+
+  @Test("one that waits goes on after a pause in which no call has begun")
+  func pause() {
+    var runners = LongRunners()
+    expect(runners.began(now: start), .look(at: start + LongRunners.pause))
+    expect(runners.looked(now: start + LongRunners.pause), .resume)
+    expect(runners.resumed(now: start), .nothing)
+    expect(runners.looked(now: start + .seconds(1)), .nothing)
+  }
+
+  @Test("calls that begin keep it waiting, but not for longer than its patience lasts")
+  func patience() {
+    var runners = LongRunners()
+    var now = start
+    var step = runners.began(now: now)
+    while case .look(let time) = step {
+      #expect(time > now)
+      now = time
+      runners.callBegan()
+      step = runners.looked(now: now)
+    }
+    #expect(step == .resume)
+    #expect(now >= start + LongRunners.patience && now < start + LongRunners.patience * 2)
+  }
+
+  @Test("several go on one after the other, each after a wait of its own")
+  func several() {
+    var runners = LongRunners()
+    _ = runners.began(now: start)
+    expect(runners.began(now: start), .nothing)
+    runners.callBegan()
+    expect(runners.looked(now: start + LongRunners.patience), .resume)
+    let now = start + LongRunners.patience
+    expect(runners.resumed(now: now), .look(at: now + LongRunners.pause))
+    expect(runners.looked(now: now + LongRunners.pause), .resume)
+    expect(runners.resumed(now: now), .nothing)
+  }
+}

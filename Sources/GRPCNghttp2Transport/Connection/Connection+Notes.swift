@@ -13,7 +13,7 @@ extension Connection {
     }
     var memory = executor.takeStreamMemory()
     let head = RequestHead(maxListSize: configuration.maxHeaderListSize, fields: memory.takeFields())
-    arriving = (id, head, memory)
+    arriving = ArrivingRequest(head: head, memory: memory)
   }
 
   /// Returns whether the connection may go on.
@@ -29,8 +29,8 @@ extension Connection {
   }
 
   func headersReceived(_ id: Int32, endsStream: Bool) {
-    if let (id, head, memory) = arriving.take() {
-      let stream = ServerStream(id: id, head: head, memory: memory, connection: self)
+    if let request = arriving.take() {
+      let stream = ServerStream(id: id, request, connection: self)
       streams[id] = stream
       current = stream
       lifetime.streamOpened()
@@ -100,4 +100,11 @@ extension Connection {
     if endsStream { responseEnded(stream.id) }
     return output.readableBytes < outputLimit
   }
+}
+
+/// A request whose header block is not complete.
+struct ArrivingRequest {
+  var head: RequestHead
+  /// For what comes after.
+  let memory: StreamMemory
 }

@@ -56,7 +56,7 @@ final class Connection {
   var lastStream: Int32?
   /// The request whose header block is being decoded, of which there is one at a time; nil for trailers, and
   /// for streams that are refused.
-  var arriving: (id: Int32, head: RequestHead, memory: StreamMemory)?
+  var arriving: ArrivingRequest?
   /// Bytes of the header block that is being decoded. A block this many times as large as the limit ends the
   /// connection.
   var headerListSize = 0
@@ -425,9 +425,12 @@ final class Connection {
         }
       case .data(let endsStream):
         session?.submitData(stream, endsStream: endsStream)
+        // What follows waits until nghttp2 has asked for it.
+        return
       case .trailers(let status, let metadata)
       where status.code == .ok && status.message.isEmpty && metadata.isEmpty:
         session?.submitHeaders(stream.id, Self.plainTrailers, endsStream: true)
+        return
       case .trailers(let status, let metadata):
         submitHeaders(stream, endsStream: true) { block in
           block.add(status)

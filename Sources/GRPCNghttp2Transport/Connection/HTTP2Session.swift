@@ -147,8 +147,9 @@ struct HTTP2Session: ~Copyable {
     // The connection keeps the stream until it is closed, and with it this.
     provider.source.ptr = Unmanaged.passUnretained(stream).toOpaque()
     provider.read_callback = { _, _, _, length, flags, source, user in
-      let stream = Unmanaged<ServerStream>.fromOpaque(source!.pointee.ptr).takeUnretainedValue()
-      let (count, isLast) = connection(user).dataWanted(stream, atMost: length)
+      let (count, isLast) = withConnection(user) { connection in
+        connection.dataWanted(asking(source), atMost: length)
+      }
       flags!.pointee = NGHTTP2_DATA_FLAG_NO_COPY.rawValue | (isLast ? NGHTTP2_DATA_FLAG_EOF.rawValue : 0)
       return count
     }
@@ -187,65 +188,83 @@ struct HTTP2Session: ~Copyable {
 
   private static func setCallbacks(_ callbacks: OpaquePointer?) {
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, user in
-      connection(user).headersBegan(
-        frame!.pointee.hd.stream_id, isRequest: frame!.pointee.headers.cat == NGHTTP2_HCAT_REQUEST)
+      let frame = frame!.pointee
+      withConnection(user) {
+        $0.headersBegan(frame.hd.stream_id, isRequest: frame.headers.cat == NGHTTP2_HCAT_REQUEST)
+      }
       return 0
     }
     nghttp2_session_callbacks_set_on_header_callback(callbacks) {
       _, _, name, nameLength, value, valueLength, _, user in
-      let goesOn = connection(user).headerReceived(
-        UnsafeBufferPointer(start: name, count: nameLength),
-        UnsafeBufferPointer(start: value, count: valueLength))
+      let goesOn = withConnection(user) {
+        $0.headerReceived(
+          UnsafeBufferPointer(start: name, count: nameLength),
+          UnsafeBufferPointer(start: value, count: valueLength))
+      }
       return goesOn ? 0 : Int32(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue)
     }
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, user in
       let header = frame!.pointee.hd
-      switch UInt32(header.type) {
-      case NGHTTP2_HEADERS.rawValue:
-        connection(user).headersReceived(header.stream_id, endsStream: header.flags & 1 != 0)
-      case NGHTTP2_DATA.rawValue where header.flags & 1 != 0:
-        connection(user).requestEnded(header.stream_id)
-      default: break
+      withConnection(user) { connection in
+        switch UInt32(header.type) {
+        case NGHTTP2_HEADERS.rawValue:
+          connection.headersReceived(header.stream_id, endsStream: header.flags & 1 != 0)
+        case NGHTTP2_DATA.rawValue where header.flags & 1 != 0:
+          connection.requestEnded(header.stream_id)
+        default: break
+        }
       }
       return 0
     }
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) { _, _, id, bytes, length, user in
-      connection(user).dataReceived(id, UnsafeRawBufferPointer(start: bytes, count: length))
+      withConnection(user) { $0.dataReceived(id, UnsafeRawBufferPointer(start: bytes, count: length)) }
       return 0
     }
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, id, _, user in
-      connection(user).streamClosed(id)
+      withConnection(user) { $0.streamClosed(id) }
       return 0
     }
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, user in
       let header = frame!.pointee.hd
       switch UInt32(header.type) {
       case NGHTTP2_HEADERS.rawValue:
-        connection(user).headersSent(header.stream_id, endsStream: header.flags & 1 != 0)
+        withConnection(user) { $0.headersSent(header.stream_id, endsStream: header.flags & 1 != 0) }
       case NGHTTP2_RST_STREAM.rawValue:
-        connection(user).resetSent(ErrorCode(rawValue: frame!.pointee.rst_stream.error_code))
+        let code = ErrorCode(rawValue: frame!.pointee.rst_stream.error_code)
+        withConnection(user) { $0.resetSent(code) }
       default: break
       }
       return 0
     }
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) { _, frame, _, user in
-      if UInt32(frame!.pointee.hd.type) == NGHTTP2_HEADERS.rawValue {
-        connection(user).headersNotSent(frame!.pointee.hd.stream_id)
+      let header = frame!.pointee.hd
+      if UInt32(header.type) == NGHTTP2_HEADERS.rawValue {
+        withConnection(user) { $0.headersNotSent(header.stream_id) }
       }
       return 0
     }
     nghttp2_session_callbacks_set_send_data_callback(callbacks) { _, frame, header, length, source, user in
-      let stream = Unmanaged<ServerStream>.fromOpaque(source!.pointee.ptr).takeUnretainedValue()
-      let goesOn = connection(user).sendData(
-        stream, header: UnsafeRawBufferPointer(start: header, count: 9), count: length,
-        endsStream: frame!.pointee.hd.flags & 1 != 0)
+      let endsStream = frame!.pointee.hd.flags & 1 != 0
+      let goesOn = withConnection(user) { connection in
+        connection.sendData(
+          asking(source), header: UnsafeRawBufferPointer(start: header, count: 9), count: length,
+          endsStream: endsStream)
+      }
       // The frame has been sent; what follows can wait for the next call.
       return goesOn ? 0 : Int32(NGHTTP2_ERR_PAUSE.rawValue)
     }
   }
 }
 
-private func connection(_ user: UnsafeMutableRawPointer?) -> Connection {
-  // Set to the connection when the session was made; never null.
-  Unmanaged<Connection>.fromOpaque(user!).takeUnretainedValue()
+/// Calls `body` with the connection that a callback is about, which was set when the session was made and is
+/// never null. It outlives the session, so that nothing needs to keep it alive meanwhile.
+private func withConnection<Result>(
+  _ user: UnsafeMutableRawPointer?, _ body: (Connection) -> Result
+) -> Result {
+  Unmanaged<Connection>.fromOpaque(user!)._withUnsafeGuaranteedRef(body)
+}
+
+/// The stream that DATA is asked of; the connection keeps it until it is closed.
+private func asking(_ source: UnsafeMutablePointer<nghttp2_data_source>?) -> ServerStream {
+  Unmanaged<ServerStream>.fromOpaque(source!.pointee.ptr).takeUnretainedValue()
 }

@@ -4,7 +4,7 @@ import Synchronization
 /// Runs the tasks that handle a connection's calls on the connection's event loop, in batches: what one turn
 /// of the loop makes ready runs together, and then every connection with something to send writes once.
 ///
-/// `@unchecked Sendable`: `ready`, `flushes`, the spare memory and the two flags are touched only on `loop`;
+/// `@unchecked Sendable`: `arrived` has a lock; all else that changes is touched only on `loop`;
 /// everything else is constant or has a lock.
 final class LoopExecutor: TaskExecutor, @unchecked Sendable {
   let loop: any EventLoop
@@ -17,6 +17,10 @@ final class LoopExecutor: TaskExecutor, @unchecked Sendable {
   /// Memory for calls, which those of all connections use in turn. On the loop only.
   private var spareStreamMemory: [StreamMemory] = []
   private static let maxSpareStreamMemory = 256
+  private var longRunners = LongRunners()
+  private var resting: [CheckedContinuation<Void, Never>] = []
+  /// When the handler that runs began to.
+  private var sliceStart = NIODeadline.distantPast
   private var isScheduled = false
   private var isDraining = false
   private let arrived = Mutex<[UnownedJob]>([])
@@ -67,6 +71,37 @@ final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     spareStreamMemory.append(memory)
   }
 
+  /// A call has begun. On the loop only.
+  func callBegan() { longRunners.callBegan() }
+
+  /// A handler begins, or goes on. On the loop only.
+  func beginSlice() { sliceStart = .now() }
+
+  /// Whether this is the loop, and the handler that runs has had it for a slice.
+  var isSliceOver: Bool { isCurrent && .now() - sliceStart > LongRunners.slice }
+
+  /// Lets others have the loop, as ``LongRunners`` says.
+  func rest() async {
+    await withCheckedContinuation { continuation in
+      run {
+        self.resting.append(continuation)
+        self.act(self.longRunners.began(now: .now()))
+      }
+    }
+  }
+
+  private func act(_ step: LongRunners.Step) {
+    switch step {
+    case .nothing: break
+    case .look(let time):
+      loop.scheduleTask(deadline: time) { self.act(self.longRunners.looked(now: .now())) }
+    case .resume:
+      // Its job is run by the drain that this schedules.
+      resting.removeFirst().resume()
+      act(longRunners.resumed(now: .now()))
+    }
+  }
+
   private func schedule() {
     guard !isScheduled, !isDraining else { return }
     isScheduled = true
@@ -97,8 +132,10 @@ final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     if ready.isEmpty, arrived.isEmpty, flushes.isEmpty { return false }
     let jobs = ready
     ready.removeAll(keepingCapacity: true)
-    for job in jobs { job.runSynchronously(on: asUnownedTaskExecutor()) }
-    for job in arrived { job.runSynchronously(on: asUnownedTaskExecutor()) }
+    for job in jobs + arrived {
+      beginSlice()
+      job.runSynchronously(on: asUnownedTaskExecutor())
+    }
     let connections = flushes
     flushes.removeAll(keepingCapacity: true)
     for connection in connections { connection.flush() }

@@ -6,9 +6,9 @@ final class Method: Sendable {
   /// Whether its requests may have any number of messages.
   let takesManyMessages: Bool
   /// Answers its calls without a task, if it can.
-  let inline: InlineMethod?
+  let inline: InlineMethod.Answer?
 
-  init(_ descriptor: MethodDescriptor, inline: InlineMethod? = nil) {
+  init(_ descriptor: MethodDescriptor, inline: InlineMethod.Answer? = nil) {
     self.descriptor = descriptor
     takesManyMessages = descriptor.type?.isRequestStreaming ?? true
     self.inline = inline
@@ -34,7 +34,7 @@ struct MethodTable: Sendable {
     buckets = Array(repeating: [], count: size)
     for descriptor in methods {
       let path = Array("/\(descriptor.fullyQualifiedMethod)".utf8)
-      let method = Method(descriptor, inline: inline.first { $0.descriptor == descriptor })
+      let method = Method(descriptor, inline: inline.first { $0.descriptor == descriptor }?.answer)
       path.withUnsafeBufferPointer { buckets[bucket(of: $0)].append(Entry(path: path, method: method)) }
     }
   }

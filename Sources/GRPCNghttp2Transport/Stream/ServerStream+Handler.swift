@@ -8,6 +8,7 @@ extension ServerStream {
   ///
   /// - Throws: `RPCError` for a request that breaks the protocol, `CancellationError` if the call is over.
   func nextPart() async throws -> Part? {
+    if connection.executor.isSliceOver { await connection.executor.rest() }
     if connection.executor.isCurrent, let result = takePart() { return try result.get() }
     return try await waitForPart()
   }
@@ -49,6 +50,7 @@ extension ServerStream {
   ///
   /// - Throws: `RPCError` for a part that cannot be sent, `CancellationError` if the call is over.
   func write(_ part: RPCResponsePart<MessageBytes>) async throws {
+    if connection.executor.isSliceOver { await connection.executor.rest() }
     if connection.executor.isCurrent {
       try accept(part)
       if !isFull { return }
@@ -63,6 +65,7 @@ extension ServerStream {
   /// Takes parts of the response one after the other, as ``write(_:)`` does.
   func write(contentsOf parts: some Sequence<RPCResponsePart<MessageBytes>>) async throws {
     for part in parts {
+      if connection.executor.isSliceOver { await connection.executor.rest() }
       if connection.executor.isCurrent {
         try accept(part)
         if isFull { try await waitForRoom() }

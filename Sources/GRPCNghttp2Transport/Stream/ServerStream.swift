@@ -60,16 +60,16 @@ final class ServerStream: @unchecked Sendable {
   var isDirty = false
 
   /// A call whose headers are complete: ``begin(now:)`` acts on them.
-  init(id: Int32, head: RequestHead, memory: StreamMemory, connection: Connection) {
+  init(id: Int32, _ request: consuming ArrivingRequest, connection: Connection) {
     self.id = id
     self.connection = connection
-    self.head = head
+    head = request.head
     verdict = head.verdict()
     takesManyMessages = if case .accept(let method) = verdict { method.takesManyMessages } else { true }
     deframer = MessageDeframer(
       maxLength: connection.configuration.maxReceiveMessageSize,
-      permitsCompression: head.encoding != .identity, buffer: memory.request)
-    output = memory.response
+      permitsCompression: head.encoding != .identity, buffer: request.memory.request)
+    output = request.memory.response
   }
 
   var configuration: Nghttp2ServerTransport.Configuration { connection.configuration }
@@ -79,11 +79,12 @@ final class ServerStream: @unchecked Sendable {
   /// Starts the call's handler, or answers in its place.
   func begin(now: NIODeadline) {
     hasBegun = true
+    connection.executor.callBegan()
     switch verdict {
     case .accept(let method):
       encoding =
         head.acceptedEncodings.contains(configuration.compression) ? configuration.compression : .identity
-      if let inline = method.inline, answer(inline) { return }
+      if let inline = method.inline, respond(by: inline) { return }
       start(method.descriptor, now: now)
       updateReceiveTime(now: now)
     case .fail(let code, let message):
@@ -116,12 +117,12 @@ final class ServerStream: @unchecked Sendable {
     connection.submitLater(self)
   }
 
-  /// Lets `method` answer a request that is complete and plain. Returns whether it has.
-  private func answer(_ method: InlineMethod) -> Bool {
+  /// Lets an inline method answer a request that is complete and plain. Returns whether it has.
+  private func respond(by answer: InlineMethod.Answer) -> Bool {
     guard requestHasEnded, requestFailure == nil, encoding == .identity else { return false }
     let hasResponded = deframer.withNextMessage { message in
       var call = InlineCall(self, message: message)
-      method.answer(&call)
+      answer(&call)
       return call.hasResponded
     }
     guard hasResponded == true else { return false }
@@ -151,6 +152,7 @@ final class ServerStream: @unchecked Sendable {
     noteWakeup()
     hasHandler = true
     connection.handlerStarted()
+    connection.executor.beginSlice()
     let task = Task.immediate(executorPreference: connection.executor) { [self] in
       await withServerContextRPCCancellationHandle { handle in
         await run(descriptor, handle)

@@ -1,0 +1,259 @@
+import Foundation
+
+/// Makes calls over HTTP/2 (RFC 9113) with little work of its own, so that the server has the processor, and
+/// takes the time of each.
+///
+/// As clients of gRPC do, it sends its header fields once and then as indices (RFC 7541 §6.1), the token too;
+/// h2load sends the token in full with each call. It trusts the server: it is no test.
+struct LoadGenerator {
+  /// What came of the calls.
+  struct Outcome {
+    let seconds: Double
+    /// Of each call that succeeded, in seconds, ascending.
+    let latencies: [Double]
+    /// Calls that ended without a message, or were reset.
+    let failures: Int
+    /// Bytes of messages.
+    let bytes: Int
+
+    /// The latency that a share of the calls stays under.
+    func latency(under share: Double) -> Double {
+      latencies.isEmpty ? 0 : latencies[min(Int(Double(latencies.count) * share), latencies.count - 1)]
+    }
+  }
+
+  /// `HOST:PORT`, with an IPv4 address.
+  let address: String
+  let headers: [(String, String)]
+  var connections = 8
+  /// Calls at once on each.
+  var streams = 32
+
+  /// The header fields of a call.
+  static func headers(_ path: String, at address: String, token: String? = nil) -> [(String, String)] {
+    [
+      (":method", "POST"), (":scheme", "http"), (":path", path), (":authority", address),
+      ("content-type", "application/grpc"), ("te", "trailers"), ("user-agent", "user-service-bench"),
+    ] + (token.map { [("authorization", "Bearer \($0)")] } ?? [])
+  }
+
+  /// Makes `count` calls, or fewer if `isOver` says so. `body` is what the n-th sends; nothing if it is empty.
+  func run(
+    _ count: Int, isOver: () -> Bool = { false }, body: (Int) -> [UInt8]
+  ) throws -> Outcome {
+    var next = 0
+    var latencies: [Double] = []
+    var failures = 0
+    let peers = try (0..<connections).map { _ in try Peer(address, headers) }
+    defer { for peer in peers { peer.close() } }
+
+    func start(_ peer: Peer) {
+      guard next < count, !isOver() else { return }
+      peer.send(body(next))
+      next += 1
+    }
+
+    let began = DispatchTime.now().uptimeNanoseconds
+    for peer in peers {
+      for _ in 0..<streams { start(peer) }
+      try peer.flush()
+    }
+    while peers.contains(where: { $0.isBusy }) {
+      for peer in try Peer.wait(for: peers.filter(\.isBusy)) {
+        for call in try peer.receive() {
+          if let latency = call { latencies.append(latency) } else { failures += 1 }
+          start(peer)
+        }
+        try peer.flush()
+      }
+    }
+    let seconds = Double(DispatchTime.now().uptimeNanoseconds - began) / 1_000_000_000
+    return Outcome(
+      seconds: seconds, latencies: latencies.sorted(), failures: failures,
+      bytes: peers.reduce(0) { $0 + $1.bytes })
+  }
+}
+
+extension LoadGenerator {
+  /// A port that nobody uses now.
+  static func freePort() throws -> UInt16 {
+    let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(socket) }
+    var name = sockaddr_in()
+    name.sin_family = sa_family_t(AF_INET)
+    name.sin_addr.s_addr = inet_addr("127.0.0.1")
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let isBound = withUnsafeMutablePointer(to: &name) { name in
+      name.withMemoryRebound(to: sockaddr.self, capacity: 1) { name in
+        bind(socket, name, size) == 0 && getsockname(socket, name, &size) == 0
+      }
+    }
+    guard isBound else { throw RawDatabase.Failure(description: "no port is free") }
+    return UInt16(bigEndian: name.sin_port)
+  }
+
+  /// Returns once somebody listens at `address`.
+  static func waitUntilServed(_ address: String) throws {
+    for _ in 0..<1_000 {
+      if let peer = try? Peer(address, []) { return peer.close() }
+      usleep(10_000)
+    }
+    throw RawDatabase.Failure(description: "nobody serves \(address)")
+  }
+
+  /// A connection.
+  private final class Peer {
+    private struct Call {
+      let start: UInt64
+      var hasMessage = false
+    }
+
+    private let socket: Int32
+    /// The header block: in full, and by the indices that its fields then have.
+    private let firstBlock: [UInt8]
+    private let block: [UInt8]
+    private var nextStream: UInt32 = 1
+    private var calls: [UInt32: Call] = [:]
+    private var output: [UInt8] = []
+    private var input: [UInt8] = []
+    private var chunk = [UInt8](repeating: 0, count: 65_536)
+    /// Bytes of DATA for which the server has no window back yet.
+    private var received = 0
+    private(set) var bytes = 0
+
+    init(_ address: String, _ fields: [(String, String)]) throws {
+      firstBlock = fields.flatMap { [0x40] + Self.text($0.0) + Self.text($0.1) }
+      // The newest entry of the dynamic table has the index 62.
+      block = fields.indices.map { UInt8(0x80 | (62 + fields.count - 1 - $0)) }
+      let parts = address.split(separator: ":")
+      guard parts.count == 2, let port = UInt16(parts[1]) else {
+        throw RawDatabase.Failure(description: "no address: \(address)")
+      }
+      socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+      var name = sockaddr_in()
+      name.sin_family = sa_family_t(AF_INET)
+      name.sin_port = port.bigEndian
+      name.sin_addr.s_addr = inet_addr(String(parts[0]))
+      let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+      let isConnected = withUnsafePointer(to: &name) { name in
+        name.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(socket, $0, size) } == 0
+      }
+      var on: Int32 = 1
+      setsockopt(socket, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
+      guard isConnected else { throw RawDatabase.Failure(description: "cannot connect to \(address)") }
+      output += Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
+      // INITIAL_WINDOW_SIZE, and the connection's window: as large as they can be.
+      frame(type: 0x4, payload: [0, 4] + Self.word(0x7fff_ffff))
+      frame(type: 0x8, payload: Self.word(0x7fff_ffff - 65_535))
+    }
+
+    func close() { Glibc.close(socket) }
+
+    var isBusy: Bool { !calls.isEmpty }
+
+    /// Those of `peers` that have something to read; at least one.
+    static func wait(for peers: [Peer]) throws -> [Peer] {
+      var waiting = peers.map { pollfd(fd: $0.socket, events: Int16(POLLIN), revents: 0) }
+      guard poll(&waiting, nfds_t(waiting.count), 60_000) > 0 else {
+        throw RawDatabase.Failure(description: "the server did not answer for a minute")
+      }
+      return zip(peers, waiting).filter { $0.1.revents != 0 }.map(\.0)
+    }
+
+    /// Begins a call.
+    func send(_ body: [UInt8]) {
+      frame(
+        type: 0x1, flags: body.isEmpty ? 0x5 : 0x4, stream: nextStream,
+        payload: nextStream == 1 ? firstBlock : block)
+      if !body.isEmpty { frame(type: 0x0, flags: 0x1, stream: nextStream, payload: body) }
+      calls[nextStream] = Call(start: DispatchTime.now().uptimeNanoseconds)
+      nextStream += 2
+    }
+
+    /// A string without Huffman code, its length as an integer with a prefix of 7 bits (RFC 7541 §5).
+    private static func text(_ text: String) -> [UInt8] {
+      var length: [UInt8] = []
+      var rest = text.utf8.count
+      if rest < 127 {
+        length = [UInt8(rest)]
+      } else {
+        length = [127]
+        rest -= 127
+        while rest >= 128 {
+          length.append(UInt8(rest & 127 | 128))
+          rest >>= 7
+        }
+        length.append(UInt8(rest))
+      }
+      return length + Array(text.utf8)
+    }
+
+    private static func word(_ number: UInt32) -> [UInt8] {
+      withUnsafeBytes(of: number.bigEndian) { Array($0) }
+    }
+
+    private func frame(type: UInt8, flags: UInt8 = 0, stream: UInt32 = 0, payload: [UInt8] = []) {
+      // The length takes three bytes; type, flags and stream follow.
+      withUnsafeBytes(of: (UInt32(payload.count) << 8 | UInt32(type)).bigEndian) { output += $0 }
+      output.append(flags)
+      withUnsafeBytes(of: stream.bigEndian) { output += $0 }
+      output += payload
+    }
+
+    func flush() throws {
+      var sent = 0
+      while sent < output.count {
+        let count = output.withUnsafeBytes { Glibc.write(socket, $0.baseAddress! + sent, $0.count - sent) }
+        guard count > 0 else { throw RawDatabase.Failure(description: "the server took nothing") }
+        sent += count
+      }
+      output.removeAll(keepingCapacity: true)
+    }
+
+    /// Reads what there is, and gives the latency in seconds of each call that has ended, nil of one that has
+    /// failed.
+    func receive() throws -> [Double?] {
+      let count = Glibc.read(socket, &chunk, chunk.count)
+      guard count > 0 else { throw RawDatabase.Failure(description: "the server has closed a connection") }
+      input += chunk[..<count]
+      let now = DispatchTime.now().uptimeNanoseconds
+      var ended: [Double?] = []
+      var start = 0
+      while input.count - start >= 9 {
+        let length = Int(input[start]) << 16 | Int(input[start + 1]) << 8 | Int(input[start + 2])
+        guard input.count - start >= 9 + length else { break }
+        let stream = input[start + 5..<start + 9].reduce(0) { $0 << 8 | UInt32($1) }
+        if let call = try note(type: input[start + 3], flags: input[start + 4], stream, length) {
+          ended.append(call.hasMessage ? Double(now - call.start) / 1_000_000_000 : nil)
+        }
+        start += 9 + length
+      }
+      input.removeFirst(start)
+      return ended
+    }
+
+    /// Takes note of a frame; returns the call that it ends.
+    private func note(type: UInt8, flags: UInt8, _ stream: UInt32, _ length: Int) throws -> Call? {
+      switch type {
+      case 0x0:
+        if length > 0 { calls[stream]?.hasMessage = true }
+        received += length
+        bytes += length
+        if received > 1 << 29 {
+          frame(type: 0x8, payload: Self.word(UInt32(received)))
+          received = 0
+        }
+      case 0x1: break
+      case 0x3:
+        calls[stream]?.hasMessage = false
+        return calls.removeValue(forKey: stream)
+      case 0x4:
+        if flags & 0x1 == 0 { frame(type: 0x4, flags: 0x1) }
+        return nil
+      case 0x7: throw RawDatabase.Failure(description: "the server ends a connection with GOAWAY")
+      default: return nil
+      }
+      return flags & 0x1 == 0 ? nil : calls.removeValue(forKey: stream)
+    }
+  }
+}

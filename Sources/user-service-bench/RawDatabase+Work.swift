@@ -1,0 +1,60 @@
+import Foundation
+import GRDBSQLite
+import UserDomain
+
+/// The work that ours is compared with.
+extension RawDatabase {
+  /// Creates users in `folder`, in a database of their own.
+  static func create(_ count: Int, rowsPerTransaction: Int, in folder: URL) async throws -> Meter {
+    let users = (0..<count).map(SampleUser.init)
+    return try await insert(
+      users, rowsPerTransaction: rowsPerTransaction,
+      into: folder.appendingPathComponent("raw-\(UUID()).db").path)
+  }
+
+  /// Loads users into `path`, 1,000 a transaction.
+  static func load(_ count: Int, into path: String) async throws -> Meter {
+    try await insert((0..<count).map(SampleUser.init), rowsPerTransaction: 1_000, into: path)
+  }
+
+  private static func insert(
+    _ users: [SampleUser], rowsPerTransaction: Int, into path: String
+  ) async throws -> Meter {
+    let database = try RawDatabase(path)
+    let statement = try database.prepare(RawDatabase.insertSQL)
+    defer { sqlite3_finalize(statement) }
+    return try await Meter {
+      for start in stride(from: 0, to: users.count, by: rowsPerTransaction) {
+        try database.execute("BEGIN IMMEDIATE")
+        for number in start..<min(start + rowsPerTransaction, users.count) {
+          try database.insert(users[number], id: UserID(high: UInt64(number), low: 1 << 63), with: statement)
+        }
+        try database.execute("COMMIT")
+      }
+    }
+  }
+
+  /// Reads all users of `path` in pages of 1,000, so many times.
+  static func scanAll(_ path: String, times: Int = 1) async throws -> Meter {
+    let database = try RawDatabase(path)
+    let statement = try database.prepare(RawDatabase.pageSQL)
+    defer { sqlite3_finalize(statement) }
+    return await Meter {
+      for _ in 0..<times {
+        var position: UserID?
+        repeat {
+          if let position {
+            // SQLITE_TRANSIENT is needed here: the bytes do not outlive the closure.
+            _ = position.withUnsafeBytes {
+              sqlite3_bind_blob(
+                statement, 1, $0.baseAddress, 16, unsafeBitCast(-1, to: sqlite3_destructor_type.self))
+            }
+          } else {
+            sqlite3_bind_zeroblob(statement, 1, 0)
+          }
+          position = database.scan(statement).last
+        } while position != nil
+      }
+    }
+  }
+}

@@ -7,15 +7,15 @@ public import GRPCCore
 public struct InlineMethod: Sendable {
   typealias Answer = @Sendable (inout InlineCall) -> Void
 
-  let descriptor: MethodDescriptor
+  let method: String
   let answer: Answer
 
-  /// The method `descriptor`, which also needs a handler.
+  /// The method `descriptor`, which also needs a handler, registered as unary.
   ///
   /// - Parameter answer: responds to the call, or declines by not doing so: the call then goes to the
   ///   method's handler, as do those whose request is not complete, or compressed, when it is seen first.
   public init(_ descriptor: MethodDescriptor, answer: @escaping @Sendable (inout InlineCall) -> Void) {
-    self.descriptor = descriptor
+    method = descriptor.fullyQualifiedMethod
     self.answer = answer
   }
 }
@@ -46,10 +46,13 @@ public struct InlineCall: ~Copyable {
   /// The client's end of the connection, as in `ServerContext`.
   public var remotePeer: String { stream.connection.peer.remote }
 
-  /// Responds with status OK, no metadata, and a message of `count` bytes that `write` writes. Once.
-  public mutating func respond(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) {
+  /// Responds with status OK, no metadata, and a message of `count` bytes that `write` writes over zeros.
+  /// Once.
+  ///
+  /// Returns whether it has: not with more bytes than `maxSendMessageSize`.
+  public mutating func respond(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
     precondition(!hasResponded, "a unary call has one response")
-    hasResponded = true
-    stream.respond(count: count, write)
+    hasResponded = stream.respond(count: count, write)
+    return hasResponded
   }
 }

@@ -1,29 +1,8 @@
 import GRPCCore
 import GRPCProtobuf
-public import Logging
+import Logging
 import Synchronization
 import UserDomain
-
-/// The log of calls: one line for each when it ends, with method, status, duration, peer, principal and
-/// request id.
-///
-/// The request id is the client's `x-request-id`, if it is 1 to 64 letters, digits, dots, hyphens or
-/// underscores, or else a random one. Messages and other metadata are never logged.
-public struct CallLog: Sendable {
-  private static let level = Logger.Level.info
-  private let logger: Logger
-
-  /// Lines go to `logger` at level info. nil if it does not take them.
-  public init?(_ logger: Logger) {
-    guard logger.logLevel <= Self.level else { return nil }
-    self.logger = logger
-  }
-
-  /// A call has begun.
-  func begin(_ metadata: Metadata, method: MethodDescriptor, peer: String) -> CallRecord {
-    CallRecord(metadata, method: method, peer: peer, logger, level: Self.level)
-  }
-}
 
 /// What the log will say of a call when it ends.
 final class CallRecord: Sendable {
@@ -38,7 +17,7 @@ final class CallRecord: Sendable {
   private let level: Logger.Level
   private let caller = Mutex(Principal.anonymous)
 
-  fileprivate init(
+  init(
     _ metadata: Metadata, method: MethodDescriptor, peer: String, _ logger: Logger, level: Logger.Level
   ) {
     self.method = method.fullyQualifiedMethod

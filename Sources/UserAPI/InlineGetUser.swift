@@ -2,23 +2,6 @@ public import GRPCCore
 public import UserDomain
 import UserProtos
 
-/// A unary call as a transport hands it to whoever may answer it where it arrives, without a task.
-public protocol InlineUnaryCall: ~Copyable {
-  /// The request's message, while the call is being answered and no longer.
-  var message: UnsafeRawBufferPointer { get }
-  /// The request's metadata.
-  var metadata: Metadata { get }
-  /// The client's end of the connection, as in `ServerContext`.
-  var remotePeer: String { get }
-
-  /// Calls `body` with the value in the metadata of the only field of that name, which is in lower case; with
-  /// nil if there is none, or more than one.
-  func withOnlyValue<Result>(of name: StaticString, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result
-
-  /// Responds with status OK, no metadata, and a message of `count` bytes that `write` writes. Once.
-  mutating func respond(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void)
-}
-
 /// GetUser where its call arrives, without a task: of a caller who is known and a user who is there. All else
 /// it leaves to ``UserServiceHandler``, which says what is wrong.
 public final class InlineGetUser: Sendable {
@@ -48,11 +31,12 @@ public final class InlineGetUser: Sendable {
     let record = calls?.begin(call.metadata, method: Self.method, peer: call.remotePeer)
     guard isPermitted(call, id, record) else { return }
     // What fails here fails again where it can be said.
-    let isAnswered = try? repository.readUser(id: id) { row in
+    var hasResponded = false
+    _ = try? repository.readUser(id: id) { row in
       let encoding = UserMessageEncoding(row)
-      call.respond(count: encoding.count) { encoding.write(to: $0) }
+      hasResponded = call.respond(count: encoding.count) { encoding.write(to: $0) }
     }
-    if isAnswered == true { record?.ended(nil) }
+    if hasResponded { record?.ended(nil) }
   }
 
   private func isPermitted<Call: InlineUnaryCall & ~Copyable>(

@@ -13,30 +13,22 @@ public protocol FramedMessageBytes: GRPCContiguousBytes {
 struct UserPage: Sendable {
   private static let prefixLength = 5
 
-  /// Zeros that are written over.
-  private var buffer: [UInt8]
+  /// The messages, once the page is ended; until then zeros that are written over follow them.
+  private(set) var frames: [UInt8]
   private var used = 0
   /// Where the last message's prefix is.
   private var last = 0
 
   /// An empty page with room for `rows` users of usual length.
   init(rows: Int = 0) {
-    buffer = [UInt8](repeating: 0, count: 128 * rows)
-  }
-
-  var isEmpty: Bool { used == 0 }
-
-  /// The messages.
-  consuming func frames() -> [UInt8] {
-    buffer.removeLast(buffer.count - used)
-    return buffer
+    frames = [UInt8](repeating: 0, count: 128 * rows)
   }
 
   mutating func append(_ row: UserRow) {
     let encoding = UserMessageEncoding(row)
     last = used
     reserve(Self.prefixLength + encoding.count)
-    buffer.withUnsafeMutableBytes { buffer in
+    frames.withUnsafeMutableBytes { buffer in
       let start = used + Self.prefixLength
       encoding.write(to: UnsafeMutableRawBufferPointer(rebasing: buffer[start..<start + encoding.count]))
     }
@@ -44,23 +36,24 @@ struct UserPage: Sendable {
     writePrefix()
   }
 
-  /// Gives the last user, which there must be, its page token: the last field of its message.
+  /// Ends the page: gives the last user, which there must be, its page token, the last field of its message.
   mutating func end(pageToken: String) {
     let field = UserMessageEncoding.pageTokenField(pageToken)
     reserve(field.count)
-    buffer.replaceSubrange(used..<used + field.count, with: field)
+    frames.replaceSubrange(used..<used + field.count, with: field)
     used += field.count
     writePrefix()
+    frames.removeLast(frames.count - used)
   }
 
   private mutating func reserve(_ count: Int) {
-    guard used + count > buffer.count else { return }
-    buffer.append(contentsOf: repeatElement(0, count: max(count, buffer.count)))
+    guard used + count > frames.count else { return }
+    frames.append(contentsOf: repeatElement(0, count: max(count, frames.count)))
   }
 
   private mutating func writePrefix() {
     let length = UInt32(used - last - Self.prefixLength)
-    buffer.withUnsafeMutableBytes { buffer in
+    frames.withUnsafeMutableBytes { buffer in
       buffer.storeBytes(of: 0, toByteOffset: last, as: UInt8.self)
       buffer.storeBytes(of: length.bigEndian, toByteOffset: last + 1, as: UInt32.self)
     }
@@ -71,7 +64,7 @@ struct UserPage: Sendable {
 struct UserPageSerializer: MessageSerializer {
   func serialize<Bytes: GRPCContiguousBytes>(_ page: UserPage) throws -> Bytes {
     guard let type = Bytes.self as? any FramedMessageBytes.Type,
-      let bytes = type.init(frames: page.frames()) as? Bytes
+      let bytes = type.init(frames: page.frames) as? Bytes
     else { throw RPCError(code: .internalError, message: "the transport takes no pages") }
     return bytes
   }

@@ -6,9 +6,9 @@ import UserDomain
 /// Connections that threads use inline, each its own as long as there are enough: what SQLite keeps in memory
 /// for a connection then stays in one processor's cache.
 ///
-/// Connections are opened when they are first needed, up to a limit. A thread whose own is in use takes any
-/// that is not, and if there is none waits for its own, which takes as long as one short read. Nothing
-/// suspends while it has a connection, nor asks for another.
+/// A thread takes its own connection; if that is in use, or it has none, any that is open and not in use; and
+/// if there is none waits for its own, which takes as long as one short read, or opens it. From a limit on,
+/// threads share. Nothing suspends while it has a connection, nor asks for another.
 ///
 /// A pool of readers keeps a connection's read transaction, its snapshot, open from one read to the next,
 /// because beginning and ending one costs more than the read itself (two file locks). A snapshot serves only
@@ -63,29 +63,36 @@ final class ConnectionPool: Sendable {
   ) throws(UserError) -> Value {
     let own = ThreadNumber.current % places.count
     var result: Result<Value, UserError>?
-    func use(_ place: inout UserConnection?) {
-      result = Result { () throws(UserError) in try self.use(&place, body) }
+    func use(_ connection: UserConnection?) {
+      guard let connection else { return }
+      result = Result { () throws(UserError) in try self.use(connection, body) }
     }
     for offset in places.indices {
-      let place = places[(own + offset) % places.count]
-      _ = place.connection.withLockIfAvailable { use(&$0) }
+      _ = places[(own + offset) % places.count].connection.withLockIfAvailable { use($0) }
       if let result { return try result.get() }
     }
-    places[own].connection.withLock { use(&$0) }
-    return try result!.get()  // `use` has set it.
+    var failure = UserError.shuttingDown
+    places[own].connection.withLock { place in
+      do throws(UserError) {
+        if place == nil { place = try openAnother() }
+      } catch {
+        failure = error
+      }
+      use(place)
+    }
+    if let result { return try result.get() }
+    // The process has no room for another connection, but may have some.
+    for place in places {
+      place.connection.withLock { use($0) }
+      if let result { return try result.get() }
+    }
+    throw failure
   }
 
   private func use<Value>(
-    _ place: inout UserConnection?, _ body: (UserConnection) throws(DatabaseError) -> Value
+    _ connection: UserConnection, _ body: (UserConnection) throws(DatabaseError) -> Value
   ) throws(UserError) -> Value {
     if isClosed.load(ordering: .acquiring) { throw .shuttingDown }
-    let connection: UserConnection
-    if let known = place {
-      connection = known
-    } else {
-      connection = try openAnother()
-      place = connection
-    }
     do {
       let generation = generation.load(ordering: .acquiring)
       if keepsSnapshots, connection.snapshotGeneration != generation {
@@ -99,6 +106,7 @@ final class ConnectionPool: Sendable {
   }
 
   private func openAnother() throws(UserError) -> UserConnection {
+    if isClosed.load(ordering: .acquiring) { throw .shuttingDown }
     do {
       return try open()
     } catch {
@@ -118,6 +126,7 @@ final class ConnectionPool: Sendable {
   /// ended when they are used again, or by a later call. Returns whether there were any in use.
   @discardableResult
   func endIdleSnapshots() -> Bool {
+    guard keepsSnapshots else { return false }
     // Readers may begin new snapshots meanwhile; this does not end them.
     let now = generation.load(ordering: .acquiring)
     var someAreInUse = false
@@ -152,8 +161,9 @@ final class ConnectionPool: Sendable {
     guard !isExpiryScheduled.exchange(true, ordering: .acquiringAndReleasing) else { return }
     expiryQueue.asyncAfter(deadline: .now() + Self.snapshotLifetime) { [weak self] in
       guard let self else { return }
-      invalidateSnapshots()
+      // In this order: who reads at the new generation has to schedule the next expiry.
       isExpiryScheduled.store(false, ordering: .releasing)
+      invalidateSnapshots()
       // A read that is under way may leave a snapshot that is due.
       if endIdleSnapshots(), !isClosed.load(ordering: .acquiring) { scheduleExpiry() }
     }

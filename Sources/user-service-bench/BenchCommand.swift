@@ -7,10 +7,10 @@ struct BenchCommand: AsyncParsableCommand {
     commandName: "run",
     abstract: "Measures the service, its store and its hasher.",
     discussion: """
-      Each is measured beside the same work done by raw SQLite, libargon2 or grpc-swift's stock transport in the same \
-      run. Costs are CPU time of one process, user and system, for one operation: of this process, and of the server \
-      for calls, which come from h2load. Rates are wall-clock and include
-      waiting for the disk. Databases are made in a temporary folder under --directory and removed afterwards.
+      Each is measured beside the same work done by raw SQLite, libargon2, nghttpd or grpc-swift's stock transport in \
+      the same run. Costs are CPU time of one process, user and system, for one operation: of this process, and of the \
+      server for calls, which come from h2load or from this program. Rates are wall-clock and include waiting for the \
+      disk. Databases are made in a temporary folder under --directory and removed afterwards.
       """)
 
   @Option(help: "Users in the database that is read.")

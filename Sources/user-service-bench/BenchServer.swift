@@ -11,12 +11,15 @@ struct BenchServer {
   }
 
   /// `user-service-bench server`.
-  init(_ transport: BenchServerCommand.Transport, auth: Bool, database: String) throws {
+  init(
+    _ transport: BenchServerCommand.Transport, auth: Bool, inline: Bool = true, database: String
+  ) throws {
     let output = Pipe()
     process = Process()
     process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0])
     process.arguments = [
       "server", "--transport", transport.rawValue, "--database", database, "--auth", auth ? "on" : "off",
+      "--inline", "\(inline)",
     ]
     process.standardOutput = output
     process.standardInput = FileHandle.nullDevice

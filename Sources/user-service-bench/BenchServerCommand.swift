@@ -6,7 +6,7 @@ import GRPCNghttp2Transport
 import UserServiceApp
 
 /// Serves a database over one of two transports until it is killed: same handlers, interceptors, limits and
-/// time-outs.
+/// time-outs, unless the own transport answers some calls inline.
 struct BenchServerCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "server", abstract: "Serves a database over one of the transports.", shouldDisplay: false)
@@ -21,6 +21,7 @@ struct BenchServerCommand: AsyncParsableCommand {
   @Option var transport: Transport
   @Option var database: String
   @Option var auth = "on"
+  @Option var inline = "true"
   @Option var logLevel = "warning"
 
   func run() async throws {
@@ -28,13 +29,15 @@ struct BenchServerCommand: AsyncParsableCommand {
       flags: [
         "database": .init(.string(database), isSecret: false),
         AbsoluteConfigKey(["auth", "mode"]): .init(.string(auth), isSecret: false),
+        AbsoluteConfigKey(["grpc", "inline"]): .init(.string(inline), isSecret: false),
         AbsoluteConfigKey(["log", "level"]): .init(.string(logLevel), isSecret: false),
       ], file: nil, environment: [:])
     switch transport {
     case .own:
       let server = try await UserServiceApp.assemble(settings) { inlineMethods in
         Nghttp2ServerTransport(
-          listeners: [Listener(.tcp(host: "127.0.0.1", port: 0))], inlineMethods: inlineMethods)
+          listeners: [Listener(.tcp(host: "127.0.0.1", port: 0))], configuration: settings.transport,
+          inlineMethods: inlineMethods)
       }.server
       try await serve(server) { "\(try await server.transport.addresses[0])" }
     case .stock:

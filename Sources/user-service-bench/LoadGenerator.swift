@@ -140,7 +140,10 @@ extension LoadGenerator {
       }
       var on: Int32 = 1
       setsockopt(socket, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
-      guard isConnected else { throw RawDatabase.Failure(description: "cannot connect to \(address)") }
+      guard isConnected else {
+        Glibc.close(socket)
+        throw RawDatabase.Failure(description: "cannot connect to \(address)")
+      }
       output += Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
       // INITIAL_WINDOW_SIZE, and the connection's window: as large as they can be.
       frame(type: 0x4, payload: [0, 4] + Self.word(0x7fff_ffff))

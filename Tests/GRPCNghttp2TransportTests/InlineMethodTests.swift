@@ -34,7 +34,7 @@ import Testing
     #expect((values.count == 1 ? values[0] : "") == String(decoding: prefix, as: UTF8.self))
     #expect(call.remotePeer.hasPrefix("ipv4:127.0.0.1:"))
     let answer = Array("inline:".utf8) + prefix + Array(call.message)
-    call.respond(count: answer.count) { $0.copyBytes(from: answer) }
+    _ = call.respond(count: answer.count) { $0.copyBytes(from: answer) }
   }
 
   /// What `requests`, one after the other, are answered.

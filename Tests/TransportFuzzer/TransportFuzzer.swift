@@ -22,11 +22,12 @@ struct TransportFuzzer: ParsableCommand {
   var seed: UInt64 = 1
 
   func run() throws {
-    let transport = Nghttp2ServerTransport(listeners: [], configuration: Self.limits)
+    let calls = CallCounter()
+    let transport = Nghttp2ServerTransport(
+      listeners: [], configuration: Self.limits, inlineMethods: [Self.inline(calls)])
     var context = GRPCServerContext()
     context.methods = SessionMaker.methods
     transport.configure(context: context)
-    let calls = CallCounter()
     let loop = EmbeddedEventLoop()
     let initializer = transport.connectionInitializer(on: [loop]) { stream, context in
       calls.begin()
@@ -85,6 +86,19 @@ struct TransportFuzzer: ParsableCommand {
     // As a client that goes; a connection that has closed itself lingers until then.
     channel.close(promise: nil)
     loop.advanceTime(by: .seconds(2))
+  }
+
+  /// Sends back messages of even length, and leaves the others to ``echo(_:)``.
+  private static func inline(_ calls: CallCounter) -> InlineMethod {
+    InlineMethod(SessionMaker.methods[0]) { call in
+      guard call.message.count.isMultiple(of: 2) else { return }
+      calls.begin()
+      let message = call.message
+      let isKnown = call.withOnlyValue(of: "x-bin") { $0 != nil }
+      if isKnown, call.metadata.isEmpty { fatalError("a field is not in the metadata") }
+      _ = call.respond(count: message.count) { $0.copyMemory(from: message) }
+      calls.end()
+    }
   }
 
   /// Sends back what comes, and now and then fails.

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import UserDomain
 
@@ -11,6 +12,16 @@ import UserDomain
     #expect(id.low == 0x98c4_dc0c_0c07_398f)
     #expect(id.withUnsafeBytes { UserID(bytes: $0) } == id)
     #expect(id.withUnsafeBytes { Array($0.prefix(4)) } == [0x01, 0x7f, 0x22, 0xe2])
+  }
+
+  @Test("random ids have the text that Foundation gives them")
+  func random() {
+    for _ in 0..<1_000 {
+      let id = UserID(high: .random(in: 0 ... .max), low: .random(in: 0 ... .max))
+      let uuid = id.withUnsafeBytes { UUID(uuid: $0.loadUnaligned(as: uuid_t.self)) }
+      #expect(id.description == uuid.uuidString.lowercased())
+      #expect(Array(uuid.uuidString.utf8).withUnsafeBytes { UserID(utf8: $0) } == id)
+    }
   }
 
   @Test("upper-case text is read, lower-case text is written")

@@ -71,6 +71,23 @@ import UserDomain
     #expect(outcome.output.contains("the file or its directory cannot be written"), "\(outcome)")
   }
 
+  @Test("a name that another program has stored and that is no UTF-8 is read with what is wrong replaced")
+  func invalidText() async throws {
+    let repository = try SQLiteUserRepository(.file(path))
+    let user = try await repository.create(.sample(1))
+    let other = try OtherConnection(path)
+    try await other.execute("UPDATE users SET name = CAST(x'41c3a981ff42' AS TEXT)")
+    try other.close()
+    try await repository.close()
+    let reopened = try SQLiteUserRepository(.file(path))
+    #expect(try reopened.user(id: user.id)?.name.text == "Aé\u{fffd}\u{fffd}B")
+    var listing = try UserListing(repository: reopened, after: nil, pageSize: 10)
+    var names: [[UInt8]] = []
+    while try listing.readNextPage({ names.append(Array($0.name)) }) {}
+    #expect(names == [Array("Aé\u{fffd}\u{fffd}B".utf8)])
+    try await reopened.close()
+  }
+
   @Test("a full disk fails the writes that do not fit, keeps the rest and serves reads")
   func fullDisk() async throws {
     var configuration = SQLiteUserRepository.Configuration()

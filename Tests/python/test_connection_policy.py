@@ -42,6 +42,32 @@ def test_a_shutdown_lets_running_calls_finish(service, connect, pb):
     assert service.process.wait(timeout=frames.TIMEOUT) == 0
 
 
+def test_a_request_that_has_half_arrived_is_let_finish(service, connect):
+    """Rule 21: the final GOAWAY names it, so it is served."""
+    client = connect(service.address, acknowledges=False)
+    client.call(1, request("GetUser"))
+    terminate(service, client)
+    headers = client.header_frame(3, request("GetUser"))
+    client.send(raw(frames.PING, frames.ACK, payload=client.pings[-1]) + headers[:20])
+    client.until(lambda: len(client.goaways) == 2)
+    assert client.goaways[1].last_stream_id == 3
+    client.send(headers[20:], data(3, message(), end=True))
+    assert client.response(3).status == "3"
+    client.end()
+    assert service.process.wait(timeout=frames.TIMEOUT) == 0
+
+
+def test_a_malformed_request_does_not_hold_the_exit_back(service, connect):
+    """Rule 21: it never became a call."""
+    client = connect(service.address)
+    client.headers(1, [("a-field-before", "the pseudo-headers"), *request("GetUser")], end=True)
+    client.until(lambda: client.stream(1).reset is not None)
+    client.call(3, request("GetUser"))
+    service.process.send_signal(signal.SIGTERM)
+    client.end()
+    assert service.process.wait(timeout=frames.TIMEOUT) == 0
+
+
 @pytest.mark.parametrize("connection", [{}, {"acknowledges": False}, {"preface": False}])
 def test_an_idle_client_does_not_hold_the_exit_back(serve, connect, connection):
     """Rule 21: nor one that says nothing at all. The grace time would be longer than this test waits."""

@@ -63,6 +63,17 @@ def test_both_ways_answer_alike(serve, connect):
             stream += 2
 
 
+def test_both_ways_keep_to_the_limit_of_responses(serve, connect):
+    small = {"grpc.max.send.msg.size": 60}
+    user_id = create(connect((first := serve()).address))
+    answers = []
+    for inline in ("true", "false"):
+        service = serve(database=first.database, settings={**small, "grpc.inline": inline})
+        answers.append(ask(connect(service.address), 1, {}, [message(field(1, user_id))], True))
+    assert answers[0] == answers[1]
+    assert answers[0][0][-1]["grpc-status"] == "8"
+
+
 def lines(service):
     """What the log says of calls of GetUser, without what differs from call to call."""
     service.process.send_signal(15)

@@ -4,7 +4,8 @@ import NIOCore
 extension Connection {
   func headersBegan(_ id: Int32, isRequest: Bool) {
     headerListSize = 0
-    arriving = nil
+    // The one before was not completed: nghttp2 has found it malformed, and resets it.
+    if arriving != nil { abandonArriving() }
     guard isRequest else { return }
     guard max(streams.count, runningHandlers) < configuration.maxConcurrentStreams, id <= lastStream ?? .max
     else {
@@ -13,7 +14,13 @@ extension Connection {
     }
     var memory = executor.takeStreamMemory()
     let head = RequestHead(maxListSize: configuration.maxHeaderListSize, fields: memory.takeFields())
-    arriving = ArrivingRequest(head: head, memory: memory)
+    arriving = ArrivingRequest(id: id, head: head, memory: memory)
+    lifetime.streamOpened()
+  }
+
+  private func abandonArriving() {
+    arriving = nil
+    abandoned += 1
   }
 
   /// Returns whether the connection may go on.
@@ -30,10 +37,9 @@ extension Connection {
 
   func headersReceived(_ id: Int32, endsStream: Bool) {
     if let request = arriving.take() {
-      let stream = ServerStream(id: id, request, connection: self)
+      let stream = ServerStream(request, connection: self)
       streams[id] = stream
       current = stream
-      lifetime.streamOpened()
       begun.append(stream)
     }
     if endsStream { requestEnded(id) }
@@ -60,6 +66,7 @@ extension Connection {
 
   func streamClosed(_ id: Int32) {
     if current?.id == id { current = nil }
+    if arriving?.id == id { abandonArriving() }
     if let stream = streams.removeValue(forKey: id) { closed.append(stream) }
   }
 
@@ -100,11 +107,4 @@ extension Connection {
     if endsStream { responseEnded(stream.id) }
     return output.readableBytes < outputLimit
   }
-}
-
-/// A request whose header block is not complete.
-struct ArrivingRequest {
-  var head: RequestHead
-  /// For what comes after.
-  let memory: StreamMemory
 }

@@ -57,6 +57,8 @@ final class Connection {
   /// The request whose header block is being decoded, of which there is one at a time; nil for trailers, and
   /// for streams that are refused.
   var arriving: ArrivingRequest?
+  /// Requests that were not completed and whose end the lifetime has not heard of.
+  var abandoned = 0
   /// Bytes of the header block that is being decoded. A block this many times as large as the limit ends the
   /// connection.
   var headerListSize = 0
@@ -282,6 +284,10 @@ final class Connection {
   }
 
   private func endClosed() {
+    while abandoned > 0 {
+      abandoned -= 1
+      act(lifetime.streamClosed(now: now))
+    }
     guard !closed.isEmpty else { return }
     let streams = take(&closed)
     for stream in streams {
@@ -354,7 +360,7 @@ final class Connection {
   /// Whether ``submit()`` has something to do.
   private var hasNotes: Bool {
     !dirty.isEmpty || !closed.isEmpty || !ended.isEmpty || !unsent.isEmpty || !sent.isEmpty
-      || (fault != nil && !hasSentFault)
+      || abandoned > 0 || (fault != nil && !hasSentFault)
   }
 
   private func submit() {

@@ -7,8 +7,8 @@ import NIOCore
 struct LongRunners {
   /// How long a handler has the loop for itself.
   static let slice = TimeAmount.microseconds(250)
-  /// How long none may have begun; NIO looks at its sockets meanwhile.
-  static let pause = TimeAmount.microseconds(50)
+  /// For how long none may have begun; NIO looks at its sockets meanwhile.
+  static let pause = TimeAmount.microseconds(100)
   /// How long calls that begin can keep a long runner waiting.
   static let patience = TimeAmount.milliseconds(10)
 
@@ -21,8 +21,8 @@ struct LongRunners {
     case resume
   }
 
-  private var waiting = 0
-  private var since = NIODeadline.distantPast
+  /// Since when each handler waits, in the order in which they go on.
+  private var waiting: [NIODeadline] = []
   private var begunWhenLooked = 0
   private var begun = 0
 
@@ -31,26 +31,24 @@ struct LongRunners {
 
   /// A handler waits. Returns when to look, or nothing if that is known already.
   mutating func began(now: NIODeadline) -> Step {
-    waiting += 1
-    return waiting == 1 ? wait(now) : .nothing
+    waiting.append(now)
+    return waiting.count == 1 ? look(now) : .nothing
   }
 
   /// The time has come to look.
   mutating func looked(now: NIODeadline) -> Step {
-    guard waiting > 0 else { return .nothing }
-    if begun == begunWhenLooked || now >= since + Self.patience { return .resume }
-    begunWhenLooked = begun
-    return .look(at: now + 4 * Self.pause)
+    guard let since = waiting.first else { return .nothing }
+    return begun == begunWhenLooked || now >= since + Self.patience ? .resume : look(now)
   }
 
-  /// The first one has gone on.
+  /// The first one has gone on, and has had its turn. Only now is the next look known: one that is due before
+  /// would be taken before NIO has looked at its sockets again.
   mutating func resumed(now: NIODeadline) -> Step {
-    waiting -= 1
-    return waiting > 0 ? wait(now) : .nothing
+    waiting.removeFirst()
+    return waiting.isEmpty ? .nothing : look(now)
   }
 
-  private mutating func wait(_ now: NIODeadline) -> Step {
-    since = now
+  private mutating func look(_ now: NIODeadline) -> Step {
     begunWhenLooked = begun
     return .look(at: now + Self.pause)
   }

@@ -75,17 +75,17 @@ final class LoopExecutor: TaskExecutor, @unchecked Sendable {
   func callBegan() { longRunners.callBegan() }
 
   /// A handler begins, or goes on. On the loop only.
-  func beginSlice() { sliceStart = .now() }
+  func beginSlice() { sliceStart = loop.now }
 
   /// Whether this is the loop, and the handler that runs has had it for a slice.
-  var isSliceOver: Bool { isCurrent && .now() - sliceStart > LongRunners.slice }
+  var isSliceOver: Bool { isCurrent && loop.now - sliceStart > LongRunners.slice }
 
   /// Lets others have the loop, as ``LongRunners`` says.
   func rest() async {
     await withCheckedContinuation { continuation in
       run {
         self.resting.append(continuation)
-        self.act(self.longRunners.began(now: .now()))
+        self.act(self.longRunners.began(now: self.loop.now))
       }
     }
   }
@@ -94,11 +94,11 @@ final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     switch step {
     case .nothing: break
     case .look(let time):
-      loop.scheduleTask(deadline: time) { self.act(self.longRunners.looked(now: .now())) }
+      loop.scheduleTask(deadline: time) { self.act(self.longRunners.looked(now: self.loop.now)) }
     case .resume:
-      // Its job is run by the drain that this schedules.
       resting.removeFirst().resume()
-      act(longRunners.resumed(now: .now()))
+      // Behind the drain that runs its job.
+      loop.execute { self.act(self.longRunners.resumed(now: self.loop.now)) }
     }
   }
 

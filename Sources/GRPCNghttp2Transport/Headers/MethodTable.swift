@@ -11,7 +11,7 @@ final class Method: Sendable {
   init(_ descriptor: MethodDescriptor, inline: InlineMethod.Answer? = nil) {
     self.descriptor = descriptor
     takesManyMessages = descriptor.type?.isRequestStreaming ?? true
-    self.inline = inline
+    self.inline = takesManyMessages ? nil : inline
   }
 }
 
@@ -34,7 +34,8 @@ struct MethodTable: Sendable {
     buckets = Array(repeating: [], count: size)
     for descriptor in methods {
       let path = Array("/\(descriptor.fullyQualifiedMethod)".utf8)
-      let method = Method(descriptor, inline: inline.first { $0.descriptor == descriptor }?.answer)
+      let method = Method(
+        descriptor, inline: inline.first { $0.method == descriptor.fullyQualifiedMethod }?.answer)
       path.withUnsafeBufferPointer { buckets[bucket(of: $0)].append(Entry(path: path, method: method)) }
     }
   }

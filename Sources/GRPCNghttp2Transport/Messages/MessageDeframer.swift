@@ -17,7 +17,7 @@ struct MessageDeframer {
 
   private let maxLength: Int
   /// Whether the call names an encoding other than identity.
-  var permitsCompression: Bool
+  private let permitsCompression: Bool
   private var buffer: ByteBuffer
   /// Index in `buffer` of the first prefix that has not been checked.
   private var unchecked = 0

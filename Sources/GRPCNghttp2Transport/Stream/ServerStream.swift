@@ -5,8 +5,8 @@ import NIOCore
 /// written and waits for the wire.
 ///
 /// `@unchecked Sendable`: `id` and `connection` are constant; all else is touched only on the connection's
-/// event loop. The handler's side, which may run anywhere, goes through ``nextPart()``, ``write(_:)`` and
-/// ``finish()``, which go there.
+/// event loop. The handler's side, which may run anywhere, goes through ``nextPart()`` and ``write(_:)``,
+/// which go there.
 final class ServerStream: @unchecked Sendable {
   typealias Part = RPCRequestPart<MessageBytes>
   typealias Reader = CheckedContinuation<Part?, any Error>
@@ -60,8 +60,8 @@ final class ServerStream: @unchecked Sendable {
   var isDirty = false
 
   /// A call whose headers are complete: ``begin(now:)`` acts on them.
-  init(id: Int32, _ request: consuming ArrivingRequest, connection: Connection) {
-    self.id = id
+  init(_ request: consuming ArrivingRequest, connection: Connection) {
+    id = request.id
     self.connection = connection
     head = request.head
     verdict = head.verdict()
@@ -79,9 +79,9 @@ final class ServerStream: @unchecked Sendable {
   /// Starts the call's handler, or answers in its place.
   func begin(now: NIODeadline) {
     hasBegun = true
-    connection.executor.callBegan()
     switch verdict {
     case .accept(let method):
+      connection.executor.callBegan()
       encoding =
         head.acceptedEncodings.contains(configuration.compression) ? configuration.compression : .identity
       if let inline = method.inline, respond(by: inline) { return }
@@ -131,15 +131,19 @@ final class ServerStream: @unchecked Sendable {
     return true
   }
 
-  /// Takes the message of the response that an inline method gives.
-  func respond(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) {
-    output.writeWithUnsafeMutableBytes(minimumWritableBytes: MessageDeframer.prefixLength + count) { buffer in
-      buffer.storeBytes(of: 0, as: UInt8.self)
+  /// Takes the message of the response that an inline method gives. Returns false if it is too large.
+  func respond(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
+    guard count <= configuration.maxSendMessageSize else { return false }
+    let end = MessageDeframer.prefixLength + count
+    output.writeWithUnsafeMutableBytes(minimumWritableBytes: end) { buffer in
+      // The memory may be another call's.
+      let buffer = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(end))
+      buffer.initializeMemory(as: UInt8.self, repeating: 0)
       buffer.storeBytes(of: UInt32(count).bigEndian, toByteOffset: 1, as: UInt32.self)
-      let end = MessageDeframer.prefixLength + count
-      write(UnsafeMutableRawBufferPointer(rebasing: buffer[MessageDeframer.prefixLength..<end]))
+      write(UnsafeMutableRawBufferPointer(rebasing: buffer.dropFirst(MessageDeframer.prefixLength)))
       return end
     }
+    return true
   }
 
   /// The handler runs here and now until it first waits for something.

@@ -19,7 +19,7 @@ final class GroupCommitWriter: Sendable {
   private let revocations: RevocationList
   private let dispatchQueue = DispatchQueue(label: "user-store.writer", qos: .userInitiated)
 
-  /// A writer that takes a connection out of `connections` for each transaction, and tells `readers` of
+  /// A writer that uses a connection of `connections` for each transaction, and tells `readers` of
   /// commits and `revocations` of the tokens that they end.
   init(
     connections: ConnectionPool, readers: ConnectionPool, revocations: RevocationList,

@@ -1,0 +1,19 @@
+public import GRPCCore
+
+/// A unary call as a transport hands it to whoever may answer it where it arrives, without a task.
+public protocol InlineUnaryCall: ~Copyable {
+  /// The request's message, while the call is being answered and no longer.
+  var message: UnsafeRawBufferPointer { get }
+  /// The request's metadata.
+  var metadata: Metadata { get }
+  /// The client's end of the connection, as in `ServerContext`.
+  var remotePeer: String { get }
+
+  /// Calls `body` with the value in the metadata of the only field of that name, which is in lower case; with
+  /// nil if there is none, or more than one.
+  func withOnlyValue<Result>(of name: StaticString, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result
+
+  /// Responds with status OK, no metadata, and a message of `count` bytes that `write` writes. Once. Returns
+  /// whether it has: not if the transport would not send as many.
+  mutating func respond(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) -> Bool
+}

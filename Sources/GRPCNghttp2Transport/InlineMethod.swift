@@ -50,6 +50,7 @@ public struct InlineCall: ~Copyable {
   /// Once.
   ///
   /// Returns whether it has: not with more bytes than `maxSendMessageSize`.
+  @discardableResult
   public mutating func respond(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
     precondition(!hasResponded, "a unary call has one response")
     hasResponded = stream.respond(count: count, write)

@@ -11,13 +11,6 @@ import Testing
   private static let method = MethodDescriptor(
     fullyQualifiedService: "test.Service", method: "Call", type: .bidirectionalStreaming)
 
-  private struct Raw: MessageSerializer, MessageDeserializer {
-    func serialize<Bytes: GRPCContiguousBytes>(_ message: [UInt8]) throws -> Bytes { Bytes(message) }
-    func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) throws -> [UInt8] {
-      bytes.withUnsafeBytes { Array($0) }
-    }
-  }
-
   private struct Service: RegistrableRPCService {
     let handler: @Sendable (RPCWriter<[UInt8]>, ServerContext) async throws -> Void
 

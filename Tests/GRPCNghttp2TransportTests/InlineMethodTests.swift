@@ -8,13 +8,6 @@ import Testing
   private static let method = MethodDescriptor(
     fullyQualifiedService: "test.Service", method: "Echo", type: .unary)
 
-  private struct Raw: MessageSerializer, MessageDeserializer {
-    func serialize<Bytes: GRPCContiguousBytes>(_ message: [UInt8]) throws -> Bytes { Bytes(message) }
-    func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) throws -> [UInt8] {
-      bytes.withUnsafeBytes { Array($0) }
-    }
-  }
-
   /// Answers `handler:` and the request.
   private struct Service: RegistrableRPCService {
     func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
@@ -34,7 +27,7 @@ import Testing
     #expect((values.count == 1 ? values[0] : "") == String(decoding: prefix, as: UTF8.self))
     #expect(call.remotePeer.hasPrefix("ipv4:127.0.0.1:"))
     let answer = Array("inline:".utf8) + prefix + Array(call.message)
-    _ = call.respond(count: answer.count) { $0.copyBytes(from: answer) }
+    call.respond(count: answer.count) { $0.copyBytes(from: answer) }
   }
 
   /// What `requests`, one after the other, are answered.

@@ -96,7 +96,7 @@ struct TransportFuzzer: ParsableCommand {
       let message = call.message
       let isKnown = call.withOnlyValue(of: "x-bin") { $0 != nil }
       if isKnown, call.metadata.isEmpty { fatalError("a field is not in the metadata") }
-      _ = call.respond(count: message.count) { $0.copyMemory(from: message) }
+      call.respond(count: message.count) { $0.copyMemory(from: message) }
       calls.end()
     }
   }

@@ -56,12 +56,13 @@ class Load:
             worker.start()
         return workers
 
-    def fill(self, users=50_000):
-        """Users enough to fill SQLite's page caches, which would look like a leak while they fill."""
+    def fill(self, users=75_000):
+        """Twice as many users, enough to fill SQLite's page caches, which would look like a leak while they fill."""
         with self.connect() as channel:
-            rows = (self.pb.CreateUserRequest(email=f"fill{number}@example.com") for number in range(users))
             stub = self.pb.Stub(grpc.intercept_channel(channel, self.bearer))
-            assert stub.BulkCreateUsers(rows, timeout=600).created_count == users
+            for half in range(2):
+                rows = (self.pb.CreateUserRequest(email=f"{half}-{number}@example.com") for number in range(users))
+                assert stub.BulkCreateUsers(rows, timeout=600).created_count == users
 
     def connect(self):
         return grpc.insecure_channel(self.address, [("grpc.use_local_subchannel_pool", 1)])

@@ -92,9 +92,10 @@ extension LoadGenerator {
     return UInt16(bigEndian: name.sin_port)
   }
 
-  /// Returns once somebody listens at `address`.
+  /// Returns once somebody listens at `address`: asks every 10 ms, because nghttpd does not say when it does.
   static func waitUntilServed(_ address: String) throws {
     for _ in 0..<1_000 {
+      // Refused until then.
       if let peer = try? Peer(address, []) { return peer.close() }
       usleep(10_000)
     }

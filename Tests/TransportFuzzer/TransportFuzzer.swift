@@ -95,6 +95,7 @@ struct TransportFuzzer: ParsableCommand {
       calls.begin()
       let message = call.message
       let isKnown = call.withOnlyValue(of: "x-bin") { $0 != nil }
+      // A trap, which is what the fuzzer looks for.
       if isKnown, call.metadata.isEmpty { fatalError("a field is not in the metadata") }
       call.respond(count: message.count) { $0.copyMemory(from: message) }
       calls.end()

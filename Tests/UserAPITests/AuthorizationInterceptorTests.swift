@@ -25,6 +25,7 @@ import UserProtos
     }
 
     func known(authorization: UnsafeRawBufferPointer) -> AccessTokenClaims? {
+      // Not known, whatever the reason.
       try? verify(authorization: String(decoding: authorization, as: UTF8.self))
     }
 

@@ -4,8 +4,7 @@ import Synchronization
 /// Runs the tasks that handle a connection's calls on the connection's event loop, in batches: what one turn
 /// of the loop makes ready runs together, and then every connection with something to send writes once.
 ///
-/// `@unchecked Sendable`: `arrived` has a lock; all else that changes is touched only on `loop`;
-/// everything else is constant or has a lock.
+/// `@unchecked Sendable`: `arrived` has a lock; all else that changes is touched only on `loop`.
 final class LoopExecutor: TaskExecutor, @unchecked Sendable {
   let loop: any EventLoop
   private var ready: [UnownedJob] = []

@@ -69,9 +69,12 @@ def test_both_ways_keep_to_the_limit_of_responses(serve, connect):
     answers = []
     for inline in ("true", "false"):
         service = serve(database=first.database, settings={**small, "grpc.inline": inline})
-        answers.append(ask(connect(service.address), 1, {}, [message(field(1, user_id))], True))
+        blocks, body, reset = ask(connect(service.address), 1, {}, [message(field(1, user_id))], True)
+        # The handler's headers may be on their way before its message turns out to be too large.
+        fields = {name: value for block in blocks for name, value in block.items()}
+        answers.append((fields, body, reset))
     assert answers[0] == answers[1]
-    assert answers[0][0][-1]["grpc-status"] == "8"
+    assert answers[0][0]["grpc-status"] == "8"
 
 
 def lines(service):

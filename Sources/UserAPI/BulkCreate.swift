@@ -69,7 +69,9 @@ struct BulkCreate {
   private static func row(_ request: DecodedRow) throws -> Row {
     guard case .success(let row) = request else { return .failure(.undecodable()) }
     do {
-      return .success(try UserDraft(email: row.email, name: row.name, password: row.password))
+      return .success(
+        try UserDraft(
+          email: row.email, name: row.name, password: row.password, requestID: row.requestID))
     } catch {
       return .failure(try status(of: error))
     }
@@ -106,22 +108,36 @@ struct BulkCreate {
     var outcomes = try await retrying { () async throws(UserError) in
       try await directory.repository.create(prepared.compactMap { try? $0.get() })
     }.makeIterator()
-    return try prepared.map { row in
-      switch row {
+    var users: [Result<User, GoogleRPCStatus>] = []
+    users.reserveCapacity(rows.count)
+    for (row, prepared) in zip(rows, prepared) {
+      switch prepared {
       case .success:
         // The store answers for each row that it was given.
-        switch outcomes.next() ?? .failure(.cancelled) {
-        case .success(let user): return .success(user)
-        case .failure(let error): return .failure(try Self.status(of: error))
-        }
-      case .failure(let status): return .failure(status)
+        users.append(try await user(outcomes.next() ?? .failure(.cancelled), of: row))
+      case .failure(let status):
+        users.append(.failure(status))
       }
+    }
+    return users
+  }
+
+  private func user(
+    _ outcome: Result<Creation, UserError>, of row: Row
+  ) async throws -> Result<User, GoogleRPCStatus> {
+    do throws(UserError) {
+      let creation = try outcome.get()
+      guard creation.earlier != nil, case .success(let draft) = row else { return .success(creation.user) }
+      return .success(
+        try await retrying { () async throws(UserError) in try await directory.confirm(creation, of: draft) })
+    } catch {
+      return .failure(try Self.status(of: error))
     }
   }
 
   /// Hashes the passwords of a batch, a few at a time, and keeps the order of its rows.
-  private func hash(_ rows: [Row]) async throws -> [Result<NewUser, GoogleRPCStatus>] {
-    var prepared: [Result<NewUser, GoogleRPCStatus>] = []
+  private func hash(_ rows: [Row]) async throws -> [Result<CreateRequest, GoogleRPCStatus>] {
+    var prepared: [Result<CreateRequest, GoogleRPCStatus>] = []
     prepared.reserveCapacity(rows.count)
     var costly: [(Int, UserDraft)] = []
     for row in rows {
@@ -129,33 +145,41 @@ struct BulkCreate {
       case .failure(let status): prepared.append(.failure(status))
       case .success(let draft):
         if draft.password != nil { costly.append((prepared.count, draft)) }
-        prepared.append(.success(NewUser(email: draft.email, name: draft.name)))
+        prepared.append(
+          .success(CreateRequest(NewUser(email: draft.email, name: draft.name), id: draft.requestID)))
       }
     }
-    try await withThrowingTaskGroup(of: (Int, NewUser).self) { group in
+    try await withThrowingTaskGroup(of: (Int, CreateRequest).self) { group in
       for (count, (index, draft)) in costly.enumerated() {
-        if count >= limits.concurrentHashes, let (index, user) = try await group.next() {
-          prepared[index] = .success(user)
+        if count >= limits.concurrentHashes, let (index, request) = try await group.next() {
+          prepared[index] = .success(request)
         }
         group.addTask {
-          (index, try await retrying { () async throws(UserError) in try await directory.prepare(draft) })
+          let user = try await retrying { () async throws(UserError) in try await directory.prepare(draft) }
+          return (index, CreateRequest(user, id: draft.requestID))
         }
       }
-      for try await (index, user) in group { prepared[index] = .success(user) }
+      for try await (index, request) in group { prepared[index] = .success(request) }
     }
     return prepared
   }
 
   /// Does `work`, and again after a pause while a queue is full: that holds the client's stream up, which is
   /// what a bulk load wants, where one call would want an error.
-  private func retrying<Value>(_ work: () async throws(UserError) -> Value) async throws -> Value {
+  private func retrying<Value>(
+    _ work: () async throws(UserError) -> Value
+  ) async throws(UserError) -> Value {
     while true {
       do throws(UserError) {
         return try await work()
       } catch {
         guard case .overloaded(let delay) = error else { throw error }
-        // Throws when the call is cancelled.
-        try await Task.sleep(for: delay)
+        do {
+          try await Task.sleep(for: delay)
+        } catch {
+          // Sleeping fails only when the call is cancelled.
+          throw .cancelled
+        }
       }
     }
   }

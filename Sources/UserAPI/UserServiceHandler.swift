@@ -108,7 +108,7 @@ public struct UserServiceHandler: RegistrableRPCService {
   private func createUser(_ request: User_V1_CreateUserRequest) async throws -> UserMessage {
     UserMessage(
       user: try await directory.createUser(
-        email: request.email, name: request.name, password: request.password))
+        email: request.email, name: request.name, password: request.password, requestID: request.requestID))
   }
 
   /// A page at a time.

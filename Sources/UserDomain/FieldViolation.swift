@@ -14,6 +14,8 @@ public struct FieldViolation: Error, Hashable, Sendable {
     case forbiddenCharacter = "FORBIDDEN_CHARACTER"
     /// The value is outside the field's range.
     case outOfRange = "OUT_OF_RANGE"
+    /// The value was used before, and may not be used again for something else.
+    case alreadyUsed = "ALREADY_USED"
   }
 
   /// The request's field, by its name on the wire: `email`, `user_id`.

@@ -23,12 +23,38 @@ public struct UserDirectory: Sendable {
 
   /// Creates an active user. An empty password makes an account that cannot sign in by password.
   ///
+  /// A request with an id that is made again within ``CreateRequest/memory`` returns what it returned first.
+  ///
   /// - Throws: `UserError.invalid`, and what the hasher and `UserRepository.create` throw.
   public func createUser(
-    email: String, name: String, password: String, deadline: ContinuousClock.Instant? = nil
+    email: String, name: String, password: String, requestID: String = "",
+    deadline: ContinuousClock.Instant? = nil
   ) async throws(UserError) -> User {
-    let draft = try UserDraft(email: email, name: name, password: password)
-    return try await repository.create(try await prepare(draft, deadline: deadline))
+    let draft = try UserDraft(email: email, name: name, password: password, requestID: requestID)
+    let user = try await prepare(draft, deadline: deadline)
+    guard let id = draft.requestID else { return try await repository.create(user) }
+    let creation = try await repository.create(CreateRequest(user, id: id))
+    return try await confirm(creation, of: draft, deadline: deadline)
+  }
+
+  /// The user that `draft` has made, now or when the same request was made before.
+  ///
+  /// - Throws: `UserError.invalid` if the request before had another password; what the hasher throws.
+  public func confirm(
+    _ creation: Creation, of draft: UserDraft, deadline: ContinuousClock.Instant? = nil
+  ) async throws(UserError) -> User {
+    guard let earlier = creation.earlier else { return creation.user }
+    switch (draft.password, earlier.passwordHash) {
+    case (nil, nil):
+      return creation.user
+    case (let password?, let hash?):
+      if case .match = try await hasher.verify(password, against: hash, deadline: deadline) {
+        return creation.user
+      }
+    case (nil, _), (_, nil):
+      break
+    }
+    throw .invalid([.requestIDUsed])
   }
 
   /// Hashes the draft's password, if it has one, so that the user can be stored.

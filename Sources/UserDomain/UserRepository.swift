@@ -36,10 +36,14 @@ public protocol UserRepository: Sendable {
   func create(_ user: NewUser) async throws(UserError) -> User
 
   /// Stores many users in one transaction. A user that cannot be stored fails alone: the outcomes are in the
-  /// order of `users`.
+  /// order of `requests`.
+  ///
+  /// A request with an id is remembered, in the same transaction, for ``CreateRequest/memory`` or until the
+  /// password of its user changes. Made again with that id it stores nothing: its outcome is the user as first
+  /// created, or `UserError.invalid` if the address or the name was another.
   ///
   /// - Throws: `UserError.storage`, `.overloaded`, `.cancelled`, `.shuttingDown`, when none was stored.
-  func create(_ users: [NewUser]) async throws(UserError) -> [Result<User, UserError>]
+  func create(_ requests: [CreateRequest]) async throws(UserError) -> [Result<Creation, UserError>]
 
   /// Changes one user and returns it as stored, on the authority of a user or (nil) of somebody else.
   ///
@@ -58,6 +62,21 @@ extension UserRepository {
     var user: User?
     _ = try readUser(id: id) { user = User($0) }
     return user
+  }
+
+  /// Stores many users, as requests that have no id.
+  ///
+  /// - Throws: what ``create(_:)-([CreateRequest])`` throws.
+  public func create(_ users: [NewUser]) async throws(UserError) -> [Result<User, UserError>] {
+    try await create(users.map { CreateRequest($0) }).map { $0.map(\.user) }
+  }
+
+  /// Stores one user, unless the request was made before.
+  ///
+  /// - Throws: what ``create(_:)-([CreateRequest])`` throws, and the failure of the request itself.
+  public func create(_ request: CreateRequest) async throws(UserError) -> Creation {
+    // One outcome for one request.
+    try await create([request])[0].get()
   }
 
   /// Changes one user on nobody's authority in particular.

@@ -188,12 +188,12 @@ public final class SQLiteUserRepository: UserRepository {
     }
   }
 
-  public func create(_ users: [NewUser]) async throws(UserError) -> [Result<User, UserError>] {
-    if users.isEmpty { return [] }
-    return try await writer.write(rows: users.count) { (statements) throws(DatabaseError) in
-      var outcomes: [Result<User, UserError>] = []
-      outcomes.reserveCapacity(users.count)
-      for user in users { outcomes.append(try statements.create(user)) }
+  public func create(_ requests: [CreateRequest]) async throws(UserError) -> [Result<Creation, UserError>] {
+    if requests.isEmpty { return [] }
+    return try await writer.write(rows: requests.count) { (statements) throws(DatabaseError) in
+      var outcomes: [Result<Creation, UserError>] = []
+      outcomes.reserveCapacity(requests.count)
+      for request in requests { outcomes.append(try statements.create(request)) }
       return .success(outcomes)
     }
   }

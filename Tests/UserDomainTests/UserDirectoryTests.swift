@@ -35,6 +35,22 @@ import UserStore
     #expect(try await hasher.verify(Password("wrong horse"), against: hash, deadline: nil) == .mismatch)
   }
 
+  @Test("a request that is repeated returns the first user, if its password is the same")
+  func repeated() async throws {
+    func create(_ password: String, _ requestID: String) async throws -> User {
+      try await directory.createUser(
+        email: "\(requestID.prefix(1))@example.com", name: "", password: password, requestID: requestID)
+    }
+    let (secret, open) = ("b1b2c3d4-0000-4000-8000-000000000001", "a1b2c3d4-0000-4000-8000-000000000002")
+    let withPassword = try await create("correct horse", secret)
+    #expect(try await create("correct horse", secret) == withPassword)
+    let without = try await create("", open)
+    #expect(try await create("", open) == without)
+    for (password, id) in [("wrong horse", secret), ("", secret), ("correct horse", open)] {
+      await #expect(throws: UserError.invalid([.requestIDUsed])) { try await create(password, id) }
+    }
+  }
+
   @Test("all violations of a request are reported together, one a field")
   func violations() async throws {
     let error = await #expect(throws: UserError.self) {

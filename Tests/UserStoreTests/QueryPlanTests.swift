@@ -50,6 +50,20 @@ import UserDomain
       try plan(SessionStatements.oldestSessionsSQL).contains { $0.contains("USING INDEX sessions_by_user") })
   }
 
+  @Test("a request is found by its id, those of a user and those out of date by an index")
+  func createRequests() throws {
+    let steps = try plan(CreateRequestStatements.rememberedSQL)
+    #expect(steps.count == 2 && steps.allSatisfy { $0.contains("USING PRIMARY KEY") })
+    #expect(
+      try plan(CreateRequestStatements.purgeSQL).contains {
+        $0.contains("USING COVERING INDEX create_requests_by_made_at (made_at<?)")
+      })
+    #expect(
+      try plan(CreateRequestStatements.forgetSQL).contains {
+        $0.contains("create_requests_by_user (user_id=?)")
+      })
+  }
+
   @Test("no listing uses OFFSET")
   func noOffset() {
     for sql in [

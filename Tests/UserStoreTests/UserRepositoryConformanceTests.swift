@@ -115,7 +115,7 @@ import UserStore
     let ids = outcomes.compactMap { try? $0.get().id }
     #expect(ids == ids.sorted())
     #expect(try fixture.repository.credential(email: EmailAddress("user2@example.com"))?.passwordHash == hash)
-    #expect(try await fixture.repository.create([]).isEmpty)
+    #expect(try await fixture.repository.create([NewUser]()).isEmpty)
     try await fixture.repository.close()
   }
 

@@ -52,6 +52,30 @@ def test_errors_carry_details(pb, users):
     assert (code, message, info.reason) == (grpc.StatusCode.NOT_FOUND, "User né not found", "USER_NOT_FOUND")
 
 
+def test_a_request_with_an_id_may_be_repeated(pb, users):
+    def create(**fields):
+        return users.CreateUser(pb.CreateUserRequest(**fields), timeout=TIMEOUT)
+
+    rows = {"email": "ada@example.com", "name": "Ada", "password": "correct horse",
+            "request_id": "0b0f3f3e-35c5-4f0b-8d47-6d9a7c0a4b11"}
+    ada = create(**rows)
+    assert create(**rows) == ada
+    for other in ({"name": "Eve"}, {"email": "eve@example.com"}, {"password": "battery staple"}, {"password": ""}):
+        code, message, info, fields = failure(lambda: create(**{**rows, **other}))
+        assert (code, message) == (grpc.StatusCode.INVALID_ARGUMENT, "Invalid request_id")
+        assert (info.reason, fields) == ("INVALID_REQUEST", ["request_id"])
+    assert failure(lambda: create(**{**rows, "request_id": "one"}))[3] == ["request_id"]
+    row = pb.CreateUserRequest(**rows)
+    bob = pb.CreateUserRequest(email="bob@example.com", request_id="0b0f3f3e-35c5-4f0b-8d47-6d9a7c0a4b12")
+    eve = pb.CreateUserRequest(email="eve@example.com", request_id="0b0f3f3e-35c5-4f0b-8d47-6d9a7c0a4b12")
+    first = users.BulkCreateUsers(iter([row, bob, eve]), timeout=TIMEOUT)
+    assert list(first.user_ids)[0] == ada.id and first.created_count == 2
+    assert [(one.index, one.status.code, one.status.message) for one in first.failures] == [
+        (2, 3, "Invalid request_id")]
+    assert users.BulkCreateUsers(iter([row, bob, eve]), timeout=TIMEOUT) == first
+    assert len(list(users.ListUsers(pb.ListUsersRequest(), timeout=TIMEOUT))) == 2
+
+
 def test_bulk_and_resumed_listing(pb, users):
     rows = [pb.CreateUserRequest(email=f"user{number}@example.com") for number in range(5_000)]
     response = users.BulkCreateUsers(iter(rows + [pb.CreateUserRequest(email="bad")]), timeout=TIMEOUT)

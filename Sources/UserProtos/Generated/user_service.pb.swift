@@ -46,6 +46,11 @@ public nonisolated struct User_V1_CreateUserRequest: Sendable {
   /// Empty: the user cannot sign in by password. Otherwise 8 to 1,024 bytes.
   public var password: String = String()
 
+  /// A UUID that the client chooses at random, so that it can repeat the request and the user is created once. For 24
+  /// hours, or until the user's password is changed, the same id with the same fields returns what it returned first;
+  /// with other fields it is INVALID_REQUEST. A request that has failed is not remembered. Empty: none.
+  public var requestID: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -205,7 +210,7 @@ nonisolated extension User_V1_GetUserRequest: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension User_V1_CreateUserRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CreateUserRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}email\0\u{1}name\0\u{1}password\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}email\0\u{1}name\0\u{1}password\0\u{3}request_id\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -216,6 +221,7 @@ nonisolated extension User_V1_CreateUserRequest: SwiftProtobuf.Message, SwiftPro
       case 1: try { try decoder.decodeSingularStringField(value: &self.email) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.name) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.password) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
       default: break
       }
     }
@@ -231,6 +237,9 @@ nonisolated extension User_V1_CreateUserRequest: SwiftProtobuf.Message, SwiftPro
     if !self.password.isEmpty {
       try visitor.visitSingularStringField(value: self.password, fieldNumber: 3)
     }
+    if !self.requestID.isEmpty {
+      try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -238,6 +247,7 @@ nonisolated extension User_V1_CreateUserRequest: SwiftProtobuf.Message, SwiftPro
     if lhs.email != rhs.email {return false}
     if lhs.name != rhs.name {return false}
     if lhs.password != rhs.password {return false}
+    if lhs.requestID != rhs.requestID {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

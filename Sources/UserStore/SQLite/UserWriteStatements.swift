@@ -17,6 +17,7 @@ final class UserWriteStatements {
   private var ids: UserIDGenerator
 
   let sessions: SessionStatements
+  private let requests: CreateRequestStatements
 
   private let begin: PreparedStatement
   private let commit: PreparedStatement
@@ -33,6 +34,7 @@ final class UserWriteStatements {
   ) throws(DatabaseError) {
     clock = settings.clock
     sessions = try SessionStatements(connection, clock: settings.clock)
+    requests = try CreateRequestStatements(connection)
     var ids = settings.ids
     // Also past the ids of an earlier process, whose clock may have been ahead.
     if let newest = try reads.newestUserID() { ids.advance(past: newest) }
@@ -71,8 +73,20 @@ final class UserWriteStatements {
   func commitTransaction() throws(DatabaseError) { try commit.run() }
   func rollBackTransaction() throws(DatabaseError) { try rollback.run() }
 
-  func create(_ new: NewUser) throws(DatabaseError) -> Result<User, UserError> {
+  func create(_ request: CreateRequest) throws(DatabaseError) -> Result<Creation, UserError> {
     let now = clock()
+    guard let id = request.id else { return try create(request.user, at: now).map { Creation($0) } }
+    if let outcome = try requests.outcome(of: id, request.user, at: now) { return outcome }
+    let outcome = try create(request.user, at: now)
+    if case .success(let user) = outcome { try requests.remember(id, request.user, as: user) }
+    return outcome.map { Creation($0) }
+  }
+
+  func create(_ new: NewUser) throws(DatabaseError) -> Result<User, UserError> {
+    try create(new, at: clock())
+  }
+
+  private func create(_ new: NewUser, at now: Timestamp) throws(DatabaseError) -> Result<User, UserError> {
     let user = User(
       id: ids.next(at: now), email: new.email, name: new.name, status: .active, createdAt: now)
     try insertUser.bind(user.id, at: 1)
@@ -121,6 +135,7 @@ final class UserWriteStatements {
       try deleteCredential.bind(id, at: 1)
       try deleteCredential.run()
     }
+    if changes.password != nil { try requests.forget(of: id) }
     if changes.password != nil || changes.status == .inactive {
       try sessions.endTokens(of: user)
     } else if changes.status == .active {

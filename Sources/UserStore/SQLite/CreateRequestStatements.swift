@@ -1,0 +1,79 @@
+import Crypto
+import GRDB
+import UserDomain
+
+/// The statements about requests that have an id, to be run inside the transaction that stores their user.
+final class CreateRequestStatements {
+  static let rememberedSQL = """
+    SELECT create_requests.user_id, content_hash, made_at, phc_hash FROM create_requests
+    LEFT JOIN password_credentials ON password_credentials.user_id = create_requests.user_id
+    WHERE id = ?1
+    """
+  static let purgeSQL = """
+    DELETE FROM create_requests WHERE id IN (SELECT id FROM create_requests WHERE made_at < ?1 LIMIT 8)
+    """
+  static let forgetSQL = "DELETE FROM create_requests WHERE user_id = ?1"
+
+  private let remembered: PreparedStatement
+  private let put: PreparedStatement
+  private let purge: PreparedStatement
+  private let forget: PreparedStatement
+
+  init(_ connection: SQLiteConnection) throws(DatabaseError) {
+    remembered = try connection.prepare(Self.rememberedSQL)
+    put = try connection.prepare(
+      """
+      INSERT INTO create_requests (id, user_id, content_hash, made_at) VALUES (?1, ?2, ?3, ?4)
+      ON CONFLICT (id) DO UPDATE SET
+        user_id = excluded.user_id, content_hash = excluded.content_hash, made_at = excluded.made_at
+      """)
+    purge = try connection.prepare(Self.purgeSQL)
+    forget = try connection.prepare(Self.forgetSQL)
+  }
+
+  /// What a request made at `now` has come to already, or nil if it is not remembered.
+  func outcome(
+    of id: RequestID, _ new: NewUser, at now: Timestamp
+  ) throws(DatabaseError) -> Result<Creation, UserError>? {
+    try remembered.bind(id.bytes, at: 1)
+    defer { remembered.reset() }
+    guard try remembered.step() else { return nil }
+    let madeAt = Timestamp(microsecondsSinceEpoch: remembered.integer(at: 2))
+    guard madeAt + CreateRequest.memory > now else { return nil }
+    guard remembered.blob(at: 1) == Self.contentHash(of: new) else {
+      return .failure(.invalid([.requestIDUsed]))
+    }
+    // The user may have changed since; what the client missed is how it was created.
+    let user = User(
+      id: try remembered.id(at: 0), email: new.email, name: new.name, status: .active, createdAt: madeAt)
+    let hash = remembered.isNull(at: 3) ? nil : PasswordHash(phcString: remembered.text(at: 3))
+    return .success(Creation(user, earlier: Creation.Earlier(passwordHash: hash)))
+  }
+
+  /// Remembers a request that has stored `user`, and clears away a few that are out of date: more than come, so
+  /// that they do not pile up, and few, so that no transaction is long.
+  func remember(_ id: RequestID, _ new: NewUser, as user: User) throws(DatabaseError) {
+    try put.bind(id.bytes, at: 1)
+    try put.bind(user.id, at: 2)
+    try put.bind(Self.contentHash(of: new), at: 3)
+    try put.bind(user.createdAt.microsecondsSinceEpoch, at: 4)
+    try put.run()
+    try purge.bind((user.createdAt - CreateRequest.memory).microsecondsSinceEpoch, at: 1)
+    try purge.run()
+  }
+
+  /// Forgets the requests of a user whose password changes: theirs can be compared no more.
+  func forget(of user: UserID) throws(DatabaseError) {
+    try forget.bind(user, at: 1)
+    try forget.run()
+  }
+
+  private static func contentHash(of new: NewUser) -> [UInt8] {
+    var hash = SHA256()
+    hash.update(data: Array(new.email.address.utf8))
+    // Neither may hold a zero.
+    hash.update(data: [0])
+    hash.update(data: Array(new.name.text.utf8))
+    return Array(hash.finalize())
+  }
+}

@@ -15,16 +15,17 @@ public final class RunningService: Sendable {
   /// Starts the program and returns once it listens.
   ///
   /// - Parameters:
+  ///   - port: where it listens; 0 for any free port.
   ///   - auth: whether calls need tokens.
   ///   - file: where its standard error goes; nil to collect it.
   /// - Throws: `NotStarted` with what it wrote to standard error, if it ends instead.
   public init(
-    _ arguments: [String], auth: Bool = false, environment: [String: String] = [:],
+    _ arguments: [String], port: Int = 0, auth: Bool = false, environment: [String: String] = [:],
     errorsTo file: String? = nil
   ) async throws {
     let process = Process()
     process.executableURL = Program.url("user-service")
-    process.arguments = ["serve", "--listen", "127.0.0.1:0", "--auth", auth ? "on" : "off"] + arguments
+    process.arguments = ["serve", "--listen", "127.0.0.1:\(port)", "--auth", auth ? "on" : "off"] + arguments
     process.environment = ProcessInfo.processInfo.environment.merging(Self.patience) { $1 }
       .merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice

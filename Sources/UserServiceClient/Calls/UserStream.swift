@@ -1,0 +1,119 @@
+import AsyncAlgorithms
+import Synchronization
+
+/// Users that arrive one after another. The call begins with the iteration, and ends with it: whoever stops early has
+/// nothing to do.
+///
+/// What has arrived and is not asked for yet is a page and what the connection's flow-control window holds: a slow
+/// reader slows the service down.
+public struct UserStream: AsyncSequence, Sendable {
+  public typealias Element = User
+  public typealias Failure = UserServiceError
+
+  typealias Pages = AsyncThrowingChannel<[User], any Error>
+
+  let calls: RunningCalls
+  let run: @Sendable (Pages) async throws(UserServiceError) -> Void
+
+  /// Begins the call.
+  public func makeAsyncIterator() -> Iterator {
+    Iterator(call: RunningCall(calls, run))
+  }
+
+  /// The users, in order.
+  public struct Iterator: AsyncIteratorProtocol {
+    private let call: RunningCall
+    private var pages: Pages.Iterator
+    private var page: [User] = []
+    private var position = 0
+
+    fileprivate init(call: RunningCall) {
+      self.call = call
+      pages = call.pages.makeAsyncIterator()
+    }
+
+    /// The next user, or nil after the last.
+    ///
+    /// - Throws: `UserServiceError`; `cancelled` when the task is cancelled.
+    public mutating func next(
+      isolation actor: isolated (any Actor)? = #isolation
+    ) async throws(UserServiceError) -> User? {
+      while position == page.count {
+        do {
+          guard let next = try await pages.next(isolation: actor) else {
+            if Task.isCancelled { throw UserServiceError.cancelled }
+            return nil
+          }
+          (page, position) = (next, 0)
+        } catch {
+          // `run` throws nothing else.
+          throw error as? UserServiceError ?? .cancelled
+        }
+      }
+      defer { position += 1 }
+      return page[position]
+    }
+
+    /// As ``next(isolation:)``.
+    public mutating func next() async throws(UserServiceError) -> User? { try await next(isolation: nil) }
+  }
+}
+
+/// The task of a call whose users somebody iterates over; cancelled when nobody does any more.
+private final class RunningCall: Sendable {
+  let pages = UserStream.Pages()
+  private let task: Task<Void, Never>
+
+  init(
+    _ calls: RunningCalls,
+    _ run: @escaping @Sendable (UserStream.Pages) async throws(UserServiceError) -> Void
+  ) {
+    task = Task { [pages] in
+      do throws(UserServiceError) {
+        try await run(pages)
+        pages.finish()
+      } catch {
+        pages.fail(error)
+      }
+    }
+    calls.add(task)
+  }
+
+  deinit {
+    task.cancel()
+  }
+}
+
+/// The calls of a client that are iterated over, so that none outlives it.
+final class RunningCalls: Sendable {
+  private struct State {
+    var tasks: [UInt64: Task<Void, Never>] = [:]
+    var next: UInt64 = 0
+    var isOver = false
+  }
+
+  private let state = Mutex(State())
+
+  func add(_ task: Task<Void, Never>) {
+    let number = state.withLock { state -> UInt64? in
+      if state.isOver { return nil }
+      state.next += 1
+      state.tasks[state.next] = task
+      return state.next
+    }
+    guard let number else { return task.cancel() }
+    Task { [weak self] in
+      await task.value
+      self?.state.withLock { _ = $0.tasks.removeValue(forKey: number) }
+    }
+  }
+
+  /// Cancels those that run, and those to come.
+  func cancelAll() {
+    let tasks = state.withLock { state in
+      state.isOver = true
+      return Array(state.tasks.values)
+    }
+    for task in tasks { task.cancel() }
+  }
+}

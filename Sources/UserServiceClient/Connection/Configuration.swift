@@ -1,0 +1,51 @@
+import GRPCNIOTransportHTTP2
+
+extension UserServiceClient {
+  /// How a client reaches the service, and what it does when that is hard.
+  public struct Configuration: Sendable {
+    /// Where the service is.
+    public var address: ServerAddress
+    /// What protects the connection.
+    public var security: ConnectionSecurity
+    /// Who the caller is.
+    public var credentials: Credentials
+    /// When a call ends that has one answer, its repetitions included; 5 s by default.
+    public var timeout: Duration = .seconds(5)
+    /// When a listing, a bulk load or a stream of updates ends that waits for the service without a sign of it;
+    /// 30 s by default.
+    public var idleTimeout: Duration = .seconds(30)
+    /// When calls are repeated that have failed.
+    public var retries = RetryPolicy()
+    /// How long a connection with calls may be silent before it is pinged; 30 s by default. The service permits
+    /// one ping in 10 s.
+    public var keepaliveTime: Duration = .seconds(30)
+    /// How long the answer to a ping may take before the connection counts as lost; 10 s by default.
+    public var keepaliveTimeout: Duration = .seconds(10)
+    /// Called with the session's tokens whenever they change: after a sign-in and a refresh, and with nil after a
+    /// sign-out or when they are of no use any more. For those who keep them for the next start.
+    public var tokensChanged: @Sendable (Tokens?) -> Void = { _ in }
+
+    /// The service at `address`, with the defaults.
+    public init(
+      _ address: ServerAddress, security: ConnectionSecurity = .cleartext, credentials: Credentials = .none
+    ) {
+      self.address = address
+      self.security = security
+      self.credentials = credentials
+    }
+  }
+}
+
+extension UserServiceClient.Configuration {
+  func makeTransport() throws -> HTTP2ClientTransport.Posix {
+    try HTTP2ClientTransport.Posix(
+      target: address.target, transportSecurity: security.transportSecurity,
+      config: .defaults { config in
+        config.http2.authority = security.serverName
+        config.connection.keepalive = .init(
+          time: keepaliveTime, timeout: keepaliveTimeout, allowWithoutCalls: false)
+        // As quick as the calls are repeated: a service that restarts is back within a second.
+        config.backoff = .init(initial: .milliseconds(100), max: .seconds(10), multiplier: 1.6, jitter: 0.2)
+      })
+  }
+}

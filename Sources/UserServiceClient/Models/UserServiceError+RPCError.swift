@@ -1,0 +1,124 @@
+import GRPCCore
+import GRPCProtobuf
+import SwiftProtobuf
+import UserProtos
+
+extension UserServiceError {
+  /// What kind of request has failed.
+  enum Subject {
+    /// The user with that id was asked for.
+    case user(id: String)
+    /// A user was to be created or changed.
+    case change(userID: String = "")
+    case other
+  }
+
+  /// What a call ended with.
+  init(_ error: RPCError, _ subject: Subject = .other) {
+    // Details that cannot be read are no details.
+    let details = (try? error.unpackGoogleRPCStatus())?.details ?? []
+    self.init(error.code, error.rootMessage, details, subject)
+  }
+
+  /// What a row of a bulk call failed with.
+  init(_ status: Google_Rpc_Status) {
+    let code = Status.Code(rawValue: Int(status.code)).flatMap { RPCError.Code($0) } ?? .unknown
+    let bytes: [UInt8]? = try? status.serializedBytes()
+    // As above.
+    let details = bytes.flatMap { try? GoogleRPCStatus(serializedBytes: $0) }?.details ?? []
+    self.init(code, status.message, details, .change())
+  }
+
+  private init(_ code: RPCError.Code, _ message: String, _ details: [ErrorDetails], _ subject: Subject) {
+    let info = details.lazy.compactMap(\.errorInfo).first { $0.domain == "user.v1" }
+    let delay = details.lazy.compactMap(\.retryInfo).first?.delay
+    if let known = Self(reason: info?.reason ?? "", info?.metadata ?? [:], delay) {
+      self = known
+      return
+    }
+    switch code {
+    case .notFound where info == nil || info?.reason == "USER_NOT_FOUND":
+      self = .userNotFound(id: subject.userID)
+    case .alreadyExists:
+      self = .emailAlreadyRegistered
+    case .invalidArgument:
+      let fields = Self.fields(in: details)
+      if case .change = subject {
+        self = .invalidUser(fields: fields)
+      } else {
+        self = .invalidRequest(fields: fields)
+      }
+    case .unauthenticated: self = .unauthenticated(.invalid)
+    case .permissionDenied: self = .permissionDenied(missingScope: info?.metadata["scope"])
+    case .unavailable: self = .unavailable(message)
+    case .deadlineExceeded: self = .deadlineExceeded
+    case .cancelled: self = .cancelled
+    default: self = .failed(status: "\(code)", message: message, errorID: info?.metadata["error_id"])
+    }
+  }
+
+  /// The errors that only the ErrorInfo's reason tells apart; nil for those that the status tells.
+  private init?(reason: String, _ metadata: [String: String], _ delay: Duration?) {
+    switch reason {
+    case "TOKEN_MISSING": self = .unauthenticated(.missing)
+    case "TOKEN_EXPIRED": self = .unauthenticated(.expired)
+    case "TOKEN_REVOKED": self = .unauthenticated(.revoked)
+    case "CREDENTIALS_INVALID": self = .wrongCredentials
+    case "TOO_MANY_ATTEMPTS": self = .tooManyAttempts(retryAfter: delay)
+    case "PEER_LIMIT_EXCEEDED": self = .peerLimitExceeded(retryAfter: delay)
+    case "OVERLOADED": self = .overloaded(retryAfter: delay)
+    case "TOO_MANY_ROWS": self = .tooManyRows(created: metadata["created_count"].flatMap { Int($0) } ?? 0)
+    default: return nil
+    }
+  }
+
+  private static func fields(in details: [ErrorDetails]) -> [InvalidField] {
+    details.lazy.compactMap(\.badRequest).first?.violations.map {
+      InvalidField(name: $0.field, reason: $0.reason, description: $0.violationDescription)
+    } ?? []
+  }
+}
+
+extension UserServiceError.Subject {
+  fileprivate var userID: String {
+    switch self {
+    case .user(let id), .change(let id): id
+    case .other: ""
+    }
+  }
+}
+
+extension RPCError {
+  /// The message of the error at the bottom: "connection refused" rather than "the channel is not ready".
+  fileprivate var rootMessage: String {
+    var message = message
+    var cause = cause
+    while let error = cause {
+      if let error = error as? RPCError {
+        message = error.message
+        cause = error.cause
+      } else {
+        message = "\(error)"
+        cause = nil
+      }
+    }
+    return message
+  }
+
+  /// When a client may try again, as the service says: in the trailers (gRFC A6) or in the details.
+  var retryPushback: RetrySchedule.Pushback {
+    if let text = metadata[stringValues: "grpc-retry-pushback-ms"].first(where: { _ in true }) {
+      guard let milliseconds = Int(text), milliseconds >= 0 else { return .stop }
+      return .after(.milliseconds(milliseconds))
+    }
+    // As in `init(_:_:)`.
+    let details = (try? unpackGoogleRPCStatus())?.details ?? []
+    return details.lazy.compactMap(\.retryInfo).first.map { .after($0.delay) } ?? .none
+  }
+
+  /// The place of the update that ended a stream of updates.
+  var updateIndex: Int? {
+    let details = (try? unpackGoogleRPCStatus())?.details ?? []
+    return details.lazy.compactMap(\.errorInfo).first?.metadata["request_index"].flatMap { Int($0) }
+  }
+}

@@ -1,0 +1,100 @@
+/// Why a call has failed.
+public indirect enum UserServiceError: Error, Hashable, Sendable {
+  /// One field of a request that is wrong.
+  public struct InvalidField: Hashable, Sendable {
+    /// The field, by its name in the contract: `email`, `password`.
+    public let name: String
+    /// The kind of violation: `REQUIRED`, `MALFORMED`, `TOO_SHORT`, `TOO_LONG`, `FORBIDDEN_CHARACTER`,
+    /// `OUT_OF_RANGE`, `ALREADY_USED`; a newer service may have more.
+    public let reason: String
+    /// One sentence about what is expected.
+    public let description: String
+
+    /// A field that is wrong.
+    public init(name: String, reason: String, description: String) {
+      self.name = name
+      self.reason = reason
+      self.description = description
+    }
+  }
+
+  /// What is wrong with a token.
+  public enum TokenProblem: Hashable, Sendable {
+    /// The call was made without one.
+    case missing
+    /// It is no token, not signed by somebody whom the service trusts, or not good yet.
+    case invalid
+    /// Its time is over.
+    case expired
+    /// It was revoked: the session was ended, or the password or status of its user changed.
+    case revoked
+  }
+
+  /// No user has that id.
+  case userNotFound(id: String)
+  /// Another user has that address, in this or another letter case.
+  case emailAlreadyRegistered
+  /// A user to be created, or an update, is wrong: every field that is.
+  case invalidUser(fields: [InvalidField])
+  /// Another request is wrong: every field that is.
+  case invalidRequest(fields: [InvalidField])
+  /// The call's token is not accepted, or the session cannot be refreshed: sign in again.
+  case unauthenticated(TokenProblem)
+  /// No active user has that address and that password.
+  case wrongCredentials
+  /// The caller may not do that; the scope that it lacks, if one would help.
+  case permissionDenied(missingScope: String?)
+  /// Too many sign-ins of the account have failed in a row.
+  case tooManyAttempts(retryAfter: Duration?)
+  /// Too many calls from this address.
+  case peerLimitExceeded(retryAfter: Duration?)
+  /// A bulk call has more rows than the service takes; so many users were created, and stay.
+  case tooManyRows(created: Int)
+  /// The service has too much to do.
+  case overloaded(retryAfter: Duration?)
+  /// The service cannot be reached, or does not serve at the moment.
+  case unavailable(String)
+  /// The call's time is over; whether its work was done is not known.
+  case deadlineExceeded
+  /// The task that made the call was cancelled.
+  case cancelled
+  /// An update of a stream has failed: its place in the stream, from 0. Those before it are done.
+  case updateFailed(index: Int, UserServiceError)
+  /// Anything else: gRPC's name of the status, its message, and the id under which the service's log has it.
+  case failed(status: String, message: String, errorID: String?)
+}
+
+extension UserServiceError: CustomStringConvertible {
+  /// One sentence for people.
+  public var description: String {
+    switch self {
+    case .userNotFound(let id): "there is no user \(id)"
+    case .emailAlreadyRegistered: "the address is already registered"
+    case .invalidUser(let fields), .invalidRequest(let fields):
+      fields.isEmpty
+        ? "the request is invalid" : fields.map { "\($0.name) \($0.description)" }.joined(separator: "; ")
+    case .unauthenticated(.missing): "not signed in"
+    case .unauthenticated(.invalid): "the token is not accepted"
+    case .unauthenticated(.expired): "the token has expired"
+    case .unauthenticated(.revoked): "the token was revoked"
+    case .wrongCredentials: "wrong e-mail or password"
+    case .permissionDenied(let scope):
+      scope.map { "not permitted without the scope \($0)" } ?? "not permitted"
+    case .tooManyAttempts(let delay): "too many failed attempts, \(Self.words(for: delay))"
+    case .peerLimitExceeded(let delay): "too many calls from this address, \(Self.words(for: delay))"
+    case .tooManyRows(let created): "too many rows in one call; \(created) users were created"
+    case .overloaded(let delay): "the service has too much to do, \(Self.words(for: delay))"
+    case .unavailable(let reason): "the service is not available: \(reason)"
+    case .deadlineExceeded: "the service did not answer in time"
+    case .cancelled: "cancelled"
+    case .updateFailed(let index, let error): "update \(index): \(error)"
+    case .failed(let status, let message, _): message.isEmpty ? status : message
+    }
+  }
+
+  private static func words(for delay: Duration?) -> String {
+    guard let delay else { return "try again later" }
+    let seconds = max(delay.components.seconds + (delay.components.attoseconds > 0 ? 1 : 0), 1)
+    return "try again in \(seconds) s"
+  }
+}

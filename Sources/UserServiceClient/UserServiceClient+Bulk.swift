@@ -1,0 +1,107 @@
+import AsyncAlgorithms
+import Foundation
+import UserProtos
+
+/// What became of a part of a bulk load.
+public struct BulkBatch: Sendable {
+  /// The place of its first user in the load, from 0.
+  public let firstIndex: Int
+  /// The id of each user, or why it was not created, in their order.
+  public let outcomes: [Result<String, UserServiceError>]
+}
+
+/// What became of a bulk load.
+public struct BulkCreateResult: Sendable {
+  /// Why one user was not created.
+  public struct Failure: Hashable, Sendable {
+    /// The user's place in the load, from 0.
+    public let index: Int
+    /// Why.
+    public let error: UserServiceError
+  }
+
+  /// The ids of the users that were created, in their order.
+  public fileprivate(set) var userIDs: [String] = []
+  /// Those that were not created, in their order.
+  public fileprivate(set) var failures: [Failure] = []
+}
+
+extension UserServiceClient {
+  /// Rows of one call of a bulk load.
+  private static let batchSize = 10_000
+  /// Passwords of one call: each costs the service some 20 ms, and it says nothing before the last.
+  private static let batchPasswords = 250
+
+  /// Creates any number of users, in as many calls as it takes, and calls `onBatch` with what became of each part.
+  ///
+  /// Users that are right are stored whatever the others are. When the connection is lost, or the service restarts,
+  /// the part that was under way is sent again, and no user is created twice.
+  ///
+  /// - Throws: `UserServiceError`, and what `users` and `onBatch` throw. Parts of which `onBatch` was told stay.
+  public func bulkCreateUsers<Users: AsyncSequence>(
+    _ users: Users, onBatch: (BulkBatch) async throws -> Void
+  ) async throws where Users.Element == NewUser {
+    var requests: [User_V1_CreateUserRequest] = []
+    var passwords = 0
+    var index = 0
+    var limit = Self.batchSize
+    for try await user in users {
+      requests.append(User_V1_CreateUserRequest(user, requestID: UUID()))
+      if user.password != nil { passwords += 1 }
+      if requests.count < limit, passwords < Self.batchPasswords { continue }
+      try await send(requests, at: index, limit: &limit, onBatch)
+      index += requests.count
+      (requests, passwords) = ([], 0)
+    }
+    try await send(requests, at: index, limit: &limit, onBatch)
+  }
+
+  /// Creates any number of users. The result grows with them: for millions there is
+  /// ``bulkCreateUsers(_:onBatch:)``.
+  ///
+  /// - Throws: `UserServiceError`, and what `users` throws. Users of earlier parts stay.
+  public func bulkCreateUsers<Users: AsyncSequence>(
+    _ users: Users
+  ) async throws -> BulkCreateResult where Users.Element == NewUser {
+    var result = BulkCreateResult()
+    try await bulkCreateUsers(users) { batch in
+      for (offset, outcome) in batch.outcomes.enumerated() {
+        switch outcome {
+        case .success(let id): result.userIDs.append(id)
+        case .failure(let error):
+          result.failures.append(.init(index: batch.firstIndex + offset, error: error))
+        }
+      }
+    }
+    return result
+  }
+
+  /// Creates any number of users.
+  ///
+  /// - Throws: `UserServiceError`. Users of earlier parts stay.
+  public func bulkCreateUsers(_ users: some Sequence<NewUser>) async throws -> BulkCreateResult {
+    try await bulkCreateUsers(users.async)
+  }
+
+  /// A service may take fewer rows in a call than we send. Then the same requests go in smaller parts, so those that
+  /// it has stored are not created again.
+  private func send(
+    _ requests: [User_V1_CreateUserRequest], at first: Int, limit: inout Int,
+    _ onBatch: (BulkBatch) async throws -> Void
+  ) async throws {
+    var rest = requests[...]
+    while !rest.isEmpty {
+      let part = rest.prefix(limit)
+      let outcomes: [Result<String, UserServiceError>]
+      do throws(UserServiceError) {
+        outcomes = try await createUsers(part)
+      } catch {
+        guard case .tooManyRows = error, part.count > 1 else { throw error }
+        limit = part.count / 2
+        continue
+      }
+      try await onBatch(BulkBatch(firstIndex: first + rest.startIndex, outcomes: outcomes))
+      rest = rest.dropFirst(part.count)
+    }
+  }
+}

@@ -1,0 +1,282 @@
+import AsyncAlgorithms
+public import Foundation
+import GRPCCore
+import GRPCNIOTransportHTTP2
+import SwiftProtobuf
+import Synchronization
+import UserProtos
+
+/// A client of user-service, for as long as ``withUserServiceClient(_:isolation:_:)`` runs.
+///
+/// Every call has a deadline, is repeated where it may be (``RetryPolicy``), and ends when its task is cancelled.
+/// Every error is a ``UserServiceError``. It may be used from any number of tasks; they share one connection.
+public struct UserServiceClient: Sendable {
+  private typealias Users = User_V1_UserService.Client<HTTP2ClientTransport.Posix>
+  private typealias Auth = Auth_V1_AuthService.Client<HTTP2ClientTransport.Posix>
+
+  private let caller: Caller
+  private let users: Users
+  private let auth: Auth
+  private let identity: Identity
+  let calls = RunningCalls()
+
+  init(_ client: GRPCClient<HTTP2ClientTransport.Posix>, _ configuration: Configuration) {
+    caller = Caller(client: client, configuration: configuration)
+    users = Users(wrapping: client)
+    auth = Auth(wrapping: client)
+    identity = Identity()
+    switch configuration.credentials {
+    case .none: break
+    case .accessToken(let token): identity.provider = FixedAccessToken(token: token)
+    case .provider(let provider): identity.provider = provider
+    case .tokens(let tokens): identity.provider = session(tokens)
+    }
+  }
+
+  /// Who makes the calls; a sign-in changes it.
+  private final class Identity: Sendable {
+    private let current = Mutex<any AccessTokenProvider>(FixedAccessToken(token: nil))
+
+    var provider: any AccessTokenProvider {
+      get { current.withLock { $0 } }
+      set { current.withLock { $0 = newValue } }
+    }
+  }
+
+  // MARK: Users
+
+  /// The user with that id.
+  ///
+  /// - Throws: `UserServiceError.userNotFound`, and what any call throws.
+  public func getUser(id: String) async throws(UserServiceError) -> User {
+    try await caller.call(.user(id: id), tokens: identity.provider) { attempt in
+      User(
+        try await users.getUser(
+          .with { $0.userID = id }, metadata: attempt.metadata, options: attempt.options))
+    }
+  }
+
+  /// Creates one active user. When it returns, the user is on the service's disk.
+  ///
+  /// - Parameter requestID: what the request is called. Whoever asks again with the same id and the same user, within
+  ///   24 hours, gets the user that was created the first time.
+  /// - Throws: `UserServiceError.invalidUser`, `.emailAlreadyRegistered`, `.peerLimitExceeded`, and what any call throws.
+  public func createUser(
+    _ user: NewUser, requestID: UUID = UUID()
+  ) async throws(UserServiceError) -> User {
+    let request = User_V1_CreateUserRequest(user, requestID: requestID)
+    return try await caller.call(.change(), tokens: identity.provider) { attempt in
+      User(try await users.createUser(request, metadata: attempt.metadata, options: attempt.options))
+    }
+  }
+
+  /// Changes one user, and returns it as stored. A change that is repeated sets the same values again.
+  ///
+  /// - Throws: `UserServiceError.userNotFound`, `.invalidUser`, `.emailAlreadyRegistered`, and what any call throws.
+  public func updateUser(_ update: UserUpdate) async throws(UserServiceError) -> User {
+    let request = User_V1_UserUpdateRequest(update)
+    return try await caller.call(.change(userID: update.userID), tokens: identity.provider) { attempt in
+      try await users.userUpdates(metadata: attempt.metadata, options: attempt.options) { writer in
+        try await writer.write(request)
+      } onResponse: { response in
+        var updated: User?
+        for try await message in response.messages { updated = User(message) }
+        guard let updated else {
+          throw RPCError(code: .internalError, message: "the service has answered nothing")
+        }
+        return updated
+      }
+    }
+  }
+
+  /// Every user that there is when the call begins, by ascending id. One that breaks off goes on behind the last
+  /// user that was returned: each is returned once.
+  ///
+  /// - Parameter pageSize: how many users the service reads, and the client takes, at a time: 1 to 1,000.
+  public func listUsers(pageSize: Int = 100) -> UserStream {
+    let tokens = identity.provider
+    return UserStream(calls: calls) { [caller, users] pages async throws(UserServiceError) in
+      let position = Mutex("")
+      try await caller.stream(tokens: tokens) { attempt, idle in
+        let request = User_V1_ListUsersRequest.with {
+          $0.pageSize = Int32(clamping: pageSize)
+          $0.pageToken = position.withLock { $0 }
+        }
+        try await users.listUsers(request, metadata: attempt.metadata, options: attempt.options) { response in
+          var page: [User] = []
+          for try await message in response.messages {
+            idle.restart()
+            page.append(User(message))
+            guard !message.pageToken.isEmpty else { continue }
+            idle.pause()
+            await pages.send(page)
+            idle.restart()
+            try Task.checkCancellation()
+            page = []
+            position.withLock { $0 = message.pageToken }
+            attempt.progress.note()
+          }
+          // The service ends each page with a token, the last one too.
+          if !page.isEmpty { await pages.send(page) }
+        }
+      }
+    }
+  }
+
+  /// Applies changes, one after another, as they come, and returns each user as stored, in their order.
+  ///
+  /// It is not repeated: after an error the updates before `UserServiceError.updateFailed`'s index are done, and of
+  /// those behind the last user that was returned it is not known. Iterate over it once.
+  public func userUpdates<Updates: AsyncSequence & Sendable>(_ updates: Updates) -> UserStream
+  where Updates.Element == UserUpdate, Updates.Failure == Never {
+    let tokens = identity.provider
+    return UserStream(calls: calls) { [caller, users] pages async throws(UserServiceError) in
+      let updated = UpdateCount()
+      try await caller.stream(.change(), tokens: tokens, retries: .never) { attempt, idle in
+        try await users.userUpdates(metadata: attempt.metadata, options: attempt.options) { writer in
+          // There is a connection, and nothing to be answered yet.
+          idle.pause()
+          for await update in updates {
+            updated.sent(idle)
+            try await writer.write(User_V1_UserUpdateRequest(update))
+          }
+        } onResponse: { response in
+          do {
+            for try await message in response.messages {
+              updated.received(idle)
+              await pages.send([User(message)])
+              try Task.checkCancellation()
+            }
+          } catch let error as RPCError {
+            guard let index = error.updateIndex else { throw error }
+            throw UserServiceError.updateFailed(index: index, UserServiceError(error, .change()))
+          }
+        }
+      }
+    }
+  }
+
+  // MARK: Bulk loads
+
+  /// Creates up to 100,000 users in one call. Returns the id of each, or why it was not created, in their order.
+  ///
+  /// The service stores those that are right whatever the others are.
+  ///
+  /// - Throws: `UserServiceError.tooManyRows` beyond what the service takes, and what any call throws.
+  public func createUsers(
+    _ batch: [NewUser]
+  ) async throws(UserServiceError) -> [Result<String, UserServiceError>] {
+    let requests = batch.map { User_V1_CreateUserRequest($0, requestID: UUID()) }
+    return try await createUsers(requests[...])
+  }
+
+  /// The same requests may be made again.
+  func createUsers(
+    _ requests: ArraySlice<User_V1_CreateUserRequest>
+  ) async throws(UserServiceError) -> [Result<String, UserServiceError>] {
+    let response = try await caller.stream(tokens: identity.provider) { attempt, idle in
+      try await users.bulkCreateUsers(metadata: attempt.metadata, options: attempt.options) { writer in
+        for request in requests {
+          try await writer.write(request)
+          idle.restart()
+        }
+      }
+    }
+    return response.outcomes(of: requests.count)
+  }
+
+  // MARK: Sessions
+
+  /// Signs in. From then on the calls of this client are the user's, until ``signOut()``, and their tokens are
+  /// refreshed when they have to be.
+  ///
+  /// - Throws: `UserServiceError.wrongCredentials`, `.tooManyAttempts`, `.peerLimitExceeded`, and what any call throws.
+  @discardableResult
+  public func signIn(email: String, password: String) async throws(UserServiceError) -> Tokens {
+    let message = try await caller.call(tokens: nil) { attempt in
+      try await auth.signIn(
+        .with { ($0.email, $0.password) = (email, password) }, metadata: attempt.metadata,
+        options: attempt.options)
+    }
+    let tokens = Tokens(message)
+    identity.provider = session(tokens)
+    caller.configuration.tokensChanged(tokens)
+    return tokens
+  }
+
+  /// Exchanges a refresh token for new tokens, which this client then does not use: for those who keep sessions
+  /// themselves.
+  ///
+  /// - Throws: `UserServiceError.unauthenticated`, and what any call throws.
+  public func refresh(_ refreshToken: String) async throws(UserServiceError) -> Tokens {
+    try await Self.refresh(refreshToken, caller, auth)
+  }
+
+  /// Ends the session that this client has signed in to or was given, and with it its tokens. Without one it does
+  /// nothing.
+  ///
+  /// - Throws: what any call throws.
+  public func signOut() async throws(UserServiceError) {
+    guard let session = identity.provider as? SignedInSession else { return }
+    let refreshToken = await session.tokens.refreshToken
+    _ = try await caller.call(tokens: nil) { attempt in
+      try await auth.revokeToken(
+        .with { $0.refreshToken = refreshToken }, metadata: attempt.metadata, options: attempt.options)
+    }
+    identity.provider = FixedAccessToken(token: nil)
+    caller.configuration.tokensChanged(nil)
+  }
+
+  private func session(_ tokens: Tokens) -> SignedInSession {
+    SignedInSession(tokens) { [caller, auth] refreshToken in
+      try await Self.refresh(refreshToken, caller, auth)
+    } changed: { [changed = caller.configuration.tokensChanged] tokens in
+      changed(tokens)
+    }
+  }
+
+  private static func refresh(
+    _ refreshToken: String, _ caller: Caller, _ auth: Auth
+  ) async throws(UserServiceError) -> Tokens {
+    Tokens(
+      try await caller.call(tokens: nil) { attempt in
+        try await auth.refreshToken(
+          .with { $0.refreshToken = refreshToken }, metadata: attempt.metadata, options: attempt.options)
+      })
+  }
+}
+
+/// How many updates the service has not answered yet: only then does a stream of updates wait for it.
+private final class UpdateCount: Sendable {
+  private let waiting = Mutex(0)
+
+  func sent(_ idle: IdleLimit) { add(1, idle) }
+  func received(_ idle: IdleLimit) { add(-1, idle) }
+
+  private func add(_ count: Int, _ idle: IdleLimit) {
+    waiting.withLock { waiting in
+      waiting += count
+      if waiting > 0 { idle.restart() } else { idle.pause() }
+    }
+  }
+}
+
+extension User_V1_BulkCreateResponse {
+  /// The outcome of each of `count` rows.
+  fileprivate func outcomes(of count: Int) -> [Result<String, UserServiceError>] {
+    var outcomes: [Result<String, UserServiceError>] = []
+    outcomes.reserveCapacity(count)
+    var ids = userIds.makeIterator()
+    var failures = failures.makeIterator()
+    var failure = failures.next()
+    for index in 0..<count {
+      if let current = failure, current.index == Int32(index) {
+        outcomes.append(.failure(UserServiceError(current.status)))
+        failure = failures.next()
+      } else if let id = ids.next() {
+        outcomes.append(.success(id))
+      }
+    }
+    return outcomes
+  }
+}

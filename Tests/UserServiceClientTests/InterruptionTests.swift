@@ -1,0 +1,235 @@
+import AsyncAlgorithms
+import Foundation
+import NIOCore
+import Synchronization
+import TestSupport
+import Testing
+import UserServiceClient
+
+/// The client when the service, or the way to it, fails under its calls.
+@Suite(.timeLimit(.minutes(10))) struct InterruptionTests {
+  private let directory: TemporaryDirectory
+
+  init() throws {
+    directory = try TemporaryDirectory()
+  }
+
+  private func service(port: Int = 0) async throws -> RunningService {
+    try await RunningService(["--database", directory.path("users.db"), "--log-level", "error"], port: port)
+  }
+
+  private func kill(_ service: RunningService) async {
+    service.signal(SIGKILL)
+    _ = await service.waitUntilExit()
+  }
+
+  // MARK: The way
+
+  @Test("a listing that is cut off again and again gives each user once, in order")
+  func cutListing() async throws {
+    let service = try await service()
+    let created = try await withUserServiceClient(.test(service.port)) { client in
+      try await client.bulkCreateUsers([NewUser].numbered(3_000)).userIDs
+    }
+    // A page of ten is about 1,000 bytes. The last plan but one cuts within the first page.
+    let plans = (0..<12).map { Proxy.Plan.cut(afterBytes: $0 == 10 ? 300 : 5_000 + 777 * $0) }
+    let proxy = try await Proxy(to: service.port, plans)
+    let listed = try await withUserServiceClient(.test(proxy.port)) { client in
+      try await client.listUsers(pageSize: 10).all().map(\.id)
+    }
+    #expect(listed == created)
+    #expect(proxy.connectionCount > 12)
+    try await proxy.close()
+    await service.stop()
+  }
+
+  @Test("a listing that gets no further ends after its attempts")
+  func endlessCuts() async throws {
+    let service = try await service()
+    try await withUserServiceClient(.test(service.port)) { client in
+      _ = try await client.bulkCreateUsers([NewUser].numbered(100))
+    }
+    let proxy = try await Proxy(to: service.port, .init(repeating: .cut(afterBytes: 300), count: 20))
+    try await withUserServiceClient(.test(proxy.port)) { client in
+      let error = await #expect(throws: UserServiceError.self) { try await client.listUsers().all() }
+      guard case .unavailable = error else {
+        Issue.record("\(String(describing: error))")
+        return
+      }
+    }
+    #expect(proxy.connectionCount < 20)
+    try await proxy.close()
+    await service.stop()
+  }
+
+  @Test("a creation whose answer is lost is made again, and the user is there once")
+  func lostAnswer() async throws {
+    let service = try await service()
+    let proxy = try await Proxy(
+      to: service.port, [.cutBefore("ada@example.com"), .cutBefore("ada@example.com")])
+    try await withUserServiceClient(.test(proxy.port)) { client in
+      let ada = try await client.createUser(
+        NewUser(email: "ada@example.com", name: "Ada", password: "correct horse"))
+      #expect(try await client.listUsers().all() == [ada])
+    }
+    #expect(proxy.connectionCount >= 3)
+    try await proxy.close()
+    await service.stop()
+  }
+
+  @Test("a bulk load whose answers are lost is sent again, and each user is there once")
+  func lostBulkAnswer() async throws {
+    let service = try await service()
+    let proxy = try await Proxy(to: service.port, [.cut(afterBytes: 2_000), .cut(afterBytes: 500_000)])
+    try await withUserServiceClient(.test(proxy.port)) { client in
+      let result = try await client.bulkCreateUsers([NewUser].numbered(25_000))
+      #expect(result.failures.isEmpty)
+      #expect(result.userIDs.count == 25_000)
+      #expect(try await client.listUsers(pageSize: 1_000).all().map(\.id) == result.userIDs)
+    }
+    #expect(proxy.connectionCount >= 3)
+    try await proxy.close()
+    await service.stop()
+  }
+
+  @Test("an attempt that takes too long is made again while the call has time")
+  func slowAttempt() async throws {
+    let service = try await service()
+    let ada = try await withUserServiceClient(.test(service.port)) { client in
+      try await client.createUser(NewUser(email: "ada@example.com"))
+    }
+    let proxy = try await Proxy(to: service.port, [.delay(.milliseconds(1_500))])
+    var configuration = UserServiceClient.Configuration.test(proxy.port)
+    configuration.retries.attemptTimeout = .seconds(1)
+    configuration.retries.maximumAttempts = 100
+    let found = try await withUserServiceClient(configuration) { client in
+      try await client.getUser(id: ada.id)
+    }
+    #expect(found == ada)
+    try await proxy.close()
+    await service.stop()
+  }
+
+  @Test("a call whose answer never comes ends with its time, a stream with its silence")
+  func silence() async throws {
+    let service = try await service()
+    try await withUserServiceClient(.test(service.port)) { client in
+      _ = try await client.bulkCreateUsers([NewUser].numbered(10))
+    }
+    let proxy = try await Proxy(to: service.port, .init(repeating: .stall(afterBytes: 0), count: 20))
+    var configuration = UserServiceClient.Configuration.test(proxy.port)
+    configuration.timeout = .milliseconds(300)
+    configuration.idleTimeout = .milliseconds(300)
+    configuration.retries.maximumAttempts = 2
+    try await withUserServiceClient(configuration) { client in
+      await #expect(throws: UserServiceError.deadlineExceeded) { try await client.getUser(id: "x") }
+      await #expect(throws: UserServiceError.deadlineExceeded) { try await client.listUsers().all() }
+      await #expect(throws: UserServiceError.deadlineExceeded) {
+        try await client.bulkCreateUsers([NewUser].numbered(10))
+      }
+      await #expect(throws: UserServiceError.deadlineExceeded) {
+        for try await _ in client.userUpdates([UserUpdate(userID: "x")].async) {}
+      }
+    }
+    try await proxy.close()
+    await service.stop()
+  }
+
+  @Test("a slow reader of a listing, and a stream without updates, are not silence")
+  func patience() async throws {
+    let service = try await service()
+    var configuration = UserServiceClient.Configuration.test(service.port)
+    configuration.idleTimeout = .seconds(2)
+    configuration.retries = .never
+    configuration.retries.attemptTimeout = .seconds(60)
+    try await withUserServiceClient(configuration) { client in
+      let created = try await client.bulkCreateUsers([NewUser].numbered(100)).userIDs
+      let (updates, next) = AsyncStream.makeStream(of: UserUpdate.self)
+      let names = Task {
+        var names: [String] = []
+        for try await user in client.userUpdates(updates) { names.append(user.name) }
+        return names
+      }
+      var listing = client.listUsers(pageSize: 10).makeAsyncIterator()
+      var listed = [try await listing.next()?.id]
+      // What is tested is that a time passes in which nothing happens.
+      try await Task.sleep(for: .seconds(3))
+      while let user = try await listing.next() { listed.append(user.id) }
+      #expect(listed == created)
+      next.yield(UserUpdate(userID: created[0], name: "late"))
+      next.finish()
+      #expect(try await names.value == ["late"])
+    }
+    await service.stop()
+  }
+
+  // MARK: The service
+
+  @Test("a service that is killed and started again during a listing is not noticed by who reads it")
+  func killedInListing() async throws {
+    let first = try await service()
+    let created = try await withUserServiceClient(.test(first.port)) { client in
+      try await client.bulkCreateUsers([NewUser].numbered(3_000)).userIDs
+    }
+    let proxy = try await Proxy(to: first.port, [.stall(afterBytes: 100_000)])
+    try await withUserServiceClient(.test(proxy.port)) { client in
+      var listed: [String] = []
+      var listing = client.listUsers(pageSize: 10).makeAsyncIterator()
+      while listed.count < 500, let user = try await listing.next() { listed.append(user.id) }
+      await kill(first)
+      let second = try await service(port: first.port)
+      while let user = try await listing.next() { listed.append(user.id) }
+      #expect(listed == created)
+      await second.stop()
+    }
+    #expect(proxy.connectionCount > 1)
+    try await proxy.close()
+  }
+
+  @Test("a service that is killed and started again during a bulk load has each user once")
+  func killedInBulkLoad() async throws {
+    let first = try await service()
+    let second = Mutex<RunningService?>(nil)
+    // The answer to the second part does not come through before the service is killed.
+    let proxy = try await Proxy(to: first.port, [.stall(afterBytes: 500_000)])
+    try await withUserServiceClient(.test(proxy.port)) { client in
+      let ids = Mutex<[String]>([])
+      let users = [NewUser].numbered(30_000)
+      async let load: Void = client.bulkCreateUsers(users.async) { batch in
+        for outcome in batch.outcomes {
+          let id = try outcome.get()
+          ids.withLock { $0.append(id) }
+        }
+      }
+      // The second part is stored: only its answer is missing.
+      try await withUserServiceClient(.test(first.port)) { client in
+        while try await client.listUsers(pageSize: 1_000).all().count < 20_000 {}
+      }
+      await kill(first)
+      let restarted = try await service(port: first.port)
+      second.withLock { $0 = restarted }
+      try await load
+      #expect(ids.withLock { $0.count } == 30_000)
+      #expect(try await client.listUsers(pageSize: 1_000).all().map(\.id) == ids.withLock { $0 })
+    }
+    #expect(proxy.connectionCount > 1)
+    await second.withLock { $0 }?.stop()
+    try await proxy.close()
+  }
+
+  @Test("a call that finds no service waits for it to come back")
+  func killedBetweenAttempts() async throws {
+    let first = try await service()
+    try await withUserServiceClient(.test(first.port)) { client in
+      let ada = try await client.createUser(NewUser(email: "ada@example.com"))
+      await kill(first)
+      async let read = client.getUser(id: ada.id)
+      async let created = client.createUser(NewUser(email: "bob@example.com"))
+      let second = try await service(port: first.port)
+      let (found, bob) = (try await read, try await created)
+      #expect(found == ada)
+      #expect(try await client.listUsers().all() == [ada, bob])
+      await second.stop()
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import GRPCCore
+import Testing
+
+@testable import UserServiceClient
+
+@Suite struct RetryScheduleTests {
+  private func delays(
+    _ policy: UserServiceClient.RetryPolicy, _ code: RPCError.Code = .unavailable,
+    _ pushback: RetrySchedule.Pushback = .none, remaining: Duration? = nil, random: Double = 0.5
+  ) -> [Duration] {
+    var schedule = RetrySchedule(policy)
+    var delays: [Duration] = []
+    while let delay = schedule.failed(code, pushback, remaining: remaining, random: random) {
+      delays.append(delay)
+    }
+    return delays
+  }
+
+  @Test("pauses grow up to a maximum, and end with the attempts")
+  func backoff() {
+    var policy = UserServiceClient.RetryPolicy()
+    #expect(delays(policy) == [.milliseconds(100), .milliseconds(200)])
+    policy.maximumAttempts = 7
+    policy.maximumBackoff = .milliseconds(500)
+    #expect(delays(policy) == [100, 200, 400, 500, 500, 500].map { Duration.milliseconds($0) })
+    #expect(delays(.never).isEmpty)
+  }
+
+  @Test("each pause differs by up to a fifth")
+  func jitter() {
+    for (random, milliseconds) in [(0.0, 80.0), (1.0, 120.0)] {
+      let delay = delays(UserServiceClient.RetryPolicy(), random: random)[0]
+      #expect(abs(delay / .milliseconds(1) - milliseconds) < 1e-6)
+    }
+  }
+
+  @Test("only what may pass by itself is repeated")
+  func codes() {
+    let repeated = (1...16).compactMap { Status.Code(rawValue: $0) }.compactMap { RPCError.Code($0) }
+      .filter { !delays(UserServiceClient.RetryPolicy(), $0).isEmpty }
+    #expect(repeated == [.deadlineExceeded, .unavailable])
+  }
+
+  @Test("the service may stop it, or say when")
+  func pushback() {
+    #expect(delays(UserServiceClient.RetryPolicy(), .unavailable, .stop).isEmpty)
+    #expect(
+      delays(UserServiceClient.RetryPolicy(), .unavailable, .after(.seconds(7))) == [
+        .seconds(7), .seconds(7),
+      ])
+  }
+
+  @Test("there is no attempt that would come too late")
+  func deadline() {
+    #expect(delays(UserServiceClient.RetryPolicy(), remaining: .milliseconds(150)) == [.milliseconds(100)])
+    #expect(delays(UserServiceClient.RetryPolicy(), remaining: .milliseconds(-1)).isEmpty)
+    #expect(
+      delays(
+        UserServiceClient.RetryPolicy(), .unavailable, .after(.seconds(1)), remaining: .milliseconds(900)
+      ).isEmpty)
+  }
+
+  @Test("a call that gets on begins to count anew")
+  func progress() {
+    var schedule = RetrySchedule(UserServiceClient.RetryPolicy())
+    for _ in 0..<10 {
+      #expect(schedule.failed(.unavailable, .none, remaining: nil, random: 0.5) == .milliseconds(100))
+      schedule.progressed()
+    }
+  }
+
+  @Test(
+    "a pause is what the trailers say, or else the details",
+    arguments: [("1500", RetrySchedule.Pushback.after(.milliseconds(1_500))), ("-1", .stop), ("soon", .stop)])
+  func trailers(text: String, pushback: RetrySchedule.Pushback) {
+    var error = RPCError(code: .unavailable, message: "")
+    #expect(error.retryPushback == .none)
+    error.metadata.addString(text, forKey: "grpc-retry-pushback-ms")
+    #expect(error.retryPushback == pushback)
+  }
+}

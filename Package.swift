@@ -94,9 +94,11 @@ let package = Package(
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+        .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]
     ),
+    .target(name: "UserFiles", dependencies: ["UserServiceClient"]),
     .target(
       name: "UserServiceApp",
       dependencies: [
@@ -123,8 +125,10 @@ let package = Package(
         "PasswordHashing",
         "TokenSigning",
         "UserDomain",
+        "UserFiles",
         "UserProtos",
         "UserServiceApp",
+        "UserServiceClient",
         "UserStore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Configuration", package: "swift-configuration"),
@@ -244,6 +248,7 @@ let package = Package(
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]
     ),
+    .testTarget(name: "UserFilesTests", dependencies: ["UserFiles", "UserServiceClient"]),
     .testTarget(
       name: "UserServiceClientTests",
       dependencies: [

@@ -26,7 +26,7 @@ public struct UserServiceClient: Sendable {
     auth = Auth(wrapping: client)
     identity = Identity()
     switch configuration.credentials {
-    case .none: break
+    case .anonymous: break
     case .accessToken(let token): identity.provider = FixedAccessToken(token: token)
     case .provider(let provider): identity.provider = provider
     case .tokens(let tokens): identity.provider = session(tokens)

@@ -11,14 +11,24 @@ enum Terminal {
   }
 
   /// Writes a line to standard error: for people, beside the output proper.
-  static func note(_ line: String) {
-    write(line + "\n", to: .standardError)
+  static func note(_ line: String, ending: String = "\n") {
+    write(line + ending, to: .standardError)
   }
 
   /// Asks a yes-or-no question. Anything but `y` or `yes` is a no.
   static func confirms(_ question: String) -> Bool {
     write("\(question) [y/N] ", to: .standardError)
     return ["y", "yes"].contains(readLine()?.lowercased())
+  }
+
+  /// `text` without what a terminal would obey: whoever has chosen a user's name is not to move the cursor.
+  static func harmless(_ text: String) -> String {
+    let isHarmless = text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+    if isHarmless { return text }
+    return String(
+      String.UnicodeScalarView(
+        text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 })
+    )
   }
 
   private static func write(_ text: String, to file: FileHandle) {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import UserServiceClient
 
 /// The program. One file a subcommand.
 @main
@@ -6,10 +7,49 @@ struct UserServiceCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "user-service",
     abstract: "Keeps the users of other services in one SQLite file.",
-    discussion: "Exit codes: 0 done, 1 failed, 64 the command line was wrong.",
+    discussion: """
+      Exit codes: 0 done, 1 failed, 2 the command line was wrong, 3 there is no such user, 4 the service refused it.
+      """,
     subcommands: [
-      ServeCommand.self, HealthCommand.self, TokenCommand.self, KeysCommand.self, MigrateCommand.self,
-      Argon2Command.self, VersionCommand.self,
+      ServeCommand.self, HealthCommand.self, UsersCommand.self, SignInCommand.self, SignOutCommand.self,
+      TokenCommand.self, KeysCommand.self, MigrateCommand.self, Argon2Command.self, VersionCommand.self,
     ]
   )
+
+  static func main() async {
+    do {
+      var command = try await asyncParseAsRoot(nil)
+      if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      end(error)
+    }
+  }
+
+  private static func end(_ error: any Error) -> Never {
+    if let error = error as? UserServiceError {
+      Terminal.note("Error: \(error)")
+      exit(withError: ExitCode(error.exitStatus))
+    }
+    guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+    Terminal.note(fullMessage(for: error))
+    exit(withError: ExitCode(2))
+  }
+}
+
+extension UserServiceError {
+  /// What the program exits with.
+  var exitStatus: Int32 {
+    switch self {
+    case .userNotFound: 3
+    case .emailAlreadyRegistered, .invalidUser, .invalidRequest, .unauthenticated, .wrongCredentials,
+      .permissionDenied, .tooManyAttempts, .peerLimitExceeded:
+      4
+    case .updateFailed(_, let error): error.exitStatus
+    case .tooManyRows, .overloaded, .unavailable, .deadlineExceeded, .cancelled, .failed: 1
+    }
+  }
 }

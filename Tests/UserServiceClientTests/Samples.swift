@@ -5,7 +5,7 @@ import UserServiceClient
 
 extension UserServiceClient.Configuration {
   /// A service on a port of this machine, with the patience that a busy machine needs.
-  static func test(_ port: Int, _ credentials: Credentials = .none) -> Self {
+  static func test(_ port: Int, _ credentials: Credentials = .anonymous) -> Self {
     var configuration = Self(ServerAddress("127.0.0.1:\(port)")!, credentials: credentials)
     configuration.timeout = .seconds(120)
     configuration.idleTimeout = .seconds(120)

@@ -669,7 +669,7 @@ def test_rotating_keys(pb, secured, caller):
     ["--subject", "01a20e13-53dc-756f-b844-595a9b132cb5"]])
 def test_tokens_that_are_not_issued(secured, arguments):
     result = run("token", "issue", "--database", secured.database, *arguments)
-    assert (result.returncode, result.stdout) == (64, "")
+    assert (result.returncode, result.stdout) == (2, "")
 
 
 def test_secrets_are_not_logged(pb, tmp_path):

@@ -39,7 +39,10 @@ struct Caller: Sendable {
     _ body: @escaping @Sendable (Attempt, IdleLimit) async throws -> Value
   ) async throws(UserServiceError) -> Value {
     try await repeating(subject, tokens, until: nil, retries ?? configuration.retries) { attempt in
-      try await IdleLimit.run(configuration.idleTimeout) { idle in try await body(attempt, idle) }
+      let limit = configuration.idleTimeout
+      // What is made again has to find the service first, for which it has no longer than a call with one answer.
+      let first = attempt.options.waitForReady == true ? min(configuration.timeout, limit) : limit
+      return try await IdleLimit.run(first: first, then: limit) { idle in try await body(attempt, idle) }
     }
   }
 

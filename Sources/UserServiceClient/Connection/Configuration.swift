@@ -9,7 +9,8 @@ extension UserServiceClient {
     public var security: ConnectionSecurity
     /// Who the caller is.
     public var credentials: Credentials
-    /// When a call ends that has one answer, its repetitions included; 5 s by default.
+    /// When a call ends that has one answer, its repetitions included; 5 s by default. Also how long a stream that is
+    /// repeated waits for the service to come back.
     public var timeout: Duration = .seconds(5)
     /// When a listing, a bulk load or a stream of updates ends that waits for the service without a sign of it;
     /// 30 s by default.
@@ -27,7 +28,8 @@ extension UserServiceClient {
 
     /// The service at `address`, with the defaults.
     public init(
-      _ address: ServerAddress, security: ConnectionSecurity = .cleartext, credentials: Credentials = .none
+      _ address: ServerAddress, security: ConnectionSecurity = .cleartext,
+      credentials: Credentials = .anonymous
     ) {
       self.address = address
       self.security = security

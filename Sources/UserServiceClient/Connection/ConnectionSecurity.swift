@@ -11,7 +11,8 @@ public enum ConnectionSecurity: Hashable, Sendable {
   public struct TLS: Hashable, Sendable {
     /// The authorities that may have signed the service's certificate; nil for those of the system.
     public var authoritiesFile: String?
-    /// The name that the service's certificate must have; nil for the name or IP address that is connected to.
+    /// The name that the service's certificate must have, if not the IP address that is connected to; nil for the name
+    /// that is connected to.
     public var serverName: String?
     /// Whether the certificate's name is compared. Without that anybody with a certificate of the authorities
     /// can pose as the service.

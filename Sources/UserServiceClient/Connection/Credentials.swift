@@ -1,7 +1,7 @@
 /// Who makes the calls.
 public enum Credentials: Sendable {
   /// Nobody: enough to create a user and to sign in.
-  case none
+  case anonymous
   /// Whoever has that access token, such as `user-service token issue` prints.
   case accessToken(String)
   /// Whoever has signed in before. The client refreshes the tokens by itself.

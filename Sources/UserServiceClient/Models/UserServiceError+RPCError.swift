@@ -1,5 +1,7 @@
+import Foundation
 import GRPCCore
 import GRPCProtobuf
+import NIOCore
 import SwiftProtobuf
 import UserProtos
 
@@ -98,7 +100,8 @@ extension RPCError {
         message = error.message
         cause = error.cause
       } else {
-        message = "\(error)"
+        // NIO's own words for it are about its calls.
+        message = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
         cause = nil
       }
     }

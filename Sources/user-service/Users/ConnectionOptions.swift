@@ -1,0 +1,106 @@
+import ArgumentParser
+import Foundation
+import UserServiceClient
+
+/// How a command reaches a running service, and as whom: the same for every command that does.
+struct ConnectionOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "HOST:PORT or unix:PATH of the service. (default: USER_SERVICE_ADDRESS, or 127.0.0.1:50051)",
+      valueName: "address"))
+  var address: String?
+  @Flag(help: "Use TLS, and trust the authorities of the system.")
+  var tls = false
+  @Option(help: ArgumentHelp("Use TLS, and trust these authorities, PEM.", valueName: "path"))
+  var tlsCA: String?
+  @Option(
+    help: ArgumentHelp(
+      "The name in the service's certificate, if it is not the address's.", valueName: "name"))
+  var tlsServerName: String?
+  @Option(help: ArgumentHelp("A client certificate for mutual TLS, PEM.", valueName: "path"))
+  var tlsCert: String?
+  @Option(help: ArgumentHelp("The client certificate's key, PEM.", valueName: "path"))
+  var tlsKey: String?
+  @Option(
+    help: ArgumentHelp(
+      "A file with an access token. (default: the token in USER_SERVICE_TOKEN, or that of the last sign-in)",
+      valueName: "path"))
+  var tokenFile: String?
+  @Option(help: ArgumentHelp("How long a call may take.", valueName: "duration"))
+  var timeout = DurationArgument(.seconds(5))
+
+  func validate() throws {
+    _ = try serverAddress
+    if (tlsCert == nil) != (tlsKey == nil) { throw ValidationError("--tls-cert and --tls-key go together") }
+    if timeout.duration <= .zero { throw ValidationError("--timeout must be more than 0") }
+  }
+
+  var serverAddress: ServerAddress {
+    get throws {
+      let name = address == nil ? "USER_SERVICE_ADDRESS" : "--address"
+      guard let found = ServerAddress(address ?? Self.environment("USER_SERVICE_ADDRESS") ?? "127.0.0.1")
+      else {
+        throw ValidationError("\(name) must be HOST:PORT or unix:PATH")
+      }
+      return found
+    }
+  }
+
+  private static func environment(_ name: String) -> String? {
+    ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }
+  }
+
+  private var security: ConnectionSecurity {
+    guard tls || tlsCA != nil || tlsServerName != nil || tlsCert != nil else { return .cleartext }
+    var tls = ConnectionSecurity.TLS()
+    tls.authoritiesFile = tlsCA
+    tls.serverName = tlsServerName
+    tls.certificateFile = tlsCert
+    tls.keyFile = tlsKey
+    return .tls(tls)
+  }
+
+  /// The session of the last sign-in to the service at this address.
+  var session: StoredSession {
+    get throws { try StoredSession(serverAddress) }
+  }
+
+  /// Does `body` with a client that calls with `credentials`; without them, with the token that the options and the
+  /// environment name, or as whoever has signed in last.
+  func withClient<Result: Sendable>(
+    _ credentials: Credentials? = nil, _ body: (UserServiceClient) async throws -> Result
+  ) async throws -> Result {
+    let address = try serverAddress
+    var configuration = UserServiceClient.Configuration(address, security: security)
+    configuration.timeout = timeout.duration
+    configuration.retries.attemptTimeout = timeout.duration / 2
+    let session = try session
+    configuration.tokensChanged = { tokens in session.keep(tokens) }
+    configuration.credentials = try credentials ?? self.credentials(session)
+    if configuration.security == .cleartext, !address.staysOnThisMachine {
+      Terminal.note("warning: without TLS, tokens and passwords can be read on the way to \(address)")
+    }
+    do {
+      return try await withUserServiceClient(configuration, body)
+    } catch UserServiceError.unauthenticated(.missing) {
+      Terminal.note(
+        "Sign in with 'user-service sign-in', or give a token with --token-file or USER_SERVICE_TOKEN.")
+      throw UserServiceError.unauthenticated(.missing)
+    }
+  }
+
+  private func credentials(_ session: StoredSession) throws -> Credentials {
+    if let tokenFile {
+      return .accessToken(try SmallFile.line(tokenFile))
+    }
+    if let token = Self.environment("USER_SERVICE_TOKEN") { return .accessToken(token) }
+    return try session.tokens.map { .tokens($0) } ?? .anonymous
+  }
+}
+
+extension ServerAddress {
+  /// Whether nobody else's machine sees what is sent there.
+  fileprivate var staysOnThisMachine: Bool {
+    ["unix:", "127.", "[::1]:", "localhost:"].contains { description.hasPrefix($0) }
+  }
+}

@@ -1,0 +1,82 @@
+import Foundation
+import UserFiles
+import UserServiceClient
+
+/// One import: which rows are on their way, what became of those that are back, and how it goes.
+///
+/// `@unchecked Sendable`: the bulk load asks for a user and tells of a batch one after the other, in one task.
+final class ImportRun: @unchecked Sendable {
+  private let source: ImportSource
+  private var rejected: RejectedRows
+  /// Rows whose users were asked for, and of which no batch has told yet.
+  private var underWay: [UserFileRow] = []
+  private var created = 0
+  private var registered = 0
+  private let showsProgress: Bool
+  private let begin = ContinuousClock.now
+  private var shownAt: ContinuousClock.Instant?
+
+  init(_ source: ImportSource, rejected: RejectedRows, showsProgress: Bool) {
+    self.source = source
+    self.rejected = rejected
+    self.showsProgress = showsProgress && isatty(STDERR_FILENO) == 1
+  }
+
+  var rejectedCount: Int { rejected.count }
+
+  /// The users of the file, in their order. Rows that are none are rejected on the way.
+  var users: AsyncThrowingStream<NewUser, any Error> {
+    AsyncThrowingStream {
+      while let row = try await self.source.next() {
+        switch row.user {
+        case .success(let user):
+          self.underWay.append(row)
+          return user
+        case .failure(let problem):
+          try self.reject(row, problem.description)
+        }
+      }
+      return nil
+    }
+  }
+
+  /// Takes down what became of the next users.
+  func take(_ batch: BulkBatch) throws {
+    for (row, outcome) in zip(underWay, batch.outcomes) {
+      switch outcome {
+      case .success: created += 1
+      case .failure(.emailAlreadyRegistered): registered += 1
+      case .failure(let error): try reject(row, error.description)
+      }
+    }
+    underWay.removeFirst(min(batch.outcomes.count, underWay.count))
+    showProgress()
+  }
+
+  private func reject(_ row: UserFileRow, _ reason: String) throws {
+    try rejected.add(row, source.header, reason: reason)
+  }
+
+  private func showProgress() {
+    guard showsProgress else { return }
+    var size = winsize()
+    let width = ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+    let line = ProgressBar(total: source.size).line(
+      done: source.position, rows: created + registered + rejected.count, elapsed: .now - begin,
+      width: width - 1)
+    // To the line's beginning, and its rest away.
+    Terminal.note("\r\(line)\u{1B}[K", ending: "")
+    shownAt = .now
+  }
+
+  /// Takes the progress off the terminal.
+  func end() {
+    if shownAt != nil { Terminal.note("\r\u{1B}[K", ending: "") }
+  }
+
+  /// What became of all.
+  var summary: String {
+    let numbers = [created, registered, rejected.count].map(ProgressBar.grouped)
+    return "\(numbers[0]) created, \(numbers[1]) registered already, \(numbers[2]) rejected"
+  }
+}

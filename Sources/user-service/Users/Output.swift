@@ -1,0 +1,92 @@
+import ArgumentParser
+import Foundation
+import UserFiles
+import UserServiceClient
+
+/// `--output`, the same for every command that shows users.
+struct OutputOptions: ParsableArguments {
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case table, json, csv
+  }
+
+  @Option(
+    help: ArgumentHelp("table, json (an object a line) or csv.", valueName: "format"))
+  var output = Format.table
+
+  var writer: UserOutput { UserOutput(output) }
+}
+
+/// Shows users on standard output, a page at a time.
+struct UserOutput {
+  private let format: OutputOptions.Format
+  private let isColoured: Bool
+  private var hasHeader = false
+  /// Of the table's columns, as the first page has them: what comes later must not move them.
+  private var widths: [Int] = []
+
+  init(_ format: OutputOptions.Format) {
+    self.format = format
+    // https://no-color.org
+    isColoured =
+      isatty(STDOUT_FILENO) == 1 && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
+  }
+
+  /// Shows `users`, the first time under a header.
+  ///
+  /// - Throws: `ExitCode` when nobody reads any more, and what writing throws.
+  mutating func show(_ users: [User]) throws {
+    defer { hasHeader = true }
+    var text = ""
+    switch format {
+    case .json, .csv:
+      let writer = UserFileWriter(format == .csv ? .csv : .jsonl)
+      if !hasHeader { text = writer.listingHeader }
+      for user in users { text += writer.line(user) }
+    case .table:
+      let rows = users.map(Self.cells)
+      if !hasHeader {
+        widths = (0..<Self.columns.count).map { column in
+          ([Self.columns] + rows).map { $0[column].count }.max() ?? 0
+        }
+        text = line(Self.columns, style: .bold)
+      }
+      for (user, row) in zip(users, rows) {
+        text += line(row, style: user.status == .active ? .plain : .faint)
+      }
+    }
+    do {
+      try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+    } catch {
+      // `user-service users list | head` has seen enough.
+      if errno == EPIPE { throw ExitCode.success }
+      throw error
+    }
+  }
+
+  private static let columns = ["ID", "EMAIL", "NAME", "STATUS", "CREATED"]
+
+  private static func cells(_ user: User) -> [String] {
+    [user.id, user.email, user.name, user.status.description, user.createdAt.formatted(.iso8601)]
+      .map(Terminal.harmless)
+  }
+
+  private enum Style: String {
+    case plain = ""
+    case bold = "\u{1B}[1m"
+    case faint = "\u{1B}[2m"
+  }
+
+  private func line(_ cells: [String], style: Style) -> String {
+    let padded = zip(cells, widths).map { $0 + String(repeating: " ", count: max($1 - $0.count, 0)) }
+    let text = padded.joined(separator: "  ").trimmingSuffix { $0 == " " }
+    return (isColoured && style != .plain ? style.rawValue + text + "\u{1B}[0m" : text) + "\n"
+  }
+}
+
+extension StringProtocol {
+  fileprivate func trimmingSuffix(_ isTrimmed: (Character) -> Bool) -> String {
+    var end = endIndex
+    while end > startIndex, isTrimmed(self[index(before: end)]) { end = index(before: end) }
+    return String(self[..<end])
+  }
+}

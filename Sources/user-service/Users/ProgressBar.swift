@@ -1,0 +1,40 @@
+import Foundation
+
+/// How far a long work has come, as one line of a terminal. A value without clocks.
+struct ProgressBar {
+  /// Bytes of the whole, or nil if nobody knows.
+  let total: Int?
+
+  /// The line after `done` bytes with `rows` rows in `elapsed`, in at most `width` columns.
+  func line(done: Int, rows: Int, elapsed: Duration, width: Int) -> String {
+    let seconds = max(elapsed / .seconds(1), 0.001)
+    var words = "\(Self.grouped(rows)) users, \(Self.grouped(Int(Double(rows) / seconds))) a second"
+    guard let total, total > 0 else { return String(words.prefix(width)) }
+    let part = min(Double(done) / Double(total), 1)
+    if part > 0 { words += ", \(Self.words(for: seconds / part * (1 - part))) left" }
+    let percent = String(format: "%3d %% ", Int(part * 100))
+    let room = min(width - percent.count - words.count - 3, 40)
+    guard room >= 5 else { return String((percent + words).prefix(width)) }
+    let full = Int(Double(room) * part)
+    let bar = String(repeating: "█", count: full) + String(repeating: "░", count: room - full)
+    return "\(percent)\(bar)  \(words)"
+  }
+
+  private static func words(for seconds: Double) -> String {
+    let whole = Int(seconds.rounded(.up))
+    if whole < 60 { return "\(whole) s" }
+    if whole < 3_600 { return "\(whole / 60) min \(whole % 60) s" }
+    return "\(whole / 3_600) h \(whole % 3_600 / 60) min"
+  }
+
+  /// `1,234,567`.
+  static func grouped(_ number: Int) -> String {
+    var digits = String(number)
+    var parts: [String] = []
+    while digits.count > 3 {
+      parts.insert(String(digits.suffix(3)), at: 0)
+      digits.removeLast(3)
+    }
+    return ([digits] + parts).joined(separator: ",")
+  }
+}

@@ -1,0 +1,64 @@
+import Foundation
+import UserServiceClient
+
+/// The tokens of the last sign-in to a service, in a file of the user's own, for the commands to come.
+///
+/// A file an address, so that no service is sent another's tokens and no command has to change what another reads.
+struct StoredSession: Sendable {
+  private let file: URL
+
+  /// The session with the service at `address`: in `$XDG_CONFIG_HOME/user-service`, or else `~/.config/user-service`
+  /// (XDG Base Directory Specification).
+  init(_ address: ServerAddress) {
+    let configured = ProcessInfo.processInfo.environment["XDG_CONFIG_HOME"].flatMap {
+      $0.hasPrefix("/") ? $0 : nil
+    }
+    let home = FileManager.default.homeDirectoryForCurrentUser.appendingPathComponent(".config")
+    let plain = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "-._"))
+    let name = address.description.addingPercentEncoding(withAllowedCharacters: plain) ?? ""
+    file = (configured.map { URL(fileURLWithPath: $0) } ?? home)
+      .appendingPathComponent("user-service/sessions").appendingPathComponent(name + ".json")
+  }
+
+  /// The tokens, or nil if nobody is signed in.
+  var tokens: Tokens? {
+    get throws {
+      guard FileManager.default.fileExists(atPath: file.path) else { return nil }
+      do {
+        return try JSONDecoder().decode(Tokens.self, from: Data(contentsOf: file))
+      } catch {
+        throw SmallFile.Failure("\(file.path) cannot be read; sign in again")
+      }
+    }
+  }
+
+  /// Keeps the tokens in place of those before, or forgets them. That it could not is said, and ends nothing.
+  func keep(_ tokens: Tokens?) {
+    do {
+      if let tokens { try write(JSONEncoder().encode(tokens)) } else { try remove() }
+    } catch {
+      Terminal.note("warning: the sign-in is not kept for the next command: \(error.localizedDescription)")
+    }
+  }
+
+  private func write(_ data: Data) throws {
+    let files = FileManager.default
+    let folder = file.deletingLastPathComponent()
+    try files.createDirectory(
+      at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    // Readable by its owner from its first moment, and in its place as a whole.
+    let new = folder.appendingPathComponent(".\(UUID().uuidString)")
+    guard files.createFile(atPath: new.path, contents: data, attributes: [.posixPermissions: 0o600]) else {
+      throw CocoaError(.fileWriteNoPermission, userInfo: [NSFilePathErrorKey: folder.path])
+    }
+    guard rename(new.path, file.path) == 0 else {
+      let code = POSIXErrorCode(rawValue: errno) ?? .EIO
+      try files.removeItem(at: new)
+      throw POSIXError(code)
+    }
+  }
+
+  private func remove() throws {
+    if FileManager.default.fileExists(atPath: file.path) { try FileManager.default.removeItem(at: file) }
+  }
+}

@@ -1,0 +1,24 @@
+import ArgumentParser
+import UserServiceClient
+
+/// `user-service users create`.
+struct UsersCreateCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "create", abstract: "Creates a user.",
+    discussion: "Without a password the user cannot sign in by password.")
+
+  @OptionGroup var connection: ConnectionOptions
+  @OptionGroup var output: OutputOptions
+  @Option(help: ArgumentHelp("The user's address.", valueName: "e-mail"))
+  var email: String
+  @Option(help: ArgumentHelp("The user's name.", valueName: "text"))
+  var name = ""
+  @OptionGroup var password: PasswordOptions
+
+  func run() async throws {
+    let new = NewUser(email: email, name: name, password: try password.password())
+    let user = try await connection.withClient { client in try await client.createUser(new) }
+    var output = output.writer
+    try output.show([user])
+  }
+}

@@ -1,0 +1,41 @@
+import ArgumentParser
+import UserServiceClient
+
+/// `user-service users list`.
+struct UsersListCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "list", abstract: "Shows all users, by ascending id: the oldest first.")
+
+  @OptionGroup var connection: ConnectionOptions
+  @OptionGroup var output: OutputOptions
+  @Option(help: ArgumentHelp("Show that many at most.", valueName: "count"))
+  var limit: Int?
+  @Option(help: ArgumentHelp("Users that are read at a time, 1 to 1000.", valueName: "count"))
+  var pageSize = 1_000
+
+  func validate() throws {
+    if let limit, limit < 0 { throw ValidationError("--limit must not be negative") }
+    guard (1...1_000).contains(pageSize) else { throw ValidationError("--page-size must be 1 to 1000") }
+  }
+
+  func run() async throws {
+    try await connection.withClient { client in
+      var output = output.writer
+      var page: [User] = []
+      var remaining = limit ?? .max
+      if remaining > 0 {
+        for try await user in client.listUsers(pageSize: min(pageSize, remaining)) {
+          page.append(user)
+          remaining -= 1
+          if page.count == pageSize {
+            try output.show(page)
+            page = []
+          }
+          if remaining == 0 { break }
+        }
+      }
+      // Of no users there is still the header.
+      try output.show(page)
+    }
+  }
+}

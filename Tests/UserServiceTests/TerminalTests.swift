@@ -1,0 +1,34 @@
+import Testing
+
+@testable import user_service
+
+@Suite struct TerminalTests {
+  @Test(
+    "progress fits the terminal, and tells what is known",
+    arguments: [
+      (50, 100, 79, " 50 % ███████████████████░░░░░░░░░░░░░░░░░░░  1,234 users, 123 a second, 10 s left"),
+      (100, 100, 200, "100 % \(String(repeating: "█", count: 40))  1,234 users, 123 a second, 0 s left"),
+      (0, 100, 60, "  0 % ░░░░░░░░░░░░░░░░░░░░░░░░░  1,234 users, 123 a second"),
+      (1, 1_000, 79, "  0 % ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  1,234 users, 123 a second, 2 h 46 min left"),
+      (50, 100, 20, " 50 % 1,234 users, 1"), (50, nil, 79, "1,234 users, 123 a second"),
+      (50, 0, 79, "1,234 users, 123 a second"), (50, nil, 5, "1,234"),
+    ])
+  func progress(done: Int, total: Int?, width: Int, line: String) {
+    let shown = ProgressBar(total: total).line(done: done, rows: 1_234, elapsed: .seconds(10), width: width)
+    #expect(shown == line)
+    #expect(shown.count <= width)
+  }
+
+  @Test(
+    "numbers have their thousands apart",
+    arguments: [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")])
+  func grouped(number: Int, text: String) {
+    #expect(ProgressBar.grouped(number) == text)
+  }
+
+  @Test("a terminal is sent nothing that it would obey")
+  func harmless() {
+    #expect(Terminal.harmless("é 👩‍👩‍👧 x") == "é 👩‍👩‍👧 x")
+    #expect(Terminal.harmless("a\u{1B}[31m\u{9B}\r\n\u{7}") == "a�[31m����")
+  }
+}

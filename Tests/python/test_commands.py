@@ -1,0 +1,355 @@
+"""The commands that reach a running service, as a person types them and as a script calls them."""
+
+import csv
+import io
+import json
+import os
+import pty
+import re
+import select
+import stat
+import subprocess
+import termios
+
+import pytest
+
+from conftest import PROGRAM
+
+PASSWORD = "correct horse"
+
+
+class Commands:
+    """Calls the program with a home of its own."""
+
+    def __init__(self, home, address):
+        self.home = home
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("USER_SERVICE_")},
+            "XDG_CONFIG_HOME": str(home), "USER_SERVICE_ADDRESS": address}
+
+    def run(self, *arguments, input="", environment=None, directory=None):
+        return subprocess.run(
+            [PROGRAM, *arguments], input=input, capture_output=True, text=True, timeout=300,
+            env={**self.environment, **(environment or {})}, cwd=directory)
+
+    def __call__(self, *arguments, code=0, **keywords):
+        """What it prints; it must exit with `code`."""
+        done = self.run(*arguments, **keywords)
+        assert done.returncode == code, done
+        return done.stdout if code == 0 else done.stderr
+
+    def terminal(self, *arguments, answers=(), environment=None):
+        """Runs it at a terminal: answers its questions, and returns its exit code, what the terminal showed, and how the
+        terminal was left."""
+        parent, child = pty.openpty()
+        before = termios.tcgetattr(child)
+        process = subprocess.Popen(
+            [PROGRAM, *arguments], stdin=child, stdout=child, stderr=child, start_new_session=True,
+            env={**self.environment, "COLUMNS": "80", **(environment or {})})
+        shown, answers = b"", list(answers)
+        while True:
+            ready, _, _ = select.select([parent], [], [], 0.1)
+            if ready:
+                shown += os.read(parent, 65_536)
+            elif process.poll() is not None:
+                break
+            if answers and answers[0][0].encode() in shown.rsplit(b"\n", 1)[-1]:
+                os.write(parent, answers.pop(0)[1].encode())
+                shown += b"\n"
+        assert not answers, shown
+        assert termios.tcgetattr(child) == before
+        os.close(parent)
+        os.close(child)
+        return process.returncode, shown.decode()
+
+
+@pytest.fixture
+def commands(service, tmp_path):
+    return Commands(tmp_path / "home", service.address)
+
+
+@pytest.fixture
+def secured(serve, tmp_path):
+    """A service with authentication, commands for it, and a token that may do everything in a file."""
+    service = serve(auth="on")
+    commands = Commands(tmp_path / "home", service.address)
+    commands.token = commands(
+        "token", "issue", "--database", service.database, "--subject", "test", "--scope", "users:read,users:write")
+    commands.token_file = tmp_path / "token"
+    commands.token_file.write_text(commands.token)
+    return commands
+
+
+def users(text):
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+# Users, one at a time
+
+def test_a_user_is_created_shown_changed_and_listed(commands):
+    created = json.loads(commands("users", "create", "--email", "ada@example.com", "--name", "Ada", "--output", "json"))
+    assert created["email"] == "ada@example.com" and created["status"] == "active"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", created["created_at"])
+    assert json.loads(commands("users", "get", created["id"], "--output", "json")) == created
+    table = commands("users", "update", created["id"], "--name", "", "--status", "inactive")
+    header, row = table.splitlines()
+    assert header.split() == ["ID", "EMAIL", "NAME", "STATUS", "CREATED"]
+    assert row.split()[:3] == [created["id"], "ada@example.com", "inactive"]
+    assert "\x1b" not in table
+    assert users(commands("users", "list", "--output", "csv")) == [{**created, "name": "", "status": "inactive"}]
+
+
+def test_lists_have_a_header_also_of_nobody_and_end_at_their_limit(commands, tmp_path):
+    assert commands("users", "list").split() == ["ID", "EMAIL", "NAME", "STATUS", "CREATED"]
+    assert commands("users", "list", "--output", "csv") == "id,email,name,status,created_at\n"
+    assert commands("users", "list", "--output", "json") == ""
+    rows = "".join(json.dumps({"email": f"user{number}@example.com"}) + "\n" for number in range(25))
+    commands("users", "import", "-", "--format", "jsonl", input=rows)
+    for limit in (0, 1, 10, 25, 26):
+        listed = users(commands("users", "list", "--output", "csv", "--limit", str(limit), "--page-size", "10"))
+        assert [user["email"] for user in listed] == [f"user{number}@example.com" for number in range(min(limit, 25))]
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(commands):
+    rows = "".join(f"user{number}@example.com\n" for number in range(5_000))
+    commands("users", "import", "-", "--format", "csv", input="email\n" + rows)
+    done = subprocess.run(
+        f"'{PROGRAM}' users list --page-size 100 | head -3", shell=True, capture_output=True, text=True,
+        env=commands.environment, timeout=60)
+    assert len(done.stdout.splitlines()) == 3 and done.stderr == ""
+
+
+def test_exit_codes_tell_what_went_wrong(commands, serve):
+    commands("users", "create", "--email", "ada@example.com")
+    for code, arguments in [
+            (3, ["get", "nobody"]), (3, ["update", "nobody", "--name", "x"]),
+            (4, ["create", "--email", "nobody"]), (4, ["create", "--email", "ADA@example.com"]), (4, ["get", ""]),
+            (2, ["get"]), (2, ["create"]), (2, ["update", "x"]), (2, ["list", "--output", "xml"]),
+            (2, ["list", "--page-size", "0"]), (2, ["list", "--limit", "-1"]), (2, ["get", "x", "--address", "a:b"]),
+            (2, ["get", "x", "--tls-cert", "c.pem"]), (2, ["import", "users.txt"]), (2, ["import", "-"]),
+            (2, ["import", "a.csv", "--rejected", "a.csv"]), (2, ["get", "x", "--timeout", "0s"]),
+            (2, ["update", "x", "--remove-password", "--ask-password"]), (2, ["nothing"]),
+            (1, ["import", "/nonexistent.csv"]), (1, ["get", "x", "--token-file", "/nonexistent"]),
+            (1, ["get", "x", "--tls-ca", "/nonexistent"]),
+            (1, ["get", "x", "--address", "unix:/nonexistent", "--timeout", "300ms"])]:
+        error = commands("users", *arguments, code=code)
+        assert error.startswith("Error: "), error
+        if code != 2:
+            assert len(error.splitlines()) == 1, error
+    assert "refused" in commands("users", "get", "x", "--address", "127.0.0.1:1", "--timeout", "300ms", code=1)
+
+
+def test_passwords_come_from_a_file_or_standard_input_and_from_nowhere_else(secured, tmp_path):
+    file = tmp_path / "password"
+    file.write_text(PASSWORD + "\n")
+    secured("users", "create", "--email", "ada@example.com", "--password-file", str(file))
+    secured("users", "create", "--email", "bob@example.com", "--password-file", "-", input=PASSWORD)
+    secured("sign-in", "--email", "bob@example.com", "--password-file", str(file))
+    id = users(secured("users", "list", "--output", "csv", "--token-file", str(secured.token_file)))[0]["id"]
+    secured("users", "update", id, "--password-file", "-", "--token-file", str(secured.token_file), input="new horse\r\n")
+    secured("sign-in", "--email", "ada@example.com", "--password-file", "-", input="new horse", code=0)
+    assert "wrong e-mail or password" in secured(
+        "sign-in", "--email", "ada@example.com", "--password-file", str(file), code=4)
+    secured("users", "create", "--email", "eve@example.com", "--password", PASSWORD, code=2)
+    secured("sign-in", "--email", "ada@example.com", "--password", PASSWORD, code=2)
+    for bad in ("", "two\nlines", "x" * 70_000):
+        assert "Error: " in secured("sign-in", "--email", "a@b.example", "--password-file", "-", input=bad, code=1)
+    assert "terminal" in secured("sign-in", "--email", "ada@example.com", code=2)
+
+
+# At a terminal
+
+def test_a_terminal_is_asked_for_passwords_and_does_not_show_them(secured):
+    code, shown = secured.terminal(
+        "users", "create", "--email", "ada@example.com", "--ask-password",
+        answers=[("New password: ", "wrong\x15corrext\x7f\x7fct hörse\x7f\x7f\x7f\x7forse\r"),
+                 ("The same again: ", PASSWORD + "\r")])
+    assert code == 0, shown
+    assert "horse" not in shown and "ada@example.com" in shown
+    code, shown = secured.terminal(
+        "sign-in", "--email", "ada@example.com", answers=[("Password of ada@example.com: ", PASSWORD + "\n")])
+    assert code == 0 and "signed in to" in shown and "horse" not in shown
+    code, shown = secured.terminal(
+        "users", "create", "--email", "bob@example.com", "--ask-password",
+        answers=[("New password: ", "one\r"), ("The same again: ", "another\r")])
+    assert code == 1 and "nothing was changed" in shown
+    code, shown = secured.terminal(
+        "sign-in", "--email", "ada@example.com", answers=[("Password of ada@example.com: ", "abc\x03")])
+    assert code == 130
+
+
+def test_a_terminal_has_colours_unless_they_are_not_wanted(commands):
+    commands("users", "create", "--email", "ada@example.com")
+    assert "\x1b[1mID" in commands.terminal("users", "list")[1]
+    assert "\x1b" not in commands.terminal("users", "list", environment={"NO_COLOR": "1"})[1]
+
+
+def test_an_import_shows_its_progress_at_a_terminal_and_nowhere_else(commands, tmp_path):
+    file = tmp_path / "users.csv"
+    file.write_text("email\n" + "".join(f"user{number}@example.com\n" for number in range(25_000)))
+    code, shown = commands.terminal("users", "import", str(file))
+    assert code == 0, shown
+    assert re.search(r" \d+ % [█░]+  10,000 users, [\d,]+ a second, \d+ s left", shown)
+    assert shown.endswith("25,000 created, 0 registered already, 0 rejected\r\n")
+    done = commands.run("users", "import", str(file))
+    assert (done.stdout, done.stderr) == ("0 created, 25,000 registered already, 0 rejected\n", "")
+    assert "%" not in commands.terminal("users", "import", "--quiet", str(file))[1]
+
+
+# Who calls
+
+def test_a_sign_in_lasts_for_the_commands_to_come_until_a_sign_out(secured, tmp_path):
+    assert "not signed in" in secured("users", "get", "x", code=4)
+    id = json.loads(secured("users", "create", "--email", "ada@example.com", "--password-file", "-", "--output", "json",
+                            input=PASSWORD))["id"]
+    secured("sign-in", "--email", "ada@example.com", "--password-file", "-", input=PASSWORD)
+    assert id in secured("users", "get", id)
+    assert "users:read" in secured("users", "list", code=4)
+    # A token that is named goes before the sign-in, a file before the environment.
+    assert id in secured("users", "list", environment={"USER_SERVICE_TOKEN": secured.token.strip()})
+    secured("users", "list", environment={"USER_SERVICE_TOKEN": "nonsense"}, code=4)
+    assert id in secured("users", "list", "--token-file", str(secured.token_file),
+                         environment={"USER_SERVICE_TOKEN": "nonsense"})
+    [file] = (secured.home / "user-service" / "sessions").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    # Another service's sign-in is nobody's business.
+    address = secured.environment["USER_SERVICE_ADDRESS"]
+    assert "not signed in" in secured("users", "get", id, "--address", address.replace("127.0.0.1", "localhost"), code=4)
+    kept = file.read_text()
+    assert "signed out" in secured("sign-out")
+    assert not file.exists()
+    assert "not signed in" in secured("sign-out")
+    file.write_text(kept)
+    assert "revoked" in secured("users", "get", id, code=4)
+    file.write_text("{")
+    assert "sign in again" in secured("users", "get", id, code=1)
+
+
+def test_a_sign_in_is_refreshed_and_the_new_tokens_are_kept(serve, tmp_path):
+    service = serve(auth="on", settings={"auth.access.lifetime": "1s"})
+    commands = Commands(tmp_path / "home", service.address)
+    id = json.loads(commands("users", "create", "--email", "ada@example.com", "--password-file", "-", "--output", "json",
+                             input=PASSWORD))["id"]
+    commands("sign-in", "--email", "ada@example.com", "--password-file", "-", input=PASSWORD)
+    [file] = (commands.home / "user-service" / "sessions").iterdir()
+    seen = {file.read_text()}
+    for _ in range(3):
+        assert id in commands("users", "get", id)
+        seen.add(file.read_text())
+    assert len(seen) == 4
+
+
+@pytest.mark.parametrize("names", ["DNS:localhost", "DNS:elsewhere,IP:127.0.0.1"])
+def test_tls_is_used_when_it_is_asked_for_and_the_name_is_compared(serve, tmp_path, names):
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem", "-subj", "/CN=users",
+         "-addext", f"subjectAltName={names}"], check=True, capture_output=True)
+    service = serve("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"))
+    commands = Commands(tmp_path / "home", service.address)
+
+    def works(*arguments):
+        return commands.run("users", "list", "--timeout", "500ms", *arguments).returncode == 0
+
+    trusted = ["--tls-ca", str(tmp_path / "cert.pem"), "--timeout", "20s"]
+    commands("users", "list", *trusted, "--tls-server-name", names.split(",")[0].removeprefix("DNS:"))
+    assert works("--tls-ca", str(tmp_path / "cert.pem")) == ("IP" in names)
+    assert not works("--tls")
+    assert not works()
+    if "IP" not in names:
+        assert not works("--tls-ca", str(tmp_path / "cert.pem"), "--tls-server-name", "elsewhere")
+        port = service.address.rsplit(":", 1)[1]
+        commands("users", "list", *trusted, "--address", f"localhost:{port}")
+
+
+# Imports
+
+def test_a_hundred_thousand_users_come_back_as_they_went_in_and_a_second_time_changes_nothing(commands, tmp_path):
+    file = tmp_path / "users.csv"
+    with open(file, "w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["name", "email"])
+        for number in range(100_000):
+            writer.writerow([f'User "{number}", é 👩‍👩‍👧', f"user{number}@example.com"])
+    assert commands("users", "import", str(file)) == "100,000 created, 0 registered already, 0 rejected\n"
+    listed = commands("users", "list", "--output", "csv")
+    with open(file, newline="") as sent:
+        assert [(user["name"], user["email"]) for user in users(listed)] == [
+            (user["name"], user["email"]) for user in csv.DictReader(sent)]
+    assert commands("users", "import", str(file)) == "0 created, 100,000 registered already, 0 rejected\n"
+    assert commands("users", "list", "--output", "csv") == listed
+
+
+def test_a_listing_is_a_file_that_can_be_imported_elsewhere(commands, serve, tmp_path):
+    commands("users", "import", "-", "--format", "csv", input="email,name\na@example.com,A\nb@example.com,\"B, b\"\n")
+    other = Commands(tmp_path / "other", serve().address)
+    for form, name in (("csv", "csv"), ("json", "jsonl")):
+        other("users", "import", "-", "--format", name, input=commands("users", "list", "--output", form))
+    assert [(user["email"], user["name"]) for user in users(other("users", "list", "--output", "csv"))] == [
+        ("a@example.com", "A"), ("b@example.com", "B, b")]
+
+
+def test_rejected_rows_can_be_corrected_and_imported(commands, tmp_path):
+    file, rejected = tmp_path / "users.csv", tmp_path / "users.rejected.csv"
+    file.write_text("email,name,password\na@example.com,A,correct horse\nbad,B,\nc@example.com,C,short\nd@example.com\n")
+    done = commands.run("users", "import", str(file))
+    assert (done.returncode, done.stdout) == (1, "1 created, 0 registered already, 3 rejected\n")
+    assert str(rejected) in done.stderr
+    assert stat.S_IMODE(rejected.stat().st_mode) == 0o600
+    rows = users(rejected.read_text())
+    assert sorted((row["line"], row["email"], row["password"]) for row in rows) == [
+        ("3", "bad", ""), ("4", "c@example.com", "short"), ("5", "d@example.com", None)]
+    assert all(row["reason"] for row in rows)
+    corrected = rejected.read_text().replace(",bad,", ",b@example.com,").replace("short", "long enough")
+    rejected.write_text(corrected.replace("d@example.com", "d@example.com,D,"))
+    assert commands("users", "import", str(rejected)) == "3 created, 0 registered already, 0 rejected\n"
+    assert {user["name"] for user in users(commands("users", "list", "--output", "csv"))} == {"A", "B", "C", "D"}
+
+
+def test_rejected_lines_of_json_keep_what_they_said(commands, tmp_path):
+    file, rejected = tmp_path / "users.jsonl", tmp_path / "why.jsonl"
+    file.write_text('{"email": "a@example.com"}\n{"email": "bad", "name": "B"}\nnonsense\n')
+    commands("users", "import", str(file), "--rejected", str(rejected), code=1)
+    assert [json.loads(line) for line in rejected.read_text().splitlines()] == [
+        {"text": "nonsense", "line": "3", "reason": "not a JSON object"},
+        {"email": "bad", "name": "B", "line": "2", "reason": "email must have the form local-part@domain"}]
+
+
+def test_a_file_that_makes_no_sense_says_where(commands, tmp_path):
+    file = tmp_path / "users.csv"
+    for text, words in [("", "names of the columns"), ("mail\nx\n", "line 1: the column 'mail'"),
+                        ('email\na@example.com\n"b@example.com\n', "line 3: a quote is not closed")]:
+        file.write_text(text)
+        error = commands("users", "import", str(file), code=1)
+        assert words in error and error.startswith("Stopped after ") and "Run it again" in error
+    assert len(users(commands("users", "list", "--output", "csv"))) == 0
+
+
+def test_an_import_that_breaks_off_says_so_and_goes_on_when_it_is_run_again(serve, tmp_path):
+    service = serve()
+    commands = Commands(tmp_path / "home", service.address)
+    reader, writer = os.pipe()
+    process = subprocess.Popen(
+        [PROGRAM, "users", "import", "-", "--format", "csv", "--timeout", "1s"], stdin=reader, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, env=commands.environment)
+    os.close(reader)
+    rows = ["email\n"] + [f"user{number}@example.com\n" for number in range(25_000)]
+    with os.fdopen(writer, "w") as out:
+        out.writelines(rows[:15_001])
+        out.flush()
+        # The first part is stored; then the service is gone, and does not come back.
+        while len(users(commands("users", "list", "--output", "csv", "--limit", "10000"))) < 10_000:
+            pass
+        service.process.kill()
+        service.process.wait()
+        try:
+            out.writelines(rows[15_001:])
+        except BrokenPipeError:
+            pass
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 1 and output == ""
+    assert errors.startswith("Stopped after 10,000 created, 0 registered already, 0 rejected.\n"), errors
+    again = Commands(tmp_path / "home", serve(database=service.database).address)
+    done = again("users", "import", "-", "--format", "csv", input="".join(rows))
+    assert done == "15,000 created, 10,000 registered already, 0 rejected\n"

@@ -162,6 +162,9 @@ let package = Package(
       dependencies: ["TestSupport", "UserDomain", "UserStore"],
       path: "Tests/StoreProbe"
     ),
+    .executableTarget(
+      name: "client-example", dependencies: ["UserServiceClient"], path: "Tests/ClientExample"
+    ),
     .target(
       name: "InteropProtos",
       dependencies: [
@@ -255,6 +258,7 @@ let package = Package(
         "TestSupport",
         "UserProtos",
         "UserServiceClient",
+        "client-example",
         "user-service",
         .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
         .product(name: "Crypto", package: "swift-crypto"),

@@ -3,13 +3,17 @@ import Testing
 @testable import user_service
 
 @Suite struct TerminalTests {
+  private static func bar(_ full: Int, _ empty: Int) -> String {
+    String(repeating: "█", count: full) + String(repeating: "░", count: empty)
+  }
+
   @Test(
     "progress fits the terminal, and tells what is known",
     arguments: [
-      (50, 100, 79, " 50 % ███████████████████░░░░░░░░░░░░░░░░░░░  1,234 users, 123 a second, 10 s left"),
-      (100, 100, 200, "100 % \(String(repeating: "█", count: 40))  1,234 users, 123 a second, 0 s left"),
-      (0, 100, 60, "  0 % ░░░░░░░░░░░░░░░░░░░░░░░░░  1,234 users, 123 a second"),
-      (1, 1_000, 79, "  0 % ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  1,234 users, 123 a second, 2 h 46 min left"),
+      (50, 100, 79, " 50 % \(bar(17, 18))  1,234 users, 123 a second, 10 s left"),
+      (100, 100, 200, "100 % \(bar(40, 0))  1,234 users, 123 a second, 0 s left"),
+      (0, 100, 60, "  0 % \(bar(0, 27))  1,234 users, 123 a second"),
+      (1, 1_000, 79, "  0 % \(bar(0, 29))  1,234 users, 123 a second, 2 h 46 min left"),
       (50, 100, 20, " 50 % 1,234 users, 1"), (50, nil, 79, "1,234 users, 123 a second"),
       (50, 0, 79, "1,234 users, 123 a second"), (50, nil, 5, "1,234"),
     ])

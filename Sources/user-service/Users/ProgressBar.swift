@@ -13,7 +13,7 @@ struct ProgressBar {
     let part = min(Double(done) / Double(total), 1)
     if part > 0 { words += ", \(Self.words(for: seconds / part * (1 - part))) left" }
     let percent = String(format: "%3d %% ", Int(part * 100))
-    let room = min(width - percent.count - words.count - 3, 40)
+    let room = min(width - percent.count - words.count - 2, 40)
     guard room >= 5 else { return String((percent + words).prefix(width)) }
     let full = Int(Double(room) * part)
     let bar = String(repeating: "█", count: full) + String(repeating: "░", count: room - full)

@@ -58,8 +58,10 @@ public struct UserServiceClient: Sendable {
 
   /// Creates one active user. When it returns, the user is on the service's disk.
   ///
-  /// - Parameter requestID: what the request is called. Whoever asks again with the same id and the same user, within
-  ///   24 hours, gets the user that was created the first time.
+  /// - Parameters:
+  ///   - user: the user.
+  ///   - requestID: what the request is called. Whoever asks again with the same id and the same user, within 24 hours,
+  ///     gets the user that was created the first time.
   /// - Throws: `UserServiceError.invalidUser`, `.emailAlreadyRegistered`, `.peerLimitExceeded`, and what any call throws.
   public func createUser(
     _ user: NewUser, requestID: UUID = UUID()

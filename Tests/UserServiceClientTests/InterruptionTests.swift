@@ -135,34 +135,6 @@ import UserServiceClient
     await service.stop()
   }
 
-  @Test("a slow reader of a listing, and a stream without updates, are not silence")
-  func patience() async throws {
-    let service = try await service()
-    var configuration = UserServiceClient.Configuration.test(service.port)
-    configuration.idleTimeout = .seconds(2)
-    configuration.retries = .never
-    configuration.retries.attemptTimeout = .seconds(60)
-    try await withUserServiceClient(configuration) { client in
-      let created = try await client.bulkCreateUsers([NewUser].numbered(100)).userIDs
-      let (updates, next) = AsyncStream.makeStream(of: UserUpdate.self)
-      let names = Task {
-        var names: [String] = []
-        for try await user in client.userUpdates(updates) { names.append(user.name) }
-        return names
-      }
-      var listing = client.listUsers(pageSize: 10).makeAsyncIterator()
-      var listed = [try await listing.next()?.id]
-      // What is tested is that a time passes in which nothing happens.
-      try await Task.sleep(for: .seconds(3))
-      while let user = try await listing.next() { listed.append(user.id) }
-      #expect(listed == created)
-      next.yield(UserUpdate(userID: created[0], name: "late"))
-      next.finish()
-      #expect(try await names.value == ["late"])
-    }
-    await service.stop()
-  }
-
   // MARK: The service
 
   @Test("a service that is killed and started again during a listing is not noticed by who reads it")

@@ -256,6 +256,8 @@ let package = Package(
       name: "UserServiceClientTests",
       dependencies: [
         "TestSupport",
+        "UserAPI",
+        "UserDomain",
         "UserProtos",
         "UserServiceClient",
         "client-example",
@@ -266,6 +268,7 @@ let package = Package(
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]
     ),
     .testTarget(

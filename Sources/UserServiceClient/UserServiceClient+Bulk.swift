@@ -27,8 +27,6 @@ public struct BulkCreateResult: Sendable {
 }
 
 extension UserServiceClient {
-  /// Rows of one call of a bulk load.
-  private static let batchSize = 10_000
   /// Passwords of one call: each costs the service some 20 ms, and it says nothing before the last.
   private static let batchPasswords = 250
 
@@ -44,7 +42,7 @@ extension UserServiceClient {
     var requests: [User_V1_CreateUserRequest] = []
     var passwords = 0
     var index = 0
-    var limit = Self.batchSize
+    var limit = configuration.bulkBatch
     for try await user in users {
       requests.append(User_V1_CreateUserRequest(user, requestID: UUID()))
       if user.password != nil { passwords += 1 }

@@ -15,6 +15,7 @@ public struct UserServiceClient: Sendable {
   private typealias Auth = Auth_V1_AuthService.Client<HTTP2ClientTransport.Posix>
 
   private let caller: Caller
+  var configuration: Configuration { caller.configuration }
   private let users: Users
   private let auth: Auth
   private let identity: Identity

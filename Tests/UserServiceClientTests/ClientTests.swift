@@ -83,13 +83,13 @@ import UserServiceClient
     let service = try await service()
     try await withUserServiceClient(.test(service.port)) { client in
       #expect(try await client.bulkCreateUsers([]).userIDs.isEmpty)
-      var users = [NewUser].numbered(25_000)
+      var users = [NewUser].numbered(2_500)
       users[3].email = "nobody"
-      users[20_000].email = "USER7@example.com"
-      users[24_999].password = "correct horse"
+      users[2_000].email = "USER7@example.com"
+      users[2_499].password = "correct horse"
       let result = try await client.bulkCreateUsers(users)
-      #expect(result.userIDs.count == 24_998)
-      #expect(result.failures.map(\.index) == [3, 20_000])
+      #expect(result.userIDs.count == 2_498)
+      #expect(result.failures.map(\.index) == [3, 2_000])
       #expect(result.failures[1].error == .emailAlreadyRegistered)
       guard case .invalidUser(let fields) = result.failures[0].error else {
         Issue.record("\(result.failures[0])")
@@ -242,78 +242,35 @@ import UserServiceClient
   @Test("limits are told with the time to wait")
   func limits() async throws {
     let service = try await service(
-      auth: true, environment: ["USER_SERVICE_PEER_RATE": "0.01", "USER_SERVICE_PEER_BURST": "7"])
+      auth: true, environment: ["USER_SERVICE_PEER_RATE": "0.01", "USER_SERVICE_PEER_BURST": "60"])
     try await withUserServiceClient(.test(service.port)) { client in
       _ = try await client.createUser(NewUser(email: "ada@example.com", password: "correct horse"))
-      for _ in 0..<5 {
-        await #expect(throws: UserServiceError.wrongCredentials) {
+      var attempts: Duration?
+      var peer: Duration?
+      while peer == nil {
+        do throws(UserServiceError) {
           try await client.signIn(email: "ada@example.com", password: "wrong horse")
-        }
-      }
-      for limit in ["attempts", "peer"] {
-        let error = await #expect(throws: UserServiceError.self) {
-          try await client.signIn(email: "ada@example.com", password: "wrong horse")
-        }
-        switch error {
-        case .tooManyAttempts(let delay?): #expect(limit == "attempts" && delay > .zero)
-        case .peerLimitExceeded(let delay?): #expect(limit == "peer" && delay > .seconds(1))
-        default: Issue.record("\(limit): \(String(describing: error))")
-        }
-      }
-    }
-    await service.stop()
-  }
-
-  @Test("a service that has too much to do says so")
-  func overloaded() async throws {
-    // So slow that the queue fills on the slowest machine.
-    let service = try await service(["--argon2-iterations", "10", "--argon2-memory", "65536"])
-    let isOverloaded = Mutex(false)
-    let failed: @Sendable (UserServiceError) -> Void = { error in
-      guard case .overloaded(retryAfter: _?) = error else { return }
-      isOverloaded.withLock { $0 = true }
-      // The others would be hashed for minutes.
-      service.signal(SIGKILL)
-    }
-    // Two connections, each with as many calls as it may have.
-    async let first: Void = Self.createUsers(200, service.port, 1, failed: failed)
-    async let second: Void = Self.createUsers(200, service.port, 2, failed: failed)
-    _ = try await (first, second)
-    #expect(isOverloaded.withLock { $0 })
-    _ = await service.waitUntilExit()
-  }
-
-  /// Asks for so many users with passwords, all at once.
-  private static func createUsers(
-    _ count: Int, _ port: Int, _ connection: Int, failed: @escaping @Sendable (UserServiceError) -> Void
-  ) async throws {
-    var configuration = UserServiceClient.Configuration.test(port)
-    configuration.retries.maximumAttempts = 1
-    try await withUserServiceClient(configuration) { client in
-      await withTaskGroup(of: Void.self) { group in
-        for number in 0..<count {
-          group.addTask {
-            let user = NewUser(email: "\(connection)-\(number)@example.com", password: "correct horse")
-            do throws(UserServiceError) {
-              _ = try await client.createUser(user)
-            } catch {
-              failed(error)
-            }
+        } catch {
+          switch error {
+          case .wrongCredentials: break
+          case .tooManyAttempts(let delay): attempts = delay
+          case .peerLimitExceeded(let delay): peer = delay
+          default: throw error
           }
         }
       }
+      let delays = try (#require(attempts), #require(peer))
+      #expect(delays.0 > .zero && delays.1 > .seconds(1))
     }
+    await service.stop()
   }
 
   @Test("nobody there, and nobody of that name, are told at once and with the reason")
   func unavailable() async throws {
-    let service = try await service()
-    await service.stop()
-    for (address, words) in [
-      ("127.0.0.1:\(service.port)", "refused"), ("unix:/nonexistent", "unix:/nonexistent"),
-    ] {
-      var configuration = UserServiceClient.Configuration(try #require(ServerAddress(address)))
-      configuration.retries = .never
+    for (address, words) in [("127.0.0.1:1", "refused"), ("unix:/nonexistent", "No such file")] {
+      var configuration = UserServiceClient.Configuration.test(1)
+      configuration.address = try #require(ServerAddress(address))
+      configuration.retries.maximumAttempts = 1
       let error = await #expect(throws: UserServiceError.self) {
         _ = try await withUserServiceClient(configuration) { client in try await client.getUser(id: "x") }
       }
@@ -321,7 +278,7 @@ import UserServiceClient
         Issue.record("\(String(describing: error))")
         continue
       }
-      #expect(words.isEmpty || reason.contains(words) || reason.contains("No such file"), "\(reason)")
+      #expect(reason.contains(words), "\(reason)")
     }
   }
 

@@ -80,11 +80,11 @@ import UserServiceClient
   @Test("a bulk load whose answers are lost is sent again, and each user is there once")
   func lostBulkAnswer() async throws {
     let service = try await service()
-    let proxy = try await Proxy(to: service.port, [.cut(afterBytes: 2_000), .cut(afterBytes: 500_000)])
+    let proxy = try await Proxy(to: service.port, [.cut(afterBytes: 2_000), .cut(afterBytes: 50_000)])
     try await withUserServiceClient(.test(proxy.port)) { client in
-      let result = try await client.bulkCreateUsers([NewUser].numbered(25_000))
+      let result = try await client.bulkCreateUsers([NewUser].numbered(2_500))
       #expect(result.failures.isEmpty)
-      #expect(result.userIDs.count == 25_000)
+      #expect(result.userIDs.count == 2_500)
       #expect(try await client.listUsers(pageSize: 1_000).all().map(\.id) == result.userIDs)
     }
     #expect(proxy.connectionCount >= 3)
@@ -163,10 +163,10 @@ import UserServiceClient
     let first = try await service()
     let second = Mutex<RunningService?>(nil)
     // The answer to the second part does not come through before the service is killed.
-    let proxy = try await Proxy(to: first.port, [.stall(afterBytes: 500_000)])
+    let proxy = try await Proxy(to: first.port, [.stall(afterBytes: 50_000)])
     try await withUserServiceClient(.test(proxy.port)) { client in
       let ids = Mutex<[String]>([])
-      let users = [NewUser].numbered(30_000)
+      let users = [NewUser].numbered(3_000)
       async let load: Void = client.bulkCreateUsers(users.async) { batch in
         for outcome in batch.outcomes {
           let id = try outcome.get()
@@ -175,13 +175,13 @@ import UserServiceClient
       }
       // The second part is stored: only its answer is missing.
       try await withUserServiceClient(.test(first.port)) { client in
-        while try await client.listUsers(pageSize: 1_000).all().count < 20_000 {}
+        while try await client.listUsers(pageSize: 1_000).all().count < 2_000 {}
       }
       await kill(first)
       let restarted = try await service(port: first.port)
       second.withLock { $0 = restarted }
       try await load
-      #expect(ids.withLock { $0.count } == 30_000)
+      #expect(ids.withLock { $0.count } == 3_000)
       #expect(try await client.listUsers(pageSize: 1_000).all().map(\.id) == ids.withLock { $0 })
     }
     #expect(proxy.connectionCount > 1)

@@ -1,7 +1,8 @@
 import Crypto
 import Foundation
 import TestSupport
-import UserServiceClient
+
+@testable import UserServiceClient
 
 extension UserServiceClient.Configuration {
   /// A service on a port of this machine, with the patience that a busy machine needs.
@@ -10,6 +11,7 @@ extension UserServiceClient.Configuration {
     configuration.timeout = .seconds(120)
     configuration.idleTimeout = .seconds(120)
     configuration.retries.attemptTimeout = .seconds(60)
+    configuration.bulkBatch = 1_000
     return configuration
   }
 }

@@ -25,6 +25,8 @@ extension UserServiceClient {
     /// Called with the session's tokens whenever they change: after a sign-in and a refresh, and with nil after a
     /// sign-out or when they are of no use any more. For those who keep them for the next start.
     public var tokensChanged: @Sendable (Tokens?) -> Void = { _ in }
+    /// Rows of one call of a bulk load.
+    var bulkBatch = 10_000
 
     /// The service at `address`, with the defaults.
     public init(

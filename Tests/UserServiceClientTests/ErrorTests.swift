@@ -1,0 +1,83 @@
+import GRPCCore
+import GRPCProtobuf
+import SwiftProtobuf
+import Testing
+import UserDomain
+import UserProtos
+
+@testable import UserAPI
+@testable import UserServiceClient
+
+/// The service's table from its errors to statuses, and the client's back: what is sent comes to what was meant.
+@Suite struct ErrorTests {
+  private static let field = FieldViolation(
+    field: "email", reason: .required, description: "must not be empty")
+  private static let invalidField = UserServiceError.InvalidField(
+    name: "email", reason: "REQUIRED", description: "must not be empty")
+
+  private static let table: [(UserError, UserServiceError)] = [
+    (.invalid([field]), .invalidUser(fields: [invalidField])), (.notFound("7"), .userNotFound(id: "7")),
+    (.emailAlreadyRegistered, .emailAlreadyRegistered),
+    (.overloaded(retryAfter: .seconds(2)), .overloaded(retryAfter: .seconds(2))),
+    (.deadlineExceeded, .deadlineExceeded), (.cancelled, .cancelled),
+    (.shuttingDown, .unavailable("The service is shutting down")),
+    (.storage(StorageFault(kind: .busy, resultCode: 5, message: "")), .unavailable("The database is busy")),
+    (
+      .storage(StorageFault(kind: .full, resultCode: 13, message: "")),
+      .failed(status: "resourceExhausted", message: "The disk is full", errorID: nil)
+    ),
+    (.unauthenticated(.missing), .unauthenticated(.missing)),
+    (.unauthenticated(.malformed), .unauthenticated(.invalid)),
+    (.unauthenticated(.untrusted), .unauthenticated(.invalid)),
+    (.unauthenticated(.notYetValid), .unauthenticated(.invalid)),
+    (.unauthenticated(.expired), .unauthenticated(.expired)),
+    (.unauthenticated(.revoked), .unauthenticated(.revoked)), (.wrongCredentials, .wrongCredentials),
+    (.tooManyAttempts(retryAfter: .seconds(1)), .tooManyAttempts(retryAfter: .seconds(1))),
+    (.peerLimitExceeded(retryAfter: .seconds(3)), .peerLimitExceeded(retryAfter: .seconds(3))),
+    (.permissionDenied(missing: .usersRead), .permissionDenied(missingScope: "users:read")),
+    (.permissionDenied(missing: []), .permissionDenied(missingScope: nil)),
+  ]
+
+  /// What a client has of a status that was sent.
+  private static func received(_ status: GoogleRPCStatus) -> RPCError {
+    var error = RPCError(status)
+    error.cause = nil
+    return error
+  }
+
+  @Test("what the service fails with, the client throws, of a call and of a row", arguments: table.indices)
+  func errors(index: Int) throws {
+    let (sent, thrown) = Self.table[index]
+    let status = try #require(GoogleRPCStatus(sent))
+    #expect(UserServiceError(Self.received(status), .change(userID: "7")) == thrown)
+    let bytes: [UInt8] = try status.serializedBytes()
+    if case .userNotFound = thrown { return }
+    #expect(UserServiceError(try Google_Rpc_Status(serializedBytes: bytes)) == thrown)
+  }
+
+  @Test("an internal error has the id under which the log has it, and too many rows how many are stored")
+  func others() {
+    #expect(
+      UserServiceError(Self.received(.unexpected(errorID: "abc")))
+        == .failed(status: "internalError", message: "Internal error abc", errorID: "abc"))
+    #expect(
+      UserServiceError(Self.received(.tooManyRows(limit: 5, stored: 4))) == .tooManyRows(created: 4)
+    )
+    #expect(
+      UserServiceError(Self.received(GoogleRPCStatus(UserError.invalid([Self.field]))!))
+        == .invalidRequest(fields: [Self.invalidField]))
+  }
+
+  @Test("a row whose details were left out is told by its status")
+  func withoutDetails() {
+    #expect(UserServiceError(.with { $0.code = 6 }) == .emailAlreadyRegistered)
+    #expect(UserServiceError(.with { $0.code = 3 }) == .invalidUser(fields: []))
+    #expect(UserServiceError(.with { $0.code = 99 }) == .failed(status: "unknown", message: "", errorID: nil))
+  }
+
+  @Test("every error is one line for people", arguments: table.indices)
+  func descriptions(index: Int) {
+    let text = Self.table[index].1.description
+    #expect(!text.isEmpty && !text.contains("\n") && !text.contains("UserServiceError"))
+  }
+}

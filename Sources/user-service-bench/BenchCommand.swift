@@ -16,6 +16,10 @@ struct BenchCommand: AsyncParsableCommand {
   @Option(help: "Users in the database that is read.")
   var users = 100_000
 
+  @Option(
+    help: "Users in the largest database of the part 'scale': 10000 and its multiples by ten up to this.")
+  var scaleUsers = 1_000_000
+
   @Option(help: "Repetitions of the point read.")
   var reads = 200_000
 
@@ -33,17 +37,20 @@ struct BenchCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Run only these parts: reads, scan, transport, service, start, creates, bulk, hash, token.",
+      "Run only these parts: reads, scan, transport, service, start, creates, bulk, hash, token, scale.",
       valueName: "part")
   )
   var only: [Part] = []
 
   enum Part: String, CaseIterable, ExpressibleByArgument {
-    case reads, scan, transport, service, start, creates, bulk, hash, token
+    case reads, scan, transport, service, start, creates, bulk, hash, token, scale
   }
 
   func validate() throws {
-    for (name, value) in [("users", users), ("reads", reads), ("calls", calls), ("creates", creates)]
+    for (name, value) in [
+      ("users", users), ("reads", reads), ("calls", calls), ("creates", creates),
+      ("scale-users", scaleUsers / 10_000),
+    ]
       + writers.map({ ("writers", $0) })
     where value < 1 {
       throw ValidationError("--\(name) must be at least 1")
@@ -78,6 +85,11 @@ struct BenchCommand: AsyncParsableCommand {
       try await CreateBenchmark(folder: folder, creates: creates, writers: writers).run(into: &report)
     }
     if parts.contains(.hash) { try await HashBenchmark().run(into: &report) }
+    if parts.contains(.scale) {
+      try await ScaleBenchmark(
+        folder: folder, results: URL(fileURLWithPath: directory), users: scaleUsers, requests: calls / 4
+      ).run(into: &report)
+    }
     if parts.contains(.token) { try await TokenBenchmark(checks: 1_000_000).run(into: &report) }
   }
 }

@@ -12,7 +12,8 @@ struct BenchServer {
 
   /// `user-service-bench server`.
   init(
-    _ transport: BenchServerCommand.Transport, auth: Bool, inline: Bool = true, database: String
+    _ transport: BenchServerCommand.Transport, auth: Bool, inline: Bool = true, database: String,
+    loops: Int? = nil
   ) throws {
     let output = Pipe()
     process = Process()
@@ -21,6 +22,7 @@ struct BenchServer {
       "server", "--transport", transport.rawValue, "--database", database, "--auth", auth ? "on" : "off",
       "--inline", "\(inline)",
     ]
+    if let loops { process.arguments? += ["--loops", "\(loops)"] }
     process.standardOutput = output
     process.standardInput = FileHandle.nullDevice
     try process.run()

@@ -3,6 +3,7 @@ import Configuration
 import GRPCCore
 import GRPCNIOTransportHTTP2
 import GRPCNghttp2Transport
+import NIOPosix
 import UserServiceApp
 
 /// Serves a database over one of two transports until it is killed: same handlers, interceptors, limits and
@@ -23,6 +24,8 @@ struct BenchServerCommand: AsyncParsableCommand {
   @Option var auth = "on"
   @Option var inline = "true"
   @Option var logLevel = "warning"
+  /// Event loops; as many as cores without it.
+  @Option var loops: Int?
 
   func run() async throws {
     let settings = try await ServiceConfiguration(
@@ -32,12 +35,14 @@ struct BenchServerCommand: AsyncParsableCommand {
         AbsoluteConfigKey(["grpc", "inline"]): .init(.string(inline), isSecret: false),
         AbsoluteConfigKey(["log", "level"]): .init(.string(logLevel), isSecret: false),
       ], file: nil, environment: [:])
+    let group =
+      loops.map { MultiThreadedEventLoopGroup(numberOfThreads: $0) } ?? .singletonMultiThreadedEventLoopGroup
     switch transport {
     case .own:
       let server = try await UserServiceApp.assemble(settings) { inlineMethods in
         Nghttp2ServerTransport(
           listeners: [Listener(.tcp(host: "127.0.0.1", port: 0))], configuration: settings.transport,
-          inlineMethods: inlineMethods)
+          eventLoopGroup: group, inlineMethods: inlineMethods)
       }.server
       try await serve(server) { "\(try await server.transport.addresses[0])" }
     case .stock:

@@ -17,6 +17,9 @@ extension RawDatabase {
     try await insert((0..<count).map(SampleUser.init), rowsPerTransaction: 1_000, into: path)
   }
 
+  /// The id of the n-th user that is loaded.
+  static func id(_ number: Int) -> UserID { UserID(high: UInt64(number), low: 1 << 63) }
+
   private static func insert(
     _ users: [SampleUser], rowsPerTransaction: Int, into path: String
   ) async throws -> Meter {
@@ -27,7 +30,7 @@ extension RawDatabase {
       for start in stride(from: 0, to: users.count, by: rowsPerTransaction) {
         try database.execute("BEGIN IMMEDIATE")
         for number in start..<min(start + rowsPerTransaction, users.count) {
-          try database.insert(users[number], id: UserID(high: UInt64(number), low: 1 << 63), with: statement)
+          try database.insert(users[number], id: id(number), with: statement)
         }
         try database.execute("COMMIT")
       }

@@ -16,6 +16,11 @@ struct Report {
       unit, note)
   }
 
+  /// A line for people, beside the table.
+  func text(_ line: String) {
+    FileHandle.standardOutput.write(Data("\(line)\n".utf8))
+  }
+
   private func row(
     _ what: String, _ ours: String, _ raw: String, _ ratio: String, _ unit: String, _ note: String
   ) {

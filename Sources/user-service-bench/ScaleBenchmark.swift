@@ -1,0 +1,171 @@
+import Foundation
+import SwiftProtobuf
+import UserDomain
+import UserProtos
+
+/// How the cost of each call grows with the users that there are, the connections, and the event loops. Of one server
+/// with authentication on, as in ``ServiceBenchmark``.
+struct ScaleBenchmark {
+  /// What the cost of one operation was at one place.
+  struct Point: Codable {
+    let axis: Axis
+    /// How many users, connections or loops.
+    let value: Int
+    let operation: String
+    /// CPU time of the server for one operation, in microseconds.
+    let microseconds: Double
+  }
+
+  enum Axis: String, Codable, CaseIterable {
+    case users, connections, loops
+  }
+
+  let folder: URL
+  /// Where the table and the plot stay.
+  let results: URL
+  /// The largest number of users.
+  let users: Int
+  let requests: Int
+
+  /// Of the axes on which users do not grow.
+  private static let usualUsers = 100_000
+  private static let rounds = 5
+  /// Calls at once, over all connections: fewer than one may have.
+  private static let inFlight = 240
+  private static let created = 5_000
+  private static let loaded = 20_000
+
+  func run(into report: inout Report) async throws {
+    try Self.raiseFileLimit()
+    var points: [Point] = []
+    var size = 10_000
+    while size <= users {
+      points += try await growth(with: size, into: &report)
+      size *= 10
+    }
+    let database = try await database(of: min(Self.usualUsers, users), "usual")
+    for connections in [1, 10, 100, 1_000] {
+      let cost = try await getUser(database, users: min(Self.usualUsers, users), connections: connections)
+      points.append(note(.connections, connections, "GetUser", cost, into: &report))
+    }
+    for loops in [1, 2] {
+      let cost = try await getUser(database, users: min(Self.usualUsers, users), loops: loops)
+      points.append(note(.loops, loops, "GetUser", cost, into: &report))
+    }
+    try write(points)
+    report.text("the table is in \(results.path)/scale.csv, its plot in scale.svg")
+  }
+
+  private func write(_ points: [Point]) throws {
+    try FileManager.default.createDirectory(at: results, withIntermediateDirectories: true)
+    let lines = points.map { point in
+      "\(point.axis.rawValue),\(point.value),\(point.operation),\(String(format: "%.3f", point.microseconds))"
+    }
+    let table = (["axis,value,operation,microseconds"] + lines).joined(separator: "\n") + "\n"
+    try Data(table.utf8).write(to: results.appendingPathComponent("scale.csv"))
+    try Data(ScalePlot(points: points).svg.utf8).write(to: results.appendingPathComponent("scale.svg"))
+  }
+
+  private func note(
+    _ axis: Axis, _ value: Int, _ operation: String, _ cost: Double, into report: inout Report
+  ) -> Point {
+    report.line("\(operation), \(value) \(axis.rawValue)", ours: cost, raw: nil, unit: "µs CPU")
+    return Point(axis: axis, value: value, operation: operation, microseconds: cost)
+  }
+
+  // MARK: What is measured
+
+  private func growth(with users: Int, into report: inout Report) async throws -> [Point] {
+    let database = try await database(of: users, "users-\(users)")
+    defer { remove(database) }
+    var points = [note(.users, users, "GetUser", try await getUser(database, users: users), into: &report)]
+    let token = try await BenchToken.make([.usersRead, .usersWrite], database: database)
+    let server = try BenchServer(.own, auth: true, database: database)
+    defer { server.stop() }
+
+    var listing = generator("ListUsers", token, of: server)
+    (listing.connections, listing.streams) = (1, 1)
+    let page = try User_V1_ListUsersRequest.with { $0.pageSize = 1_000 }.framed()
+    // Long enough for the clock of /proc, which ticks every 10 ms.
+    let listings = max(1_000_000 / users, 1)
+    let listed = try server.cpuSeconds { try check(listing.run(listings) { _ in page }) }
+    points.append(
+      note(.users, users, "a user of ListUsers", listed * 1_000_000 / Double(listings * users), into: &report)
+    )
+
+    let bodies = try (0..<Self.created).map { try create(users + $0).framed() }
+    let creating = generator("CreateUser", token, of: server)
+    let created = try server.cpuSeconds { try check(creating.run(Self.created) { bodies[$0] }) }
+    points.append(
+      note(.users, users, "CreateUser", created * 1_000_000 / Double(Self.created), into: &report))
+
+    let rows = (0..<Self.loaded).map { create(users + Self.created + $0) }
+    let load = H2Load(server: server, folder: folder, token: token)
+    let loaded = try server.cpuSeconds { try load.run("BulkCreateUsers", rows, requests: 1) }
+    points.append(
+      note(
+        .users, users, "a user of BulkCreateUsers", loaded * 1_000_000 / Double(Self.loaded), into: &report))
+    return points
+  }
+
+  /// GetUser of users all over the database.
+  private func getUser(
+    _ database: String, users: Int, connections: Int = 8, loops: Int? = nil
+  ) async throws -> Double {
+    let token = try await BenchToken.make(.usersRead, database: database)
+    let server = try BenchServer(.own, auth: true, database: database, loops: loops)
+    defer { server.stop() }
+    let bodies = try (0..<10_000).map { _ in
+      try User_V1_GetUserRequest.with { $0.userID = "\(RawDatabase.id(.random(in: 0..<users)))" }.framed()
+    }
+    var calls = generator("GetUser", token, of: server)
+    (calls.connections, calls.streams) = (connections, max(Self.inFlight / connections, 1))
+    var costs: [Double] = []
+    // The first round is no measurement.
+    for round in 0...Self.rounds {
+      let used = try server.cpuSeconds { try check(calls.run(requests) { bodies[$0 % bodies.count] }) }
+      if round > 0 { costs.append(used * 1_000_000 / Double(requests)) }
+    }
+    return costs.median
+  }
+
+  private func create(_ number: Int) -> User_V1_CreateUserRequest {
+    let user = SampleUser(number)
+    return .with { ($0.email, $0.name) = (user.email, user.name) }
+  }
+
+  private func generator(_ method: String, _ token: String, of server: BenchServer) -> LoadGenerator {
+    LoadGenerator(
+      address: server.address,
+      headers: LoadGenerator.headers("/user.v1.UserService/\(method)", at: server.address, token: token))
+  }
+
+  private func check(_ outcome: LoadGenerator.Outcome) throws {
+    guard outcome.failures == 0 else {
+      throw RawDatabase.Failure(description: "\(outcome.failures) calls have failed")
+    }
+  }
+
+  // MARK: Where it is measured
+
+  private func database(of users: Int, _ name: String) async throws -> String {
+    let path = folder.appendingPathComponent("\(name).db").path
+    _ = try await RawDatabase.load(users, into: path)
+    return path
+  }
+
+  private func remove(_ database: String) {
+    // What cannot be removed now goes with the folder.
+    for ending in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: database + ending) }
+  }
+
+  /// A thousand connections take as many files, here and in the server, which inherits the limit.
+  private static func raiseFileLimit() throws {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = min(4_096, limit.rlim_max)
+    guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur >= 2_048 else {
+      throw RawDatabase.Failure(description: "this process may not open enough files; see ulimit -Hn")
+    }
+  }
+}

@@ -36,12 +36,12 @@ struct BulkCreate {
   private var batch: [Row] = []
   private var rows = 0
   private var response = User_V1_BulkCreateResponse()
-  private var detailBudget: Int
+  /// Failures that have their details, from the first, and what these take.
+  private var detailed: (count: Int, bytes: Int) = (0, 0)
 
   init(directory: UserDirectory, limits: BulkLimits) {
     self.directory = directory
     self.limits = limits
-    detailBudget = Self.responseSize - limits.rows * Self.bytesPerRow
   }
 
   /// Room for the largest response: 4 MiB less the two counts.
@@ -91,6 +91,7 @@ struct BulkCreate {
   }
 
   private mutating func flush() async throws {
+    try makeRoom()
     let first = rows - batch.count
     let outcomes = try await store(batch)
     batch.removeAll(keepingCapacity: true)
@@ -184,22 +185,37 @@ struct BulkCreate {
     }
   }
 
-  /// Adds a failure to the response, without its details once they would take the room of rows to come.
-  private mutating func note(_ full: GoogleRPCStatus, index: Int) throws {
+  /// Adds a failure to the response.
+  private mutating func note(_ status: GoogleRPCStatus, index: Int) throws {
     // Our own generated type of the same message as the library's, which is not public.
-    let bytes: [UInt8] = try full.serializedBytes()
-    var status = try Google_Rpc_Status(serializedBytes: bytes)
-    if bytes.count <= detailBudget {
-      detailBudget -= bytes.count
+    let bytes: [UInt8] = try status.serializedBytes()
+    var failure = User_V1_BulkCreateFailure()
+    failure.index = Int32(index)
+    failure.status = try Google_Rpc_Status(serializedBytes: bytes)
+    // Once one has lost its details, those after it have none either.
+    if detailed.count == response.failures.count, detailed.bytes + bytes.count <= roomForDetails {
+      detailed = (detailed.count + 1, detailed.bytes + bytes.count)
     } else {
-      status.message = ""
-      status.details = []
+      Self.removeDetails(&failure)
     }
-    response.failures.append(
-      .with {
-        $0.index = Int32(index)
-        $0.status = status
-      })
+    response.failures.append(failure)
+  }
+
+  private var roomForDetails: Int { Self.responseSize - rows * Self.bytesPerRow }
+
+  /// Takes the details of the last failures that have some, when the rows that have come since need their room.
+  private mutating func makeRoom() throws {
+    while detailed.count > 0, detailed.bytes > roomForDetails {
+      let last = detailed.count - 1
+      let bytes: [UInt8] = try response.failures[last].status.serializedBytes()
+      Self.removeDetails(&response.failures[last])
+      detailed = (last, detailed.bytes - bytes.count)
+    }
+  }
+
+  private static func removeDetails(_ failure: inout User_V1_BulkCreateFailure) {
+    failure.status.message = ""
+    failure.status.details = []
   }
 }
 

@@ -22,6 +22,8 @@ public struct CSVParser {
     case quoted
     /// Behind a quote in a quoted field: its end, or half of a quote in it.
     case quote
+    /// Behind a carriage return behind that: the line ends, or the record is broken.
+    case quoteReturn
   }
 
   private var place = Place.fieldStart
@@ -56,7 +58,11 @@ public struct CSVParser {
   ///
   /// - Throws: `UserFileError` if it ends within quotes.
   public mutating func finish() throws(UserFileError) -> Record? {
-    if case .quoted = place { throw UserFileError(line: firstLine, "a quote is not closed") }
+    switch place {
+    case .quoted: throw UserFileError(line: firstLine, "a quote is not closed")
+    case .fieldStart, .plain: if field.last == UInt8(ascii: "\r") { field.removeLast() }
+    case .quote, .quoteReturn: break
+    }
     return endRecord()
   }
 
@@ -77,14 +83,14 @@ public struct CSVParser {
       place = .quoted
     case (_, UInt8(ascii: ",")):
       endField()
+    case (.quote, UInt8(ascii: "\n")), (.quoteReturn, UInt8(ascii: "\n")):
+      return endRecord()
     case (_, UInt8(ascii: "\n")):
       if field.last == UInt8(ascii: "\r") { field.removeLast() }
       return endRecord()
     case (.quote, UInt8(ascii: "\r")):
-      // The line end follows, or it does not belong here.
-      field.append(byte)
-      place = .plain
-    case (.quote, _):
+      place = .quoteReturn
+    case (.quote, _), (.quoteReturn, _):
       problem = problem ?? "text behind a quoted field"
       field.append(byte)
       place = .plain

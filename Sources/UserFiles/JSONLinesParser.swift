@@ -56,6 +56,7 @@ struct JSONLinesParser {
       guard let column = UserColumn(rawValue: name) else {
         throw UserFileRow.Problem("the key \(UserColumn.unknown(name))")
       }
+      if column == .status, case .text(let status) = value { try UserFileRow.Problem.throwIfInactive(status) }
       guard UserColumn.read.contains(column) else { continue }
       guard case .text(let text) = value else {
         if case .null = value, column != .email { continue }

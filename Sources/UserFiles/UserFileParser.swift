@@ -126,9 +126,19 @@ public struct UserFileParser {
       case .email: user.email = text
       case .name: user.name = text
       case .password: user.password = text.isEmpty ? nil : text
-      case .id, .status, .createdAt, .line, .reason: break
+      case .status: try UserFileRow.Problem.throwIfInactive(text)
+      case .id, .createdAt, .line, .reason: break
       }
     }
     return user
+  }
+}
+
+extension UserFileRow.Problem {
+  /// Refuses a row that would come out other than it is.
+  static func throwIfInactive(_ status: String) throws(UserFileRow.Problem) {
+    if !status.isEmpty, status != "active" {
+      throw UserFileRow.Problem("users are created active, and this one is \(status)")
+    }
   }
 }

@@ -1,4 +1,4 @@
-public import Foundation
+import Foundation
 public import UserServiceClient
 
 /// Writes users, and rows that are none, as lines of a file. A value without I/O.
@@ -87,20 +87,9 @@ public struct UserFileWriter: Sendable {
   }
 }
 
-extension User.Status: CustomStringConvertible {
-  /// `active`, `inactive`, or the number of one that is not known.
-  public var description: String {
-    switch self {
-    case .active: "active"
-    case .inactive: "inactive"
-    case .unknown(let number): String(number)
-    }
-  }
-}
-
 extension Date {
   /// RFC 3339 in UTC with microseconds, as the service has them.
-  public var rfc3339: String {
+  package var rfc3339: String {
     let microseconds = Int64((timeIntervalSince1970 * 1_000_000).rounded())
     let (seconds, rest) = microseconds.quotientAndRemainder(dividingBy: 1_000_000)
     // Before 1970 the rest is negative.

@@ -1,5 +1,7 @@
 import AsyncAlgorithms
 import Foundation
+import GRPCCore
+import SwiftProtobuf
 import UserProtos
 
 /// What became of a part of a bulk load.
@@ -81,6 +83,29 @@ extension UserServiceClient {
     try await bulkCreateUsers(users.async)
   }
 
+  /// Creates users in one call. The same requests may be made again. Returns the id of each, or why it was not created,
+  /// in their order.
+  func createUsers(
+    _ requests: ArraySlice<User_V1_CreateUserRequest>
+  ) async throws(UserServiceError) -> [Result<String, UserServiceError>] {
+    let response = try await caller.stream(tokens: tokens) { attempt, idle in
+      try await users.bulkCreateUsers(metadata: attempt.metadata, options: attempt.options) { writer in
+        for request in requests {
+          try await writer.write(request)
+          idle.restart()
+        }
+      }
+    }
+    let outcomes = response.outcomes(of: requests.count)
+    guard outcomes.count == requests.count else {
+      throw .failed(
+        status: "internalError",
+        message: "the service has told of \(outcomes.count) of \(requests.count) users",
+        errorID: nil)
+    }
+    return outcomes
+  }
+
   /// A service may take fewer rows in a call than we send. Then the same requests go in smaller parts, so those that
   /// it has stored are not created again.
   private func send(
@@ -101,5 +126,25 @@ extension UserServiceClient {
       try await onBatch(BulkBatch(firstIndex: first + rest.startIndex, outcomes: outcomes))
       rest = rest.dropFirst(part.count)
     }
+  }
+}
+
+extension User_V1_BulkCreateResponse {
+  /// The outcome of each of `count` rows.
+  fileprivate func outcomes(of count: Int) -> [Result<String, UserServiceError>] {
+    var outcomes: [Result<String, UserServiceError>] = []
+    outcomes.reserveCapacity(count)
+    var ids = userIds.makeIterator()
+    var failures = failures.makeIterator()
+    var failure = failures.next()
+    for index in 0..<count {
+      if let current = failure, current.index == Int32(index) {
+        outcomes.append(.failure(UserServiceError(current.status)))
+        failure = failures.next()
+      } else if let id = ids.next() {
+        outcomes.append(.success(id))
+      }
+    }
+    return outcomes
   }
 }

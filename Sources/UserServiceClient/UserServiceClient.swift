@@ -11,14 +11,15 @@ import UserProtos
 /// Every call has a deadline, is repeated where it may be (``RetryPolicy``), and ends when its task is cancelled.
 /// Every error is a ``UserServiceError``. It may be used from any number of tasks; they share one connection.
 public struct UserServiceClient: Sendable {
-  private typealias Users = User_V1_UserService.Client<HTTP2ClientTransport.Posix>
+  typealias Users = User_V1_UserService.Client<HTTP2ClientTransport.Posix>
   private typealias Auth = Auth_V1_AuthService.Client<HTTP2ClientTransport.Posix>
 
-  private let caller: Caller
+  let caller: Caller
   var configuration: Configuration { caller.configuration }
-  private let users: Users
+  let users: Users
   private let auth: Auth
   private let identity: Identity
+  var tokens: any AccessTokenProvider { identity.provider }
   let calls = RunningCalls()
 
   init(_ client: GRPCClient<HTTP2ClientTransport.Posix>, _ configuration: Configuration) {
@@ -50,7 +51,7 @@ public struct UserServiceClient: Sendable {
   ///
   /// - Throws: `UserServiceError.userNotFound`, and what any call throws.
   public func getUser(id: String) async throws(UserServiceError) -> User {
-    try await caller.call(.user(id: id), tokens: identity.provider) { attempt in
+    try await caller.call(.user(id: id), tokens: tokens) { attempt in
       User(
         try await users.getUser(
           .with { $0.userID = id }, metadata: attempt.metadata, options: attempt.options))
@@ -68,17 +69,24 @@ public struct UserServiceClient: Sendable {
     _ user: NewUser, requestID: UUID = UUID()
   ) async throws(UserServiceError) -> User {
     let request = User_V1_CreateUserRequest(user, requestID: requestID)
-    return try await caller.call(.change(), tokens: identity.provider) { attempt in
+    return try await caller.call(.change(), tokens: tokens) { attempt in
       User(try await users.createUser(request, metadata: attempt.metadata, options: attempt.options))
     }
   }
 
-  /// Changes one user, and returns it as stored. A change that is repeated sets the same values again.
+  /// Changes one user, and returns it as stored.
+  ///
+  /// A change of the address or name may be made twice when an answer is lost, and then undoes what somebody else has
+  /// changed in between. One of the password or status is not repeated, because it ends the user's tokens: after
+  /// `unavailable` or `deadlineExceeded` it may be done or not.
   ///
   /// - Throws: `UserServiceError.userNotFound`, `.invalidUser`, `.emailAlreadyRegistered`, and what any call throws.
   public func updateUser(_ update: UserUpdate) async throws(UserServiceError) -> User {
     let request = User_V1_UserUpdateRequest(update)
-    return try await caller.call(.change(userID: update.userID), tokens: identity.provider) { attempt in
+    return try await caller.call(
+      .change(userID: update.userID), tokens: tokens,
+      isRepeatable: update.password == nil && update.status == nil
+    ) { attempt in
       try await users.userUpdates(metadata: attempt.metadata, options: attempt.options) { writer in
         try await writer.write(request)
       } onResponse: { response in
@@ -92,12 +100,12 @@ public struct UserServiceClient: Sendable {
     }
   }
 
-  /// Every user that there is when the call begins, by ascending id. One that breaks off goes on behind the last
-  /// user that was returned: each is returned once.
+  /// Every user that there is when the call begins, by ascending id. A listing that breaks off goes on behind the last
+  /// page that was returned: each user is returned once, and users that were created meanwhile may follow.
   ///
   /// - Parameter pageSize: how many users the service reads, and the client takes, at a time: 1 to 1,000.
   public func listUsers(pageSize: Int = 100) -> UserStream {
-    let tokens = identity.provider
+    let tokens = tokens
     return UserStream(calls: calls) { [caller, users] pages async throws(UserServiceError) in
       let position = Mutex("")
       try await caller.stream(tokens: tokens) { attempt, idle in
@@ -111,13 +119,13 @@ public struct UserServiceClient: Sendable {
             idle.restart()
             page.append(User(message))
             guard !message.pageToken.isEmpty else { continue }
-            idle.pause()
+            try idle.pause()
             await pages.send(page)
-            idle.restart()
-            try Task.checkCancellation()
-            page = []
             position.withLock { $0 = message.pageToken }
             attempt.progress.note()
+            page = []
+            idle.restart()
+            try Task.checkCancellation()
           }
           // The service ends each page with a token, the last one too.
           if !page.isEmpty { await pages.send(page) }
@@ -132,22 +140,23 @@ public struct UserServiceClient: Sendable {
   /// those behind the last user that was returned it is not known. Iterate over it once.
   public func userUpdates<Updates: AsyncSequence & Sendable>(_ updates: Updates) -> UserStream
   where Updates.Element == UserUpdate, Updates.Failure == Never {
-    let tokens = identity.provider
+    let tokens = tokens
     return UserStream(calls: calls) { [caller, users] pages async throws(UserServiceError) in
-      let updated = UpdateCount()
-      try await caller.stream(.change(), tokens: tokens, retries: .never) { attempt, idle in
+      let unanswered = UnansweredUpdates()
+      try await caller.stream(.change(), tokens: tokens, isRepeatable: false) { attempt, idle in
         try await users.userUpdates(metadata: attempt.metadata, options: attempt.options) { writer in
           // There is a connection, and nothing to be answered yet.
-          idle.pause()
+          try idle.pause()
           for await update in updates {
-            updated.sent(idle)
+            unanswered.sent(idle)
             try await writer.write(User_V1_UserUpdateRequest(update))
           }
         } onResponse: { response in
           do {
             for try await message in response.messages {
-              updated.received(idle)
+              try unanswered.received(idle)
               await pages.send([User(message)])
+              unanswered.taken(idle)
               try Task.checkCancellation()
             }
           } catch let error as RPCError {
@@ -157,35 +166,6 @@ public struct UserServiceClient: Sendable {
         }
       }
     }
-  }
-
-  // MARK: Bulk loads
-
-  /// Creates up to 100,000 users in one call. Returns the id of each, or why it was not created, in their order.
-  ///
-  /// The service stores those that are right whatever the others are.
-  ///
-  /// - Throws: `UserServiceError.tooManyRows` beyond what the service takes, and what any call throws.
-  public func createUsers(
-    _ batch: [NewUser]
-  ) async throws(UserServiceError) -> [Result<String, UserServiceError>] {
-    let requests = batch.map { User_V1_CreateUserRequest($0, requestID: UUID()) }
-    return try await createUsers(requests[...])
-  }
-
-  /// The same requests may be made again.
-  func createUsers(
-    _ requests: ArraySlice<User_V1_CreateUserRequest>
-  ) async throws(UserServiceError) -> [Result<String, UserServiceError>] {
-    let response = try await caller.stream(tokens: identity.provider) { attempt, idle in
-      try await users.bulkCreateUsers(metadata: attempt.metadata, options: attempt.options) { writer in
-        for request in requests {
-          try await writer.write(request)
-          idle.restart()
-        }
-      }
-    }
-    return response.outcomes(of: requests.count)
   }
 
   // MARK: Sessions
@@ -221,65 +201,35 @@ public struct UserServiceClient: Sendable {
   /// - Throws: what any call throws.
   public func signOut() async throws(UserServiceError) {
     guard let session = identity.provider as? SignedInSession else { return }
-    let refreshToken = await session.tokens.refreshToken
+    let refreshToken = await session.newestTokens.refreshToken
     _ = try await caller.call(tokens: nil) { attempt in
       try await auth.revokeToken(
         .with { $0.refreshToken = refreshToken }, metadata: attempt.metadata, options: attempt.options)
     }
     identity.provider = FixedAccessToken(token: nil)
-    caller.configuration.tokensChanged(nil)
+    configuration.tokensChanged(nil)
   }
 
   private func session(_ tokens: Tokens) -> SignedInSession {
     SignedInSession(tokens) { [caller, auth] refreshToken in
       try await Self.refresh(refreshToken, caller, auth)
-    } changed: { [changed = caller.configuration.tokensChanged] tokens in
-      changed(tokens)
+    } changed: { [identity, changed = configuration.tokensChanged] session, tokens in
+      // Of one that another sign-in, or a sign-out, has taken the place of, nobody wants to hear.
+      if identity.provider as? SignedInSession === session { changed(tokens) }
     }
   }
+
+  /// A refresh token that was used is good for 10 seconds more, for those who have missed the answer; after that, the
+  /// service takes whoever has it for a thief, and ends the session. So all attempts at it come before that.
+  private static let longestRefresh: Duration = .seconds(8)
 
   private static func refresh(
     _ refreshToken: String, _ caller: Caller, _ auth: Auth
   ) async throws(UserServiceError) -> Tokens {
     Tokens(
-      try await caller.call(tokens: nil) { attempt in
+      try await caller.call(tokens: nil, longest: longestRefresh) { attempt in
         try await auth.refreshToken(
           .with { $0.refreshToken = refreshToken }, metadata: attempt.metadata, options: attempt.options)
       })
-  }
-}
-
-/// How many updates the service has not answered yet: only then does a stream of updates wait for it.
-private final class UpdateCount: Sendable {
-  private let waiting = Mutex(0)
-
-  func sent(_ idle: IdleLimit) { add(1, idle) }
-  func received(_ idle: IdleLimit) { add(-1, idle) }
-
-  private func add(_ count: Int, _ idle: IdleLimit) {
-    waiting.withLock { waiting in
-      waiting += count
-      if waiting > 0 { idle.restart() } else { idle.pause() }
-    }
-  }
-}
-
-extension User_V1_BulkCreateResponse {
-  /// The outcome of each of `count` rows.
-  fileprivate func outcomes(of count: Int) -> [Result<String, UserServiceError>] {
-    var outcomes: [Result<String, UserServiceError>] = []
-    outcomes.reserveCapacity(count)
-    var ids = userIds.makeIterator()
-    var failures = failures.makeIterator()
-    var failure = failures.next()
-    for index in 0..<count {
-      if let current = failure, current.index == Int32(index) {
-        outcomes.append(.failure(UserServiceError(current.status)))
-        failure = failures.next()
-      } else if let id = ids.next() {
-        outcomes.append(.success(id))
-      }
-    }
-    return outcomes
   }
 }

@@ -24,6 +24,8 @@ struct SignInCommand: AsyncParsableCommand {
     let tokens = try await connection.withClient(.anonymous) { client in
       try await client.signIn(email: email, password: password)
     }
+    // That it could not be kept is said already.
+    guard try connection.session.tokens?.accessToken == tokens.accessToken else { throw ExitCode.failure }
     print("signed in to \(try connection.serverAddress) until \(tokens.refreshTokenExpiresAt.rfc3339)")
   }
 }

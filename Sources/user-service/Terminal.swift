@@ -21,14 +21,19 @@ enum Terminal {
     return ["y", "yes"].contains(readLine()?.lowercased())
   }
 
-  /// `text` without what a terminal would obey: whoever has chosen a user's name is not to move the cursor.
+  /// `text` without what a terminal would obey: whoever has chosen a user's name is not to move the cursor, nor to turn
+  /// the direction of the line.
   static func harmless(_ text: String) -> String {
-    let isHarmless = text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
-    if isHarmless { return text }
-    return String(
-      String.UnicodeScalarView(
-        text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 })
-    )
+    let scalars = text.unicodeScalars
+    if !scalars.contains(where: isObeyed) { return text }
+    return String(String.UnicodeScalarView(scalars.map { isObeyed($0) ? "\u{FFFD}" : $0 }))
+  }
+
+  private static func isObeyed(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0x061C, 0x200E...0x200F, 0x202A...0x202E, 0x2066...0x2069: true  // Unicode's bidirectional controls
+    default: scalar.properties.generalCategory == .control
+    }
   }
 
   private static func write(_ text: String, to file: FileHandle) {

@@ -31,7 +31,7 @@ struct UserServiceCommand: AsyncParsableCommand {
 
   private static func end(_ error: any Error) -> Never {
     if let error = error as? UserServiceError {
-      Terminal.note("Error: \(error)")
+      Terminal.note("Error: \(Terminal.harmless(error.description))")
       exit(withError: ExitCode(error.exitStatus))
     }
     guard exitCode(for: error) == .validationFailure else { exit(withError: error) }

@@ -27,7 +27,8 @@ import UserFiles
       ("\n\na\n\r\n\nb\n\n", [["a"], ["b"]]), ("\u{FEFF}a,b\n", [["a", "b"]]),
       ("\u{FEFF}\"a\",b", [["a", "b"]]),
       ("é,👩‍👩‍👧\n", [["é", "👩‍👩‍👧"]]), ("\"\"\"\"", [["\""]]), (" a , b ", [[" a ", " b "]]),
-      ("a\rb,c\r\n", [["a\rb", "c"]]), ("\"a\"\r\n", [["a"]]), ("a,\u{FEFF}b", [["a", "\u{FEFF}b"]]),
+      ("\"a\r\"\n\"b\r\"\r\nc\r", [["a\r"], ["b\r"], ["c"]]), ("a\rb,c\r\n", [["a\rb", "c"]]),
+      ("\"a\"\r\n", [["a"]]), ("a,\u{FEFF}b", [["a", "\u{FEFF}b"]]),
     ], [1, 2, 3, .max])
   func good(example: (text: String, fields: [[String]]), pieces: Int) throws {
     let records = try records(example.text, pieces: pieces)
@@ -42,7 +43,10 @@ import UserFiles
 
   @Test(
     "a broken record is one, and the next is whole",
-    arguments: [("a\"b\nc", "a quote within"), ("\"a\"b\nc", "text behind"), ("\"a\" ,b\nc", "text behind")])
+    arguments: [
+      ("a\"b\nc", "a quote within"), ("\"a\"b\nc", "text behind"), ("\"a\" ,b\nc", "text behind"),
+      ("\"a\"\rb\nc", "text behind"),
+    ])
   func broken(text: String, words: String) throws {
     let records = try records(text)
     #expect(records.count == 2)

@@ -72,11 +72,22 @@ import UserServiceClient
     #expect(try rows[1].user.get().email == "a@b.example")
   }
 
+  @Test(
+    "a user that would not come out as it is, is rejected",
+    arguments: [
+      ("email,status\na@b.example,inactive\n", UserFileFormat.csv),
+      (#"{"email": "a@b.example", "status": "inactive"}"#, .jsonl),
+    ])
+  func inactive(text: String, format: UserFileFormat) throws {
+    let (rows, _) = try rows(text, format)
+    #expect(rows.map(problem) == ["users are created active, and this one is inactive"])
+  }
+
   private static let users = [
     User(
       id: "1", email: "a@b.example", name: "", createdAt: Date(timeIntervalSince1970: 1_764_000_000.123_456)),
     User(
-      id: "2", email: "o'neil@b.example", name: "comma, \"quote\"\nline/ 👩‍👩‍👧", status: .inactive,
+      id: "2", email: "o'neil@b.example", name: "comma, \"quote\"\nline/ 👩‍👩‍👧",
       createdAt: Date(timeIntervalSince1970: -0.000_001)),
   ]
 

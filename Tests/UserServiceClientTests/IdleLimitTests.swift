@@ -1,4 +1,5 @@
 import GRPCCore
+import Synchronization
 import Testing
 
 @testable import UserServiceClient
@@ -28,7 +29,7 @@ import Testing
       })
     #expect(
       await isCutOff(first: .milliseconds(10), then: .milliseconds(10)) { idle in
-        idle.pause()
+        try idle.pause()
         idle.restart()
         try await forever()
       })
@@ -38,7 +39,7 @@ import Testing
   func pause() async throws {
     let value = try await IdleLimit.run(first: .seconds(100_000), then: .seconds(1)) { idle in
       idle.restart()
-      idle.pause()
+      try idle.pause()
       // What is tested is that a time passes in which nothing happens.
       try await Task.sleep(for: .seconds(2))
       return 7
@@ -47,5 +48,49 @@ import Testing
     await #expect(throws: CancellationError.self) {
       try await IdleLimit.run(first: .seconds(1), then: .seconds(1)) { _ in throw CancellationError() }
     }
+  }
+
+  @Test("what is being cut off does not go on as if it were done")
+  func late() async {
+    let wasRefused = Mutex(false)
+    let isCutOff = await isCutOff(first: .milliseconds(10), then: .seconds(100_000)) { idle in
+      do {
+        try await forever()
+      } catch {
+        // Cut off: as a page that has come at the last moment.
+        do {
+          try idle.pause()
+        } catch {
+          wasRefused.withLock { $0 = true }
+        }
+        throw error
+      }
+    }
+    #expect(isCutOff && wasRefused.withLock { $0 })
+  }
+
+  @Test("a stream of updates waits for the service only while it owes an answer that nobody is reading")
+  func updates() async throws {
+    let unanswered = UnansweredUpdates()
+    #expect(
+      await isCutOff(first: .seconds(100_000), then: .milliseconds(10)) { idle in
+        try idle.pause()
+        unanswered.sent(idle)
+        try await forever()
+      })
+    let answered = UnansweredUpdates()
+    try await IdleLimit.run(first: .seconds(100_000), then: .seconds(1)) { idle in
+      try idle.pause()
+      answered.sent(idle)
+      answered.sent(idle)
+      try answered.received(idle)
+      // As in `pause()`.
+      try await Task.sleep(for: .seconds(2))
+    }
+    #expect(
+      await isCutOff(first: .seconds(100_000), then: .milliseconds(10)) { idle in
+        answered.taken(idle)
+        try await forever()
+      })
   }
 }

@@ -32,7 +32,7 @@ import Testing
           state.refreshed.append(refreshToken)
           return tokens(state.refreshed.count, at: state.now)
         }
-      } changed: { tokens in
+      } changed: { _, tokens in
         self.state.withLock { $0.changes.append(tokens) }
       } now: {
         self.state.withLock { $0.now }

@@ -33,6 +33,7 @@ import Testing
   @Test("a terminal is sent nothing that it would obey")
   func harmless() {
     #expect(Terminal.harmless("é 👩‍👩‍👧 x") == "é 👩‍👩‍👧 x")
+    #expect(Terminal.harmless("a\u{202E}b\u{2067}") == "a�b�")
     #expect(Terminal.harmless("a\u{1B}[31m\u{9B}\r\n\u{7}") == "a�[31m����")
   }
 }

@@ -7,6 +7,8 @@ final class IdleLimit: Sendable {
     var limit: Duration
     /// Since when the call waits for the service; nil while the service waits for the call.
     var waitingSince: ContinuousClock.Instant? = .now
+    /// Whether the call is being cut off.
+    var isOver = false
   }
 
   private let limit: Duration
@@ -18,10 +20,21 @@ final class IdleLimit: Sendable {
   }
 
   /// The service has given a sign of itself, or is asked for one from now on.
-  func restart() { state.withLock { $0 = State(limit: limit) } }
+  func restart() {
+    state.withLock { state in
+      if !state.isOver { state = State(limit: limit) }
+    }
+  }
 
   /// It is not the service that is waited for.
-  func pause() { state.withLock { $0.waitingSince = nil } }
+  ///
+  /// - Throws: `CancellationError` if the call is being cut off: what it does next must not count as done.
+  func pause() throws {
+    try state.withLock { state in
+      if state.isOver { throw CancellationError() }
+      state.waitingSince = nil
+    }
+  }
 
   /// Does `body`, and cancels it when the limit has passed: `first` until ``restart()`` is called, then `limit`.
   ///
@@ -37,18 +50,24 @@ final class IdleLimit: Sendable {
         return nil
       }
       defer { group.cancelAll() }
-      // Two tasks, so there is a first.
-      guard case let value?? = try await group.next() else {
-        throw RPCError(code: .deadlineExceeded, message: "no sign of the service")
+      do {
+        // Two tasks, so there is a first.
+        if case let value?? = try await group.next() { return value }
+      } catch  where !idle.state.withLock({ $0.isOver }) {
+        throw error
       }
-      return value
+      throw RPCError(code: .deadlineExceeded, message: "no sign of the service")
     }
   }
 
   private func wait() async throws {
     while true {
-      let end = state.withLock { ($0.waitingSince ?? .now) + $0.limit }
-      if end <= .now { return }
+      let end = state.withLock { state -> ContinuousClock.Instant? in
+        let end = (state.waitingSince ?? .now) + state.limit
+        state.isOver = end <= .now
+        return state.isOver ? nil : end
+      }
+      guard let end else { return }
       try await Task.sleep(until: end, clock: .continuous)
     }
   }

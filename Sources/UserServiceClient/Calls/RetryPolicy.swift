@@ -4,7 +4,8 @@ extension UserServiceClient {
   /// When a call is made again that has failed (gRFC A6, as far as it goes).
   ///
   /// Repeated is what may be: GetUser, CreateUser and bulk loads, whose requests have ids; listings, which go on
-  /// behind the last user that was seen; sign-ins and refreshes; the update of one user. Not a stream of updates.
+  /// behind the last user that was seen; sign-ins and refreshes; the update of one user's address or name. Not one of
+  /// its password or status, and not a stream of updates.
   ///
   /// A call is repeated after UNAVAILABLE, and when one attempt has taken too long while the call still has time. It is
   /// not GRPCCore's own policy, which ends a call that finds no connection, and knows no limit for an attempt.

@@ -23,7 +23,7 @@ extension UserServiceClient {
     /// How long the answer to a ping may take before the connection counts as lost; 10 s by default.
     public var keepaliveTimeout: Duration = .seconds(10)
     /// Called with the session's tokens whenever they change: after a sign-in and a refresh, and with nil after a
-    /// sign-out or when they are of no use any more. For those who keep them for the next start.
+    /// sign-out or a refresh that is refused. For those who keep them for the next start.
     public var tokensChanged: @Sendable (Tokens?) -> Void = { _ in }
     /// Rows of one call of a bulk load.
     var bulkBatch = 10_000

@@ -10,6 +10,18 @@ public enum Credentials: Sendable {
   case provider(any AccessTokenProvider)
 }
 
+extension Credentials: CustomStringConvertible {
+  /// What they are, without a secret.
+  public var description: String {
+    switch self {
+    case .anonymous: "nobody"
+    case .accessToken: "an access token"
+    case .tokens(let tokens): tokens.description
+    case .provider: "a provider of access tokens"
+    }
+  }
+}
+
 /// Gives a client its access tokens. Called from any task, and by several at once.
 public protocol AccessTokenProvider: Sendable {
   /// The token for the next call, or nil to call without one.

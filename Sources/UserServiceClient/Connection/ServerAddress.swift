@@ -64,6 +64,16 @@ public struct ServerAddress: Hashable, Sendable {
     return parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
   }
 
+  /// Whether it is on this machine, so that nobody listens on the way.
+  public var isLocal: Bool {
+    switch kind {
+    case .ipv4(let host, _): host.hasPrefix("127.")
+    case .ipv6(let host, _): host == "::1"
+    case .name(let host, _): host == "localhost"
+    case .unix: true
+    }
+  }
+
   var target: any ResolvableTarget {
     switch kind {
     case .ipv4(let host, let port): .ipv4(address: host, port: port)

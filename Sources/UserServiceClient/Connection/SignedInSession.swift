@@ -4,9 +4,9 @@ import Foundation
 actor SignedInSession: AccessTokenProvider {
   typealias Refresh = @Sendable (_ refreshToken: String) async throws -> Tokens
 
-  private(set) var tokens: Tokens
+  private var tokens: Tokens
   private let refresh: Refresh
-  private let changed: @Sendable (Tokens?) -> Void
+  private let changed: @Sendable (SignedInSession, Tokens?) -> Void
   private let now: @Sendable () -> Date
   private var refreshing: Task<Tokens, any Error>?
 
@@ -14,7 +14,8 @@ actor SignedInSession: AccessTokenProvider {
   ///   - refresh: exchanges a refresh token.
   ///   - changed: is told of new tokens, and with nil that there will be none any more.
   init(
-    _ tokens: Tokens, refresh: @escaping Refresh, changed: @escaping @Sendable (Tokens?) -> Void,
+    _ tokens: Tokens, refresh: @escaping Refresh,
+    changed: @escaping @Sendable (SignedInSession, Tokens?) -> Void,
     now: @escaping @Sendable () -> Date = { Date() }
   ) {
     self.tokens = tokens
@@ -33,6 +34,15 @@ actor SignedInSession: AccessTokenProvider {
     return try await refreshed().accessToken
   }
 
+  /// The tokens, once a refresh that is under way has ended.
+  var newestTokens: Tokens {
+    get async {
+      guard let refreshing else { return tokens }
+      // Without an answer, the tokens that there are.
+      return await (try? refreshing.result.get()) ?? tokens
+    }
+  }
+
   /// New tokens. However many ask at once, the refresh token is exchanged once.
   private func refreshed() async throws -> Tokens {
     // Not the caller's own task: its end must not be the others'.
@@ -46,11 +56,12 @@ actor SignedInSession: AccessTokenProvider {
       switch result {
       case .success(let fresh):
         tokens = fresh
-        changed(fresh)
+        changed(self, fresh)
       case .failure(UserServiceError.unauthenticated):
-        changed(nil)
+        changed(self, nil)
       case .failure:
-        // The service did not answer; the refresh token is still good.
+        // The service did not answer. If it has taken the refresh token all the same, it takes it once more within 10
+        // seconds.
         break
       }
     }

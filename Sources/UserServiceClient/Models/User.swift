@@ -50,6 +50,11 @@ public struct NewUser: Hashable, Sendable {
   }
 }
 
+extension NewUser: CustomStringConvertible {
+  /// The address and the name; never the password.
+  public var description: String { "NewUser(\(email), \(name))" }
+}
+
 /// Changes to a user; nil leaves a field as it is.
 public struct UserUpdate: Hashable, Sendable {
   /// What an update does with the password.
@@ -81,5 +86,26 @@ public struct UserUpdate: Hashable, Sendable {
     self.name = name
     self.status = status
     self.password = password
+  }
+}
+
+extension UserUpdate.Password: CustomStringConvertible {
+  /// What becomes of it; never the password.
+  public var description: String {
+    switch self {
+    case .set: "set"
+    case .remove: "remove"
+    }
+  }
+}
+
+extension User.Status: CustomStringConvertible {
+  /// `active`, `inactive`, or the number of one that is not known.
+  public var description: String {
+    switch self {
+    case .active: "active"
+    case .inactive: "inactive"
+    case .unknown(let number): String(number)
+    }
   }
 }

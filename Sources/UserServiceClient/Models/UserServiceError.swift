@@ -30,7 +30,7 @@ public indirect enum UserServiceError: Error, Hashable, Sendable {
     case revoked
   }
 
-  /// No user has that id.
+  /// No user has that id; which is empty for an update of a stream.
   case userNotFound(id: String)
   /// Another user has that address, in this or another letter case.
   case emailAlreadyRegistered
@@ -56,7 +56,7 @@ public indirect enum UserServiceError: Error, Hashable, Sendable {
   case unavailable(String)
   /// The call's time is over; whether its work was done is not known.
   case deadlineExceeded
-  /// The task that made the call was cancelled.
+  /// The task that made the call was cancelled, or the client is at its end.
   case cancelled
   /// An update of a stream has failed: its place in the stream, from 0. Those before it are done.
   case updateFailed(index: Int, UserServiceError)
@@ -68,7 +68,7 @@ extension UserServiceError: CustomStringConvertible {
   /// One sentence for people.
   public var description: String {
     switch self {
-    case .userNotFound(let id): "there is no user \(id)"
+    case .userNotFound(let id): id.isEmpty ? "there is no such user" : "there is no user \(id)"
     case .emailAlreadyRegistered: "the address is already registered"
     case .invalidUser(let fields), .invalidRequest(let fields):
       fields.isEmpty

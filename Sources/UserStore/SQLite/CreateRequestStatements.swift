@@ -10,7 +10,7 @@ final class CreateRequestStatements {
     WHERE id = ?1
     """
   static let purgeSQL = """
-    DELETE FROM create_requests WHERE id IN (SELECT id FROM create_requests WHERE made_at < ?1 LIMIT 8)
+    DELETE FROM create_requests WHERE id IN (SELECT id FROM create_requests WHERE made_at < ?1 LIMIT 64)
     """
   static let forgetSQL = "DELETE FROM create_requests WHERE user_id = ?1"
 
@@ -50,16 +50,19 @@ final class CreateRequestStatements {
     return .success(Creation(user, earlier: Creation.Earlier(passwordHash: hash)))
   }
 
-  /// Remembers a request that has stored `user`, and clears away a few that are out of date: more than come, so
-  /// that they do not pile up, and few, so that no transaction is long.
+  /// Clears away requests that are out of date: a few in each transaction, so that none is long.
+  func purge(at now: Timestamp) throws(DatabaseError) {
+    try purge.bind((now - CreateRequest.memory).microsecondsSinceEpoch, at: 1)
+    try purge.run()
+  }
+
+  /// Remembers a request that has stored `user`.
   func remember(_ id: RequestID, _ new: NewUser, as user: User) throws(DatabaseError) {
     try put.bind(id.bytes, at: 1)
     try put.bind(user.id, at: 2)
     try put.bind(Self.contentHash(of: new), at: 3)
     try put.bind(user.createdAt.microsecondsSinceEpoch, at: 4)
     try put.run()
-    try purge.bind((user.createdAt - CreateRequest.memory).microsecondsSinceEpoch, at: 1)
-    try purge.run()
   }
 
   /// Forgets the requests of a user whose password changes: theirs can be compared no more.

@@ -68,6 +68,7 @@ final class UserWriteStatements {
   func beginTransaction() throws(DatabaseError) {
     sessions.transactionBegan()
     try begin.run()
+    try requests.purge(at: clock())
   }
 
   func commitTransaction() throws(DatabaseError) { try commit.run() }

@@ -62,7 +62,7 @@ struct ConnectionOptions: ParsableArguments {
 
   /// The session of the last sign-in to the service at this address.
   var session: StoredSession {
-    get throws { try StoredSession(serverAddress) }
+    get throws { try StoredSession(serverAddress, security) }
   }
 
   /// Does `body` with a client that calls with `credentials`; without them, with the token that the options and the
@@ -77,7 +77,7 @@ struct ConnectionOptions: ParsableArguments {
     let session = try session
     configuration.tokensChanged = { tokens in session.keep(tokens) }
     configuration.credentials = try credentials ?? self.credentials(session)
-    if configuration.security == .cleartext, !address.staysOnThisMachine {
+    if configuration.security == .cleartext, !address.isLocal {
       Terminal.note("warning: without TLS, tokens and passwords can be read on the way to \(address)")
     }
     do {
@@ -95,12 +95,5 @@ struct ConnectionOptions: ParsableArguments {
     }
     if let token = Self.environment("USER_SERVICE_TOKEN") { return .accessToken(token) }
     return try session.tokens.map { .tokens($0) } ?? .anonymous
-  }
-}
-
-extension ServerAddress {
-  /// Whether nobody else's machine sees what is sent there.
-  fileprivate var staysOnThisMachine: Bool {
-    ["unix:", "127.", "[::1]:", "localhost:"].contains { description.hasPrefix($0) }
   }
 }

@@ -10,6 +10,8 @@ final class ImportRun: @unchecked Sendable {
   private var rejected: RejectedRows
   /// Rows whose users were asked for, and of which no batch has told yet.
   private var underWay: [UserFileRow] = []
+  /// Why the file could not be read to its end.
+  private(set) var sourceFailure: (any Error)?
   private var created = 0
   private var registered = 0
   private let showsProgress: Bool
@@ -27,7 +29,7 @@ final class ImportRun: @unchecked Sendable {
   /// The users of the file, in their order. Rows that are none are rejected on the way.
   var users: AsyncThrowingStream<NewUser, any Error> {
     AsyncThrowingStream {
-      while let row = try await self.source.next() {
+      while let row = await self.next() {
         switch row.user {
         case .success(let user):
           self.underWay.append(row)
@@ -36,6 +38,16 @@ final class ImportRun: @unchecked Sendable {
           try self.reject(row, problem.description)
         }
       }
+      return nil
+    }
+  }
+
+  /// The next row, or nil at the end of the file, or where it makes no sense any more: what came before is sent.
+  private func next() async -> UserFileRow? {
+    do {
+      return try await source.next()
+    } catch {
+      sourceFailure = error
       return nil
     }
   }

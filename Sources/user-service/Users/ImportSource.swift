@@ -23,7 +23,7 @@ final class ImportSource: @unchecked Sendable {
 
   private static let pieceSize = 65_536
 
-  /// - Throws: `SmallFile.Failure` if the file cannot be opened.
+  /// - Throws: `FileFailure` if the file cannot be opened.
   init(_ path: String, _ format: UserFileFormat) throws {
     self.path = path
     parser = UserFileParser(format)
@@ -36,13 +36,13 @@ final class ImportSource: @unchecked Sendable {
       let attributes = try FileManager.default.attributesOfItem(atPath: path)
       size = attributes[.type] as? FileAttributeType == .typeRegular ? attributes[.size] as? Int : nil
     } catch {
-      throw SmallFile.Failure("\(path) cannot be read")
+      throw FileFailure("\(path) cannot be read")
     }
   }
 
   /// The next row, or nil at the end of the file.
   ///
-  /// - Throws: `SmallFile.Failure` if the file cannot be read, or makes no sense any more.
+  /// - Throws: `FileFailure` if the file cannot be read, or makes no sense any more.
   func next() async throws -> UserFileRow? {
     while rows.isEmpty, !isAtEnd {
       do {
@@ -51,9 +51,9 @@ final class ImportSource: @unchecked Sendable {
         isAtEnd = piece.isEmpty
         rows = try (isAtEnd ? parser.finish() : parser.append(piece))[...]
       } catch let error as UserFileError {
-        throw SmallFile.Failure("\(path), \(error)")
+        throw FileFailure("\(path), \(error)")
       } catch {
-        throw SmallFile.Failure("\(path) cannot be read")
+        throw FileFailure("\(path) cannot be read")
       }
     }
     return rows.popFirst()

@@ -1,11 +1,12 @@
 import Foundation
 import UserFiles
 
-/// The file of rejected rows, which is made for the first of them.
+/// The file of rejected rows, which is made for the first of them, and never in place of another: that may be one that
+/// somebody is correcting.
 ///
 /// It may hold passwords: only its owner can read it.
 struct RejectedRows {
-  private let path: String
+  let path: String
   private let writer: UserFileWriter
   private var handle: FileHandle?
   private(set) var count = 0
@@ -15,9 +16,19 @@ struct RejectedRows {
     writer = UserFileWriter(format)
   }
 
+  /// The first of `users.rejected.csv`, `users.rejected-2.csv` … that is not there yet.
+  static func freePath(_ stem: String, _ format: UserFileFormat) -> String {
+    var number = 1
+    while true {
+      let path = "\(stem).rejected\(number == 1 ? "" : "-\(number)").\(format.rawValue)"
+      if !FileManager.default.fileExists(atPath: path) { return path }
+      number += 1
+    }
+  }
+
   /// Writes a row, with the reason for it.
   ///
-  /// - Throws: `SmallFile.Failure` if it cannot be written.
+  /// - Throws: `FileFailure` if it cannot be written.
   mutating func add(_ row: UserFileRow, _ header: [String], reason: String) throws {
     do {
       let handle = try handle ?? open(header)
@@ -25,17 +36,12 @@ struct RejectedRows {
       try handle.write(contentsOf: Data(writer.rejected(row, header, reason: reason).utf8))
       count += 1
     } catch {
-      throw SmallFile.Failure("\(path) cannot be written: \(error.localizedDescription)")
+      throw FileFailure("\(path) cannot be written: \(error.localizedDescription)")
     }
   }
 
   private func open(_ header: [String]) throws -> FileHandle {
-    // What an import before has left would keep its mode.
-    if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
-    guard
-      FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]),
-      let handle = FileHandle(forWritingAtPath: path)
-    else { throw CocoaError(.fileWriteNoPermission) }
+    let handle = try FileHandle(creatingPrivate: path)
     try handle.write(contentsOf: Data(writer.rejectedHeader(header).utf8))
     return handle
   }

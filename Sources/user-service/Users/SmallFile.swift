@@ -2,15 +2,6 @@ import Foundation
 
 /// A file with one line, such as a token or a password.
 enum SmallFile {
-  /// Why there is no such line.
-  struct Failure: Error, CustomStringConvertible {
-    let description: String
-
-    init(_ description: String) {
-      self.description = description
-    }
-  }
-
   private static let longest = 65_536
 
   /// The line, without its end; `-` is standard input.
@@ -21,13 +12,15 @@ enum SmallFile {
         path == "-" ? FileHandle.standardInput : try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
       data = try handle.readUpToEnd(longest)
     } catch {
-      throw Failure("\(path) cannot be read")
+      throw FileFailure("\(path) cannot be read")
     }
     guard data.count <= longest, var text = String(validating: data, as: UTF8.self) else {
-      throw Failure("\(path) is no line of UTF-8")
+      throw FileFailure("\(path) is no line of UTF-8")
     }
     if text.hasSuffix("\r\n") { text.removeLast() } else if text.hasSuffix("\n") { text.removeLast() }
-    guard !text.isEmpty, !text.contains(where: \.isNewline) else { throw Failure("\(path) is not one line") }
+    guard !text.isEmpty, !text.contains(where: \.isNewline) else {
+      throw FileFailure("\(path) is not one line")
+    }
     return text
   }
 }

@@ -4,18 +4,21 @@ import UserServiceClient
 /// The tokens of the last sign-in to a service, in a file of the user's own, for the commands to come.
 ///
 /// A file an address, so that no service is sent another's tokens and no command has to change what another reads.
+/// Another for TLS: whoever has signed in with it and then forgets it does not send the tokens in the clear.
 struct StoredSession: Sendable {
   private let file: URL
 
   /// The session with the service at `address`: in `$XDG_CONFIG_HOME/user-service`, or else `~/.config/user-service`
   /// (XDG Base Directory Specification).
-  init(_ address: ServerAddress) {
+  init(_ address: ServerAddress, _ security: ConnectionSecurity) {
     let configured = ProcessInfo.processInfo.environment["XDG_CONFIG_HOME"].flatMap {
       $0.hasPrefix("/") ? $0 : nil
     }
     let home = FileManager.default.homeDirectoryForCurrentUser.appendingPathComponent(".config")
     let plain = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "-._"))
-    let name = address.description.addingPercentEncoding(withAllowedCharacters: plain) ?? ""
+    let isSecure = security != .cleartext
+    let name =
+      "\(isSecure ? "tls:" : "")\(address)".addingPercentEncoding(withAllowedCharacters: plain) ?? ""
     file = (configured.map { URL(fileURLWithPath: $0) } ?? home)
       .appendingPathComponent("user-service/sessions").appendingPathComponent(name + ".json")
   }
@@ -27,7 +30,7 @@ struct StoredSession: Sendable {
       do {
         return try JSONDecoder().decode(Tokens.self, from: Data(contentsOf: file))
       } catch {
-        throw SmallFile.Failure("\(file.path) cannot be read; sign in again")
+        throw FileFailure("\(file.path) cannot be read; sign in again")
       }
     }
   }
@@ -46,11 +49,11 @@ struct StoredSession: Sendable {
     let folder = file.deletingLastPathComponent()
     try files.createDirectory(
       at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    // Readable by its owner from its first moment, and in its place as a whole.
+    // In its place as a whole.
     let new = folder.appendingPathComponent(".\(UUID().uuidString)")
-    guard files.createFile(atPath: new.path, contents: data, attributes: [.posixPermissions: 0o600]) else {
-      throw CocoaError(.fileWriteNoPermission, userInfo: [NSFilePathErrorKey: folder.path])
-    }
+    let handle = try FileHandle(creatingPrivate: new.path)
+    try handle.write(contentsOf: data)
+    try handle.close()
     guard rename(new.path, file.path) == 0 else {
       let code = POSIXErrorCode(rawValue: errno) ?? .EIO
       try files.removeItem(at: new)

@@ -9,7 +9,7 @@ struct UsersImportCommand: AsyncParsableCommand {
     commandName: "import", abstract: "Creates the users of a file.",
     discussion: """
       CSV (RFC 4180) with a first line that names the columns, or a JSON object a line: email, and if wanted name and \
-      password. The columns of `users list --output csv` that the service gives by itself are left out.
+      password. The id and time of a listing are left out, and its inactive users rejected: users are created active.
 
       Users whose address is registered already are left as they are, so the same file can be imported again, also \
       after an import that broke off. Rows that are rejected go to a file of the same format with their line and the \
@@ -30,7 +30,9 @@ struct UsersImportCommand: AsyncParsableCommand {
     })
   var format: UserFileFormat?
   @Option(
-    help: ArgumentHelp("Where rejected rows go. (default: FILE.rejected.csv or .jsonl)", valueName: "path"))
+    help: ArgumentHelp(
+      "Where rejected rows go. (default: FILE.rejected.csv or .jsonl, or with a number if that is there)",
+      valueName: "path"))
   var rejected: String?
   @Flag(help: "Show no progress. Without a terminal there is none.")
   var quiet = false
@@ -40,23 +42,30 @@ struct UsersImportCommand: AsyncParsableCommand {
     if format == nil, UserFileFormat(path: file) == nil {
       throw ValidationError("give --format: the file's name ends with neither .csv nor .jsonl")
     }
-    if rejected == file { throw ValidationError("--rejected must not be the file itself") }
+    if let rejected, FileManager.default.fileExists(atPath: rejected) {
+      throw ValidationError("--rejected must name a new file: there is a \(rejected)")
+    }
   }
 
   func run() async throws {
     // `validate` has seen to that.
     let format = format ?? UserFileFormat(path: file) ?? .csv
     let source = try ImportSource(file, format)
-    let target = rejected ?? "\(file == "-" ? "import" : stem).rejected.\(format.rawValue)"
+    let target = rejected ?? RejectedRows.freePath(file == "-" ? "import" : stem, format)
     let run = ImportRun(source, rejected: RejectedRows(target, format), showsProgress: !quiet)
     do {
       try await connection.withClient { client in
         try await client.bulkCreateUsers(run.users) { batch in try run.take(batch) }
       }
+      // What comes before the place that makes no sense is there.
+      if let failure = run.sourceFailure { throw failure }
     } catch {
       run.end()
       Terminal.note("Stopped after \(run.summary).")
-      Terminal.note("Run it again when it can go on: users that are there are left as they are.")
+      if run.rejectedCount > 0 { Terminal.note("The rejected rows are in \(target).") }
+      if error is UserServiceError {
+        Terminal.note("It can be run again: users that are there are left as they are.")
+      }
       throw error
     }
     run.end()

@@ -219,15 +219,11 @@ public struct UserServiceClient: Sendable {
     }
   }
 
-  /// A refresh token that was used is good for 10 seconds more, for those who have missed the answer; after that, the
-  /// service takes whoever has it for a thief, and ends the session. So all attempts at it come before that.
-  private static let longestRefresh: Duration = .seconds(8)
-
   private static func refresh(
     _ refreshToken: String, _ caller: Caller, _ auth: Auth
   ) async throws(UserServiceError) -> Tokens {
     Tokens(
-      try await caller.call(tokens: nil, longest: longestRefresh) { attempt in
+      try await caller.call(tokens: nil, longest: caller.configuration.longestRefresh) { attempt in
         try await auth.refreshToken(
           .with { $0.refreshToken = refreshToken }, metadata: attempt.metadata, options: attempt.options)
       })

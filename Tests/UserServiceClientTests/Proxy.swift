@@ -93,17 +93,17 @@ private final class Pipe: ChannelInboundHandler {
     case .pass:
       other?.writeAndFlush(buffer, promise: nil)
     case .cut(let count):
-      received += buffer.readableBytesView
-      if received.count > count { return cut(context) }
-      other?.writeAndFlush(buffer, promise: nil)
+      guard let rest = forward(buffer, atMost: count) else { return cut(context) }
+      plan = .cut(afterBytes: rest)
     case .cutBefore(let text):
       received += buffer.readableBytesView
       if String(decoding: received, as: UTF8.self).contains(text) { return cut(context) }
       other?.writeAndFlush(buffer, promise: nil)
     case .stall(let count):
-      received += buffer.readableBytesView
-      if received.count > count { return }
-      other?.writeAndFlush(buffer, promise: nil)
+      let rest = forward(buffer, atMost: count)
+      plan = .stall(afterBytes: rest ?? 0)
+      // What comes in the same turn is not asked for, and does not come through either.
+      if rest == nil { return }
     case .delay(let time):
       plan = .pass
       let loopBound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
@@ -115,6 +115,13 @@ private final class Pipe: ChannelInboundHandler {
       return
     }
     context.read()
+  }
+
+  /// Lets `count` bytes of `buffer` through. Returns how many more may follow, or nil if there were more.
+  private func forward(_ buffer: ByteBuffer, atMost count: Int) -> Int? {
+    let passed = buffer.getSlice(at: buffer.readerIndex, length: min(count, buffer.readableBytes)) ?? buffer
+    other?.writeAndFlush(passed, promise: nil)
+    return buffer.readableBytes > count ? nil : count - buffer.readableBytes
   }
 
   func channelInactive(context: ChannelHandlerContext) { cut(context) }

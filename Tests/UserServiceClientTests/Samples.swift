@@ -12,6 +12,7 @@ extension UserServiceClient.Configuration {
     configuration.idleTimeout = .seconds(120)
     configuration.retries.attemptTimeout = .seconds(60)
     configuration.bulkBatch = 1_000
+    configuration.longestRefresh = .seconds(120)
     return configuration
   }
 }

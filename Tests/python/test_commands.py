@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import pathlib
 import pty
 import re
 import select
@@ -251,18 +252,30 @@ def test_tls_is_used_when_it_is_asked_for_and_the_name_is_compared(serve, tmp_pa
     service = serve("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"))
     commands = Commands(tmp_path / "home", service.address)
 
-    def works(*arguments):
-        return commands.run("users", "list", "--timeout", "500ms", *arguments).returncode == 0
+    def fails(*arguments):
+        commands("users", "list", "--timeout", "500ms", *arguments, code=1)
 
-    trusted = ["--tls-ca", str(tmp_path / "cert.pem"), "--timeout", "20s"]
-    commands("users", "list", *trusted, "--tls-server-name", names.split(",")[0].removeprefix("DNS:"))
-    assert works("--tls-ca", str(tmp_path / "cert.pem")) == ("IP" in names)
-    assert not works("--tls")
-    assert not works()
-    if "IP" not in names:
-        assert not works("--tls-ca", str(tmp_path / "cert.pem"), "--tls-server-name", "elsewhere")
-        port = service.address.rsplit(":", 1)[1]
-        commands("users", "list", *trusted, "--address", f"localhost:{port}")
+    trust = ["--tls-ca", str(tmp_path / "cert.pem")]
+    patient = ["users", "list", "--timeout", "20s", *trust]
+    commands(*patient, "--tls-server-name", names.split(",")[0].removeprefix("DNS:"))
+    fails("--tls")
+    fails()
+    if "IP" in names:
+        commands(*patient)
+    else:
+        fails(*trust)
+        fails(*trust, "--tls-server-name", "elsewhere")
+        commands(*patient, "--address", "localhost:" + service.address.rsplit(":", 1)[1])
+
+
+def test_the_program_of_the_client_library_s_documentation_does_what_it_says(secured):
+    done = subprocess.run(
+        [pathlib.Path(PROGRAM).parent / "client-example"], capture_output=True, text=True, timeout=60,
+        env={**secured.environment, "USER_SERVICE_TOKEN": secured.token.strip()})
+    assert (done.stderr, done.stdout.splitlines()) == ("", [
+        "created ada@example.com", "wrong e-mail or password", "created 1",
+        "row 1: email must have the form local-part@domain", "ada@example.com is Ada", "bob@example.com is Bob",
+        "and now Robert"])
 
 
 # Imports

@@ -27,6 +27,9 @@ extension UserServiceClient {
     public var tokensChanged: @Sendable (Tokens?) -> Void = { _ in }
     /// Rows of one call of a bulk load.
     var bulkBatch = 10_000
+    /// A refresh token that was used is good for 10 seconds more, for those who have missed the answer; after that, the
+    /// service takes whoever has it for a thief, and ends the session. So all attempts at it come before that.
+    var longestRefresh: Duration = .seconds(8)
 
     /// The service at `address`, with the defaults.
     public init(

@@ -9,9 +9,10 @@ extension Terminal {
     guard isInteractive else {
       throw ValidationError("there is no terminal to ask for the password at; use --password-file")
     }
-    note(question, ending: ": ")
-    defer { note("") }
+    // Asked only when nothing is shown any more, and what was typed before is forgotten: whoever answers at once is heard.
     return try withoutEcho {
+      note(question, ending: ": ")
+      defer { note("") }
       var bytes: [UInt8] = []
       while true {
         var byte: UInt8 = 0
@@ -49,7 +50,7 @@ extension Terminal {
     var quiet = before
     quiet.c_lflag &= ~tcflag_t(ECHO | ICANON | ISIG)
     guard tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) == 0 else { throw ExitCode.failure }
-    defer { tcsetattr(STDIN_FILENO, TCSAFLUSH, &before) }
+    defer { tcsetattr(STDIN_FILENO, TCSADRAIN, &before) }
     return try body()
   }
 }

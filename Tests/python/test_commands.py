@@ -11,6 +11,7 @@ import select
 import stat
 import subprocess
 import termios
+import time
 
 import pytest
 
@@ -48,7 +49,9 @@ class Commands:
             [PROGRAM, *arguments], stdin=child, stdout=child, stderr=child, start_new_session=True,
             env={**self.environment, "COLUMNS": "80", **(environment or {})})
         shown, answers = b"", list(answers)
+        end = time.monotonic() + 120
         while True:
+            assert time.monotonic() < end, (process.kill(), shown)
             ready, _, _ = select.select([parent], [], [], 0.1)
             if ready:
                 shown += os.read(parent, 65_536)

@@ -17,6 +17,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
@@ -25,6 +26,7 @@ let package = Package(
     .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
     .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
     .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
   ],
@@ -53,6 +55,10 @@ let package = Package(
       ]
     ),
     .target(
+      name: "PrometheusMetrics",
+      dependencies: ["UserDomain", .product(name: "CoreMetrics", package: "swift-metrics")]
+    ),
+    .target(
       name: "UserProtos",
       dependencies: [
         .product(name: "GRPCCore", package: "grpc-swift-2"),
@@ -66,6 +72,7 @@ let package = Package(
       dependencies: [
         "UserDomain",
         "UserProtos",
+        .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
@@ -104,14 +111,19 @@ let package = Package(
       dependencies: [
         "GRPCNghttp2Transport",
         "PasswordHashing",
+        "PrometheusMetrics",
         "TokenSigning",
         "UserAPI",
         "UserDomain",
         "UserProtos",
         "UserStore",
         .product(name: "Configuration", package: "swift-configuration"),
+        .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "SystemPackage", package: "swift-system"),
@@ -142,6 +154,7 @@ let package = Package(
         "CArgon2",
         "GRPCNghttp2Transport",
         "PasswordHashing",
+        "PrometheusMetrics",
         "TokenSigning",
         "UserDomain",
         "UserProtos",
@@ -251,6 +264,10 @@ let package = Package(
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]
+    ),
+    .testTarget(
+      name: "PrometheusMetricsTests",
+      dependencies: ["PrometheusMetrics", .product(name: "CoreMetrics", package: "swift-metrics")]
     ),
     .testTarget(name: "UserFilesTests", dependencies: ["UserFiles", "UserServiceClient"]),
     .testTarget(

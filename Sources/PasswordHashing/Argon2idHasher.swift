@@ -26,6 +26,9 @@ public final class Argon2idHasher: PasswordHasher {
     self.pool = pool
   }
 
+  /// Hashes that wait for a thread, or for memory.
+  public var waitingCount: Int { pool.waitingCount }
+
   public func hash(
     _ password: Password, deadline: ContinuousClock.Instant?
   ) async throws(UserError) -> PasswordHash {

@@ -11,32 +11,34 @@ public final class InlineGetUser: Sendable {
   private let repository: any UserRepository
   private let authorizer: Authorizer?
   private let access: MethodAccess?
-  private let calls: CallLog?
+  private let observer: MethodObserver?
 
   /// GetUser of the users in `repository`.
   ///
   /// - Parameters:
   ///   - authorizer: says who may call; nil if everybody may do everything.
-  ///   - calls: logs the calls; nil if they are not logged.
-  public init(repository: any UserRepository, authorizer: Authorizer?, calls: CallLog?) {
+  ///   - observer: hears of the calls that are answered.
+  public init(repository: any UserRepository, authorizer: Authorizer?, observer: CallObserver?) {
     self.repository = repository
     self.authorizer = authorizer
     access = authorizer?.access(to: Self.method)
-    self.calls = calls
+    self.observer = observer?[Self.method]
   }
 
   /// Responds to `call`, or does nothing.
   public func answer<Call: InlineUnaryCall & ~Copyable>(_ call: inout Call) {
     guard let id = Self.userID(in: call.message) else { return }
-    let record = calls?.begin(call.metadata, method: Self.method, peer: call.remotePeer)
-    guard isPermitted(call, id, record) else { return }
+    let observed = observer?.arrived(call.metadata, peer: call.remotePeer)
+    guard isPermitted(call, id, observed?.record) else { return }
     // What fails here fails again where it can be said.
     var hasResponded = false
     _ = try? repository.readUser(id: id) { row in
       let encoding = UserMessageEncoding(row)
       hasResponded = call.respond(count: encoding.count) { encoding.write(to: $0) }
     }
-    if hasResponded { record?.ended(nil) }
+    guard hasResponded else { return }
+    observed?.started()
+    observed?.ended(nil)
   }
 
   private func isPermitted<Call: InlineUnaryCall & ~Copyable>(

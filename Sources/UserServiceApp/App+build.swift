@@ -2,6 +2,7 @@ public import GRPCCore
 public import GRPCNghttp2Transport
 import Logging
 import PasswordHashing
+public import PrometheusMetrics
 import TokenSigning
 public import UserAPI
 import UserDomain
@@ -16,14 +17,21 @@ extension UserServiceApp {
   public static func build(_ configuration: ServiceConfiguration) async throws -> UserServiceApp {
     let logger = makeLogger(configuration)
     let security = try configuration.tls.map { files in try TLSIdentity(files) }
-    let parts = try await assemble(configuration) { inlineMethods in
+    let metrics = configuration.metrics.map { _ in PrometheusRegistry(help: CallMetrics.help) }
+    let parts = try await assemble(configuration, metrics: metrics) { inlineMethods in
       Nghttp2ServerTransport(
         listeners: configuration.listen.map { Listener($0, security: security) },
         configuration: configuration.transport, inlineMethods: inlineMethods, logger: logger)
     }
+    if let metrics {
+      ProcessMetrics.register(in: metrics)
+      metrics.observe("user_service.connections", .gauge, help: "Open gRPC connections.") {
+        [transport = parts.server.transport] in Double(transport.connectionCount)
+      }
+    }
     return UserServiceApp(
       configuration: configuration, repository: parts.repository, server: parts.server, health: parts.health,
-      authority: parts.authority, logger: logger)
+      authority: parts.authority, metrics: metrics, logger: logger)
   }
 
   /// The service over any transport, before it runs.
@@ -36,18 +44,20 @@ extension UserServiceApp {
   }
 
   /// Puts the service together over the transport that `makeTransport` makes, which may answer some methods
-  /// without their handlers.
+  /// without their handlers. `metrics` are told of its calls and its queues.
   ///
   /// - Throws: `StoreError` if the database cannot be used, `KeyFailure` if the keys cannot.
   public static func assemble<Transport: ServerTransport>(
-    _ configuration: ServiceConfiguration, makeTransport: ([InlineMethod]) -> Transport
+    _ configuration: ServiceConfiguration, metrics: PrometheusRegistry?,
+    makeTransport: ([InlineMethod]) -> Transport
   ) async throws -> Parts<Transport> {
     let logger = makeLogger(configuration)
     let repository = try SQLiteUserRepository(
       DatabaseLocation(path: configuration.database),
       schema: configuration.migrates ? .migrate : .requireCurrent)
     let authority = try await TokenAuthority(configuration.auth.authority)
-    let hasher = try Argon2idHasher(parameters: configuration.argon2)
+    let hasher = try Argon2idHasher(
+      parameters: configuration.passwords.parameters, limits: configuration.passwords.limits)
     let directory = UserDirectory(repository: repository, hasher: hasher)
     let sessions = SessionDirectory(
       users: repository, sessions: repository, hasher: hasher, issuer: authority,
@@ -72,7 +82,6 @@ extension UserServiceApp {
         return false
       }
     }
-    let calls = CallLog(logger)
     let authorizer: Authorizer? =
       if configuration.auth.isOn {
         Authorizer(
@@ -96,19 +105,27 @@ extension UserServiceApp {
       try ReflectionHandler(descriptorSet: DescriptorSet.serialized, services: names).registerMethods(
         with: &router)
     }
+    let observer = CallObserver(
+      log: CallLog(logger), metrics: metrics.map { CallMetrics(methods: router.methods, factory: $0) })
+    metrics?.observe("user_service.writes.waiting", .gauge, help: "Writes that wait for a transaction.") {
+      Double(repository.waitingWrites)
+    }
+    metrics?.observe("user_service.hashes.waiting", .gauge, help: "Password hashes that wait for a thread.") {
+      Double(hasher.waitingCount)
+    }
     router.registerInterceptors(
-      pipeline: interceptors(authorizer, calls, logger).map { .apply($0, to: .all) })
-    let getUser = InlineGetUser(repository: repository, authorizer: authorizer, calls: calls)
+      pipeline: interceptors(authorizer, observer, logger).map { .apply($0, to: .all) })
+    let getUser = InlineGetUser(repository: repository, authorizer: authorizer, observer: observer)
     let server = GRPCServer(transport: makeTransport([InlineMethod(getUser)]), router: router)
     return Parts(server: server, repository: repository, health: health, authority: authority)
   }
 
   /// What every call goes through, outermost first.
   private static func interceptors(
-    _ authorizer: Authorizer?, _ calls: CallLog?, _ logger: Logger
+    _ authorizer: Authorizer?, _ observer: CallObserver?, _ logger: Logger
   ) -> [any ServerInterceptor] {
     var interceptors: [any ServerInterceptor] = []
-    if let calls { interceptors.append(LoggingInterceptor(calls)) }
+    if let observer { interceptors.append(ObservationInterceptor(observer)) }
     interceptors.append(
       ErrorInterceptor(logger: logger) { context in
         (context.transportSpecific as? Nghttp2ServerTransport.Context)?.deadlineHasPassed ?? false

@@ -2,7 +2,6 @@ public import Configuration
 import Foundation
 public import GRPCNghttp2Transport
 public import Logging
-public import PasswordHashing
 import SystemPackage
 import UserAPI
 
@@ -36,6 +35,8 @@ public struct ServiceConfiguration: Sendable {
   public let migrates: Bool
   /// `reflection`: whether gRPC server reflection is offered.
   public let offersReflection: Bool
+  /// `metrics.listen`: where Prometheus may read metrics; nil for nowhere.
+  public let metrics: ListenAddress?
   /// `log.level`: the least level that is logged.
   public let logLevel: Logger.Level
   /// `log.format`: how lines of the log look.
@@ -44,21 +45,20 @@ public struct ServiceConfiguration: Sendable {
   public let shutdownGrace: Duration
   /// `bulk.rows`: rows that one BulkCreateUsers call may have.
   public let bulkRows: Int
-  /// `argon2.memory` (KiB), `argon2.iterations`, `argon2.parallelism`: the cost of new password hashes.
-  public let argon2: Argon2Parameters
+  /// `argon2.*`: what password hashes cost, and what they may take of the machine.
+  public let passwords: PasswordConfiguration
 
   private static let ownDefaults: [AbsoluteConfigKey: ConfigValue] = [
     "database": "users.db", "listen": "127.0.0.1:50051", "tls.cert": "", "tls.key": "", "tls.client.ca": "",
-    "migrate": true, "reflection": true, "auth.reflection.public": true, "insecure": false,
+    "metrics.listen": "", "migrate": true, "reflection": true, "auth.reflection.public": true,
+    "insecure": false,
     "log.level": "info",
     "log.format": "text", "shutdown.grace": "30s", "bulk.rows": 100_000,
-    "argon2.memory": .init(.int(Argon2Parameters.recommended.memoryKiB), isSecret: false),
-    "argon2.iterations": .init(.int(Argon2Parameters.recommended.iterations), isSecret: false),
-    "argon2.parallelism": .init(.int(Argon2Parameters.recommended.parallelism), isSecret: false),
   ]
 
   private static let defaults = ownDefaults.merging(
-    (TransportConfiguration.defaults + AuthConfiguration.defaults).map { name, value in
+    (TransportConfiguration.defaults + AuthConfiguration.defaults + PasswordConfiguration.defaults).map {
+      name, value in
       (AbsoluteConfigKey(name.split(separator: ".").map(String.init)), .init(.string(value), isSecret: false))
     }
   ) { $1 }
@@ -96,6 +96,7 @@ public struct ServiceConfiguration: Sendable {
     }
     migrates = try Self.read("migrate") { try reader.requiredBool(forKey: "migrate") }
     offersReflection = try Self.read("reflection") { try reader.requiredBool(forKey: "reflection") }
+    metrics = try Self.metricsAddress(reader)
     logLevel = try Self.parse(
       "log.level", reader, "one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))",
       Logger.Level.init(rawValue:))
@@ -106,14 +107,7 @@ public struct ServiceConfiguration: Sendable {
       throw Invalid(description: "bulk.rows is \(rows); it must be 1 to \(BulkLimits.rowBounds.upperBound)")
     }
     bulkRows = rows
-    do {
-      argon2 = try Argon2Parameters(
-        memoryKiB: Self.read("argon2.memory") { try reader.requiredInt(forKey: "argon2.memory") },
-        iterations: Self.read("argon2.iterations") { try reader.requiredInt(forKey: "argon2.iterations") },
-        parallelism: Self.read("argon2.parallelism") { try reader.requiredInt(forKey: "argon2.parallelism") })
-    } catch let error as Argon2ParameterError {
-      throw Invalid(description: error.description)
-    }
+    passwords = try PasswordConfiguration { name in try Self.text(name, reader) }
   }
 
   private static func listenAddresses(_ reader: ConfigReader) throws -> [ListenAddress] {
@@ -134,6 +128,15 @@ public struct ServiceConfiguration: Sendable {
       }
       return address
     }
+  }
+
+  private static func metricsAddress(_ reader: ConfigReader) throws -> ListenAddress? {
+    let text = try read("metrics.listen") { try reader.requiredString(forKey: key("metrics.listen")) }
+    if text.isEmpty { return nil }
+    guard let address = ListenAddress(text), case .tcp = address else {
+      throw Invalid(description: "metrics.listen is '\(text)'; it must be HOST:PORT with an IP address")
+    }
+    return address
   }
 
   private static func tlsFiles(_ reader: ConfigReader) throws -> TLSIdentity.Files? {

@@ -3,6 +3,7 @@ import GRPCCore
 public import GRPCNghttp2Transport
 import Logging
 import PasswordHashing
+import PrometheusMetrics
 import ServiceLifecycle
 import TokenSigning
 import UnixSignals
@@ -17,28 +18,36 @@ public struct UserServiceApp: Sendable {
   let server: GRPCServer<Nghttp2ServerTransport>
   let health: HealthMonitor
   let authority: TokenAuthority
+  let metrics: PrometheusRegistry?
   let logger: Logger
 
   /// Serves until SIGTERM or SIGINT, then drains: no new calls, running ones finish within the grace time,
   /// the database is checkpointed and closed. A second signal ends the process at once, with exit code 1.
   ///
-  /// - Parameter ready: called with the addresses once the service listens.
+  /// - Parameter ready: called once the service listens, with its addresses, and with that of the metrics if they are
+  ///   served.
   /// - Throws: `StartError` if the service cannot listen, `StoreError` if the database cannot be closed in
   ///   order.
-  public func run(ready: @escaping @Sendable ([ListenAddress]) -> Void) async throws {
+  public func run(ready: @escaping @Sendable ([ListenAddress], ListenAddress?) -> Void) async throws {
     let secondSignal = Task { await Self.exitAtSecondSignal() }
     defer { secondSignal.cancel() }
+    let (metricsBound, tell) = AsyncStream.makeStream(of: ListenAddress?.self)
+    let metricsServer = metricsServer { address in tell.yield(address) }
+    if metricsServer == nil { tell.yield(nil) }
+    var services: [any Service] = [
+      GRPCService(server: server, health: health, logger: logger) { addresses in
+        // Nothing comes if the metrics server could not start, which ends the group.
+        guard let metrics = await metricsBound.first(where: { _ in true }) else { return }
+        logStart()
+        ready(addresses, metrics)
+      },
+      HealthProbe(monitor: health),
+      KeyReload(authority: authority, logger: logger),
+    ]
+    // The first is stopped last: how the service drains can be watched.
+    if let metricsServer { services.insert(metricsServer, at: 0) }
     var group = ServiceGroupConfiguration(
-      services: [
-        GRPCService(
-          server: server, health: health, logger: logger
-        ) { addresses in
-          logStart()
-          ready(addresses)
-        },
-        HealthProbe(monitor: health),
-        KeyReload(authority: authority, logger: logger),
-      ], gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.quiet(logger))
+      services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.quiet(logger))
     group.maximumGracefulShutdownDuration = configuration.shutdownGrace
     var failure: (any Error)?
     do {
@@ -50,6 +59,12 @@ public struct UserServiceApp: Sendable {
     try await repository.close()
     // What a service throws because it was cut off is no failure.
     if let failure, !health.isDraining { throw failure }
+  }
+
+  private func metricsServer(_ bound: @escaping @Sendable (ListenAddress) -> Void) -> MetricsServer? {
+    guard let metrics, case .tcp(let host, let port)? = configuration.metrics else { return nil }
+    return MetricsServer(
+      host: host, port: port, registry: metrics, logger: Self.quiet(logger), bound: bound)
   }
 
   /// What an operator should know of the start, once it has succeeded.
@@ -91,7 +106,7 @@ private struct GRPCService: Service, CustomStringConvertible {
   let server: GRPCServer<Nghttp2ServerTransport>
   let health: HealthMonitor
   let logger: Logger
-  let ready: @Sendable ([ListenAddress]) -> Void
+  let ready: @Sendable ([ListenAddress]) async -> Void
 
   var description: String { "gRPC server" }
 
@@ -108,7 +123,7 @@ private struct GRPCService: Service, CustomStringConvertible {
         group.addTask {
           // Fails when the server does, which says why.
           guard let bound = try? await server.transport.addresses else { return }
-          ready(bound)
+          await ready(bound)
         }
         try await group.waitForAll()
       }

@@ -149,7 +149,7 @@ public final class SQLiteUserRepository: UserRepository {
   }
 
   /// Writes that no transaction has taken yet.
-  var waitingWrites: Int { writer.waitingWrites }
+  public var waitingWrites: Int { writer.waitingWrites }
 
   /// Whether a transaction is under way or about to begin.
   var isWriting: Bool { writer.isWriting }

@@ -12,15 +12,15 @@ struct BenchServer {
 
   /// `user-service-bench server`.
   init(
-    _ transport: BenchServerCommand.Transport, auth: Bool, inline: Bool = true, database: String,
-    loops: Int? = nil
+    _ transport: BenchServerCommand.Transport, auth: Bool, metrics: Bool = true, inline: Bool = true,
+    database: String, loops: Int? = nil
   ) throws {
     let output = Pipe()
     process = Process()
     process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0])
     process.arguments = [
       "server", "--transport", transport.rawValue, "--database", database, "--auth", auth ? "on" : "off",
-      "--inline", "\(inline)",
+      "--metrics", metrics ? "on" : "off", "--inline", "\(inline)",
     ]
     if let loops { process.arguments? += ["--loops", "\(loops)"] }
     process.standardOutput = output

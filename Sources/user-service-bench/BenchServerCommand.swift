@@ -4,6 +4,7 @@ import GRPCCore
 import GRPCNIOTransportHTTP2
 import GRPCNghttp2Transport
 import NIOPosix
+import PrometheusMetrics
 import UserServiceApp
 
 /// Serves a database over one of two transports until it is killed: same handlers, interceptors, limits and
@@ -24,6 +25,7 @@ struct BenchServerCommand: AsyncParsableCommand {
   @Option var auth = "on"
   @Option var inline = "true"
   @Option var logLevel = "warning"
+  @Option var metrics = "on"
   /// Event loops; as many as cores without it.
   @Option var loops: Int?
 
@@ -35,18 +37,19 @@ struct BenchServerCommand: AsyncParsableCommand {
         AbsoluteConfigKey(["grpc", "inline"]): .init(.string(inline), isSecret: false),
         AbsoluteConfigKey(["log", "level"]): .init(.string(logLevel), isSecret: false),
       ], file: nil, environment: [:])
+    let registry = metrics == "on" ? PrometheusRegistry() : nil
     let group =
       loops.map { MultiThreadedEventLoopGroup(numberOfThreads: $0) } ?? .singletonMultiThreadedEventLoopGroup
     switch transport {
     case .own:
-      let server = try await UserServiceApp.assemble(settings) { inlineMethods in
+      let server = try await UserServiceApp.assemble(settings, metrics: registry) { inlineMethods in
         Nghttp2ServerTransport(
           listeners: [Listener(.tcp(host: "127.0.0.1", port: 0))], configuration: settings.transport,
           eventLoopGroup: group, inlineMethods: inlineMethods)
       }.server
       try await serve(server) { "\(try await server.transport.addresses[0])" }
     case .stock:
-      let server = try await UserServiceApp.assemble(settings) { _ in
+      let server = try await UserServiceApp.assemble(settings, metrics: registry) { _ in
         HTTP2ServerTransport.Posix(
           address: .ipv4(host: "127.0.0.1", port: 0), transportSecurity: .plaintext)
       }.server

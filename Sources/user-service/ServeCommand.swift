@@ -53,6 +53,11 @@ struct ServeCommand: AsyncParsableCommand {
   var reflection: Bool?
   @Option(
     help: ArgumentHelp(
+      "Where Prometheus may read metrics, HOST:PORT, by HTTP and without a token. (default: nowhere)",
+      valueName: "address"))
+  var metricsListen: String?
+  @Option(
+    help: ArgumentHelp(
       "trace, debug, info, notice, warning, error or critical. (default: info)", valueName: "level"))
   var logLevel: String?
   @Option(help: ArgumentHelp("text or json. (default: text)", valueName: "format"))
@@ -75,9 +80,11 @@ struct ServeCommand: AsyncParsableCommand {
   func run() async throws {
     let settings = try await ServiceConfiguration(flags: flags, file: config)
     let app = try await UserServiceApp.build(settings)
-    try await app.run { addresses in
+    try await app.run { addresses, metrics in
       let list = addresses.map(\.description).joined(separator: ", ")
-      Terminal.say("user-service \(Version.current) listening on \(list), database \(settings.database)")
+      let page = metrics.map { ", metrics at http://\($0)/metrics" } ?? ""
+      Terminal.say(
+        "user-service \(Version.current) listening on \(list), database \(settings.database)\(page)")
     }
   }
 
@@ -85,7 +92,7 @@ struct ServeCommand: AsyncParsableCommand {
     var flags: [AbsoluteConfigKey: ConfigValue] = [:]
     for (key, value) in [
       ("database", database), ("tls.cert", tlsCert), ("tls.key", tlsKey), ("tls.client.ca", tlsClientCA),
-      ("auth.mode", auth), ("log.level", logLevel),
+      ("auth.mode", auth), ("metrics.listen", metricsListen), ("log.level", logLevel),
       ("log.format", logFormat),
       ("shutdown.grace", shutdownGrace),
     ] {

@@ -79,6 +79,7 @@ import UserProtos
       (["--log-format", "xml"], "log.format"), (["--shutdown-grace", "soon"], "shutdown.grace"),
       (["--bulk-rows", "0"], "bulk.rows"), (["--bulk-rows", "100001"], "bulk.rows"),
       (["--argon2-memory", "1024"], "argon2"), (["--argon2-iterations", "1"], "argon2"),
+      (["--argon2-memory", "300000"], "argon2.budget"),
       (["--database", ""], "database"), (["--database", "/nonexistent/users.db"], "/nonexistent/users.db"),
       (["--database", "/dev/null"], "/dev/null"), (["--config", "/nonexistent.json"], "/nonexistent.json"),
     ])

@@ -60,6 +60,8 @@ class Service:
         assert match, self.process.stderr.read()
         self.addresses = match[1].split(", ")
         self.address = self.addresses[0]
+        page = re.search(r"metrics at (\S+)", line)
+        self.metrics = page and page[1]
 
     @property
     def memory(self):

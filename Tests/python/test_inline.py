@@ -4,6 +4,8 @@ import gzip
 import re
 import uuid
 
+from test_metrics import calls
+
 import frames
 from frames import field, message, request
 
@@ -100,3 +102,18 @@ def test_both_ways_log_alike(serve, connect):
     assert logs[0] == logs[1] and len(logs[0]) == 17
     assert sum("status=ok" in line for line in logs[0]) == 9
     assert any("request_id=one-2_3.4" in line for line in logs[0])
+
+
+def test_both_ways_count_alike(serve, connect):
+    """The metrics of calls, of those that are answered, fail and are declined by the short way."""
+    counts = []
+    for inline in ("true", "false"):
+        service = serve("--metrics-listen", "127.0.0.1:0", settings={"grpc.inline": inline})
+        client = connect(service.address)
+        user_id = create(client)
+        for stream, (_, headers, pieces) in enumerate(requests(user_id)):
+            ask(client, 3 + 2 * stream, headers, pieces, True)
+        counts.append(calls(service, "user.v1.UserService/GetUser"))
+    assert counts[0] == counts[1]
+    started, ended = counts[0]
+    assert started == sum(ended.values()) == 17 and ended["OK"] == 9

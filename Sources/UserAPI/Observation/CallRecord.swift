@@ -9,23 +9,18 @@ final class CallRecord: Sendable {
   /// The running call's; nil if calls are not logged.
   @TaskLocal static var current: CallRecord?
 
-  private let start = ContinuousClock.now
   private let method: String
   private let peer: String
   private let requestID: String
-  private let logger: Logger
-  private let level: Logger.Level
+  private let log: CallLog
   private let caller = Mutex(Principal.anonymous)
 
-  init(
-    _ metadata: Metadata, method: MethodDescriptor, peer: String, _ logger: Logger, level: Logger.Level
-  ) {
+  init(_ metadata: Metadata, method: MethodDescriptor, peer: String, _ log: CallLog) {
     self.method = method.fullyQualifiedMethod
     self.peer = peer
     let given = metadata[stringValues: "x-request-id"].first { _ in true }
     requestID = given.flatMap { Self.isPlain($0) ? $0 : nil } ?? RandomID.make()
-    self.logger = logger
-    self.level = level
+    self.log = log
   }
 
   /// Who calls, once that is known.
@@ -34,19 +29,16 @@ final class CallRecord: Sendable {
     set { caller.withLock { $0 = newValue } }
   }
 
-  /// Writes the line.
-  func ended(_ error: (any Error)?) {
-    let code: RPCError.Code? = error.map { error in
-      (error as? RPCError)?.code ?? (error as? any RPCErrorConvertible)?.rpcErrorCode ?? .unknown
-    }
-    let microseconds = (ContinuousClock.now - start) / .microseconds(1)
+  /// Writes the line: the call has ended with `code`, nil for OK, because of `error`.
+  func ended(_ code: RPCError.Code?, _ error: (any Error)?, after duration: Duration) {
+    let microseconds = duration / .microseconds(1)
     var metadata: Logger.Metadata = [
       "method": "\(method)", "status": "\(code.map(\.description) ?? "ok")",
       "duration_ms": "\((microseconds / 10).rounded() / 100)", "peer": "\(peer)",
       "principal": "\(Self.printable(principal.subject))", "request_id": "\(requestID)",
     ]
     if let reason = error.flatMap(Self.reason(of:)) { metadata["reason"] = "\(reason)" }
-    logger.log(level: level, "call", metadata: metadata)
+    log.logger.log(level: CallLog.level, "call", metadata: metadata)
   }
 
   /// The reason in the error's google.rpc.ErrorInfo.

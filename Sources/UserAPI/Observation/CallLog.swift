@@ -1,4 +1,3 @@
-import GRPCCore
 public import Logging
 
 /// The log of calls: one line for each when it ends, with method, status, duration, peer, principal and
@@ -7,17 +6,12 @@ public import Logging
 /// The request id is the client's `x-request-id`, if it is 1 to 64 letters, digits, dots, hyphens or
 /// underscores, or else a random one. Messages and other metadata are never logged.
 public struct CallLog: Sendable {
-  private static let level = Logger.Level.info
-  private let logger: Logger
+  static let level = Logger.Level.info
+  let logger: Logger
 
   /// Lines go to `logger` at level info. nil if it does not take them.
   public init?(_ logger: Logger) {
     guard logger.logLevel <= Self.level else { return nil }
     self.logger = logger
-  }
-
-  /// A call has begun.
-  func begin(_ metadata: Metadata, method: MethodDescriptor, peer: String) -> CallRecord {
-    CallRecord(metadata, method: method, peer: peer, logger, level: Self.level)
   }
 }

@@ -1,26 +1,32 @@
 public import GRPCCore
 
-/// Writes each call to a ``CallLog`` when it ends.
-public struct LoggingInterceptor: ServerInterceptor {
-  private let calls: CallLog
+/// Tells a ``CallObserver`` of each call.
+public struct ObservationInterceptor: ServerInterceptor {
+  private let observer: CallObserver
 
   /// The interceptor, which goes outermost. What fails unexpectedly is ``ErrorInterceptor``'s to log as an
   /// error.
-  public init(_ calls: CallLog) {
-    self.calls = calls
+  public init(_ observer: CallObserver) {
+    self.observer = observer
   }
 
-  /// Runs the handler, and then its stream of responses, and logs how the call ended.
+  /// Runs the handler, and then its stream of responses, and tells how the call ended.
   public func intercept<Input: Sendable, Output: Sendable>(
     request: StreamingServerRequest<Input>, context: ServerContext,
     next:
       @concurrent @Sendable (StreamingServerRequest<Input>, ServerContext) async throws ->
       StreamingServerResponse<Output>
   ) async throws -> StreamingServerResponse<Output> {
-    let call = calls.begin(request.metadata, method: context.descriptor, peer: context.remotePeer)
+    let call = observer[context.descriptor].arrived(request.metadata, peer: context.remotePeer)
+    call.started()
     let response: StreamingServerResponse<Output>
     do {
-      response = try await CallRecord.$current.withValue(call) { try await next(request, context) }
+      response =
+        if let record = call.record {
+          try await CallRecord.$current.withValue(record) { try await next(request, context) }
+        } else {
+          try await next(request, context)
+        }
     } catch {
       call.ended(error)
       throw error

@@ -1,0 +1,155 @@
+"""The metrics as Prometheus reads them: its own client's parser is the judge of the format."""
+
+import http.client
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import grpc
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from conftest import PROGRAM
+
+
+def families(service):
+    """The metrics by name, each with the labels and values of its samples."""
+    with urllib.request.urlopen(service.metrics, timeout=10) as response:
+        assert response.status == 200
+        assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+        return {family.name: family for family in text_string_to_metric_families(response.read().decode())}
+
+
+def calls(service, method):
+    """How many calls of the method have started, and how many have ended, by status."""
+    found = families(service)
+    started = [s.value for s in found["grpc_server_call_started"].samples if s.labels["grpc_method"] == method]
+    ended = {s.labels["grpc_status"]: s.value for s in found["grpc_server_call_duration_seconds"].samples
+             if s.labels["grpc_method"] == method and s.name.endswith("_count") and s.value}
+    assert len(started) == 1
+    return started[0], ended
+
+
+@pytest.fixture
+def metered(serve):
+    return serve("--metrics-listen", "127.0.0.1:0")
+
+
+@pytest.fixture
+def stub(pb, metered):
+    with grpc.insecure_channel(metered.address) as channel:
+        yield pb.Stub(channel)
+
+
+def test_calls_are_counted_by_method_and_status(pb, metered, stub):
+    user = stub.CreateUser(pb.CreateUserRequest(email="ada@example.com"))
+    for _ in range(3):
+        stub.GetUser(pb.GetUserRequest(user_id=user.id))
+    for request, status in (("nobody", "NOT_FOUND"), ("", "INVALID_ARGUMENT")):
+        with pytest.raises(grpc.RpcError):
+            stub.GetUser(pb.GetUserRequest(user_id=request))
+    list(stub.ListUsers(pb.ListUsersRequest()))
+    stub.BulkCreateUsers(iter([pb.CreateUserRequest(email="bob@example.com")]))
+    users = "user.v1.UserService/"
+    assert calls(metered, users + "GetUser") == (5, {"OK": 3, "NOT_FOUND": 1, "INVALID_ARGUMENT": 1})
+    for method in ("CreateUser", "ListUsers", "BulkCreateUsers"):
+        assert calls(metered, users + method) == (1, {"OK": 1})
+    # Methods that nobody has called are there, with nothing.
+    assert calls(metered, "auth.v1.AuthService/SignIn") == (0, {})
+
+
+def test_a_call_counts_as_started_while_it_runs(pb, metered, stub):
+    stream = stub.UserUpdates(iter([]))
+    method = "user.v1.UserService/UserUpdates"
+    list(stream)
+    assert calls(metered, method) == (1, {"OK": 1})
+    over = threading.Event()
+    waiting = stub.UserUpdates(none_until(over))
+    deadline = time.monotonic() + 60
+    while calls(metered, method) != (2, {"OK": 1}):
+        assert time.monotonic() < deadline
+    waiting.cancel()
+    while calls(metered, method) != (2, {"OK": 1, "CANCELLED": 1}):
+        assert time.monotonic() < deadline
+    over.set()
+
+
+def none_until(over):
+    """No requests, and no end of them, for the time being."""
+    over.wait(120)
+    yield from ()
+
+
+def test_durations_are_a_histogram_in_seconds(pb, metered, stub):
+    before = time.monotonic()
+    for _ in range(10):
+        with pytest.raises(grpc.RpcError):
+            stub.GetUser(pb.GetUserRequest(user_id="nobody"))
+    took = time.monotonic() - before
+    family = families(metered)["grpc_server_call_duration_seconds"]
+    assert family.type == "histogram"
+    samples = [s for s in family.samples if s.labels.get("grpc_status") == "NOT_FOUND"]
+    buckets = [s.value for s in samples if s.name.endswith("_bucket")]
+    assert buckets == sorted(buckets) and buckets[-1] == 10 and len(buckets) == 42
+    total = next(s.value for s in samples if s.name.endswith("_sum"))
+    assert 0 < total <= took
+
+
+def test_the_service_and_its_process_are_measured(metered, stub, pb):
+    stub.CreateUser(pb.CreateUserRequest(email="ada@example.com"))
+    found = families(metered)
+    values = {name: family.samples[0].value for name, family in found.items() if len(family.samples) == 1}
+    assert values["user_service_connections"] == 1
+    assert values["user_service_writes_waiting"] == values["user_service_hashes_waiting"] == 0
+    assert values["process_resident_memory_bytes"] == pytest.approx(metered.memory, rel=0.2)
+    assert 0 < values["process_cpu_seconds"] < 60
+    assert values["process_open_fds"] > 5
+    assert abs(values["process_start_time_seconds"] - time.time()) < 600
+    assert all(family.documentation for family in found.values())
+
+
+def test_metrics_and_nothing_else(metered):
+    host = metered.metrics.split("/")[2]
+    for method, path, status in (("GET", "/", 404), ("GET", "/metrics/x", 404), ("POST", "/metrics", 404),
+                                 ("DELETE", "/metrics", 404)):
+        connection = http.client.HTTPConnection(host, timeout=10)
+        connection.request(method, path, body="x" * 100)
+        assert connection.getresponse().status == status, (method, path)
+        connection.close()
+
+
+def test_what_is_no_request_ends_its_connection(metered):
+    host, port = metered.metrics.split("/")[2].split(":")
+    for bytes_sent in (b"\x00" * 1_000, b"GET /metrics HTTP/1.1\r\n" + b"x: y\r\n" * 100_000):
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            try:
+                connection.sendall(bytes_sent)
+                while connection.recv(65_536):
+                    pass
+            except (ConnectionResetError, BrokenPipeError):
+                pass
+    families(metered)
+
+
+def test_a_reader_that_stays_does_not_hold_the_service(metered):
+    connection = http.client.HTTPConnection(metered.metrics.split("/")[2], timeout=10)
+    connection.request("GET", "/metrics")
+    connection.getresponse().read()
+    assert metered.stop() == (0, "")
+
+
+def test_without_the_setting_there_is_no_such_server(service):
+    assert service.metrics is None
+
+
+def test_an_address_that_cannot_be_used_is_one_line(service, tmp_path):
+    for address in (service.address, "somewhere", "unix:/tmp/x"):
+        result = subprocess.run(
+            [PROGRAM, "serve", "--listen", "127.0.0.1:0", "--database", tmp_path / "other.db", "--metrics-listen",
+             address], capture_output=True, text=True, timeout=60)
+        lines = [line for line in result.stderr.splitlines() if "signing key" not in line]
+        assert result.returncode == 1 and result.stdout == "" and len(lines) == 1, result
+        assert "metrics" in lines[0] and address in lines[0]

@@ -3,7 +3,9 @@ import Foundation
 import Synchronization
 import TestSupport
 import Testing
-import UserServiceClient
+import UserProtos
+
+@testable import UserServiceClient
 
 /// The client against the real service: what its calls return, and what they throw.
 @Suite(.timeLimit(.minutes(10))) struct ClientTests {
@@ -260,6 +262,53 @@ import UserServiceClient
       #expect(delays.0 > .zero && delays.1 > .seconds(1))
     }
     await service.stop()
+  }
+
+  @Test("a service that has too much to do says when to come again")
+  func overloaded() async throws {
+    // One hash at a time has room, and none may wait.
+    let service = try await service(
+      ["--argon2-memory", "200000", "--argon2-iterations", "3"],
+      environment: ["USER_SERVICE_ARGON2_QUEUE": "0"])
+    var configuration = UserServiceClient.Configuration.test(service.port)
+    configuration.timeout = .seconds(120)
+    try await withUserServiceClient(configuration) { client in
+      var delays: [Duration] = []
+      // On a busy machine calls may come one after the other; then again.
+      while delays.isEmpty {
+        delays = try await withThrowingTaskGroup(of: Duration?.self) { group in
+          for _ in 0..<4 {
+            group.addTask {
+              do throws(UserServiceError) {
+                _ = try await client.createUser(
+                  NewUser(email: "\(UUID())@example.com", password: "correct horse"))
+                return nil
+              } catch {
+                guard case .overloaded(let delay?) = error else { throw error }
+                return delay
+              }
+            }
+          }
+          return try await group.reduce(into: []) { delays, delay in if let delay { delays.append(delay) } }
+        }
+      }
+      #expect(delays.allSatisfy { $0 > .zero })
+    }
+    #expect(await service.stop().status == 0)
+  }
+
+  @Test("one bulk call with too many rows says how many users stay")
+  func tooManyRows() async throws {
+    let service = try await service(["--bulk-rows", "300"])
+    try await withUserServiceClient(.test(service.port)) { client in
+      let requests = [NewUser].numbered(301).map { User_V1_CreateUserRequest($0, requestID: UUID()) }
+      await #expect(throws: UserServiceError.tooManyRows(created: 300)) {
+        try await client.createUsers(requests[...])
+      }
+      let stored = try await client.listUsers().all()
+      #expect(stored.count == 300)
+    }
+    #expect(await service.stop().status == 0)
   }
 
   @Test("nobody there, and nobody of that name, are told at once and with the reason")

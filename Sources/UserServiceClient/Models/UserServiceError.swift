@@ -48,7 +48,8 @@ public indirect enum UserServiceError: Error, Hashable, Sendable {
   case tooManyAttempts(retryAfter: Duration?)
   /// Too many calls from this address.
   case peerLimitExceeded(retryAfter: Duration?)
-  /// A bulk call has more rows than the service takes; so many users were created, and stay.
+  /// A bulk call has more rows than the service takes; so many users were created, and stay. Bulk loads meet it
+  /// themselves, with smaller calls.
   case tooManyRows(created: Int)
   /// The service has too much to do.
   case overloaded(retryAfter: Duration?)

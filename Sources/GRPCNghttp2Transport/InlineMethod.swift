@@ -1,9 +1,10 @@
 public import GRPCCore
 
-/// A unary method that can be answered where its calls arrive: on the connection's event loop and without a
-/// task, which costs a fraction of a handler's call.
+/// A unary method that can be answered where its calls arrive: on the connection's event loop and without what
+/// GRPCCore does for a handler, which costs a fraction of a handler's call.
 ///
-/// For answers that wait for nothing and take microseconds: meanwhile the loop serves nobody else.
+/// For answers that take microseconds: meanwhile the loop serves nobody else. Those that wait for something else,
+/// such as a disk, are given later.
 public struct InlineMethod: Sendable {
   typealias Answer = @Sendable (inout InlineCall) -> Void
 
@@ -25,7 +26,17 @@ public struct InlineCall: ~Copyable {
   private let stream: ServerStream
   /// The request's message, while the method answers and no longer.
   public let message: UnsafeRawBufferPointer
-  private(set) var hasResponded = false
+  private(set) var answer: Answer?
+
+  /// What the method has made of the call.
+  enum Answer {
+    case given
+    case later(LaterResponse)
+  }
+
+  /// Makes the response: a message, or the status that the call fails with.
+  public typealias LaterResponse =
+    @Sendable (Nghttp2ServerTransport.Context) async -> Result<[UInt8], RPCError>
 
   init(_ stream: ServerStream, message: UnsafeRawBufferPointer) {
     self.stream = stream
@@ -52,8 +63,18 @@ public struct InlineCall: ~Copyable {
   /// Returns whether it has: not with more bytes than `maxSendMessageSize`.
   @discardableResult
   public mutating func respond(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
-    precondition(!hasResponded, "a unary call has one response")
-    hasResponded = stream.respond(count: count, write)
-    return hasResponded
+    precondition(answer == nil, "a unary call has one response")
+    guard stream.respond(count: count, write) else { return false }
+    answer = .given
+    return true
+  }
+
+  /// Responds with what `response` returns, once it does. Instead of ``respond(count:_:)``, and once.
+  ///
+  /// It runs in a task on the connection's event loop, from the moment that the method returns. The task is cancelled
+  /// when the call is over before its answer, as a handler's is.
+  public mutating func respondLater(_ response: @escaping LaterResponse) {
+    precondition(answer == nil, "a unary call has one response")
+    answer = .later(response)
   }
 }

@@ -58,6 +58,20 @@ public final class Authorizer: Sendable {
     return principal
   }
 
+  /// Whether `peer` may make a call that everybody may make, up to a limit; then it is counted. Its token, if it has
+  /// one, was seen before and is still good. `false` says nothing: ``authorize`` has to be asked, and nothing was
+  /// counted.
+  func admitsKnown(_ authorization: UnsafeRawBufferPointer?, of peer: String, record: CallRecord?) -> Bool {
+    guard let peers else { return true }
+    if let authorization {
+      guard let principal = gate.admitKnown(authorization) else { return false }
+      record?.principal = principal
+      if principal.scopes.contains(.usersWrite) { return true }
+    }
+    do { try peers.admit(peer) } catch { return false }
+    return true
+  }
+
   private func authorization(_ metadata: Metadata, _ record: CallRecord?) throws(UserError)
     -> CallAuthorization
   {

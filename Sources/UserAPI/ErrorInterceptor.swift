@@ -1,22 +1,18 @@
 public import GRPCCore
-import GRPCProtobuf
-public import Logging
-import UserDomain
 
-/// Makes a gRPC status with google.rpc details of whatever a handler throws, and logs what clients must not
-/// see.
+/// Makes a status of whatever a handler throws, as an ``ErrorMapper`` says.
 public struct ErrorInterceptor: ServerInterceptor {
-  private let logger: Logger
+  private let errors: ErrorMapper
   private let deadlineHasPassed: @Sendable (ServerContext) -> Bool
 
   /// The interceptor, which goes outside of everything that may throw.
   ///
   /// - Parameters:
-  ///   - logger: gets unexpected failures.
+  ///   - errors: maps errors to statuses.
   ///   - deadlineHasPassed: whether a call that was cancelled was so because its deadline has passed. The
   ///     transport knows.
-  public init(logger: Logger, deadlineHasPassed: @escaping @Sendable (ServerContext) -> Bool) {
-    self.logger = logger
+  public init(_ errors: ErrorMapper, deadlineHasPassed: @escaping @Sendable (ServerContext) -> Bool) {
+    self.errors = errors
     self.deadlineHasPassed = deadlineHasPassed
   }
 
@@ -46,36 +42,6 @@ public struct ErrorInterceptor: ServerInterceptor {
   }
 
   private func status(for error: any Error, _ context: ServerContext) -> any Error {
-    switch error {
-    case is CancellationError, UserError.cancelled:
-      return GoogleRPCStatus(deadlineHasPassed(context) ? UserError.deadlineExceeded : .cancelled) ?? error
-    case let error as GoogleRPCStatus:
-      return error
-    case let error as UserError:
-      return GoogleRPCStatus(error) ?? unexpected(error, context)
-    case let error as RPCError where error.isUndecodable:
-      return GoogleRPCStatus.undecodable()
-    case let error as RPCError where error.code == .unknown && error.cause != nil:
-      // A unary handler's error, as gRPC has wrapped it.
-      return error.cause.map { status(for: $0, context) } ?? error
-    case let error as RPCError where error.carriesDetails:
-      // A unary handler's GoogleRPCStatus, as gRPC has wrapped it.
-      return error
-    case let error as RPCError where error.code != .unknown:
-      // gRPC's own: a unary call without a message, a broken stream.
-      return GoogleRPCStatus.malformedCall(error)
-    default:
-      return unexpected(error, context)
-    }
-  }
-
-  private func unexpected(_ error: any Error, _ context: ServerContext) -> GoogleRPCStatus {
-    let errorID = RandomID.make()
-    logger.error(
-      "unexpected failure",
-      metadata: [
-        "error_id": "\(errorID)", "method": "\(context.descriptor.fullyQualifiedMethod)", "error": "\(error)",
-      ])
-    return .unexpected(errorID: errorID)
+    errors.status(for: error, of: context.descriptor, deadlineHasPassed: deadlineHasPassed(context))
   }
 }

@@ -16,4 +16,13 @@ public protocol InlineUnaryCall: ~Copyable {
   /// Responds with status OK, no metadata, and a message of `count` bytes that `write` writes. Once. Returns
   /// whether it has: not if the transport would not send as many.
   mutating func respond(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) -> Bool
+
+  /// Responds with what `response` returns, a message or the status that the call fails with; instead of
+  /// ``respond(count:_:)``, and once. It runs in a task that is cancelled when the call is over before its answer, and
+  /// is given whether that was because its deadline has passed.
+  mutating func respondLater(
+    _ response:
+      @escaping @Sendable (_ deadlineHasPassed: @escaping @Sendable () -> Bool) async -> Result<
+        [UInt8], RPCError
+      >)
 }

@@ -5,6 +5,19 @@ import UserDomain
 struct UserMessage: Sendable {
   let user: User
   var pageToken = ""
+
+  /// Its wire format.
+  var serialized: [UInt8] {
+    user.withRow { row in
+      let encoding = UserMessageEncoding(row, pageToken: pageToken)
+      return [UInt8](unsafeUninitializedCapacity: encoding.count) { buffer, count in
+        encoding.write(
+          to: UnsafeMutableRawBufferPointer(
+            rebasing: UnsafeMutableRawBufferPointer(buffer)[..<encoding.count]))
+        count = encoding.count
+      }
+    }
+  }
 }
 
 struct UserMessageSerializer: MessageSerializer {

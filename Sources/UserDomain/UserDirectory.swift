@@ -30,7 +30,17 @@ public struct UserDirectory: Sendable {
     email: String, name: String, password: String, requestID: String = "",
     deadline: ContinuousClock.Instant? = nil
   ) async throws(UserError) -> User {
-    let draft = try UserDraft(email: email, name: name, password: password, requestID: requestID)
+    try await createUser(
+      UserDraft(email: email, name: name, password: password, requestID: requestID), deadline: deadline)
+  }
+
+  /// Creates the user of a draft, as the method above.
+  ///
+  /// - Throws: what the hasher and `UserRepository.create` throw; `UserError.invalid` if the request's id was used for
+  ///   another.
+  public func createUser(
+    _ draft: UserDraft, deadline: ContinuousClock.Instant? = nil
+  ) async throws(UserError) -> User {
     let user = try await prepare(draft, deadline: deadline)
     guard let id = draft.requestID else { return try await repository.create(user) }
     let creation = try await repository.create(CreateRequest(user, id: id))

@@ -113,21 +113,28 @@ extension UserServiceApp {
     metrics?.observe("user_service.hashes.waiting", .gauge, help: "Password hashes that wait for a thread.") {
       Double(hasher.waitingCount)
     }
+    let errors = ErrorMapper(logger: logger)
     router.registerInterceptors(
-      pipeline: interceptors(authorizer, observer, logger).map { .apply($0, to: .all) })
+      pipeline: interceptors(authorizer, observer, errors).map { .apply($0, to: .all) })
     let getUser = InlineGetUser(repository: repository, authorizer: authorizer, observer: observer)
-    let server = GRPCServer(transport: makeTransport([InlineMethod(getUser)]), router: router)
+    let createUser = InlineCreateUser(
+      directory: directory, authorizer: authorizer, observer: observer, errors: errors)
+    let transport = makeTransport([
+      InlineMethod(InlineGetUser.method) { getUser.answer(&$0) },
+      InlineMethod(InlineCreateUser.method) { createUser.answer(&$0) },
+    ])
+    let server = GRPCServer(transport: transport, router: router)
     return Parts(server: server, repository: repository, health: health, authority: authority)
   }
 
   /// What every call goes through, outermost first.
   private static func interceptors(
-    _ authorizer: Authorizer?, _ observer: CallObserver?, _ logger: Logger
+    _ authorizer: Authorizer?, _ observer: CallObserver?, _ errors: ErrorMapper
   ) -> [any ServerInterceptor] {
     var interceptors: [any ServerInterceptor] = []
     if let observer { interceptors.append(ObservationInterceptor(observer)) }
     interceptors.append(
-      ErrorInterceptor(logger: logger) { context in
+      ErrorInterceptor(errors) { context in
         (context.transportSpecific as? Nghttp2ServerTransport.Context)?.deadlineHasPassed ?? false
       })
     if let authorizer { interceptors.append(AuthorizationInterceptor(authorizer)) }
@@ -150,12 +157,13 @@ extension UserServiceApp {
 
 extension MessageBytes: FramedMessageBytes {}
 
-extension InlineCall: InlineUnaryCall {}
-
-extension InlineMethod {
-  fileprivate init(_ getUser: InlineGetUser) {
-    self.init(InlineGetUser.method) { call in
-      getUser.answer(&call)
-    }
+extension InlineCall: InlineUnaryCall {
+  public mutating func respondLater(
+    _ response:
+      @escaping @Sendable (_ deadlineHasPassed: @escaping @Sendable () -> Bool) async -> Result<
+        [UInt8], RPCError
+      >
+  ) {
+    respondLater { context in await response { context.deadlineHasPassed } }
   }
 }

@@ -8,10 +8,13 @@ enum ProcessMetrics {
     registry.observe(
       "process.cpu.seconds", .counter, help: "User and system CPU time of the process, in seconds."
     ) {
-      var usage = rusage()
-      // Fails for no argument but a wrong one (getrusage(2)).
-      getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-      return seconds(usage.ru_utime) + seconds(usage.ru_stime)
+      // Fields 14 and 15, in clock ticks; the second field, the program's name, ends with the last parenthesis.
+      let stat = text("/proc/self/stat")
+      let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
+      guard fields.count > 13, let user = Double(fields[12]), let system = Double(fields[13]) else {
+        return 0
+      }
+      return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
     registry.observe(
       "process.resident.memory.bytes", .gauge, help: "Resident memory of the process, in bytes."
@@ -28,10 +31,6 @@ enum ProcessMetrics {
     registry.observe(
       "process.start.time.seconds", .gauge, help: "When the process began, in seconds since 1970."
     ) { start }
-  }
-
-  private static func seconds(_ time: timeval) -> Double {
-    Double(time.tv_sec) + Double(time.tv_usec) / 1_000_000
   }
 
   private static func text(_ path: String) -> String {

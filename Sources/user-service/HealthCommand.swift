@@ -11,22 +11,17 @@ struct HealthCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "health",
     abstract: "Asks a running service whether it serves.",
-    discussion: "Exits with 0 if it does, with 1 if it does not or does not answer within --timeout.")
+    discussion: """
+      Exits with 0 if it does, with 1 if it does not or does not answer within --timeout. With TLS, whose name is in the \
+      certificate is not checked.
+      """)
 
   @Option(
     help: ArgumentHelp(
       "HOST:PORT or unix:PATH of the service. (default: the first in USER_SERVICE_LISTEN, or 127.0.0.1:50051)",
       valueName: "address"))
   var address: String?
-  @Option(
-    help: ArgumentHelp(
-      "Use TLS, and trust these authorities, PEM. Whose name is in the certificate is not checked.",
-      valueName: "path"))
-  var tlsCA: String?
-  @Option(help: ArgumentHelp("A client certificate for mutual TLS, PEM.", valueName: "path"))
-  var tlsCert: String?
-  @Option(help: ArgumentHelp("The client certificate's key, PEM.", valueName: "path"))
-  var tlsKey: String?
+  @OptionGroup var tls: TLSClientOptions
   @Option(help: ArgumentHelp("The name of a gRPC service; the whole server by default.", valueName: "name"))
   var service = ""
   @Option(help: ArgumentHelp("How long to wait for the answer.", valueName: "duration"))
@@ -73,14 +68,14 @@ struct HealthCommand: AsyncParsableCommand {
   }
 
   private var security: HTTP2ClientTransport.Posix.TransportSecurity {
-    guard let tlsCA else { return .plaintext }
-    return .tls { tls in
-      tls.trustRoots = .certificates([.file(path: tlsCA, format: .pem)])
+    guard let authorities = tls.tlsCA else { return .plaintext }
+    return .tls { security in
+      security.trustRoots = .certificates([.file(path: authorities, format: .pem)])
       // The check comes from the same machine, by address; names are for clients that come from elsewhere.
-      tls.serverCertificateVerification = .noHostnameVerification
-      if let tlsCert, let tlsKey {
-        tls.certificateChain = [.file(path: tlsCert, format: .pem)]
-        tls.privateKey = .file(path: tlsKey, format: .pem)
+      security.serverCertificateVerification = .noHostnameVerification
+      if let certificate = tls.tlsCert, let key = tls.tlsKey {
+        security.certificateChain = [.file(path: certificate, format: .pem)]
+        security.privateKey = .file(path: key, format: .pem)
       }
     }
   }

@@ -19,9 +19,21 @@ import Testing
     }
   }
 
-  /// Answers `inline:`, the only value of `x-prefix` and the request, but not to requests that begin with `!`.
+  /// Answers `inline:`, the only value of `x-prefix` and the request, but not to requests that begin with `!`. Those
+  /// that begin with `~` it answers later: with `later:` and the request, or a failure if there is nothing else in it.
   private static let inline = InlineMethod(method) { call in
     guard call.message.first != UInt8(ascii: "!") else { return }
+    if call.message.first == UInt8(ascii: "~") {
+      let request = Array(call.message)
+      call.respondLater { context in
+        await Task.yield()
+        guard request.count > 1 else {
+          return .failure(RPCError(code: .aborted, message: "nothing", metadata: ["x-why": "~"]))
+        }
+        return .success(Array("later:\(context.deadline != nil):".utf8) + request)
+      }
+      return
+    }
     let prefix = call.withOnlyValue(of: "x-prefix") { value in value.map { Array($0) } ?? [] }
     let values = Array(call.metadata[stringValues: "x-prefix"])
     #expect((values.count == 1 ? values[0] : "") == String(decoding: prefix, as: UTF8.self))
@@ -33,11 +45,12 @@ import Testing
   /// What `requests`, one after the other, are answered.
   private func answers(
     _ requests: [[UInt8]], metadata: Metadata = [:],
-    configuration: Nghttp2ServerTransport.Configuration = .init()
+    configuration: Nghttp2ServerTransport.Configuration = .init(), options: CallOptions = .defaults,
+    inline: InlineMethod = inline
   ) async throws -> [[UInt8]] {
     let transport = Nghttp2ServerTransport(
       listeners: [Listener(.tcp(host: "127.0.0.1", port: 0))], configuration: configuration,
-      inlineMethods: [Self.inline])
+      inlineMethods: [inline])
     return try await withGRPCServer(transport: transport, services: [Service()]) { server in
       guard case .tcp(_, let port) = try await server.transport.addresses[0] else { return [] }
       return try await withGRPCClient(
@@ -49,7 +62,7 @@ import Testing
           answers.append(
             try await client.unary(
               request: ClientRequest(message: request, metadata: metadata), descriptor: Self.method,
-              serializer: Raw(), deserializer: Raw(), options: .defaults
+              serializer: Raw(), deserializer: Raw(), options: options
             ) { try $0.message })
         }
         return answers
@@ -62,6 +75,52 @@ import Testing
     let requests = ["", "a", "!b", "c", "!"].map { Array($0.utf8) }
     let expected = ["inline:", "inline:a", "handler:!b", "inline:c", "handler:!"]
     #expect(try await answers(requests).map { String(decoding: $0, as: UTF8.self) } == expected)
+  }
+
+  @Test("an answer may come later, with the call's context")
+  func later() async throws {
+    var options = CallOptions.defaults
+    options.timeout = .seconds(3_600)
+    let texts = try await answers(["~a", "b", "~c"].map { Array($0.utf8) }, options: options)
+    #expect(
+      texts.map { String(decoding: $0, as: UTF8.self) } == ["later:true:~a", "inline:b", "later:true:~c"])
+    #expect(try await answers([Array("~a".utf8)]) == [Array("later:false:~a".utf8)])
+  }
+
+  @Test("a later answer may be a failure, with metadata, or too large")
+  func laterFailures() async throws {
+    let failure = await #expect(throws: RPCError.self) { try await answers([Array("~".utf8)]) }
+    #expect(failure?.code == .aborted && failure?.message == "nothing")
+    #expect(failure.map { Array($0.metadata[stringValues: "x-why"]) } == ["~"])
+    var configuration = Nghttp2ServerTransport.Configuration()
+    configuration.maxSendMessageSize = 100
+    let size = await #expect(throws: RPCError.self) {
+      try await answers([Array(repeating: UInt8(ascii: "~"), count: 101)], configuration: configuration)
+    }
+    #expect(size?.code == .resourceExhausted)
+  }
+
+  @Test("a call that ends before its later answer cancels the task that makes it")
+  func laterCancelled() async throws {
+    let (steps, tell) = AsyncStream.makeStream(of: String.self)
+    let endless = InlineMethod(Self.method) { call in
+      call.respondLater { _ in
+        tell.yield("begun")
+        // Ends by throwing, when the task is cancelled.
+        do { while true { try await Task.sleep(for: .seconds(3_600)) } } catch {}
+        tell.yield("cancelled")
+        return .success([])
+      }
+    }
+    let call = Task { try await answers([[1]], inline: endless) }
+    var seen: [String] = []
+    for await step in steps {
+      seen.append(step)
+      if step == "cancelled" { break }
+      call.cancel()
+    }
+    #expect(seen == ["begun", "cancelled"])
+    _ = await call.result
   }
 
   @Test("messages of any size come and go whole", arguments: [1, 16_383, 16_384, 65_536, 300_000, 4_194_000])

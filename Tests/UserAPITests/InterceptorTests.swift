@@ -20,7 +20,7 @@ import UserDomain
     cancelWhen: (@Sendable () async -> Void)? = nil
   ) async throws {
     let errors = ErrorInterceptor(
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+      ErrorMapper(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
       deadlineHasPassed: { _ in deadlineHasPassed })
     let context = ServerContext(
       descriptor: Self.descriptor, remotePeer: "test:1", localPeer: "test:2", cancellation: .init())

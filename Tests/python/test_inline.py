@@ -1,10 +1,13 @@
-"""GetUser is answered in one of two ways, and nobody can tell which: the same bytes, headers and lines of the log."""
+"""GetUser and CreateUser are answered in one of two ways, and nobody can tell which: the same bytes, headers, lines of
+the log and metrics."""
 
 import gzip
 import re
+import sqlite3
+import time
 import uuid
 
-from test_metrics import calls
+from test_metrics import calls, families
 
 import frames
 from frames import field, message, request
@@ -79,11 +82,11 @@ def test_both_ways_keep_to_the_limit_of_responses(serve, connect):
     assert answers[0][0]["grpc-status"] == "8"
 
 
-def lines(service):
-    """What the log says of calls of GetUser, without what differs from call to call."""
+def lines(service, method="GetUser"):
+    """What the log says of calls of the method, without what differs from call to call."""
     service.process.send_signal(15)
     _, errors = service.process.communicate(timeout=60)
-    calls = [line for line in errors.splitlines() if "GetUser" in line]
+    calls = [line for line in errors.splitlines() if method in line]
     for pattern in (r"^\S+", r"duration_ms=\S+", r"peer=\S+", r"request_id=[0-9a-f]{16}\b", r"error_id=\S+"):
         calls = [re.sub(pattern, "", line) for line in calls]
     return calls
@@ -117,3 +120,127 @@ def test_both_ways_count_alike(serve, connect):
     assert counts[0] == counts[1]
     started, ended = counts[0]
     assert started == sum(ended.values()) == 17 and ended["OK"] == 9
+
+
+# CreateUser
+
+ONE, TWO = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+
+
+def creations():
+    """Names, headers and frames of requests of CreateUser, as above, in an order that matters."""
+    ada = field(1, "ada@example.com") + field(2, "Ada")
+    yield "plain", {}, [message(ada)]
+    yield "registered already", {}, [message(field(1, "ADA@example.com"))]
+    yield "a request id", {}, [message(field(1, "bob@example.com") + field(4, ONE))]
+    yield "the same once more", {}, [message(field(1, "bob@example.com") + field(4, ONE.upper()))]
+    yield "another with that id", {}, [message(field(1, "bert@example.com") + field(4, ONE))]
+    yield "registered already, with an id", {}, [message(field(1, "bob@example.com") + field(4, TWO))]
+    yield "a password", {}, [message(field(1, "cid@example.com") + field(3, "correct horse") + field(4, TWO))]
+    yield "that request without it", {}, [message(field(1, "cid@example.com") + field(4, TWO))]
+    yield "a password that is too short", {}, [message(field(1, "x@example.com") + field(3, "x"))]
+    yield "no address", {}, [message(field(1, "nobody"))]
+    yield "nothing", {}, [message()]
+    yield "an id that is none", {}, [message(field(1, "x@example.com") + field(4, "1"))]
+    yield "an unknown field", {}, [message(field(1, "dan@example.com") + UNKNOWN_FIELD)]
+    yield "compressed", {"grpc_encoding": "gzip"}, [message(gzip.compress(field(1, "eve@example.com")), flag=1)]
+    yield "in pieces", {}, [message(field(1, "fay@example.com"))[:9], message(field(1, "fay@example.com"))[9:]]
+    yield "a deadline", {"grpc_timeout": "1H"}, [message(field(1, "gil@example.com"))]
+    yield "an id of the log", {"x_request_id": "one-2_3.4"}, [message(field(1, "hal@example.com"))]
+    yield "no message", {}, [b""]
+    yield "two messages", {}, [message(field(1, "x@example.com")) + message(field(1, "y@example.com"))]
+    yield "half a message", {}, [message(field(1, "x@example.com"))[:-1]]
+    yield "no protobuf", {}, [message(b"\xff\xff")]
+
+
+def ask_to_create(pb, client, stream, headers, pieces):
+    """As `ask`, with a request of CreateUser; without what differs from user to user."""
+    pieces = [frames.data(stream, piece, end=index == len(pieces) - 1) for index, piece in enumerate(pieces)]
+    client.send(client.header_frame(stream, request("CreateUser", **headers)), *pieces)
+    response = client.response(stream)
+    users = [pb.User.FromString(body) for _, body in response.messages]
+    for user in users:
+        assert uuid.UUID(user.id).version == 7 and abs(user.created_at.seconds - time.time()) < 600
+        user.ClearField("id")
+        user.ClearField("created_at")
+    return response.blocks, users, response.reset
+
+
+def both_ways(serve, *arguments, **settings):
+    """A service that answers inline, and one that does not."""
+    for inline in ("true", "false"):
+        yield serve(*arguments, settings={**settings.pop("settings", {}), "grpc.inline": inline})
+
+
+def test_both_ways_create_alike(pb, serve, connect):
+    seen = []
+    for service in both_ways(serve, "--log-level", "info", "--metrics-listen", "127.0.0.1:0"):
+        client = connect(service.address)
+        answers = [(name, ask_to_create(pb, client, 1 + 2 * number, headers, pieces))
+                   for number, (name, headers, pieces) in enumerate(creations())]
+        method = "user.v1.UserService/CreateUser"
+        seen.append((answers, calls(service, method), lines(service, "CreateUser")))
+    for (name, inline), (_, task) in zip(seen[0][0], seen[1][0]):
+        assert inline == task, name
+    assert seen[0][1:] == seen[1][1:]
+    (started, ended), log = seen[0][1:]
+    assert started == sum(ended.values()) == len(log) == 21
+    assert ended == {"OK": 9, "ALREADY_EXISTS": 2, "INVALID_ARGUMENT": 6, "UNIMPLEMENTED": 2, "INTERNAL": 2}
+
+
+def test_both_ways_create_in_the_end(serve, connect, pb):
+    """Rows that were answered are there, once, in both."""
+    for service in both_ways(serve):
+        client = connect(service.address)
+        for number in range(200):
+            client.send(*[client.header_frame(1 + 2 * number, request("CreateUser")),
+                          frames.data(1 + 2 * number, message(field(1, f"user{number}@example.com")), end=True)])
+        ids = {pb.User.FromString(client.response(1 + 2 * number).messages[0][1]).id for number in range(200)}
+        with sqlite3.connect(service.database) as database:
+            assert {str(uuid.UUID(bytes=row[0])) for row in database.execute("SELECT id FROM users")} == ids
+
+
+def test_both_ways_limit_a_peer_alike(pb, serve, connect):
+    statuses = []
+    for inline in ("true", "false"):
+        service = serve(auth="on", settings={"grpc.inline": inline, "peer.burst": 4, "peer.rate": "0.001"})
+        client = connect(service.address)
+        bodies = [field(1, f"{name}@example.com") for name in ("ada", "ada", "nobody@", "bob", "cid", "dan")]
+        statuses.append([client.call(1 + 2 * number, request("CreateUser"), message(body)).status
+                         for number, body in enumerate(bodies)])
+    assert statuses[0] == statuses[1] == ["0", "6", "3", "0", "8", "8"]
+
+
+def waiting(service):
+    """Writes that wait for a transaction."""
+    return families(service)["user_service_writes_waiting"].samples[0].value
+
+
+def test_both_ways_end_alike_when_the_caller_does_not_wait(serve, connect):
+    """A user whose transaction has not begun is not created when the call is over."""
+    seen = []
+    for service in both_ways(serve, "--log-level", "info", "--metrics-listen", "127.0.0.1:0"):
+        client = connect(service.address)
+        with sqlite3.connect(service.database, isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            # The writer takes the first, and waits for the database; the others wait for the writer.
+            for count, headers in enumerate(({}, {"grpc_timeout": "1S"}, {})):
+                stream = 1 + 2 * count
+                client.send(client.header_frame(stream, request("CreateUser", **headers)),
+                            frames.data(stream, message(field(1, f"user{stream}@example.com")), end=True))
+                while calls(service, "user.v1.UserService/CreateUser")[0] < count + 1 or waiting(service) != count:
+                    pass
+            expired = client.response(3)
+            client.send(frames.reset(5))
+            client.round_trip()
+            other.execute("ROLLBACK")
+        first = client.response(1)
+        assert (first.status, expired.status) == ("0", "4")
+        assert client.call(7, request("CreateUser"), message(field(1, "user7@example.com"))).status == "0"
+        with sqlite3.connect(service.database) as database:
+            emails = [row[0] for row in database.execute("SELECT email FROM users ORDER BY id")]
+        seen.append((emails, expired.blocks, sorted(lines(service, "CreateUser"))))
+    assert seen[0] == seen[1]
+    assert seen[0][0] == ["user1@example.com", "user7@example.com"]
+    statuses = [re.search(r"status=(\S+)", line)[1] for line in seen[0][2]]
+    assert sorted(statuses) == ["cancelled", "deadlineExceeded", "ok", "ok"]

@@ -152,11 +152,7 @@ extension ServerStream {
       return
     }
     guard message.count <= configuration.maxSendMessageSize else {
-      throw RPCError(
-        code: .resourceExhausted,
-        message:
-          "a response of \(message.count) bytes is larger than the limit of \(configuration.maxSendMessageSize)"
-      )
+      throw Self.tooLarge(message.count, configuration)
     }
     let start = output.writerIndex
     if encoding != .identity, message.isCompressed {

@@ -84,8 +84,12 @@ final class ServerStream: @unchecked Sendable {
       connection.executor.callBegan()
       encoding =
         head.acceptedEncodings.contains(configuration.compression) ? configuration.compression : .identity
-      if let inline = method.inline, respond(by: inline) { return }
-      start(method.descriptor, now: now)
+      if let inline = method.inline, respond(by: inline, now: now) { return }
+      start(now: now) { stream in
+        await withServerContextRPCCancellationHandle { handle in
+          await stream.run(method.descriptor, handle)
+        }
+      }
       updateReceiveTime(now: now)
     case .fail(let code, let message):
       end(Status(code: Status.Code(code), message: message))
@@ -117,18 +121,54 @@ final class ServerStream: @unchecked Sendable {
     connection.submitLater(self)
   }
 
-  /// Lets an inline method answer a request that is complete and plain. Returns whether it has.
-  private func respond(by answer: InlineMethod.Answer) -> Bool {
+  /// Lets an inline method answer a request that is complete and plain. Returns whether it does, now or later.
+  private func respond(by method: InlineMethod.Answer, now: NIODeadline) -> Bool {
     guard requestHasEnded, requestFailure == nil, encoding == .identity else { return false }
-    let hasResponded = deframer.withNextMessage { message in
+    let answer = deframer.withNextMessage { message in
       var call = InlineCall(self, message: message)
-      answer(&call)
-      return call.hasResponded
+      method(&call)
+      return call.answer
     }
-    guard hasResponded == true else { return false }
-    response.unary()
-    connection.submitLater(self)
+    switch answer {
+    case nil, .some(nil):
+      return false
+    case .given:
+      response.unary()
+      connection.submitLater(self)
+    case .later(let response):
+      start(now: now) { stream in
+        let result = await response(stream.context)
+        stream.connection.executor.run { stream.respond(with: result) }
+      }
+    }
     return true
+  }
+
+  /// Responds with what an inline method has made of the call, unless it is over.
+  private func respond(with result: Result<[UInt8], RPCError>) {
+    guard !isClosed, !response.hasStatus else { return }
+    switch result {
+    case .success(let message):
+      if respond(count: message.count, { $0.copyBytes(from: message) }) {
+        response.unary()
+      } else {
+        response.metadata([:])
+        fail(Self.tooLarge(message.count, configuration))
+      }
+    case .failure(let error):
+      fail(error)
+    }
+    connection.submitLater(self)
+  }
+
+  private func fail(_ error: RPCError) {
+    response.status(Status(code: Status.Code(error.code), message: error.message), error.metadata)
+  }
+
+  static func tooLarge(_ count: Int, _ configuration: Nghttp2ServerTransport.Configuration) -> RPCError {
+    RPCError(
+      code: .resourceExhausted,
+      message: "a response of \(count) bytes is larger than the limit of \(configuration.maxSendMessageSize)")
   }
 
   /// Takes the message of the response that an inline method gives. Returns false if it is too large.
@@ -146,8 +186,8 @@ final class ServerStream: @unchecked Sendable {
     return true
   }
 
-  /// The handler runs here and now until it first waits for something.
-  private func start(_ descriptor: MethodDescriptor, now: NIODeadline) {
+  /// `handler` runs here and now until it first waits for something.
+  private func start(now: NIODeadline, _ handler: @escaping @Sendable (ServerStream) async -> Void) {
     if let timeout = head.timeout { deadline = now + timeout }
     if !takesManyMessages, !requestHasEnded {
       receiveSince = (now, 0)
@@ -158,13 +198,15 @@ final class ServerStream: @unchecked Sendable {
     connection.handlerStarted()
     connection.executor.beginSlice()
     let task = Task.immediate(executorPreference: connection.executor) { [self] in
-      await withServerContextRPCCancellationHandle { handle in
-        await run(descriptor, handle)
-      }
+      await handler(self)
       connection.executor.run { self.handlerEnded() }
     }
     if hasHandler { self.task = task }
     if isClosed { task.cancel() }
+  }
+
+  private var context: Nghttp2ServerTransport.Context {
+    Nghttp2ServerTransport.Context(peer: connection.peer, deadline: deadline)
   }
 
   private func run(_ descriptor: MethodDescriptor, _ handle: ServerContext.RPCCancellationHandle) async {
@@ -172,7 +214,7 @@ final class ServerStream: @unchecked Sendable {
     var context = ServerContext(
       descriptor: descriptor, remotePeer: connection.peer.remote, localPeer: connection.peer.local,
       cancellation: handle)
-    context.transportSpecific = Nghttp2ServerTransport.Context(peer: connection.peer, deadline: deadline)
+    context.transportSpecific = self.context
     await connection.streamHandler(
       RPCStream(
         descriptor: descriptor, inbound: RPCAsyncSequence(wrapping: RequestParts(stream: self)),

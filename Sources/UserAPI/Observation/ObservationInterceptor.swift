@@ -31,7 +31,15 @@ public struct ObservationInterceptor: ServerInterceptor {
       call.ended(error)
       throw error
     }
-    if case .failure(let error) = response.accepted { call.ended(error) }
+    if case .failure(let error) = response.accepted {
+      call.ended(error)
+      return response
+    }
+    // A single message has been made by now.
+    if context.descriptor.type?.isResponseStreaming == false {
+      call.ended(nil)
+      return response
+    }
     return response.wrappingProducer { writer, produce in
       do {
         let trailers = try await produce(writer)

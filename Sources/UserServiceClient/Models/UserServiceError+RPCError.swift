@@ -121,6 +121,7 @@ extension RPCError {
 
   /// The place of the update that ended a stream of updates.
   var updateIndex: Int? {
+    // As in `init(_:_:)`.
     let details = (try? unpackGoogleRPCStatus())?.details ?? []
     return details.lazy.compactMap(\.errorInfo).first?.metadata["request_index"].flatMap { Int($0) }
   }

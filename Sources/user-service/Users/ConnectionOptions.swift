@@ -11,16 +11,11 @@ struct ConnectionOptions: ParsableArguments {
   var address: String?
   @Flag(help: "Use TLS, and trust the authorities of the system.")
   var tls = false
-  @Option(help: ArgumentHelp("Use TLS, and trust these authorities, PEM.", valueName: "path"))
-  var tlsCA: String?
+  @OptionGroup var identity: TLSClientOptions
   @Option(
     help: ArgumentHelp(
       "The name in the service's certificate, if it is not the address's.", valueName: "name"))
   var tlsServerName: String?
-  @Option(help: ArgumentHelp("A client certificate for mutual TLS, PEM.", valueName: "path"))
-  var tlsCert: String?
-  @Option(help: ArgumentHelp("The client certificate's key, PEM.", valueName: "path"))
-  var tlsKey: String?
   @Option(
     help: ArgumentHelp(
       "A file with an access token. (default: the token in USER_SERVICE_TOKEN, or that of the last sign-in)",
@@ -31,7 +26,6 @@ struct ConnectionOptions: ParsableArguments {
 
   func validate() throws {
     _ = try serverAddress
-    if (tlsCert == nil) != (tlsKey == nil) { throw ValidationError("--tls-cert and --tls-key go together") }
     if timeout.duration <= .zero { throw ValidationError("--timeout must be more than 0") }
   }
 
@@ -51,12 +45,14 @@ struct ConnectionOptions: ParsableArguments {
   }
 
   private var security: ConnectionSecurity {
-    guard tls || tlsCA != nil || tlsServerName != nil || tlsCert != nil else { return .cleartext }
+    guard tls || identity.tlsCA != nil || tlsServerName != nil || identity.tlsCert != nil else {
+      return .cleartext
+    }
     var tls = ConnectionSecurity.TLS()
-    tls.authoritiesFile = tlsCA
+    tls.authoritiesFile = identity.tlsCA
     tls.serverName = tlsServerName
-    tls.certificateFile = tlsCert
-    tls.keyFile = tlsKey
+    tls.certificateFile = identity.tlsCert
+    tls.keyFile = identity.tlsKey
     return .tls(tls)
   }
 

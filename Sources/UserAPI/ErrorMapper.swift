@@ -1,0 +1,52 @@
+import GRPCCore
+import GRPCProtobuf
+public import Logging
+import UserDomain
+
+/// Makes a gRPC status with google.rpc details of whatever a call fails with, and logs what clients must not see.
+public struct ErrorMapper: Sendable {
+  private let logger: Logger
+
+  /// A mapper that tells `logger` of unexpected failures.
+  public init(logger: Logger) {
+    self.logger = logger
+  }
+
+  /// The status that a call of `method` ends with because of `error`: a `GoogleRPCStatus`, or an `RPCError` that has
+  /// been one or is gRPC's own.
+  ///
+  /// - Parameter deadlineHasPassed: whether a call that was cancelled was so because its deadline has passed.
+  func status(for error: any Error, of method: MethodDescriptor, deadlineHasPassed: Bool) -> any Error {
+    switch error {
+    case is CancellationError, UserError.cancelled:
+      return GoogleRPCStatus(deadlineHasPassed ? UserError.deadlineExceeded : .cancelled) ?? error
+    case let error as GoogleRPCStatus:
+      return error
+    case let error as UserError:
+      return GoogleRPCStatus(error) ?? unexpected(error, method)
+    case let error as RPCError where error.isUndecodable:
+      return GoogleRPCStatus.undecodable()
+    case let error as RPCError where error.code == .unknown && error.cause != nil:
+      // A unary handler's error, as gRPC has wrapped it.
+      return error.cause.map { status(for: $0, of: method, deadlineHasPassed: deadlineHasPassed) } ?? error
+    case let error as RPCError where error.carriesDetails:
+      // A unary handler's GoogleRPCStatus, as gRPC has wrapped it.
+      return error
+    case let error as RPCError where error.code != .unknown:
+      // gRPC's own: a unary call without a message, a broken stream.
+      return GoogleRPCStatus.malformedCall(error)
+    default:
+      return unexpected(error, method)
+    }
+  }
+
+  private func unexpected(_ error: any Error, _ method: MethodDescriptor) -> GoogleRPCStatus {
+    let errorID = RandomID.make()
+    logger.error(
+      "unexpected failure",
+      metadata: [
+        "error_id": "\(errorID)", "method": "\(method.fullyQualifiedMethod)", "error": "\(error)",
+      ])
+    return .unexpected(errorID: errorID)
+  }
+}

@@ -28,7 +28,7 @@ final class Connection {
   var onEnd: () -> Void = {}
 
   /// nil before the start and after the end.
-  private var session: HTTP2Session?
+  var session: HTTP2Session?
   private var frames = FrameScanner()
   var clientStreams = ClientStreams()
   var floods: FloodGuard
@@ -51,7 +51,7 @@ final class Connection {
   var windowToReturn = 0
   private var noticeIsAnswered = false
   private(set) var fault: Fault?
-  private var hasSentFault = false
+  var hasSentFault = false
   /// The last stream that the final GOAWAY permits.
   var lastStream: Int32?
   /// The request whose header block is being decoded, of which there is one at a time; nil for trailers, and
@@ -68,12 +68,12 @@ final class Connection {
   private var spare: [ServerStream] = []
 
   /// Streams with something to submit.
-  private var dirty: [ServerStream] = []
+  var dirty: [ServerStream] = []
   var sent: [ServerStream] = []
-  private var block = HeaderBlock()
+  var block = HeaderBlock()
   var output = ByteBuffer()
   var outputLimit = 0
-  private var hasPatchedSettings = false
+  var hasPatchedSettings = false
 
   var now: NIODeadline
   private var hasReceivedSettings = false
@@ -83,7 +83,7 @@ final class Connection {
   private var isInHeaderBlock = false
   /// The earliest time at which a stream has something to do; `distantFuture` is never.
   private var streamWakeup = NIODeadline.distantFuture
-  private var mustClose = false
+  var mustClose = false
 
   init(
     configuration: Nghttp2ServerTransport.Configuration, executor: LoopExecutor,
@@ -283,7 +283,7 @@ final class Connection {
     }
   }
 
-  private func endClosed() {
+  func endClosed() {
     while abandoned > 0 {
       abandoned -= 1
       act(lifetime.streamClosed(now: now))
@@ -298,7 +298,7 @@ final class Connection {
   }
 
   /// Empties `list`, and leaves it memory for what comes.
-  private func take(_ list: inout [ServerStream]) -> [ServerStream] {
+  func take(_ list: inout [ServerStream]) -> [ServerStream] {
     var taken = spare
     spare = []
     swap(&list, &taken)
@@ -306,7 +306,7 @@ final class Connection {
   }
 
   /// `list` has been worked off: its memory serves the next.
-  private func giveBack(_ list: consuming [ServerStream]) {
+  func giveBack(_ list: consuming [ServerStream]) {
     list.removeAll(keepingCapacity: true)
     spare = list
   }
@@ -315,170 +315,6 @@ final class Connection {
     if let current, current.id == id { return current }
     current = streams[id]
     return current
-  }
-
-  // MARK: Output
-
-  /// `stream` has a frame to submit, or window to give back.
-  func submitLater(_ stream: ServerStream) {
-    guard !stream.isDirty, session != nil else { return }
-    stream.isDirty = true
-    dirty.append(stream)
-    onWork()
-  }
-
-  /// Ends `stream` without a status.
-  func reset(_ stream: ServerStream, _ code: HTTP2Session.ErrorCode) {
-    session?.submitReset(stream.id, code)
-    onWork()
-  }
-
-  /// The next bytes to send, about `limit` of them; nil if there are none.
-  func produce(upTo limit: Int, now: NIODeadline) -> ByteBuffer? {
-    self.now = now
-    outputLimit = limit
-    output = executor.spareBuffer
-    executor.spareBuffer = ByteBuffer()
-    // In place, if the socket has taken what was in it; otherwise in memory of its own.
-    output.clear()
-    do throws(HTTP2Session.Failure) {
-      repeat {
-        submit()
-        while output.readableBytes < limit, let bytes = try session?.nextOutput() { append(bytes) }
-      } while output.readableBytes < limit && hasNotes && session != nil
-    } catch {
-      fail(.protocolError, error.reason)
-      mustClose = true
-    }
-    defer {
-      if output.capacity <= LoopExecutor.largestSpareBuffer { executor.spareBuffer = output }
-      output = ByteBuffer()
-    }
-    return output.readableBytes > 0 ? output : nil
-  }
-
-  /// Whether ``submit()`` has something to do.
-  private var hasNotes: Bool {
-    !dirty.isEmpty || !closed.isEmpty || !ended.isEmpty || !unsent.isEmpty || !sent.isEmpty
-      || abandoned > 0 || (fault != nil && !hasSentFault)
-  }
-
-  private func submit() {
-    while hasNotes, session != nil {
-      if let fault, !hasSentFault {
-        hasSentFault = true
-        mustClose = true
-        session?.submitGoAway(fault.code, fault.reason)
-      }
-      endClosed()
-      if !ended.isEmpty {
-        for id in ended { session?.submitReset(id, .noError) }
-        ended.removeAll(keepingCapacity: true)
-      }
-      if !unsent.isEmpty {
-        for id in unsent { session?.submitReset(id, .internalError) }
-        unsent.removeAll()
-      }
-      if !sent.isEmpty {
-        let streams = take(&sent)
-        for stream in streams where !stream.isClosed {
-          stream.outputSent(now: now)
-          submit(stream)
-        }
-        giveBack(streams)
-      }
-      if !dirty.isEmpty {
-        let streams = take(&dirty)
-        for stream in streams { submitDirty(stream) }
-        giveBack(streams)
-      }
-    }
-  }
-
-  private func submitDirty(_ stream: ServerStream) {
-    stream.isDirty = false
-    if stream.windowToReturn > 0 {
-      session?.consumeStream(stream.id, stream.windowToReturn)
-      stream.windowToReturn = 0
-    }
-    if !stream.isClosed { submit(stream) }
-  }
-
-  private func submit(_ stream: ServerStream) {
-    while true {
-      switch stream.nextStep(now: now) {
-      case .nothing: return
-      case .headers(let metadata):
-        if metadata.isEmpty, stream.responseEncoding == .identity {
-          session?.submitHeaders(stream.id, Self.plainHeaders, endsStream: false)
-        } else {
-          submitHeaders(stream, endsStream: false) { block in
-            addResponseHeaders(stream, to: &block)
-            block.add(metadata)
-          }
-        }
-      case .trailersOnly(let httpStatus, let status, let metadata):
-        submitHeaders(stream, endsStream: true) { block in
-          addResponseHeaders(stream, httpStatus: httpStatus, to: &block)
-          block.add(status)
-          block.add(metadata)
-        }
-      case .httpHeaders(let httpStatus, let endsStream):
-        submitHeaders(stream, endsStream: endsStream) { block in
-          block.add(":status", String(httpStatus))
-          if httpStatus == 405 { block.add("allow", "POST") }
-          block.add("content-type", "text/plain; charset=utf-8")
-        }
-      case .data(let endsStream):
-        session?.submitData(stream, endsStream: endsStream)
-        // What follows waits until nghttp2 has asked for it.
-        return
-      case .trailers(let status, let metadata)
-      where status.code == .ok && status.message.isEmpty && metadata.isEmpty:
-        session?.submitHeaders(stream.id, Self.plainTrailers, endsStream: true)
-        return
-      case .trailers(let status, let metadata):
-        submitHeaders(stream, endsStream: true) { block in
-          block.add(status)
-          block.add(metadata)
-        }
-      }
-    }
-  }
-
-  /// The headers of a response without metadata, and the trailers of a success without.
-  private static let plainHeaders = {
-    var block = HeaderBlock()
-    block.addResponseHeaders(httpStatus: 200)
-    return block
-  }()
-  private static let plainTrailers = {
-    var block = HeaderBlock()
-    block.add(Status(code: .ok, message: ""))
-    return block
-  }()
-
-  private func addResponseHeaders(_ stream: ServerStream, httpStatus: Int = 200, to block: inout HeaderBlock)
-  {
-    block.addResponseHeaders(httpStatus: httpStatus)
-    if stream.responseEncoding != .identity { block.add("grpc-encoding", stream.responseEncoding.rawValue) }
-  }
-
-  private func submitHeaders(_ stream: ServerStream, endsStream: Bool, _ fill: (inout HeaderBlock) -> Void) {
-    block.removeAll()
-    fill(&block)
-    session?.submitHeaders(stream.id, block, endsStream: endsStream)
-  }
-
-  private func append(_ bytes: UnsafeRawBufferPointer) {
-    output.writeBytes(bytes)
-    if !hasPatchedSettings {
-      // The first frame is SETTINGS, and its first setting MAX_CONCURRENT_STREAMS: 9 bytes of header, 2 of
-      // the id.
-      hasPatchedSettings = true
-      guard bytes.count >= 15, bytes[3] == 0x4 else { return }
-      output.setInteger(UInt32(clamping: configuration.maxConcurrentStreams), at: output.readerIndex + 11)
-    }
   }
 
   // MARK: Time

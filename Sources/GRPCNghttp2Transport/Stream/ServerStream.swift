@@ -20,13 +20,13 @@ final class ServerStream: @unchecked Sendable {
   private let verdict: RequestHead.Verdict
   /// Whether ``begin(now:)`` has acted on the head.
   private var hasBegun = false
-  private var deframer: MessageDeframer
+  var deframer: MessageDeframer
   /// Whether the client has ended its side.
   var requestHasEnded = false
   /// Whether the request may have any number of messages.
-  private let takesManyMessages: Bool
+  let takesManyMessages: Bool
   private var hasDeliveredHead = false
-  private var messagesReceived = 0
+  var messagesReceived = 0
   /// What ends the request instead of its END_STREAM. Messages that nobody has taken yet go with it.
   private(set) var requestFailure: RPCError?
   var reader: (continuation: Reader, wait: Wait)?
@@ -47,10 +47,10 @@ final class ServerStream: @unchecked Sendable {
   private var hasHandler = false
   private(set) var isClosed = false
   /// When the call must have ended; `distantFuture` is never, here and below.
-  private var deadline = NIODeadline.distantFuture
+  var deadline = NIODeadline.distantFuture
   /// When what the server waits for must have arrived, and when that wait began.
   var receiveBy = NIODeadline.distantFuture
-  private var receiveSince: (start: NIODeadline, messages: Int)?
+  var receiveSince: (start: NIODeadline, messages: Int)?
   /// When what waits to be sent must have got on.
   var sendBy = NIODeadline.distantFuture
   /// Bytes sent since `sendBy` was set, and how many set it anew.
@@ -412,7 +412,7 @@ final class ServerStream: @unchecked Sendable {
     deframer.removeAll()
   }
 
-  private func cancelHandler() {
+  func cancelHandler() {
     guard hasHandler else { return }
     task?.cancel()
     cancellation?.cancel()
@@ -423,60 +423,5 @@ final class ServerStream: @unchecked Sendable {
     guard !isClosed, !response.hasStatus else { return }
     response.status(status, [:])
     connection.submitLater(self)
-  }
-
-  // MARK: Time
-
-  /// The next time at which ``timePassed(now:)`` has something to do.
-  var wakeup: NIODeadline { min(deadline, min(receiveBy, sendBy)) }
-
-  func noteWakeup() { connection.wakeupNeeded(at: wakeup) }
-
-  enum Overdue {
-    case request
-    case response
-  }
-
-  /// Ends the call if its deadline has passed. Returns what the client has been too slow with, if anything.
-  func timePassed(now: NIODeadline) -> Overdue? {
-    if now >= deadline {
-      deadline = .distantFuture
-      if output.readableBytes == 0 {
-        end(Status(code: .deadlineExceeded, message: "the deadline has passed"))
-      } else {
-        // Messages that the client has not taken are before the status.
-        connection.reset(self, .cancel)
-      }
-      cancelHandler()
-    }
-    if now >= receiveBy {
-      receiveBy = .distantFuture
-      return .request
-    }
-    if now >= sendBy {
-      sendBy = .distantFuture
-      return .response
-    }
-    return nil
-  }
-
-  /// Of a message that the handler waits for, and of a request with one message, time is counted from its
-  /// beginning.
-  func updateReceiveTime(now: NIODeadline) {
-    let isWaiting =
-      !requestHasEnded && requestFailure == nil && !response.hasStatus
-      && (!takesManyMessages || (deframer.isIncomplete && reader != nil))
-    guard isWaiting else {
-      receiveBy = .distantFuture
-      if takesManyMessages { receiveSince = nil }
-      return
-    }
-    if receiveSince?.messages != messagesReceived, takesManyMessages { receiveSince = nil }
-    let since = receiveSince ?? (now, messagesReceived)
-    receiveSince = since
-    let forLength = TimeAmount.seconds(Int64(deframer.missingBytes / 4_096))
-    let by = since.start + TimeAmount(configuration.receiveTimeout) + forLength
-    receiveBy = receiveBy == .distantFuture ? by : max(by, receiveBy)
-    noteWakeup()
   }
 }

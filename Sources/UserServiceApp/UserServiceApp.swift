@@ -40,6 +40,7 @@ public struct UserServiceApp: Sendable {
         guard let metrics = await metricsBound.first(where: { _ in true }) else { return }
         logStart()
         ready(addresses, metrics)
+        ProgramMemory.releaseCode()
       },
       HealthProbe(monitor: health),
       KeyReload(authority: authority, logger: logger),

@@ -41,17 +41,9 @@ enum Terminal {
     try? file.write(contentsOf: Data(text.utf8))
   }
 
-  /// Rows as columns, two spaces apart, each column as wide as its widest cell.
+  /// Rows as the lines of a table.
   static func table(_ rows: [[String]]) -> String {
-    let columns = rows.map(\.count).max() ?? 0
-    let widths = (0..<columns).map { column in
-      rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
-    }
-    return rows.map { row in
-      zip(row, widths).enumerated().map { index, cell in
-        let (text, width) = cell
-        return index == row.count - 1 ? text : text + String(repeating: " ", count: width - text.count)
-      }.joined(separator: "  ")
-    }.joined(separator: "\n")
+    let table = TextTable(fitting: rows)
+    return rows.map { table.line($0) }.joined(separator: "\n")
   }
 }

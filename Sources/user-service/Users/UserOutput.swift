@@ -3,26 +3,13 @@ import Foundation
 import UserFiles
 import UserServiceClient
 
-/// `--output`, the same for every command that shows users.
-struct OutputOptions: ParsableArguments {
-  enum Format: String, ExpressibleByArgument, CaseIterable {
-    case table, json, csv
-  }
-
-  @Option(
-    help: ArgumentHelp("table, json (an object a line) or csv.", valueName: "format"))
-  var output = Format.table
-
-  var writer: UserOutput { UserOutput(output) }
-}
-
 /// Shows users on standard output, a page at a time.
 struct UserOutput {
   private let format: OutputOptions.Format
   private let isColoured: Bool
   private var hasHeader = false
-  /// Of the table's columns, as the first page has them: what comes later must not move them.
-  private var widths: [Int] = []
+  /// As the first page wants it: what comes later must not move the columns.
+  private var table = TextTable()
 
   init(_ format: OutputOptions.Format) {
     self.format = format
@@ -45,9 +32,7 @@ struct UserOutput {
     case .table:
       let rows = users.map(Self.cells)
       if !hasHeader {
-        widths = (0..<Self.columns.count).map { column in
-          ([Self.columns] + rows).map { $0[column].count }.max() ?? 0
-        }
+        table = TextTable(fitting: [Self.columns] + rows)
         text = line(Self.columns, style: .bold)
       }
       for (user, row) in zip(users, rows) {
@@ -77,16 +62,7 @@ struct UserOutput {
   }
 
   private func line(_ cells: [String], style: Style) -> String {
-    let padded = zip(cells, widths).map { $0 + String(repeating: " ", count: max($1 - $0.count, 0)) }
-    let text = padded.joined(separator: "  ").trimmingSuffix { $0 == " " }
+    let text = table.line(cells)
     return (isColoured && style != .plain ? style.rawValue + text + "\u{1B}[0m" : text) + "\n"
-  }
-}
-
-extension StringProtocol {
-  fileprivate func trimmingSuffix(_ isTrimmed: (Character) -> Bool) -> String {
-    var end = endIndex
-    while end > startIndex, isTrimmed(self[index(before: end)]) { end = index(before: end) }
-    return String(self[..<end])
   }
 }

@@ -69,10 +69,13 @@ public struct InlineCall: ~Copyable {
     return true
   }
 
-  /// Responds with what `response` returns, once it does. Instead of ``respond(count:_:)``, and once.
+  /// Responds with what `response` returns, once it does. Instead of ``respond(count:_:)``, and once. It is a message of
+  /// at most `maxSendMessageSize` bytes, or the call fails with RESOURCE_EXHAUSTED; or a failure, whose metadata may
+  /// have the names that a handler's may, or the call fails with INTERNAL.
   ///
   /// It runs in a task on the connection's event loop, from the moment that the method returns. The task is cancelled
-  /// when the call is over before its answer, as a handler's is.
+  /// when the call is over before its answer, as a handler's is; what it returns then, nobody gets. The message of the
+  /// request is gone when it runs.
   public mutating func respondLater(_ response: @escaping LaterResponse) {
     precondition(answer == nil, "a unary call has one response")
     answer = .later(response)

@@ -44,7 +44,7 @@ public final class Nghttp2ServerTransport: ServerTransport {
   /// - Parameters:
   ///   - eventLoopGroup: the loops that connections are spread over, by default NIO's global ones, one a
   ///     core.
-  ///   - inlineMethods: methods that can be answered without a task.
+  ///   - inlineMethods: methods that can be answered short of their handlers.
   ///   - logger: hears of connections that are ended for what they did, at level info.
   public init(
     listeners: [Listener], configuration: Configuration = Configuration(),

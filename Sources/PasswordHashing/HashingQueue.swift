@@ -49,7 +49,7 @@ struct HashingQueue {
       if waiting.count < limits.queueLength || canStart(job) {
         waiting.append(job)
       } else {
-        actions.refusal = .overloaded(retryAfter: expectedWait)
+        actions.refusal = .overloaded(retryAfter: expectedWait(job))
       }
     }
     startWaiting(now: now, into: &actions)
@@ -75,9 +75,10 @@ struct HashingQueue {
     return actions
   }
 
-  /// How long the queue as it stands takes to run dry.
-  private var expectedWait: Duration {
-    averageDuration * (waiting.count + running.count) / limits.threads
+  /// How long the queue as it stands takes to run dry, if its hashes are like `job`.
+  private func expectedWait(_ job: Job) -> Duration {
+    let atOnce = min(limits.threads, limits.memoryBudget / max(job.memory, 1))
+    return averageDuration * (waiting.count + running.count) / max(atOnce, 1)
   }
 
   private func canStart(_ job: Job) -> Bool {

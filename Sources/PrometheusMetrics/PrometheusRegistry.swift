@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// A metric's name is its label with `_` for what Prometheus does not take, and the unit or kind at its end:
 /// `grpc.server.call.duration` is a timer, and so `grpc_server_call_duration_seconds`, a counter ends with `_total`.
-/// Recording takes no lock, and threads do not wait for each other.
+/// Counters and timers take no lock, and threads that record do not wait for each other.
 ///
 /// Format and names: prometheus.io/docs/instrumenting/exposition_formats, prometheus.io/docs/practices/naming.
 public final class PrometheusRegistry: MetricsFactory {
@@ -32,13 +32,17 @@ public final class PrometheusRegistry: MetricsFactory {
     self.help = help
   }
 
-  /// A metric whose value is asked for whenever it is read. Once a name; `value` is called on any thread, and must
-  /// not wait.
+  /// A metric whose value is asked for whenever it is read, on any thread; `value` must not wait. A second one of that
+  /// name is the program's mistake, and traps.
   public func observe(
     _ label: String, _ kind: ObservableKind, help: String, value: @escaping @Sendable () -> Double
   ) {
     let kind: Kind = kind == .counter ? .counter : .gauge
-    _ = instrument(label, [], kind, help: help) { Observable(value: value) }
+    let name = kind.name(of: label)
+    families.withLock { families in
+      precondition(families[name] == nil, "there is a metric \(name) already")
+      families[name] = Family(kind: kind, help: help, series: [Labels([]): Observable(value: value)])
+    }
   }
 
   /// Everything, in Prometheus' text format, version 0.0.4.
@@ -85,13 +89,13 @@ public final class PrometheusRegistry: MetricsFactory {
   /// The instrument of that name with those dimensions, made if there is none. A name has one kind: another is the
   /// program's mistake, and traps.
   private func instrument<Made: Instrument>(
-    _ label: String, _ dimensions: [(String, String)], _ kind: Kind, help: String? = nil,
-    make: () -> Made
+    _ label: String, _ dimensions: [(String, String)], _ kind: Kind, make: () -> Made
   ) -> Made {
     let name = kind.name(of: label)
     let labels = Labels(dimensions)
     return families.withLock { families in
-      let family = families[name, default: Family(kind: kind, help: help ?? self.help[label])]
+      let family = families[name, default: Family(kind: kind, help: help[label])]
+      precondition(family.kind == kind, "the metric \(name) is of two kinds")
       families[name] = family
       let instrument = family.series[labels] ?? make()
       guard let made = instrument as? Made else {

@@ -8,7 +8,7 @@ import UserDomain
 final class ThreadCells: @unchecked Sendable {
   private typealias Cell = Atomic<UInt64>
 
-  /// More than threads are busy at the same time on most machines.
+  /// Few threads that are busy at the same time share one.
   private static let rows = 16
   private static let cacheLine = 64
 

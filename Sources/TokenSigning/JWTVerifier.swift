@@ -21,8 +21,21 @@ public final class JWTVerifier: AccessTokenVerifier {
   private final class Memory: Sendable {
     struct State {
       var cache = TokenCache(capacity: cacheCapacity)
+      var recent = RecentTokens()
       /// The generation of the issuers who have signed what is in the cache.
       var generation = 0
+
+      mutating func claims(for token: UnsafeRawBufferPointer) -> AccessTokenClaims? {
+        if let claims = recent.claims(for: token) { return claims }
+        guard let claims = cache.claims(for: TokenCache.Key(token)) else { return nil }
+        recent.insert(claims, for: token)
+        return claims
+      }
+
+      mutating func removeAll() {
+        cache.removeAll()
+        recent.removeAll()
+      }
     }
 
     let state = Mutex(State())
@@ -47,7 +60,7 @@ public final class JWTVerifier: AccessTokenVerifier {
       // Under the lock, so that of two changes the later one is here the later one too.
       for memory in memories {
         memory.state.withLock { state in
-          state.cache.removeAll()
+          state.removeAll()
           state.generation = trust.generation
         }
       }
@@ -55,18 +68,18 @@ public final class JWTVerifier: AccessTokenVerifier {
   }
 
   public func known(authorization: UnsafeRawBufferPointer) -> AccessTokenClaims? {
-    let key = TokenCache.Key(authorization)
-    guard let known = memory.state.withLock({ $0.cache.claims(for: key) }), clock() < known.expiresAt else {
-      return nil
-    }
+    guard let known = memory.state.withLock({ $0.claims(for: authorization) }), clock() < known.expiresAt
+    else { return nil }
     return known
   }
 
   public func verify(authorization: String) throws(UserError) -> AccessTokenClaims {
-    let key = TokenCache.Key(authorization)
     let now = clock()
     let memory = self.memory
-    if let known = memory.state.withLock({ $0.cache.claims(for: key) }) {
+    var header = authorization
+    if let known = header.withUTF8({ bytes in
+      memory.state.withLock { $0.claims(for: UnsafeRawBufferPointer(bytes)) }
+    }) {
       guard now < known.expiresAt else { throw .unauthenticated(.expired) }
       return known
     }
@@ -76,6 +89,7 @@ public final class JWTVerifier: AccessTokenVerifier {
       throw .unauthenticated(.untrusted)
     }
     let claims = try issuer.verify(unverified, now: now)
+    let key = header.withUTF8 { TokenCache.Key(UnsafeRawBufferPointer($0)) }
     memory.state.withLock { state in
       // Not what was verified with keys that have gone meanwhile.
       if state.generation == generation { state.cache.insert(claims, for: key) }

@@ -7,14 +7,10 @@ import UserDomain
 /// It holds at most twice `capacity` tokens: when the young half is full it becomes the old half, and what
 /// was the old half is forgotten. A token that is used moves to the young half, so those in use stay.
 struct TokenCache {
-  /// SHA-256 of a token, and of the scheme in front of it: the tokens themselves are not kept.
+  /// SHA-256 of a token, and of the scheme in front of it: the tokens themselves are not kept, but for the
+  /// ``RecentTokens``.
   struct Key: Hashable {
     private let words: (UInt64, UInt64, UInt64, UInt64)
-
-    init(_ token: String) {
-      var token = token
-      self = token.withUTF8 { Key(UnsafeRawBufferPointer($0)) }
-    }
 
     /// Of a token in UTF-8.
     init(_ token: UnsafeRawBufferPointer) {

@@ -12,8 +12,8 @@ public struct ErrorMapper: Sendable {
     self.logger = logger
   }
 
-  /// The status that a call of `method` ends with because of `error`: a `GoogleRPCStatus`, or an `RPCError` that has
-  /// been one or is gRPC's own.
+  /// The status that a call of `method` ends with because of `error`: a `GoogleRPCStatus`, or the `RPCError`
+  /// that GRPCCore has made of one.
   ///
   /// - Parameter deadlineHasPassed: whether a call that was cancelled was so because its deadline has passed.
   func status(for error: any Error, of method: MethodDescriptor, deadlineHasPassed: Bool) -> any Error {

@@ -10,6 +10,9 @@ public final class InlineCreateUser: Sendable {
   /// The method.
   public static var method: MethodDescriptor { User_V1_UserService.Method.CreateUser.descriptor }
 
+  /// Bytes of a request with the longest address, name and request id, and some to spare.
+  private static let longestMessage = 2_048
+
   private let directory: UserDirectory
   private let authorizer: Authorizer?
   private let observer: MethodObserver?
@@ -32,8 +35,10 @@ public final class InlineCreateUser: Sendable {
 
   /// Responds to `call`, or does nothing.
   public func answer<Call: InlineUnaryCall & ~Copyable>(_ call: inout Call) {
-    // What is wrong with a request is said in one place, the handler.
-    guard let request = try? User_V1_CreateUserRequest(serializedBytes: Array(call.message)),
+    // What is wrong with a request is said in one place, the handler. One that is too long for a user is wrong, and
+    // not worth the loop's time before its caller is admitted.
+    guard call.message.count <= Self.longestMessage,
+      let request = try? User_V1_CreateUserRequest(serializedBytes: Array(call.message)),
       request.password.isEmpty,
       let draft = try? UserDraft(
         email: request.email, name: request.name, password: "", requestID: request.requestID)
@@ -61,7 +66,7 @@ public final class InlineCreateUser: Sendable {
     guard let authorizer else { return true }
     let peer = call.remotePeer
     return call.withOnlyValue(of: "authorization") { header in
-      authorizer.admitsKnown(header, of: peer, record: record)
+      authorizer.admitsKnown(header, to: Self.method, of: peer, record: record)
     }
   }
 }

@@ -1,6 +1,6 @@
 public import GRPCCore
 
-/// A unary call as a transport hands it to whoever may answer it where it arrives, without a task.
+/// A unary call as a transport hands it to whoever may answer it where it arrives, short of its handler.
 public protocol InlineUnaryCall: ~Copyable {
   /// The request's message, while the call is being answered and no longer.
   var message: UnsafeRawBufferPointer { get }

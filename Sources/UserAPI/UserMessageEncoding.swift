@@ -1,7 +1,7 @@
 import UserDomain
 
 /// The wire format of a user (protobuf.dev/programming-guides/encoding): the bytes that SwiftProtobuf would
-/// write, but without a message in between. GetUser and listings are made of nothing else.
+/// write, but without a message in between. Every user that is sent is made of nothing else.
 struct UserMessageEncoding {
   private let row: UserRow
   private let pageToken: String

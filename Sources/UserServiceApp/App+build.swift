@@ -44,7 +44,7 @@ extension UserServiceApp {
   }
 
   /// Puts the service together over the transport that `makeTransport` makes, which may answer some methods
-  /// without their handlers. `metrics` are told of its calls and its queues.
+  /// without their handlers. `metrics` are told of its calls and its queues; nil for nobody.
   ///
   /// - Throws: `StoreError` if the database cannot be used, `KeyFailure` if the keys cannot.
   public static func assemble<Transport: ServerTransport>(
@@ -107,10 +107,13 @@ extension UserServiceApp {
     }
     let observer = CallObserver(
       log: CallLog(logger), metrics: metrics.map { CallMetrics(methods: router.methods, factory: $0) })
-    metrics?.observe("user_service.writes.waiting", .gauge, help: "Writes that wait for a transaction.") {
+    metrics?.observe("user_service.writes.waiting", .gauge, help: "Writes that no transaction has taken yet.")
+    {
       Double(repository.waitingWrites)
     }
-    metrics?.observe("user_service.hashes.waiting", .gauge, help: "Password hashes that wait for a thread.") {
+    metrics?.observe(
+      "user_service.hashes.waiting", .gauge, help: "Password hashes that wait for a thread, or for memory."
+    ) {
       Double(hasher.waitingCount)
     }
     let errors = ErrorMapper(logger: logger)

@@ -5,49 +5,98 @@ import Logging
 import NIOCore
 import PrometheusMetrics
 import ServiceLifecycle
+import Synchronization
 
-/// Serves the metrics to Prometheus: `GET /metrics`, HTTP/1.1.
+/// Serves the metrics to Prometheus: `GET /metrics`, HTTP/1.1. Whatever becomes of it once it listens, the service goes
+/// on.
 struct MetricsServer: Service, CustomStringConvertible {
   let host: String
   let port: Int
   let registry: PrometheusRegistry
+  /// Hears of the server's unexpected end. What Hummingbird itself would tell, of connections that were cut off, is
+  /// nobody's concern.
   let logger: Logger
   /// Hears of the address once it is bound.
   let bound: @Sendable (ListenAddress) -> Void
 
   private static let connections = 64
-  private static let idleTimeout = TimeAmount.minutes(5)
+  /// Of a connection, whatever it does: who does not read, or sends half a request, does not keep others out for long.
+  private static let lifetime = TimeAmount.seconds(10)
   /// Of a request's header fields: Prometheus sends a few hundred bytes.
   private static let headerListSize = 16_384
 
   var description: String { "metrics server" }
 
+  /// - Throws: `StartError` if it cannot listen.
   func run() async throws {
+    let isBound = Atomic(false)
+    do {
+      // At once: whoever reads the metrics does not hold the end of the service up.
+      try await cancelWhenGracefulShutdown {
+        try await application { address in
+          isBound.store(true, ordering: .relaxed)
+          bound(address)
+        }.run()
+      }
+    } catch {
+      if Task.isShuttingDownGracefully || Task.isCancelled { return }
+      guard isBound.load(ordering: .relaxed) else {
+        throw StartError(
+          description: "cannot listen on \(ListenAddress.tcp(host: host, port: port)) for metrics: \(error)")
+      }
+      logger.error("the metrics server has ended", metadata: ["error": "\(error)"])
+    }
+  }
+
+  private var quiet: Logger {
+    var logger = logger
+    logger.logLevel = .critical
+    return logger
+  }
+
+  private func application(_ bound: @escaping @Sendable (ListenAddress) -> Void) -> some ApplicationProtocol {
     let router = Router()
     router.get("metrics") { [registry] _, _ in
       Response(
         status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
         body: ResponseBody(byteBuffer: ByteBuffer(string: registry.text())))
     }
-    let application = Application(
+    return Application(
       router: router,
       server: .http1(
         configuration: HTTP1Channel.Configuration(
-          idleTimeout: Self.idleTimeout,
+          additionalChannelHandlers: [Lifetime(Self.lifetime)],
           httpDecoderConfiguration: .init(
             maxHeaderFieldSize: Self.headerListSize, maxHeaderListSize: Self.headerListSize,
             maxHeaderFieldCount: 100))),
       configuration: ApplicationConfiguration(
         address: .hostname(host, port: port),
         availableConnectionsDelegate: MaximumAvailableConnections(Self.connections)),
-      onServerRunning: { [host, bound] channel in
+      onServerRunning: { [host] channel in
         bound(.tcp(host: host, port: channel.localAddress?.port ?? 0))
-      }, logger: logger)
-    do {
-      try await application.run()
-    } catch let error as IOError {
-      throw StartError(
-        description: "cannot listen on \(ListenAddress.tcp(host: host, port: port)) for metrics: \(error)")
+      }, logger: quiet)
+  }
+}
+
+/// Closes its connection after a time.
+private final class Lifetime: ChannelInboundHandler, RemovableChannelHandler {
+  typealias InboundIn = Never
+
+  private let time: TimeAmount
+  private var end: Scheduled<Void>?
+
+  init(_ time: TimeAmount) {
+    self.time = time
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    end = context.eventLoop.scheduleTask(in: time) { [channel = context.channel] in
+      channel.close(promise: nil)
     }
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    end?.cancel()
+    context.fireChannelInactive()
   }
 }

@@ -4,7 +4,9 @@ public import PasswordHashing
 public struct PasswordConfiguration: Sendable {
   /// `argon2.memory` (KiB), `argon2.iterations`, `argon2.parallelism`: the cost of new password hashes.
   public let parameters: Argon2Parameters
-  /// `argon2.threads`, `argon2.budget` (KiB), `argon2.queue`: hashes at once, their memory, and those that may wait.
+  /// `argon2.threads`, 1 to 1,024: hashes at once. `argon2.budget`, in KiB, at least `argon2.memory` and at most 2^30:
+  /// what they may use together, and so what the largest hash that is stored may need; a password whose hash needs
+  /// more cannot be checked. `argon2.queue`, 0 to 1,000,000: hashes that may wait.
   public let limits: HashingLimits
 
   private static let standardLimits = HashingLimits()
@@ -48,7 +50,7 @@ public struct PasswordConfiguration: Sendable {
     let budget = try number("argon2.budget", Argon2Parameters.memoryBounds.lowerBound...1 << 30)
     guard parameters.memoryKiB <= budget else {
       throw ServiceConfiguration.Invalid(
-        description: "argon2.budget is \(budget), less than the \(parameters.memoryKiB) of argon2.memory")
+        description: "argon2.budget is \(budget) KiB, less than the \(parameters.memoryKiB) of argon2.memory")
     }
     limits = HashingLimits(
       threads: try number("argon2.threads", 1...1_024),

@@ -1,8 +1,8 @@
 import Foundation
 import PrometheusMetrics
 
-/// What the process uses of the machine, as the kernel tells (proc(5)), under the names that all of Prometheus' client
-/// libraries use. Zero where there is no /proc.
+/// What the process uses of the machine, as the kernel tells (proc(5)), and when the service was put together; under the
+/// names that all of Prometheus' client libraries use. What the kernel tells is zero where there is no /proc.
 enum ProcessMetrics {
   static func register(in registry: PrometheusRegistry) {
     registry.observe(
@@ -29,7 +29,7 @@ enum ProcessMetrics {
     }
     let start = Date().timeIntervalSince1970
     registry.observe(
-      "process.start.time.seconds", .gauge, help: "When the process began, in seconds since 1970."
+      "process.start.time.seconds", .gauge, help: "When the service was started, in seconds since 1970."
     ) { start }
   }
 

@@ -6,7 +6,7 @@ enum ProgramMemory {
   /// settings, opening the database, registering types. What is run again the kernel maps again, out of its cache; what
   /// is not no longer counts as resident.
   ///
-  /// Safe at any time: code is never written to (madvise(2), MADV_DONTNEED). Does nothing without /proc.
+  /// Safe at any time: the program does not write to its code (madvise(2), MADV_DONTNEED). Does nothing without /proc.
   static func releaseCode() {
     #if os(Linux)
       guard let maps = try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8),

@@ -35,7 +35,8 @@ public struct ServiceConfiguration: Sendable {
   public let migrates: Bool
   /// `reflection`: whether gRPC server reflection is offered.
   public let offersReflection: Bool
-  /// `metrics.listen`: where Prometheus may read metrics; nil for nowhere.
+  /// `metrics.listen`: the IP address and port where Prometheus may read metrics, by HTTP without TLS and without a
+  /// token; nil for nowhere.
   public let metrics: ListenAddress?
   /// `log.level`: the least level that is logged.
   public let logLevel: Logger.Level
@@ -97,6 +98,9 @@ public struct ServiceConfiguration: Sendable {
     migrates = try Self.read("migrate") { try reader.requiredBool(forKey: "migrate") }
     offersReflection = try Self.read("reflection") { try reader.requiredBool(forKey: "reflection") }
     metrics = try Self.metricsAddress(reader)
+    if let metrics, listen.contains(metrics), case .tcp(_, let port) = metrics, port != 0 {
+      throw Invalid(description: "metrics.listen is \(metrics), where the service itself listens")
+    }
     logLevel = try Self.parse(
       "log.level", reader, "one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))",
       Logger.Level.init(rawValue:))

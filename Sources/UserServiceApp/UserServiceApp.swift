@@ -34,21 +34,26 @@ public struct UserServiceApp: Sendable {
     let (metricsBound, tell) = AsyncStream.makeStream(of: ListenAddress?.self)
     let metricsServer = metricsServer { address in tell.yield(address) }
     if metricsServer == nil { tell.yield(nil) }
-    var services: [any Service] = [
-      GRPCService(server: server, health: health, logger: logger) { addresses in
-        // Nothing comes if the metrics server could not start, which ends the group.
-        guard let metrics = await metricsBound.first(where: { _ in true }) else { return }
-        logStart()
-        ready(addresses, metrics)
-        ProgramMemory.releaseCode()
+    let services: [any Service] = [
+      GRPCService(server: server, health: health, logger: logger) {
+        // Before any call is taken. Nothing comes if the metrics server could not start, which ends the group.
+        guard let metrics = await metricsBound.first(where: { _ in true }) else { throw CancellationError() }
+        return { addresses in
+          logStart()
+          ready(addresses, metrics)
+          ProgramMemory.releaseCode()
+        }
       },
       HealthProbe(monitor: health),
       KeyReload(authority: authority, logger: logger),
     ]
-    // The first is stopped last: how the service drains can be watched.
-    if let metricsServer { services.insert(metricsServer, at: 0) }
     var group = ServiceGroupConfiguration(
-      services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.quiet(logger))
+      services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
+      gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.quiet(logger))
+    if let metricsServer {
+      // The first is stopped last: how the service drains can be watched.
+      group.services.insert(.init(service: metricsServer, successTerminationBehavior: .ignore), at: 0)
+    }
     group.maximumGracefulShutdownDuration = configuration.shutdownGrace
     var failure: (any Error)?
     do {
@@ -107,11 +112,13 @@ private struct GRPCService: Service, CustomStringConvertible {
   let server: GRPCServer<Nghttp2ServerTransport>
   let health: HealthMonitor
   let logger: Logger
-  let ready: @Sendable ([ListenAddress]) async -> Void
+  /// Called before it serves; what it returns hears of the addresses.
+  let begin: @Sendable () async throws -> @Sendable ([ListenAddress]) -> Void
 
   var description: String { "gRPC server" }
 
   func run() async throws {
+    let ready = try await begin()
     try await withGracefulShutdownHandler {
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask {
@@ -124,7 +131,7 @@ private struct GRPCService: Service, CustomStringConvertible {
         group.addTask {
           // Fails when the server does, which says why.
           guard let bound = try? await server.transport.addresses else { return }
-          await ready(bound)
+          ready(bound)
         }
         try await group.waitForAll()
       }

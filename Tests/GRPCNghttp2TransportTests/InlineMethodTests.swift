@@ -1,9 +1,10 @@
 import GRPCCore
 import GRPCNIOTransportHTTP2
 import GRPCNghttp2Transport
+import Synchronization
 import Testing
 
-/// Calls that are answered without a task, and those that are not.
+/// Calls that are answered short of their handlers, and those that are not.
 @Suite(.timeLimit(.minutes(10))) struct InlineMethodTests {
   private static let method = MethodDescriptor(
     fullyQualifiedService: "test.Service", method: "Echo", type: .unary)
@@ -42,11 +43,13 @@ import Testing
     call.respond(count: answer.count) { $0.copyBytes(from: answer) }
   }
 
-  /// What `requests`, one after the other, are answered.
+  /// What `requests` are answered: one after the other, or, with `onCall`, each made as soon as that returns for the one
+  /// before.
   private func answers(
     _ requests: [[UInt8]], metadata: Metadata = [:],
     configuration: Nghttp2ServerTransport.Configuration = .init(), options: CallOptions = .defaults,
-    inline: InlineMethod = inline
+    inline: InlineMethod = inline, onAnswer: @escaping @Sendable () -> Void = {},
+    onCall: (@Sendable (Int) async -> Void)? = nil
   ) async throws -> [[UInt8]] {
     let transport = Nghttp2ServerTransport(
       listeners: [Listener(.tcp(host: "127.0.0.1", port: 0))], configuration: configuration,
@@ -57,13 +60,23 @@ import Testing
         transport: .http2NIOPosix(
           target: .ipv4(address: "127.0.0.1", port: port), transportSecurity: .plaintext)
       ) { client in
+        @Sendable func answer(_ request: [UInt8]) async throws -> [UInt8] {
+          defer { onAnswer() }
+          return try await client.unary(
+            request: ClientRequest(message: request, metadata: metadata), descriptor: Self.method,
+            serializer: Raw(), deserializer: Raw(), options: options
+          ) { try $0.message }
+        }
         var answers: [[UInt8]] = []
-        for request in requests {
-          answers.append(
-            try await client.unary(
-              request: ClientRequest(message: request, metadata: metadata), descriptor: Self.method,
-              serializer: Raw(), deserializer: Raw(), options: options
-            ) { try $0.message })
+        if let onCall {
+          var calls: [Task<[UInt8], any Error>] = []
+          for request in requests {
+            calls.append(Task { try await answer(request) })
+            await onCall(calls.count)
+          }
+          for call in calls { answers.append(try await call.value) }
+        } else {
+          for request in requests { answers.append(try await answer(request)) }
         }
         return answers
       }
@@ -112,15 +125,45 @@ import Testing
         return .success([])
       }
     }
-    let call = Task { try await answers([[1]], inline: endless) }
+    let call = Task {
+      defer { tell.finish() }
+      return try await answers([[1]], inline: endless)
+    }
     var seen: [String] = []
     for await step in steps {
       seen.append(step)
-      if step == "cancelled" { break }
-      call.cancel()
+      if step == "begun" { call.cancel() }
     }
     #expect(seen == ["begun", "cancelled"])
-    _ = await call.result
+    await #expect(throws: (any Error).self) { try await call.value }
+  }
+
+  @Test("requests whose answers come later are not unread ones: their connection's share is free again")
+  func laterFreesTheRequest() async throws {
+    var configuration = Nghttp2ServerTransport.Configuration()
+    configuration.maxBufferedRequestBytes = 2_500
+    let count = 5
+    // All are answered once the last has come; one that went to its handler is answered when it comes.
+    let waiting = Mutex<[CheckedContinuation<Void, Never>]>([])
+    let (arrivals, arrived) = AsyncStream.makeStream(of: Void.self)
+    let inline = InlineMethod(Self.method) { call in
+      call.respondLater { _ in
+        await withCheckedContinuation { continuation in
+          waiting.withLock { $0.append(continuation) }
+          arrived.yield()
+        }
+        return .success([1])
+      }
+    }
+    let answers = try await answers(
+      Array(repeating: [UInt8](repeating: 0, count: 1_000), count: count), configuration: configuration,
+      inline: inline, onAnswer: { arrived.yield() }
+    ) { begun in
+      _ = await arrivals.first { true }
+      if begun == count { for continuation in waiting.withLock({ $0 }) { continuation.resume() } }
+    }
+    #expect(answers.count == count)
+    #expect(waiting.withLock { $0.count } == answers.count { $0 == [1] })
   }
 
   @Test("messages of any size come and go whole", arguments: [1, 16_383, 16_384, 65_536, 300_000, 4_194_000])

@@ -105,7 +105,8 @@ def starter(directory, answering):
 
 @pytest.fixture(scope="module")
 def answering():
-    """How GetUser is answered, "inline" or by a "task". Files whose tests are to run over both have their own."""
+    """How GetUser and CreateUser are answered, "inline" or by a handler's "task". Files whose tests are to run over both
+    have their own."""
     return "inline"
 
 

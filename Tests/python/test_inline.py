@@ -3,14 +3,14 @@ the log and metrics."""
 
 import gzip
 import re
+import socket
 import sqlite3
 import time
 import uuid
 
-from test_metrics import calls, families
-
 import frames
 from frames import field, message, request
+from metrics import calls, families, wait_until
 
 UNKNOWN_FIELD = field(15, "?")
 
@@ -166,10 +166,10 @@ def ask_to_create(pb, client, stream, headers, pieces):
     return response.blocks, users, response.reset
 
 
-def both_ways(serve, *arguments, **settings):
+def both_ways(serve, *arguments, settings=None, **keywords):
     """A service that answers inline, and one that does not."""
     for inline in ("true", "false"):
-        yield serve(*arguments, settings={**settings.pop("settings", {}), "grpc.inline": inline})
+        yield serve(*arguments, **{**keywords, "settings": {**(settings or {}), "grpc.inline": inline}})
 
 
 def test_both_ways_create_alike(pb, serve, connect):
@@ -202,13 +202,60 @@ def test_both_ways_create_in_the_end(serve, connect, pb):
 
 def test_both_ways_limit_a_peer_alike(pb, serve, connect):
     statuses = []
-    for inline in ("true", "false"):
-        service = serve(auth="on", settings={"grpc.inline": inline, "peer.burst": 4, "peer.rate": "0.001"})
+    for service in both_ways(serve, auth="on", settings={"peer.burst": 4, "peer.rate": "0.001"}):
         client = connect(service.address)
         bodies = [field(1, f"{name}@example.com") for name in ("ada", "ada", "nobody@", "bob", "cid", "dan")]
-        statuses.append([client.call(1 + 2 * number, request("CreateUser"), message(body)).status
-                         for number, body in enumerate(bodies)])
+        answers = [ask_to_create(pb, client, 1 + 2 * number, {}, [message(body)])[0]
+                   for number, body in enumerate(bodies)]
+        statuses.append([blocks[-1]["grpc-status"] for blocks in answers])
     assert statuses[0] == statuses[1] == ["0", "6", "3", "0", "8", "8"]
+
+
+def test_a_creation_under_way_is_answered_before_the_service_ends(serve, connect):
+    for service in both_ways(serve, "--metrics-listen", "127.0.0.1:0"):
+        client = connect(service.address)
+        with sqlite3.connect(service.database, isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            client.send(client.header_frame(1, request("CreateUser")),
+                        frames.data(1, message(field(1, "ada@example.com")), end=True))
+            wait_until(lambda: calls(service, "user.v1.UserService/CreateUser")[0] == 1)
+            service.process.send_signal(15)
+            wait_until(lambda: not serves(service))
+            other.execute("ROLLBACK")
+        assert client.response(1).status == "0"
+        _, errors = service.process.communicate(timeout=60)
+        assert service.process.returncode == 0, errors
+
+
+def test_a_caller_that_goes_leaves_nothing_behind(serve, connect):
+    """Its connection is lost while its users wait for the database."""
+    for service in both_ways(serve, "--metrics-listen", "127.0.0.1:0"):
+        with sqlite3.connect(service.database, isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            method = "user.v1.UserService/CreateUser"
+            client = connect(service.address)
+            for number in range(20):
+                client.send(client.header_frame(1 + 2 * number, request("CreateUser")),
+                            frames.data(1 + 2 * number, message(field(1, f"user{number}@example.com")), end=True))
+                wait_until(lambda: calls(service, method)[0] == number + 1 and waiting(service) == number)
+            client.socket.close()
+            wait_until(lambda: families(service)["user_service_connections"].samples[0].value == 0
+                       or calls(service, method)[1].get("CANCELLED", 0) == 19)
+            other.execute("ROLLBACK")
+        wait_until(lambda: sum(calls(service, method)[1].values()) == 20)
+        assert service.stop() == (0, "")
+        with sqlite3.connect(service.database) as database:
+            assert [row[0] for row in database.execute("SELECT email FROM users")] == ["user0@example.com"]
+
+
+def serves(service):
+    """Whether it takes connections."""
+    host, port = service.address.rsplit(":", 1)
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+        return True
+    except (ConnectionRefusedError, ConnectionResetError):
+        return False
 
 
 def waiting(service):
@@ -228,8 +275,8 @@ def test_both_ways_end_alike_when_the_caller_does_not_wait(serve, connect):
                 stream = 1 + 2 * count
                 client.send(client.header_frame(stream, request("CreateUser", **headers)),
                             frames.data(stream, message(field(1, f"user{stream}@example.com")), end=True))
-                while calls(service, "user.v1.UserService/CreateUser")[0] < count + 1 or waiting(service) != count:
-                    pass
+                wait_until(lambda: calls(service, "user.v1.UserService/CreateUser")[0] == count + 1
+                           and waiting(service) == count)
             expired = client.response(3)
             client.send(frames.reset(5))
             client.round_trip()

@@ -4,7 +4,7 @@ import NIOCore
 /// One HTTP/2 connection without its socket: bytes in, bytes out, time passes.
 ///
 /// It is confined to its event loop. Callbacks of nghttp2 take notes; ``receive(_:now:)`` and
-/// ``produce(now:)`` act on them once nghttp2 has returned.
+/// ``produce(upTo:now:)`` act on them once nghttp2 has returned.
 final class Connection {
   typealias StreamHandler =
     @concurrent @Sendable (
@@ -28,7 +28,7 @@ final class Connection {
   var onEnd: () -> Void = {}
 
   /// nil before the start and after the end.
-  var session: HTTP2Session?
+  private(set) var session: HTTP2Session?
   private var frames = FrameScanner()
   var clientStreams = ClientStreams()
   var floods: FloodGuard

@@ -91,6 +91,16 @@ struct MessageDeframer {
     }
   }
 
+  /// Takes the next complete message, of which there is one, without its bytes.
+  mutating func skip() {
+    guard completeMessages > 0, buffer.readableBytes >= Self.prefixLength,
+      let length = buffer.getInteger(at: buffer.readerIndex + 1, as: UInt32.self)
+    else { return }
+    completeMessages -= 1
+    buffer.moveReaderIndex(forwardBy: Self.prefixLength + Int(length))
+    discardRead()
+  }
+
   /// The next complete message, or nil.
   mutating func next() -> Frame? {
     guard completeMessages > 0, let flag = buffer.readInteger(as: UInt8.self),

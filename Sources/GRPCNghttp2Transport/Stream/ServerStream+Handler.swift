@@ -130,12 +130,7 @@ extension ServerStream {
       try frame(message)
       response.message()
     case .status(let status, let metadata):
-      if let problem = ReservedMetadata.problem(in: metadata) {
-        // The status must not get lost for the sake of what comes with it.
-        response.status(Status(code: .internalError, message: problem), [:])
-      } else {
-        response.status(status, metadata)
-      }
+      end(status, metadata)
       returnWindow(heldWindow)
       receiveBy = .distantFuture
     }

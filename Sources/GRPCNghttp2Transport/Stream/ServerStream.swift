@@ -20,13 +20,13 @@ final class ServerStream: @unchecked Sendable {
   private let verdict: RequestHead.Verdict
   /// Whether ``begin(now:)`` has acted on the head.
   private var hasBegun = false
-  var deframer: MessageDeframer
+  private(set) var deframer: MessageDeframer
   /// Whether the client has ended its side.
   var requestHasEnded = false
   /// Whether the request may have any number of messages.
   let takesManyMessages: Bool
   private var hasDeliveredHead = false
-  var messagesReceived = 0
+  private(set) var messagesReceived = 0
   /// What ends the request instead of its END_STREAM. Messages that nobody has taken yet go with it.
   private(set) var requestFailure: RPCError?
   var reader: (continuation: Reader, wait: Wait)?
@@ -136,6 +136,10 @@ final class ServerStream: @unchecked Sendable {
       response.unary()
       connection.submitLater(self)
     case .later(let response):
+      // Nobody reads it any more, however long the answer takes.
+      let before = deframer.bufferedBytes
+      deframer.skip()
+      connection.bufferedBytes -= before - deframer.bufferedBytes
       start(now: now) { stream in
         let result = await response(stream.context)
         stream.connection.executor.run { stream.respond(with: result) }
@@ -152,17 +156,22 @@ final class ServerStream: @unchecked Sendable {
       if respond(count: message.count, { $0.copyBytes(from: message) }) {
         response.unary()
       } else {
-        response.metadata([:])
-        fail(Self.tooLarge(message.count, configuration))
+        end(Status(Self.tooLarge(message.count, configuration)), [:])
       }
     case .failure(let error):
-      fail(error)
+      end(Status(error), error.metadata)
     }
     connection.submitLater(self)
   }
 
-  private func fail(_ error: RPCError) {
-    response.status(Status(code: Status.Code(error.code), message: error.message), error.metadata)
+  /// Takes the status of the response.
+  func end(_ status: Status, _ metadata: Metadata) {
+    if let problem = ReservedMetadata.problem(in: metadata) {
+      // The status must not get lost for the sake of what comes with it.
+      response.status(Status(code: .internalError, message: problem), [:])
+    } else {
+      response.status(status, metadata)
+    }
   }
 
   static func tooLarge(_ count: Int, _ configuration: Nghttp2ServerTransport.Configuration) -> RPCError {
@@ -423,5 +432,11 @@ final class ServerStream: @unchecked Sendable {
     guard !isClosed, !response.hasStatus else { return }
     response.status(status, [:])
     connection.submitLater(self)
+  }
+}
+
+extension Status {
+  fileprivate init(_ error: RPCError) {
+    self.init(code: Status.Code(error.code), message: error.message)
   }
 }

@@ -35,7 +35,7 @@ public struct ObservationInterceptor: ServerInterceptor {
       call.ended(error)
       return response
     }
-    // A single message has been made by now.
+    // The service has done its part: a single message has been made. Whether its client gets it the transport knows.
     if context.descriptor.type?.isResponseStreaming == false {
       call.ended(nil)
       return response

@@ -5,6 +5,12 @@ import NIOCore
 ///
 /// It is confined to its event loop. Callbacks of nghttp2 take notes; ``receive(_:now:)`` and
 /// ``produce(upTo:now:)`` act on them once nghttp2 has returned.
+///
+/// What every frame changes, here and in ``ServerStream`` and ``LoopExecutor``, is `@exclusivity(unchecked)`: that no two
+/// accesses of it overlap (SE-0176) is not checked while the program runs, which costs a tenth of a small call. On one
+/// thread they overlap only where a mutating method of a property calls somebody who uses the property; those of these
+/// call nobody, or a closure that has a buffer and no way back. `session` and `frames`, whose methods do call back, are
+/// checked.
 final class Connection {
   typealias StreamHandler =
     @concurrent @Sendable (
@@ -35,20 +41,20 @@ final class Connection {
   var pings: PingPolicy
   var lifetime: ConnectionLifetime
 
-  var streams: [Int32: ServerStream] = [:]
+  @exclusivity(unchecked) var streams: [Int32: ServerStream] = [:]
   /// The stream that was asked for last, which mostly is the next one too.
-  var current: ServerStream?
+  @exclusivity(unchecked) var current: ServerStream?
   var runningHandlers = 0
   /// Bytes of request messages that no handler has taken yet.
-  var bufferedBytes = 0
+  @exclusivity(unchecked) var bufferedBytes = 0
 
   // Notes of the callbacks.
-  var begun: [ServerStream] = []
-  var touched: [ServerStream] = []
-  var closed: [ServerStream] = []
+  @exclusivity(unchecked) var begun: [ServerStream] = []
+  @exclusivity(unchecked) var touched: [ServerStream] = []
+  @exclusivity(unchecked) var closed: [ServerStream] = []
   var refused: [Int32] = []
   var ended: [Int32] = []
-  var windowToReturn = 0
+  @exclusivity(unchecked) var windowToReturn = 0
   private var noticeIsAnswered = false
   private(set) var fault: Fault?
   var hasSentFault = false
@@ -56,23 +62,23 @@ final class Connection {
   var lastStream: Int32?
   /// The request whose header block is being decoded, of which there is one at a time; nil for trailers, and
   /// for streams that are refused.
-  var arriving: ArrivingRequest?
+  @exclusivity(unchecked) var arriving: ArrivingRequest?
   /// Requests that were not completed and whose end the lifetime has not heard of.
-  var abandoned = 0
+  @exclusivity(unchecked) var abandoned = 0
   /// Bytes of the header block that is being decoded. A block this many times as large as the limit ends the
   /// connection.
-  var headerListSize = 0
+  @exclusivity(unchecked) var headerListSize = 0
   static let bombFactor = 16
   var unsent: [Int32] = []
   /// Memory for a list of streams.
-  private var spare: [ServerStream] = []
+  @exclusivity(unchecked) private var spare: [ServerStream] = []
 
   /// Streams with something to submit.
-  var dirty: [ServerStream] = []
-  var sent: [ServerStream] = []
-  var block = HeaderBlock()
-  var output = ByteBuffer()
-  var outputLimit = 0
+  @exclusivity(unchecked) var dirty: [ServerStream] = []
+  @exclusivity(unchecked) var sent: [ServerStream] = []
+  @exclusivity(unchecked) var block = HeaderBlock()
+  @exclusivity(unchecked) var output = ByteBuffer()
+  @exclusivity(unchecked) var outputLimit = 0
   var hasPatchedSettings = false
 
   var now: NIODeadline

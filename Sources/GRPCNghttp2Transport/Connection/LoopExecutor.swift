@@ -7,14 +7,14 @@ import Synchronization
 /// `@unchecked Sendable`: `arrived` has a lock; all else that changes is touched only on `loop`.
 final class LoopExecutor: TaskExecutor, @unchecked Sendable {
   let loop: any EventLoop
-  private var ready: [UnownedJob] = []
-  private var flushes: [ConnectionHandler] = []
+  @exclusivity(unchecked) private var ready: [UnownedJob] = []
+  @exclusivity(unchecked) private var flushes: [ConnectionHandler] = []
   /// A batch that needed more than this leaves its memory to the system.
   static let largestSpareBuffer = 512 * 1_024
   /// Memory for what a connection sends, which all connections of the loop use in turn. On the loop only.
-  var spareBuffer = ByteBuffer()
+  @exclusivity(unchecked) var spareBuffer = ByteBuffer()
   /// Memory for calls, which those of all connections use in turn. On the loop only.
-  private var spareStreamMemory: [StreamMemory] = []
+  @exclusivity(unchecked) private var spareStreamMemory: [StreamMemory] = []
   private static let maxSpareStreamMemory = 256
   private var longRunners = LongRunners()
   private var resting: [CheckedContinuation<Void, Never>] = []

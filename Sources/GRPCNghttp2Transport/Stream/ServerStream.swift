@@ -16,29 +16,29 @@ final class ServerStream: @unchecked Sendable {
   let connection: Connection
 
   // The request.
-  var head: RequestHead
+  @exclusivity(unchecked) var head: RequestHead
   private let verdict: RequestHead.Verdict
   /// Whether ``begin(now:)`` has acted on the head.
   private var hasBegun = false
-  private(set) var deframer: MessageDeframer
+  @exclusivity(unchecked) private(set) var deframer: MessageDeframer
   /// Whether the client has ended its side.
-  var requestHasEnded = false
+  @exclusivity(unchecked) var requestHasEnded = false
   /// Whether the request may have any number of messages.
   let takesManyMessages: Bool
   private var hasDeliveredHead = false
-  private(set) var messagesReceived = 0
+  @exclusivity(unchecked) private(set) var messagesReceived = 0
   /// What ends the request instead of its END_STREAM. Messages that nobody has taken yet go with it.
   private(set) var requestFailure: RPCError?
-  var reader: (continuation: Reader, wait: Wait)?
+  @exclusivity(unchecked) var reader: (continuation: Reader, wait: Wait)?
   /// Bytes of the stream's window that have not been given back.
-  var heldWindow = 0
+  @exclusivity(unchecked) var heldWindow = 0
   /// Bytes of the stream's window that the connection is to give back.
-  var windowToReturn = 0
+  @exclusivity(unchecked) var windowToReturn = 0
 
   // The response.
-  var response = ResponseState()
-  var output: ByteBuffer
-  var writers: [(continuation: Writer, wait: Wait)] = []
+  @exclusivity(unchecked) var response = ResponseState()
+  @exclusivity(unchecked) var output: ByteBuffer
+  @exclusivity(unchecked) var writers: [(continuation: Writer, wait: Wait)] = []
   var encoding = MessageEncoding.identity
 
   // The end.
@@ -54,7 +54,7 @@ final class ServerStream: @unchecked Sendable {
   /// When what waits to be sent must have got on.
   var sendBy = NIODeadline.distantFuture
   /// Bytes sent since `sendBy` was set, and how many set it anew.
-  private var sentSinceRenewal = 0
+  @exclusivity(unchecked) private var sentSinceRenewal = 0
   private static let progress = 16 * 1_024
   /// Whether the connection has it in its list of streams with something to submit.
   var isDirty = false

@@ -3,8 +3,8 @@ import UserDomain
 /// The tokens that a thread has seen last, as they came: to compare one with what it is likely to be is cheaper than its
 /// digest. A value without locks or clocks.
 ///
-/// Each has a place that its last bytes say, which belong to its signature; whoever comes next to that place takes it.
-/// So few tokens are in memory in the clear, and no longer than connections have them in their header tables anyway.
+/// Each has a place that its last bytes say, which belong to its signature, and keeps it until another comes to that place
+/// or the keys change. So few tokens are in memory in the clear, as those of open connections are in their header tables.
 struct RecentTokens {
   private struct Entry {
     let token: [UInt8]

@@ -58,15 +58,16 @@ public final class Authorizer: Sendable {
     return principal
   }
 
-  /// Whether `peer` may call `method`, which everybody may, up to a limit; then the call is counted. Its token, if it
-  /// has one, was seen before and is still good. `false` says nothing: ``authorize`` has to be asked, and nothing was
-  /// counted.
-  func admitsKnown(
-    _ authorization: UnsafeRawBufferPointer?, to method: MethodDescriptor, of peer: String,
-    record: CallRecord?
-  ) -> Bool {
-    guard access(to: method) == .everybody else { return false }
-    guard let peers, PeerLimiter.covers(method) else { return true }
+  /// Whether everybody may call `method`, each peer as often as the limit says: ``admitsKnown`` is for such methods.
+  func isForEveryPeer(_ method: MethodDescriptor) -> Bool {
+    access(to: method) == .everybody && PeerLimiter.covers(method)
+  }
+
+  /// Whether `peer` may call a method that ``isForEveryPeer``, now that it has called so often; then the call is
+  /// counted. Its token, if it has one, was seen before and is still good. `false` says nothing: ``authorize`` has to be
+  /// asked, and nothing was counted.
+  func admitsKnown(_ authorization: UnsafeRawBufferPointer?, of peer: String, record: CallRecord?) -> Bool {
+    guard let peers else { return true }
     if let authorization {
       guard let principal = gate.admitKnown(authorization) else { return false }
       record?.principal = principal

@@ -17,6 +17,8 @@ public final class InlineCreateUser: Sendable {
   private let authorizer: Authorizer?
   private let observer: MethodObserver?
   private let errors: ErrorMapper
+  /// Whether a call can be admitted here, as the table of who may call what stands.
+  private let admitsCalls: Bool
 
   /// CreateUser over the use cases of `directory`.
   ///
@@ -31,13 +33,14 @@ public final class InlineCreateUser: Sendable {
     self.authorizer = authorizer
     self.observer = observer?[Self.method]
     self.errors = errors
+    admitsCalls = authorizer?.isForEveryPeer(Self.method) ?? true
   }
 
   /// Responds to `call`, or does nothing.
   public func answer<Call: InlineUnaryCall & ~Copyable>(_ call: inout Call) {
-    // What is wrong with a request is said in one place, the handler. One that is too long for a user is wrong, and
-    // not worth the loop's time before its caller is admitted.
-    guard call.message.count <= Self.longestMessage,
+    // What is wrong with a request is said in one place, the handler. One that is longer than users are is not worth
+    // the loop's time before its caller is admitted.
+    guard admitsCalls, call.message.count <= Self.longestMessage,
       let request = try? User_V1_CreateUserRequest(serializedBytes: Array(call.message)),
       request.password.isEmpty,
       let draft = try? UserDraft(
@@ -66,7 +69,7 @@ public final class InlineCreateUser: Sendable {
     guard let authorizer else { return true }
     let peer = call.remotePeer
     return call.withOnlyValue(of: "authorization") { header in
-      authorizer.admitsKnown(header, to: Self.method, of: peer, record: record)
+      authorizer.admitsKnown(header, of: peer, record: record)
     }
   }
 }

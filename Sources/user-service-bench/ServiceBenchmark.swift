@@ -6,7 +6,8 @@ import UserStore
 
 /// The service's calls beside the limits of what they are made of: nghttp2's own server for a request,
 /// SQLite's C API for rows and transactions. Authentication is on, with a token that the server has seen; the
-/// log is at level warning; metrics are recorded; every limit and time-out is on, and every write is answered after its fsync.
+/// log is at level warning; metrics are recorded; every limit and time-out is on, and every write is answered
+/// after its fsync.
 struct ServiceBenchmark {
   let folder: URL
   let database: String

@@ -102,4 +102,51 @@ import UserProtos
       try caller.checkStillGood()
     }
   }
+
+  // MARK: Calls that are admitted where they arrive
+
+  private func admits(_ authorizer: Authorizer, _ token: String?) -> Bool {
+    guard let token else { return authorizer.admitsKnown(nil, of: "ipv4:192.0.2.1:7", record: nil) }
+    return Array("Bearer \(token)".utf8).withUnsafeBytes {
+      authorizer.admitsKnown($0, of: "ipv4:192.0.2.1:7", record: nil)
+    }
+  }
+
+  private func authorizer(_ verifier: OneToken, burst: Int) -> Authorizer {
+    Authorizer(
+      verifier: verifier, revocations: revocations, reflectionIsPublic: true,
+      peerLimit: PeerLimit(rate: 0.001, burst: burst))
+  }
+
+  @Test("a peer's calls count when they are admitted, and only then")
+  func admittedPeers() {
+    let authorizer = authorizer(OneToken(subject: "billing"), burst: 2)
+    // Unknown: nobody knows yet, and nothing is counted.
+    for _ in 0..<5 { #expect(!admits(authorizer, "bad")) }
+    #expect(admits(authorizer, nil) && admits(authorizer, "good"))
+    #expect(!admits(authorizer, nil) && !admits(authorizer, "good"))
+  }
+
+  @Test("a service that may write users is not counted, unless its token has ended")
+  func admittedServices() {
+    let verifier = OneToken(subject: "billing", scopes: .usersWrite)
+    let authorizer = authorizer(verifier, burst: 1)
+    for _ in 0..<5 { #expect(admits(authorizer, "good")) }
+    verifier.fail(.expired)
+    #expect(!admits(authorizer, "good"))
+  }
+
+  @Test("of all methods, those are for every peer that the table opens and the limit covers")
+  func forEveryPeer() {
+    let authorizer = authorizer(OneToken(subject: "billing"), burst: 1)
+    typealias Users = User_V1_UserService.Method
+    #expect(authorizer.isForEveryPeer(Users.CreateUser.descriptor))
+    #expect(authorizer.isForEveryPeer(Auth_V1_AuthService.Method.SignIn.descriptor))
+    for method in [
+      Users.GetUser.descriptor, Users.BulkCreateUsers.descriptor,
+      Grpc_Health_V1_Health.Method.Check.descriptor,
+    ] {
+      #expect(!authorizer.isForEveryPeer(method), "\(method)")
+    }
+  }
 }

@@ -80,6 +80,8 @@ import UserProtos
       (["--bulk-rows", "0"], "bulk.rows"), (["--bulk-rows", "100001"], "bulk.rows"),
       (["--argon2-memory", "1024"], "argon2"), (["--argon2-iterations", "1"], "argon2"),
       (["--argon2-memory", "300000"], "argon2.budget"),
+      (["--metrics-listen", "somewhere"], "metrics.listen"),
+      (["--listen", "127.0.0.1:9", "--metrics-listen", "127.0.0.1:9"], "metrics.listen"),
       (["--database", ""], "database"), (["--database", "/nonexistent/users.db"], "/nonexistent/users.db"),
       (["--database", "/dev/null"], "/dev/null"), (["--config", "/nonexistent.json"], "/nonexistent.json"),
     ])
@@ -88,6 +90,20 @@ import UserProtos
     #expect(status == 1)
     #expect(errors.contains(words))
     #expect(errors.split(separator: "\n").count == 1, "\(errors)")
+  }
+
+  @Test(
+    "settings without a flag that cannot be used are one line too",
+    arguments: [
+      ("argon2.threads", "0"), ("argon2.threads", ""), ("argon2.queue", "-1"), ("argon2.queue", "1000001"),
+      ("argon2.budget", "7167"), ("argon2.budget", "99999999999999999999"), ("peer.rate", "0"),
+      ("grpc.max.connections", "none"),
+    ])
+  func badSettingsWithoutFlags(name: String, value: String) async throws {
+    let variable = "USER_SERVICE_" + name.uppercased().replacing(".", with: "_")
+    let (status, errors) = try await failure(["--database", database], environment: [variable: value])
+    #expect(status == 1)
+    #expect(errors.contains(name) && errors.split(separator: "\n").count == 1, "\(errors)")
   }
 
   @Test("a flag goes before the environment, that before the file, that before the default")

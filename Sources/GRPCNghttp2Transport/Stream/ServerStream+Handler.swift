@@ -130,7 +130,7 @@ extension ServerStream {
       try frame(message)
       response.message()
     case .status(let status, let metadata):
-      end(status, metadata)
+      setStatus(status, metadata)
       returnWindow(heldWindow)
       receiveBy = .distantFuture
     }

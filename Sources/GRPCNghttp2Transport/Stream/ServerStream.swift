@@ -156,16 +156,16 @@ final class ServerStream: @unchecked Sendable {
       if respond(count: message.count, { $0.copyBytes(from: message) }) {
         response.unary()
       } else {
-        end(Status(Self.tooLarge(message.count, configuration)), [:])
+        setStatus(Status(Self.tooLarge(message.count, configuration)), [:])
       }
     case .failure(let error):
-      end(Status(error), error.metadata)
+      setStatus(Status(error), error.metadata)
     }
     connection.submitLater(self)
   }
 
-  /// Takes the status of the response.
-  func end(_ status: Status, _ metadata: Metadata) {
+  /// Takes the status of the response, and INTERNAL in its place if metadata must not have what is in `metadata`.
+  func setStatus(_ status: Status, _ metadata: Metadata) {
     if let problem = ReservedMetadata.problem(in: metadata) {
       // The status must not get lost for the sake of what comes with it.
       response.status(Status(code: .internalError, message: problem), [:])
@@ -174,6 +174,7 @@ final class ServerStream: @unchecked Sendable {
     }
   }
 
+  /// What a call fails with whose response has a message of `count` bytes.
   static func tooLarge(_ count: Int, _ configuration: Nghttp2ServerTransport.Configuration) -> RPCError {
     RPCError(
       code: .resourceExhausted,

@@ -67,6 +67,7 @@ import UserDomain
 
     func wait() async throws {
       begun.withLock { $0 = true }
+      // Until the task is cancelled: no time is waited for.
       while true { try await Task.sleep(for: .seconds(3_600)) }
     }
 

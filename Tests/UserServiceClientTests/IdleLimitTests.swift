@@ -6,6 +6,7 @@ import Testing
 
 /// Times here are chosen so that a slow machine makes no test fail: what is to end in time never ends by itself.
 @Suite(.timeLimit(.minutes(10))) struct IdleLimitTests {
+  /// Until the task is cancelled: no time is waited for.
   private func forever() async throws { try await Task.sleep(for: .seconds(100_000)) }
 
   private func isCutOff(

@@ -95,10 +95,12 @@ import UserProtos
   @Test("after the grace time calls are cut off, and the service still exits in order")
   func graceTime() async throws {
     let service = try await RunningService(["--database", database, "--shutdown-grace", "100ms"])
+    // How the call ends for its client does not matter here.
     _ = try? await withUsers(service) { users in
       let ada = try await users.createUser(CreateUser("ada@example.com"))
       try await users.userUpdates { writer in
         try await writer.write(User_V1_UserUpdateRequest(ada.id))
+        // Stays open until the call is cut off: no time is waited for.
         while !Task.isCancelled { try await Task.sleep(for: .seconds(60)) }
       } onResponse: { response in
         for try await _ in response.messages { service.signal(SIGTERM) }
@@ -115,10 +117,12 @@ import UserProtos
   @Test("a second signal ends the process at once")
   func secondSignal() async throws {
     let service = try await RunningService(["--database", database, "--shutdown-grace", "1h"])
+    // How the call ends for its client does not matter here.
     _ = try? await withUsers(service) { users in
       let ada = try await users.createUser(CreateUser("ada@example.com"))
       try await users.userUpdates { writer in
         try await writer.write(User_V1_UserUpdateRequest(ada.id))
+        // Stays open until the call is cut off: no time is waited for.
         while !Task.isCancelled { try await Task.sleep(for: .seconds(60)) }
       } onResponse: { response in
         for try await _ in response.messages {

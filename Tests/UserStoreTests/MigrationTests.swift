@@ -33,6 +33,7 @@ import UserDomain
   /// Every byte of the database, as SQL: what "nothing changed" means.
   private func contents() throws -> [String] {
     let queue = try DatabaseQueue(path: path)
+    // What was read is what is tested.
     defer { try? queue.close() }
     return try queue.read { database in
       try String.fetchAll(database, sql: "SELECT sql FROM sqlite_schema WHERE sql NOT NULL ORDER BY name")

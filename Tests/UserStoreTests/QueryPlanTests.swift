@@ -9,6 +9,7 @@ import UserDomain
   private func plan(_ sql: String) throws -> [String] {
     let connection = try SQLiteConnection(.inMemory, .create)
     try SchemaMigrator(connection, at: .inMemory, migrations: Migration.embedded).up()
+    // As in memory, nothing is left behind.
     defer { try? connection.close() }
     return try connection.withDatabase { database in
       let statement = try database.makeStatement(sql: "EXPLAIN QUERY PLAN \(sql)")

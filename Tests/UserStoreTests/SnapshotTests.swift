@@ -83,6 +83,7 @@ import UserDomain
     await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
       DispatchQueue.global().async {
         DispatchQueue.concurrentPerform(iterations: 64) { _ in
+          // A failure is not the user either, and fails the test.
           for _ in 0..<200 { #expect((try? repository.user(id: user.id)) == user) }
         }
         continuation.resume()

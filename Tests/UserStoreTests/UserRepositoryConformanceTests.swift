@@ -89,6 +89,7 @@ import UserStore
       }
       return await group.reduce(into: []) { $0.append($1) }
     }
+    // The others' failures are looked at below.
     let winners = outcomes.compactMap { try? $0.get() }
     #expect(winners.count == 1)
     for outcome in outcomes {
@@ -106,12 +107,14 @@ import UserStore
     let outcomes = try await fixture.repository.create([
       .sample(1), .sample(2, passwordHash: hash), .sample(3), .sample(1), .sample(4),
     ])
+    // Failures are nil here, and looked at below.
     #expect(
       outcomes.map { (try? $0.get())?.email.address } == [
         "user1@example.com", "user2@example.com", nil, nil, "user4@example.com",
       ])
     #expect(outcomes[2] == .failure(.emailAlreadyRegistered))
     #expect(outcomes[3] == .failure(.emailAlreadyRegistered))
+    // Those that were created.
     let ids = outcomes.compactMap { try? $0.get().id }
     #expect(ids == ids.sorted())
     #expect(try fixture.repository.credential(email: EmailAddress("user2@example.com"))?.passwordHash == hash)

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import grpc
 import pytest
@@ -17,6 +18,13 @@ import frames
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ["USER_SERVICE_PROGRAM"]
+
+
+def wait_until(condition, seconds=60):
+    """Asks again and again, until it is so."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to be"
 
 
 @pytest.fixture(scope="session")

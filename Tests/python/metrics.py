@@ -1,6 +1,5 @@
 """Reads a service's metrics, with Prometheus' own parser."""
 
-import time
 import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -22,10 +21,3 @@ def calls(service, method):
              if s.labels["grpc_method"] == method and s.name.endswith("_count") and s.value}
     assert len(started) == 1
     return started[0], ended
-
-
-def wait_until(condition, seconds=60):
-    """Asks until it is so."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to be"

@@ -393,14 +393,6 @@ def test_hs256_has_to_be_asked_for(pb, serve, tmp_path):
         assert (code, reason) == (UNAUTHENTICATED, "TOKEN_UNTRUSTED")
 
 
-def until(condition):
-    """Waits until `condition` holds, asking again and again."""
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 def test_a_key_set_is_read_again_when_it_changes(pb, serve, tmp_path):
     old, new = make_key("ES256", "old"), make_key("ES256", "new")
     write_keys(tmp_path / "jwks.json", [old])
@@ -423,7 +415,7 @@ def test_a_key_set_is_read_again_when_it_changes(pb, serve, tmp_path):
         (tmp_path / "jwks.json").write_text("{")
         assert works(before)
         write_keys(tmp_path / "jwks.json", [new])
-        until(lambda: works(after))
+        conftest.wait_until(lambda: works(after))
         # Also the one that was remembered.
         assert not works(before)
 
@@ -649,12 +641,12 @@ def test_rotating_keys(pb, secured, caller):
         except grpc.RpcError:
             return False
 
-    until(lambda: works(after))
+    conftest.wait_until(lambda: works(after))
     assert works(before)
     run("keys", "rotate", "--database", secured.database, "--overlap", "0s")
-    until(lambda: not works(before))
+    conftest.wait_until(lambda: not works(before))
     assert not works(after)
-    until(lambda: works(service_token(secured)))
+    conftest.wait_until(lambda: works(service_token(secured)))
     listed = run("keys", "list", "--database", secured.database)
     assert listed.returncode == 0
     secret = json.loads(open(secured.database + ".keys").read())["keys"][-1]

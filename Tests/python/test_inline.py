@@ -9,8 +9,9 @@ import time
 import uuid
 
 import frames
+from conftest import wait_until
 from frames import field, message, request
-from metrics import calls, families, wait_until
+from metrics import calls, families
 
 UNKNOWN_FIELD = field(15, "?")
 
@@ -55,6 +56,12 @@ def create(client):
     return client.response(1).messages[0][1][2:38].decode()
 
 
+def both_ways(serve, *arguments, settings=None, **keywords):
+    """A service that answers inline, and one that does not."""
+    for inline in ("true", "false"):
+        yield serve(*arguments, **{**keywords, "settings": {**(settings or {}), "grpc.inline": inline}})
+
+
 def test_both_ways_answer_alike(serve, connect):
     inline = serve()
     task = serve(database=inline.database, settings={"grpc.inline": "false"})
@@ -92,34 +99,22 @@ def lines(service, method="GetUser"):
     return calls
 
 
-def test_both_ways_log_alike(serve, connect):
-    """Also the principal, and who is refused."""
-    logs = []
-    for inline in ("true", "false"):
-        service = serve("--log-level", "info", settings={"grpc.inline": inline})
+def test_both_ways_log_and_count_alike(serve, connect):
+    """Calls that are answered, that fail, and that the short way declines: in the log, with who is refused, and in the
+    metrics."""
+    seen = []
+    for service in both_ways(serve, "--log-level", "info", "--metrics-listen", "127.0.0.1:0"):
         client = connect(service.address)
         user_id = create(client)
         for stream, (_, headers, pieces) in enumerate(requests(user_id)):
             ask(client, 3 + 2 * stream, headers, pieces, True)
-        logs.append([line.replace(user_id, "ID") for line in lines(service)])
-    assert logs[0] == logs[1] and len(logs[0]) == 17
-    assert sum("status=ok" in line for line in logs[0]) == 9
-    assert any("request_id=one-2_3.4" in line for line in logs[0])
-
-
-def test_both_ways_count_alike(serve, connect):
-    """The metrics of calls, of those that are answered, fail and are declined by the short way."""
-    counts = []
-    for inline in ("true", "false"):
-        service = serve("--metrics-listen", "127.0.0.1:0", settings={"grpc.inline": inline})
-        client = connect(service.address)
-        user_id = create(client)
-        for stream, (_, headers, pieces) in enumerate(requests(user_id)):
-            ask(client, 3 + 2 * stream, headers, pieces, True)
-        counts.append(calls(service, "user.v1.UserService/GetUser"))
-    assert counts[0] == counts[1]
-    started, ended = counts[0]
-    assert started == sum(ended.values()) == 17 and ended["OK"] == 9
+        counts = calls(service, "user.v1.UserService/GetUser")
+        seen.append((counts, [line.replace(user_id, "ID") for line in lines(service)]))
+    assert seen[0] == seen[1]
+    (started, ended), log = seen[0]
+    assert started == sum(ended.values()) == len(log) == 17 and ended["OK"] == 9
+    assert sum("status=ok" in line for line in log) == 9
+    assert any("request_id=one-2_3.4" in line for line in log)
 
 
 # CreateUser
@@ -143,6 +138,7 @@ def creations():
     yield "nothing", {}, [message()]
     yield "an id that is none", {}, [message(field(1, "x@example.com") + field(4, "1"))]
     yield "an unknown field", {}, [message(field(1, "dan@example.com") + UNKNOWN_FIELD)]
+    yield "longer than users are", {}, [message(field(1, "ian@example.com") + UNKNOWN_FIELD * 1_000)]
     yield "compressed", {"grpc_encoding": "gzip"}, [message(gzip.compress(field(1, "eve@example.com")), flag=1)]
     yield "in pieces", {}, [message(field(1, "fay@example.com"))[:9], message(field(1, "fay@example.com"))[9:]]
     yield "a deadline", {"grpc_timeout": "1H"}, [message(field(1, "gil@example.com"))]
@@ -166,12 +162,6 @@ def ask_to_create(pb, client, stream, headers, pieces):
     return response.blocks, users, response.reset
 
 
-def both_ways(serve, *arguments, settings=None, **keywords):
-    """A service that answers inline, and one that does not."""
-    for inline in ("true", "false"):
-        yield serve(*arguments, **{**keywords, "settings": {**(settings or {}), "grpc.inline": inline}})
-
-
 def test_both_ways_create_alike(pb, serve, connect):
     seen = []
     for service in both_ways(serve, "--log-level", "info", "--metrics-listen", "127.0.0.1:0"):
@@ -184,8 +174,8 @@ def test_both_ways_create_alike(pb, serve, connect):
         assert inline == task, name
     assert seen[0][1:] == seen[1][1:]
     (started, ended), log = seen[0][1:]
-    assert started == sum(ended.values()) == len(log) == 21
-    assert ended == {"OK": 9, "ALREADY_EXISTS": 2, "INVALID_ARGUMENT": 6, "UNIMPLEMENTED": 2, "INTERNAL": 2}
+    assert started == sum(ended.values()) == len(log) == 22
+    assert ended == {"OK": 10, "ALREADY_EXISTS": 2, "INVALID_ARGUMENT": 6, "UNIMPLEMENTED": 2, "INTERNAL": 2}
 
 
 def test_both_ways_create_in_the_end(serve, connect, pb):

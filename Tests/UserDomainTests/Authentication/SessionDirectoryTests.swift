@@ -77,6 +77,7 @@ import UserStore
     let counting = CountingHasher(hasher)
     _ = try await users.createUser(email: email, name: "", password: password)
     for address in [email, "nobody@example.com"] {
+      // It is refused; what counts is that it was tried.
       _ = try? await directory(counting).signIn(email: address, password: "wrong horse")
     }
     #expect(counting.costs == ["m=7168,t=5,p=1", "m=7168,t=5,p=1"])
@@ -124,6 +125,7 @@ import UserStore
     }
     clock.advance(by: .seconds(2))
     _ = try await directory().signIn(email: email, password: password)
+    // It is refused; what counts is that it was tried.
     for _ in 0..<4 { _ = try? await directory().signIn(email: email, password: "wrong horse") }
     _ = try await directory().signIn(email: email, password: password)
   }
@@ -151,6 +153,7 @@ import UserStore
 
   @Test("a day without an attempt ends the count")
   func forgotten() async throws {
+    // It is refused; what counts is that it was tried.
     for _ in 0..<5 { _ = try? await directory().signIn(email: email, password: "wrong horse") }
     clock.advance(by: .seconds(86_401))
     for _ in 0..<5 {
@@ -169,6 +172,7 @@ import UserStore
       }
     }
     let other = "other@example.com"
+    // It is refused; what counts is that it was tried.
     for _ in 0..<5 { _ = try? await directory().signIn(email: other, password: "wrong horse") }
     clock.advance(by: .seconds(1))
     await #expect(throws: UserError.overloaded(retryAfter: .seconds(3))) {

@@ -246,6 +246,39 @@ def test_a_sign_in_is_refreshed_and_the_new_tokens_are_kept(serve, tmp_path):
     assert len(seen) == 4
 
 
+def test_a_sign_in_that_has_ended_is_told_and_forgotten(serve, tmp_path):
+    """The service has another database now, at the same address: it knows neither the user nor the key."""
+    first = serve(auth="on", settings={"auth.access.lifetime": "1s"})
+    commands = Commands(tmp_path / "home", first.address)
+    commands("users", "create", "--email", "ada@example.com", "--password-file", "-", input=PASSWORD)
+    commands("sign-in", "--email", "ada@example.com", "--password-file", "-", input=PASSWORD)
+    assert first.stop() == (0, "")
+    serve(auth="on", listen=[first.address])
+    told = commands("users", "list", code=4)
+    assert f"The last sign-in at {first.address} has ended; sign in again." in told
+    # It is forgotten now.
+    assert "Sign in with" in commands("users", "list", code=4)
+    assert not list((tmp_path / "home").rglob("*.json"))
+
+
+def test_whoever_was_signed_in_may_create_a_user_as_anybody_may(serve, tmp_path):
+    first = serve(auth="on", settings={"auth.access.lifetime": "1s"})
+    commands = Commands(tmp_path / "home", first.address)
+    commands("users", "create", "--email", "ada@example.com", "--password-file", "-", input=PASSWORD)
+    commands("sign-in", "--email", "ada@example.com", "--password-file", "-", input=PASSWORD)
+    assert first.stop() == (0, "")
+    serve(auth="on", listen=[first.address])
+    assert "bob@example.com" in commands("users", "create", "--email", "bob@example.com")
+
+
+def test_sign_ins_are_kept_in_the_home_of_the_environment(secured, tmp_path):
+    home = tmp_path / "another"
+    environment = {"HOME": str(home), "XDG_CONFIG_HOME": ""}
+    secured("users", "create", "--email", "ada@example.com", "--password-file", "-", input=PASSWORD)
+    secured("sign-in", "--email", "ada@example.com", "--password-file", "-", input=PASSWORD, environment=environment)
+    assert len(list((home / ".config" / "user-service").rglob("*.json"))) == 1
+
+
 @pytest.mark.parametrize("names", ["DNS:localhost", "DNS:elsewhere,IP:127.0.0.1"])
 def test_tls_is_used_when_it_is_asked_for_and_the_name_is_compared(serve, tmp_path, names):
     subprocess.run(

@@ -63,8 +63,12 @@ struct ConnectionOptions: ParsableArguments {
 
   /// Does `body` with a client that calls with `credentials`; without them, with the token that the options and the
   /// environment name, or as whoever has signed in last.
+  ///
+  /// - Parameter needsCaller: whether it is for known callers only. If it is not, `body` is done again as nobody when a
+  ///   sign-in of before turns out to have ended.
   func withClient<Result: Sendable>(
-    _ credentials: Credentials? = nil, _ body: (UserServiceClient) async throws -> Result
+    _ credentials: Credentials? = nil, needsCaller: Bool = true,
+    _ body: (UserServiceClient) async throws -> Result
   ) async throws -> Result {
     let address = try serverAddress
     var configuration = UserServiceClient.Configuration(address, security: security)
@@ -72,16 +76,23 @@ struct ConnectionOptions: ParsableArguments {
     configuration.retries.attemptTimeout = timeout.duration / 2
     let session = try session
     configuration.tokensChanged = { tokens in session.keep(tokens) }
-    configuration.credentials = try credentials ?? self.credentials(session)
+    let caller = try credentials ?? self.credentials(session)
+    configuration.credentials = caller
     if configuration.security == .cleartext, !address.isLocal {
       Terminal.note("warning: without TLS, tokens and passwords can be read on the way to \(address)")
     }
     do {
       return try await withUserServiceClient(configuration, body)
-    } catch UserServiceError.unauthenticated(.missing) {
-      Terminal.note(
-        "Sign in with 'user-service sign-in', or give a token with --token-file or USER_SERVICE_TOKEN.")
-      throw UserServiceError.unauthenticated(.missing)
+    } catch UserServiceError.unauthenticated(let problem) where credentials == nil {
+      switch caller {
+      case .tokens where !needsCaller: return try await withClient(.anonymous, body)
+      case .tokens: Terminal.note("The last sign-in at \(address) has ended; sign in again.")
+      case .anonymous:
+        Terminal.note(
+          "Sign in with 'user-service sign-in', or give a token with --token-file or USER_SERVICE_TOKEN.")
+      case .accessToken, .provider: break
+      }
+      throw UserServiceError.unauthenticated(problem)
     }
   }
 

@@ -11,15 +11,18 @@ struct StoredSession: Sendable {
   /// The session with the service at `address`: in `$XDG_CONFIG_HOME/user-service`, or else `~/.config/user-service`
   /// (XDG Base Directory Specification).
   init(_ address: ServerAddress, _ security: ConnectionSecurity) {
-    let configured = ProcessInfo.processInfo.environment["XDG_CONFIG_HOME"].flatMap {
-      $0.hasPrefix("/") ? $0 : nil
+    func folder(_ variable: String) -> URL? {
+      ProcessInfo.processInfo.environment[variable].flatMap {
+        $0.hasPrefix("/") ? URL(fileURLWithPath: $0) : nil
+      }
     }
-    let home = FileManager.default.homeDirectoryForCurrentUser.appendingPathComponent(".config")
+    // The home of the environment, as for a shell, which may be another than the one of the user database.
+    let home = folder("HOME") ?? FileManager.default.homeDirectoryForCurrentUser
     let plain = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "-._"))
     let isSecure = security != .cleartext
     let name =
       "\(isSecure ? "tls:" : "")\(address)".addingPercentEncoding(withAllowedCharacters: plain) ?? ""
-    file = (configured.map { URL(fileURLWithPath: $0) } ?? home)
+    file = (folder("XDG_CONFIG_HOME") ?? home.appendingPathComponent(".config"))
       .appendingPathComponent("user-service/sessions").appendingPathComponent(name + ".json")
   }
 

@@ -17,7 +17,9 @@ struct UsersCreateCommand: AsyncParsableCommand {
 
   func run() async throws {
     let new = NewUser(email: email, name: name, password: try password.password())
-    let user = try await connection.withClient { client in try await client.createUser(new) }
+    let user = try await connection.withClient(needsCaller: false) { client in
+      try await client.createUser(new)
+    }
     var output = output.writer
     try output.show([user])
   }

@@ -246,29 +246,28 @@ def test_a_sign_in_is_refreshed_and_the_new_tokens_are_kept(serve, tmp_path):
     assert len(seen) == 4
 
 
-def test_a_sign_in_that_has_ended_is_told_and_forgotten(serve, tmp_path):
-    """The service has another database now, at the same address: it knows neither the user nor the key."""
+@pytest.fixture
+def stale(serve, tmp_path):
+    """Commands of somebody who has signed in to a service that has another database now, at the same address: it knows
+    neither the user nor the key."""
     first = serve(auth="on", settings={"auth.access.lifetime": "1s"})
     commands = Commands(tmp_path / "home", first.address)
     commands("users", "create", "--email", "ada@example.com", "--password-file", "-", input=PASSWORD)
     commands("sign-in", "--email", "ada@example.com", "--password-file", "-", input=PASSWORD)
     assert first.stop() == (0, "")
     serve(auth="on", listen=[first.address])
-    told = commands("users", "list", code=4)
-    assert f"The last sign-in at {first.address} has ended; sign in again." in told
-    # It is forgotten now.
-    assert "Sign in with" in commands("users", "list", code=4)
-    assert not list((tmp_path / "home").rglob("*.json"))
+    return commands
 
 
-def test_whoever_was_signed_in_may_create_a_user_as_anybody_may(serve, tmp_path):
-    first = serve(auth="on", settings={"auth.access.lifetime": "1s"})
-    commands = Commands(tmp_path / "home", first.address)
-    commands("users", "create", "--email", "ada@example.com", "--password-file", "-", input=PASSWORD)
-    commands("sign-in", "--email", "ada@example.com", "--password-file", "-", input=PASSWORD)
-    assert first.stop() == (0, "")
-    serve(auth="on", listen=[first.address])
-    assert "bob@example.com" in commands("users", "create", "--email", "bob@example.com")
+def test_a_sign_in_that_has_ended_is_told_and_forgotten(stale):
+    address = stale.environment["USER_SERVICE_ADDRESS"]
+    assert f"The last sign-in at {address} has ended; sign in again." in stale("users", "list", code=4)
+    assert "Sign in with" in stale("users", "list", code=4)
+    assert not list(stale.home.rglob("*.json"))
+
+
+def test_whoever_was_signed_in_may_create_a_user_as_anybody_may(stale):
+    assert "bob@example.com" in stale("users", "create", "--email", "bob@example.com")
 
 
 def test_sign_ins_are_kept_in_the_home_of_the_environment(secured, tmp_path):

@@ -30,9 +30,9 @@ public final class Argon2idHasher: PasswordHasher {
   public var waitingCount: Int { pool.waitingCount }
 
   public func hash(
-    _ password: Password, deadline: ContinuousClock.Instant?
+    _ password: Password, for requester: HashRequester
   ) async throws(UserError) -> PasswordHash {
-    let outcome = try await pool.run(memory: parameters.memoryBytes, deadline: deadline) {
+    let outcome = try await pool.run(memory: parameters.memoryBytes, for: requester) {
       [parameters, salt = SystemRandom.bytes(Argon2Parameters.saltLength)] in
       Result { () throws(Argon2.Failure) in
         try Argon2.hash(
@@ -43,12 +43,12 @@ public final class Argon2idHasher: PasswordHasher {
   }
 
   public func verify(
-    _ password: Password, against hash: PasswordHash, deadline: ContinuousClock.Instant?
+    _ password: Password, against hash: PasswordHash, for requester: HashRequester
   ) async throws(UserError) -> PasswordVerification {
     guard let stored = PHCString(hash.phcString) else {
       throw .passwordHashing("the stored hash is not an Argon2id PHC string within bounds")
     }
-    let outcome = try await pool.run(memory: stored.parameters.memoryBytes, deadline: deadline) {
+    let outcome = try await pool.run(memory: stored.parameters.memoryBytes, for: requester) {
       Result { () throws(Argon2.Failure) in
         try Argon2.verify(password.normalized, encoded: hash.phcString)
       }

@@ -6,7 +6,8 @@ public struct HashingLimits: Hashable, Sendable {
   public let threads: Int
   /// Bytes that all running hashes may use together; 256 MiB by default. Others wait.
   public let memoryBudget: Int
-  /// Hashes that may wait; 256 by default. One more is refused as overloaded.
+  /// Hashes that may wait; 256 by default. When there are more, the caller with the most of them is refused as
+  /// overloaded.
   public let queueLength: Int
 
   /// Limits, by default those above; each is brought to at least 1 (the queue: 0).

@@ -25,13 +25,11 @@ final class HashingPool: Sendable {
 
   private let state: Mutex<State>
   private let memoryBudget: Int
-  private let now: @Sendable () -> ContinuousClock.Instant
 
-  init(limits: HashingLimits, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }) {
+  init(limits: HashingLimits) {
     let workers = (0..<limits.threads).map { DispatchQueue(label: "password-hashing.\($0)", qos: .utility) }
     state = Mutex(State(queue: HashingQueue(limits: limits), idleWorkers: workers))
     memoryBudget = limits.memoryBudget
-    self.now = now
   }
 
   /// Hashes that wait for a worker.
@@ -39,10 +37,10 @@ final class HashingPool: Sendable {
 
   /// Runs `work`, which uses `memory` bytes, on a worker thread.
   ///
-  /// - Throws: `UserError.overloaded` at once if the queue is full; `.deadlineExceeded` if `deadline` passes,
-  ///   or `.cancelled` if the task is cancelled, before the work begins.
+  /// - Throws: `UserError.overloaded` if the queue is full, at once or when other callers need the place;
+  ///   `.cancelled` if the task is cancelled before the work begins.
   func run<Value: Sendable>(
-    memory: Int, deadline: ContinuousClock.Instant?, _ work: @escaping @Sendable () -> Value
+    memory: Int, for requester: HashRequester, _ work: @escaping @Sendable () -> Value
   ) async throws(UserError) -> Value {
     let id = state.withLock { state in
       state.nextID += 1
@@ -54,7 +52,7 @@ final class HashingPool: Sendable {
           run: { continuation.resume(returning: .success(work())) },
           refuse: { continuation.resume(returning: .failure($0)) })
         if Task.isCancelled { return entry.refuse(.cancelled) }
-        submit(HashingQueue.Job(id: id, memory: memory, deadline: deadline), entry)
+        submit(HashingQueue.Job(id: id, memory: memory, requester: requester), entry)
         // A cancellation that came before the job was in the queue has found nothing to cancel.
         if Task.isCancelled { cancel(id) }
       }
@@ -65,9 +63,8 @@ final class HashingPool: Sendable {
   }
 
   private func submit(_ job: HashingQueue.Job, _ entry: Entry) {
-    let time = now()
     let (refusal, effects) = state.withLock { state in
-      let actions = state.queue.submitted(job, now: time)
+      let actions = state.queue.submitted(job)
       if actions.refusal == nil { state.entries[job.id] = entry }
       return (actions.refusal, Self.effects(of: actions, &state))
     }
@@ -75,7 +72,6 @@ final class HashingPool: Sendable {
     switch refusal {
     case nil: break
     case .overloaded(let retryAfter): entry.refuse(.overloaded(retryAfter: retryAfter))
-    case .deadlineExceeded: entry.refuse(.deadlineExceeded)
     case .needsMoreThanBudget:
       entry.refuse(
         .passwordHashing("the hash needs \(job.memory) bytes, more than the budget of \(memoryBudget)"))
@@ -83,9 +79,8 @@ final class HashingPool: Sendable {
   }
 
   private func cancel(_ id: UInt64) {
-    let time = now()
     let (entry, effects) = state.withLock { state -> (Entry?, Effects) in
-      guard let actions = state.queue.cancelled(id, now: time) else { return (nil, Effects()) }
+      guard let actions = state.queue.cancelled(id) else { return (nil, Effects()) }
       return (state.entries.removeValue(forKey: id), Self.effects(of: actions, &state))
     }
     entry?.refuse(.cancelled)
@@ -93,17 +88,17 @@ final class HashingPool: Sendable {
   }
 
   private func finished(_ id: UInt64, on worker: DispatchQueue, began: ContinuousClock.Instant) {
-    let time = now()
+    let duration = ContinuousClock.now - began
     let effects = state.withLock { state in
       state.idleWorkers.append(worker)
-      return Self.effects(of: state.queue.finished(id, took: time - began, now: time), &state)
+      return Self.effects(of: state.queue.finished(id, took: duration), &state)
     }
     perform(effects)
   }
 
   private struct Effects {
     var start: [(id: UInt64, worker: DispatchQueue, run: Work)] = []
-    var expire: [Entry] = []
+    var displaced: (entry: Entry, retryAfter: Duration)?
   }
 
   /// `HashingQueue` starts no more jobs than there are workers, and names each job once.
@@ -114,17 +109,17 @@ final class HashingPool: Sendable {
         effects.start.append((id, worker, entry.run))
       }
     }
-    for id in actions.expired {
-      if let entry = state.entries.removeValue(forKey: id) { effects.expire.append(entry) }
+    if let displaced = actions.displaced, let entry = state.entries.removeValue(forKey: displaced.id) {
+      effects.displaced = (entry, displaced.retryAfter)
     }
     return effects
   }
 
   private func perform(_ effects: Effects) {
-    for entry in effects.expire { entry.refuse(.deadlineExceeded) }
+    if let (entry, retryAfter) = effects.displaced { entry.refuse(.overloaded(retryAfter: retryAfter)) }
     for (id, worker, run) in effects.start {
       worker.async {
-        let began = self.now()
+        let began = ContinuousClock.now
         run()
         self.finished(id, on: worker, began: began)
       }

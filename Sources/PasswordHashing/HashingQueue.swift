@@ -1,33 +1,48 @@
+import UserDomain
+
 /// Decides which hash runs, waits or is refused. A value without threads or clocks; `HashingPool` obeys it.
 ///
-/// Hashes start in the order of arrival, as long as a worker is free and the memory budget has room. The head
-/// of the queue is never overtaken, so a hash that needs much memory is not starved by small ones.
+/// Hashes start as long as a worker is free and the memory budget has room: those that clients wait for before those of
+/// the background, and of each kind one of each caller in turn. The hash whose turn it is waits for its memory and is not
+/// overtaken, so one that needs much is not starved by small ones.
+///
+/// When the queue is full, a caller with fewer hashes in it takes the place of the one with the most, and a hash that a
+/// client waits for takes one of the background. So no caller keeps the others out.
 struct HashingQueue {
-  typealias Instant = ContinuousClock.Instant
-
   /// One submitted hash.
   struct Job: Equatable {
     let id: UInt64
     let memory: Int
-    let deadline: Instant?
+    let requester: HashRequester
   }
 
-  /// What has to be done after an event: jobs that start now, and jobs that are dropped.
+  /// What has to be done after an event: jobs that start now, and a job that is dropped.
   struct Actions: Equatable {
     var start: [UInt64] = []
-    var expired: [UInt64] = []
+    /// A job that has waited and is refused, to make room for the submitted one.
+    var displaced: Displacement?
     /// Set when the submitted job was refused.
     var refusal: Refusal?
   }
 
+  struct Displacement: Equatable {
+    let id: UInt64
+    let retryAfter: Duration
+  }
+
   enum Refusal: Equatable {
     case overloaded(retryAfter: Duration)
-    case deadlineExceeded
     case needsMoreThanBudget
   }
 
+  /// Hashes that clients wait for after which one of the background has a turn, so that it is not starved.
+  static let startsBeforeBackground = 16
+
   private let limits: HashingLimits
-  private var waiting: [Job] = []
+  private var foreground = HashingLine()
+  private var background = HashingLine()
+  /// Hashes of the foreground that have started in a row while the background waited.
+  private var overtakes = 0
   private var running: [UInt64: Int] = [:]
   private var memoryInUse = 0
   private var averageDuration: Duration = .milliseconds(25)
@@ -36,79 +51,90 @@ struct HashingQueue {
     self.limits = limits
   }
 
-  var waitingCount: Int { waiting.count }
+  var waitingCount: Int { foreground.count + background.count }
 
-  mutating func submitted(_ job: Job, now: Instant) -> Actions {
+  mutating func submitted(_ job: Job) -> Actions {
     var actions = Actions()
     if job.memory > limits.memoryBudget {
       actions.refusal = .needsMoreThanBudget
-    } else if let deadline = job.deadline, deadline <= now {
-      actions.refusal = .deadlineExceeded
-    } else {
-      if waiting.count >= limits.queueLength { dropExpired(now: now, into: &actions) }
-      if waiting.count < limits.queueLength || canStart(job) {
-        waiting.append(job)
-      } else {
-        actions.refusal = .overloaded(retryAfter: expectedWait(job))
-      }
+      return actions
     }
-    startWaiting(now: now, into: &actions)
+    let isFull = waitingCount >= limits.queueLength && !canStart(job)
+    let retryAfter = expectedWait(job)
+    if isFull {
+      guard let displaced = makeRoom(for: job) else {
+        actions.refusal = .overloaded(retryAfter: retryAfter)
+        return actions
+      }
+      actions.displaced = Displacement(id: displaced.id, retryAfter: retryAfter)
+    }
+    if job.requester.isBackground { background.append(job) } else { foreground.append(job) }
+    startWaiting(into: &actions)
     return actions
   }
 
-  mutating func finished(_ id: UInt64, took duration: Duration, now: Instant) -> Actions {
+  mutating func finished(_ id: UInt64, took duration: Duration) -> Actions {
     guard let memory = running.removeValue(forKey: id) else { return Actions() }
     memoryInUse -= memory
     averageDuration = (averageDuration * 7 + duration) / 8
     var actions = Actions()
-    startWaiting(now: now, into: &actions)
+    startWaiting(into: &actions)
     return actions
   }
 
   /// Forgets a job that still waits, and starts those that it held up. Returns nil if it has started or
   /// ended.
-  mutating func cancelled(_ id: UInt64, now: Instant) -> Actions? {
-    guard let index = waiting.firstIndex(where: { $0.id == id }) else { return nil }
-    waiting.remove(at: index)
+  mutating func cancelled(_ id: UInt64) -> Actions? {
+    guard foreground.remove(id) || background.remove(id) else { return nil }
     var actions = Actions()
-    startWaiting(now: now, into: &actions)
+    startWaiting(into: &actions)
     return actions
   }
 
   /// How long the queue as it stands takes to run dry, if its hashes are like `job`.
   private func expectedWait(_ job: Job) -> Duration {
     let atOnce = min(limits.threads, limits.memoryBudget / max(job.memory, 1))
-    return averageDuration * (waiting.count + running.count) / max(atOnce, 1)
+    return averageDuration * (waitingCount + running.count) / max(atOnce, 1)
   }
 
   private func canStart(_ job: Job) -> Bool {
-    waiting.isEmpty && hasRoom(for: job)
+    waitingCount == 0 && hasRoom(for: job)
   }
 
   private func hasRoom(for job: Job) -> Bool {
     running.count < limits.threads && memoryInUse + job.memory <= limits.memoryBudget
   }
 
-  private mutating func startWaiting(now: Instant, into actions: inout Actions) {
-    while let job = waiting.first {
-      if let deadline = job.deadline, deadline <= now {
-        actions.expired.append(job.id)
-      } else if hasRoom(for: job) {
-        running[job.id] = job.memory
-        memoryInUse += job.memory
-        actions.start.append(job.id)
-      } else {
-        return
-      }
-      waiting.removeFirst()
+  /// Takes a job out of the full queue that has less right to its place than `job`. Returns nil if there is none.
+  private mutating func makeRoom(for job: Job) -> Job? {
+    if !job.requester.isBackground, let longest = background.longest {
+      return background.removeLast(of: longest.caller)
     }
+    let line = job.requester.isBackground ? background : foreground
+    // Only from a caller that has more even then: two callers must not displace each other in turn.
+    guard let longest = line.longest, longest.count > line.count(of: job.requester.caller) + 1 else {
+      return nil
+    }
+    return job.requester.isBackground
+      ? background.removeLast(of: longest.caller) : foreground.removeLast(of: longest.caller)
   }
 
-  private mutating func dropExpired(now: Instant, into actions: inout Actions) {
-    waiting.removeAll { job in
-      guard let deadline = job.deadline, deadline <= now else { return false }
-      actions.expired.append(job.id)
-      return true
+  private var isBackgroundNext: Bool {
+    foreground.isEmpty || (overtakes >= Self.startsBeforeBackground && !background.isEmpty)
+  }
+
+  private mutating func startWaiting(into actions: inout Actions) {
+    while let job = isBackgroundNext ? background.first : foreground.first, hasRoom(for: job) {
+      if job.requester.isBackground {
+        _ = background.removeFirst()
+        overtakes = 0
+      } else {
+        _ = foreground.removeFirst()
+        overtakes = background.isEmpty ? 0 : overtakes + 1
+      }
+      running[job.id] = job.memory
+      memoryInUse += job.memory
+      actions.start.append(job.id)
     }
   }
 }

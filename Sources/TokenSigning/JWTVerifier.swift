@@ -73,7 +73,9 @@ public final class JWTVerifier: AccessTokenVerifier {
     return known
   }
 
-  public func verify(authorization: String) throws(UserError) -> AccessTokenClaims {
+  public func verify(
+    authorization: String, admitCheck: () throws(UserError) -> Void
+  ) throws(UserError) -> AccessTokenClaims {
     let now = clock()
     let memory = self.memory
     var header = authorization
@@ -83,7 +85,9 @@ public final class JWTVerifier: AccessTokenVerifier {
       guard now < known.expiresAt else { throw .unauthenticated(.expired) }
       return known
     }
-    let unverified = try UnverifiedToken(try Self.token(in: authorization))
+    let token = try Self.token(in: authorization)
+    try admitCheck()
+    let unverified = try UnverifiedToken(token)
     let (issuers, generation) = trust.withLock { ($0.issuers, $0.generation) }
     guard let issuer = issuers.first(where: { $0.name == unverified.claims.iss }) else {
       throw .unauthenticated(.untrusted)

@@ -30,7 +30,10 @@ public struct AuthServiceHandler: Auth_V1_AuthService.SimpleServiceProtocol {
   }
 
   public func signIn(request: Auth_V1_SignInRequest, context: ServerContext) async throws -> Auth_V1_Tokens {
-    Auth_V1_Tokens(try await sessions.signIn(email: request.email, password: request.password))
+    let caller = CallAuthorization.current ?? CallAuthorization(peer: context.remotePeer)
+    return Auth_V1_Tokens(
+      try await sessions.signIn(
+        email: request.email, password: request.password, for: caller.hashRequester))
   }
 
   public func refreshToken(

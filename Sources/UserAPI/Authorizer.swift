@@ -14,14 +14,15 @@ public final class Authorizer: Sendable {
   ///   - verifier: checks tokens.
   ///   - revocations: which of them have ended before their time.
   ///   - reflectionIsPublic: whether server reflection needs no token.
-  ///   - peerLimit: how often one address may call CreateUser and SignIn; nil for as often as it likes.
+  ///   - peerLimit: how often one address may make calls that need no token and cost much, and present tokens that are
+  ///     invalid; nil for no limit.
   public init(
     verifier: any AccessTokenVerifier, revocations: RevocationList, reflectionIsPublic: Bool,
     peerLimit: PeerLimit?
   ) {
-    gate = TokenGate(verifier: verifier, revocations: revocations)
-    table = MethodAccessTable(reflectionIsPublic: reflectionIsPublic)
     peers = peerLimit.map { PeerLimiter($0) }
+    gate = TokenGate(verifier: verifier, revocations: revocations, peers: peers)
+    table = MethodAccessTable(reflectionIsPublic: reflectionIsPublic)
   }
 
   /// Who may call `method`; nil for nobody.
@@ -34,16 +35,21 @@ public final class Authorizer: Sendable {
     _ metadata: Metadata, method: MethodDescriptor, peer: String, record: CallRecord?
   ) throws(UserError) -> CallAuthorization {
     guard let access = access(to: method) else { throw .permissionDenied(missing: []) }
-    if access == .everybody {
-      // A token makes a difference to the limit only, and one that is no good makes none.
-      guard let peers, PeerLimiter.covers(method) else { return .init(principal: .anonymous) }
-      let caller = (try? authorization(metadata, record)) ?? CallAuthorization(principal: .anonymous)
-      // Whoever may write users is a service that calls for many people.
-      if !caller.principal.scopes.contains(.usersWrite) { try peers.admit(peer) }
+    guard access == .everybody else {
+      let caller = try authorization(metadata, peer, record)
+      try access.admit(caller.principal)
       return caller
     }
-    let caller = try authorization(metadata, record)
-    try access.admit(caller.principal)
+    let cost = table.cost(of: method)
+    // A token makes a difference to the limit only, and one that is invalid makes none.
+    guard peers != nil, cost != .nothing else { return CallAuthorization(peer: peer) }
+    let caller: CallAuthorization
+    do throws(UserError) {
+      caller = try authorization(metadata, peer, record)
+    } catch .unauthenticated {
+      caller = CallAuthorization(peer: peer, peers: peers)
+    }
+    try caller.admit(cost)
     return caller
   }
 
@@ -58,34 +64,43 @@ public final class Authorizer: Sendable {
     return principal
   }
 
-  /// Whether everybody may call `method`, each peer as often as the limit says: ``admitsKnown`` is for such methods.
-  func isForEveryPeer(_ method: MethodDescriptor) -> Bool {
-    access(to: method) == .everybody && PeerLimiter.covers(method)
+  /// What a call of `method` costs, if everybody may call it, each peer as often as the limit says; nil otherwise.
+  /// ``admitsKnown`` is for such methods.
+  func costForEveryPeer(of method: MethodDescriptor) -> CallCost? {
+    let cost = table.cost(of: method)
+    return access(to: method) == .everybody && cost != .nothing ? cost : nil
   }
 
-  /// Whether `peer` may call a method that ``isForEveryPeer``, now that it has called so often; then the call is
-  /// counted. Its token, if it has one, was seen before and is still good. `false` says nothing: ``authorize`` has to be
-  /// asked, and nothing was counted.
-  func admitsKnown(_ authorization: UnsafeRawBufferPointer?, of peer: String, record: CallRecord?) -> Bool {
+  /// Whether `peer` may make a call that ``costForEveryPeer`` gives the cost of, now that it has called so often; then the
+  /// call is counted. Its token, if it has one, was seen before and is still good. `false` says nothing: ``authorize`` has
+  /// to be asked, and nothing was counted.
+  func admitsKnown(
+    _ authorization: UnsafeRawBufferPointer?, of peer: String, _ cost: CallCost, record: CallRecord?
+  ) -> Bool {
     guard let peers else { return true }
     if let authorization {
       guard let principal = gate.admitKnown(authorization) else { return false }
       record?.principal = principal
-      if principal.scopes.contains(.usersWrite) { return true }
+      if principal.isFreeOfPeerLimit { return true }
     }
-    do { try peers.admit(peer) } catch { return false }
+    do { try peers.admit(peer, cost) } catch { return false }
     return true
   }
 
-  private func authorization(_ metadata: Metadata, _ record: CallRecord?) throws(UserError)
-    -> CallAuthorization
-  {
+  private func authorization(
+    _ metadata: Metadata, _ peer: String, _ record: CallRecord?
+  ) throws(UserError) -> CallAuthorization {
     var values = metadata[stringValues: "authorization"].makeIterator()
     guard let header = values.next() else { throw .unauthenticated(.missing) }
     guard values.next() == nil else { throw .unauthenticated(.malformed) }
-    let caller = try CallAuthorization(header: header, gate: gate)
+    let caller = try CallAuthorization(header: header, peer: peer, gate: gate, peers: peers)
     // Known from here on, whether it may call or not.
     record?.principal = caller.principal
     return caller
   }
+}
+
+extension Principal {
+  /// Whether the limit for peers does not apply: who may write users is a service that calls for many people.
+  var isFreeOfPeerLimit: Bool { scopes.contains(.usersWrite) }
 }

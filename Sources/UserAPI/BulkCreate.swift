@@ -33,15 +33,18 @@ struct BulkCreate {
 
   private let directory: UserDirectory
   private let limits: BulkLimits
+  private let caller: CallAuthorization
   private var batch: [Row] = []
   private var rows = 0
   private var response = User_V1_BulkCreateResponse()
   /// Failures that have their details, from the first, and what these take.
   private var detailed: (count: Int, bytes: Int) = (0, 0)
 
-  init(directory: UserDirectory, limits: BulkLimits) {
+  /// A call of `caller`. Nothing is stored once its token is invalid.
+  init(directory: UserDirectory, limits: BulkLimits, caller: CallAuthorization) {
     self.directory = directory
     self.limits = limits
+    self.caller = caller
   }
 
   /// Room for the largest response: 4 MiB less the two counts.
@@ -49,17 +52,20 @@ struct BulkCreate {
   /// An id takes 38 bytes in the response, a failure without its details fewer.
   private static let bytesPerRow = 38
 
-  /// Whether the next row begins a batch.
-  var isAtBatchStart: Bool { batch.isEmpty }
+  /// Users that are stored.
+  var createdCount: Int { response.userIds.count }
+
+  private var hashRequester: HashRequester { caller.hashRequester.inBackground }
 
   /// Takes one more row, and stores a batch when it is full.
   ///
   /// - Throws: `GoogleRPCStatus` when there are too many rows, once those before are stored; `UserError` when
-  ///   the store fails as a whole.
+  ///   the store fails as a whole, and `.unauthenticated` when the caller's token has become invalid.
   mutating func add(_ request: DecodedRow) async throws {
+    if batch.isEmpty { try caller.checkStillGood() }
     if rows == limits.rows {
       try await flush()
-      throw GoogleRPCStatus.tooManyRows(limit: limits.rows, stored: response.userIds.count)
+      throw GoogleRPCStatus.tooManyRows(limit: limits.rows, stored: createdCount)
     }
     rows += 1
     batch.append(try Self.row(request))
@@ -86,7 +92,7 @@ struct BulkCreate {
   /// Stores what is left and returns the response.
   mutating func finish() async throws -> User_V1_BulkCreateResponse {
     try await flush()
-    response.createdCount = Int32(response.userIds.count)
+    response.createdCount = Int32(createdCount)
     return response
   }
 
@@ -107,7 +113,10 @@ struct BulkCreate {
     let prepared = try await hash(rows)
     // Rows that are wrong have their status already; only the others go to the store.
     var outcomes = try await retrying { () async throws(UserError) in
-      try await directory.repository.create(prepared.compactMap { try? $0.get() })
+      // Nothing waits for the database on a token that is known to be invalid.
+      try caller.checkStillGood()
+      return try await directory.repository.create(
+        prepared.compactMap { try? $0.get() }, by: caller.authority)
     }.makeIterator()
     var users: [Result<User, GoogleRPCStatus>] = []
     users.reserveCapacity(rows.count)
@@ -130,7 +139,9 @@ struct BulkCreate {
       let creation = try outcome.get()
       guard creation.earlier != nil, case .success(let draft) = row else { return .success(creation.user) }
       return .success(
-        try await retrying { () async throws(UserError) in try await directory.confirm(creation, of: draft) })
+        try await retrying { () async throws(UserError) in
+          try await directory.confirm(creation, of: draft, for: hashRequester)
+        })
     } catch {
       return .failure(try Self.status(of: error))
     }
@@ -156,7 +167,11 @@ struct BulkCreate {
           prepared[index] = .success(request)
         }
         group.addTask {
-          let user = try await retrying { () async throws(UserError) in try await directory.prepare(draft) }
+          // A batch of passwords takes seconds.
+          try caller.checkStillGood()
+          let user = try await retrying { () async throws(UserError) in
+            try await directory.prepare(draft, for: hashRequester)
+          }
           return (index, CreateRequest(user, id: draft.requestID))
         }
       }

@@ -42,7 +42,7 @@ public enum ErrorReason: String, CaseIterable, Sendable {
   case credentialsInvalid = "CREDENTIALS_INVALID"
   /// Too many failed sign-ins in a row.
   case tooManyAttempts = "TOO_MANY_ATTEMPTS"
-  /// Too many calls from one address.
+  /// Too many calls from one address, or too many updates by one user.
   case peerLimitExceeded = "PEER_LIMIT_EXCEEDED"
   /// The caller may not do that.
   case permissionDenied = "PERMISSION_DENIED"

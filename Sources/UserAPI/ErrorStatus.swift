@@ -48,7 +48,7 @@ extension GoogleRPCStatus {
         .retryInfo(delay: delay))
     case .peerLimitExceeded(let delay):
       self.init(
-        .resourceExhausted, .peerLimitExceeded, "Too many calls from this address, try again later", metadata,
+        .resourceExhausted, .peerLimitExceeded, "Too many calls, try again later", metadata,
         .retryInfo(delay: delay))
     case .permissionDenied(let missing):
       var metadata = metadata

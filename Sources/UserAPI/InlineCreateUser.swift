@@ -17,8 +17,9 @@ public final class InlineCreateUser: Sendable {
   private let authorizer: Authorizer?
   private let observer: MethodObserver?
   private let errors: ErrorMapper
-  /// Whether a call can be admitted here, as the table of who may call what stands.
-  private let admitsCalls: Bool
+  /// What a call takes out of its peer's limit; nil if no call can be admitted here, as the table of who may call what
+  /// stands.
+  private let cost: CallCost?
 
   /// CreateUser over the use cases of `directory`.
   ///
@@ -33,14 +34,14 @@ public final class InlineCreateUser: Sendable {
     self.authorizer = authorizer
     self.observer = observer?[Self.method]
     self.errors = errors
-    admitsCalls = authorizer?.isForEveryPeer(Self.method) ?? true
+    cost = authorizer.map { $0.costForEveryPeer(of: Self.method) } ?? .nothing
   }
 
   /// Responds to `call`, or does nothing.
   public func answer<Call: InlineUnaryCall & ~Copyable>(_ call: inout Call) {
     // What is wrong with a request is said in one place, the handler. One that is longer than users are is not worth
     // the loop's time before its caller is admitted.
-    guard admitsCalls, call.message.count <= Self.longestMessage,
+    guard let cost, call.message.count <= Self.longestMessage,
       let request = try? User_V1_CreateUserRequest(serializedBytes: Array(call.message)),
       request.password.isEmpty,
       let draft = try? UserDraft(
@@ -48,11 +49,12 @@ public final class InlineCreateUser: Sendable {
     else { return }
     let observed = observer?.arrived(call.metadata, peer: call.remotePeer)
     // Last: it counts the call.
-    guard isAdmitted(call, observed?.record) else { return }
+    guard isAdmitted(call, cost, observed?.record) else { return }
     observed?.started()
     call.respondLater { [directory, errors] deadlineHasPassed in
       do throws(UserError) {
-        let user = try await directory.createUser(draft)
+        // It has no password, so there is nothing to hash or to check for its caller.
+        let user = try await directory.createUser(draft, for: .service)
         observed?.ended(nil)
         return .success(UserMessage(user: user).serialized)
       } catch {
@@ -64,12 +66,12 @@ public final class InlineCreateUser: Sendable {
   }
 
   private func isAdmitted<Call: InlineUnaryCall & ~Copyable>(
-    _ call: borrowing Call, _ record: CallRecord?
+    _ call: borrowing Call, _ cost: CallCost, _ record: CallRecord?
   ) -> Bool {
     guard let authorizer else { return true }
     let peer = call.remotePeer
     return call.withOnlyValue(of: "authorization") { header in
-      authorizer.admitsKnown(header, of: peer, record: record)
+      authorizer.admitsKnown(header, of: peer, cost, record: record)
     }
   }
 }

@@ -25,9 +25,27 @@ enum MethodAccess: Hashable, Sendable {
   }
 }
 
-/// The one table of who may call what. A method that is not in it nobody may call.
+/// What a call costs, for the limit of those that need no token: hundredths of the calls that `peer.rate` and
+/// `peer.burst` count.
+///
+/// The costs are about in proportion to the time that a call takes of a processor and of the
+/// disk, rounded up; they also keep the limit from standing in the way of what honest clients do often.
+enum CallCost: Int, Sendable {
+  /// Less than a refusal would: health checks, which load balancers make by the second.
+  case nothing = 0
+  /// An answer from memory.
+  case little = 10
+  /// A signature, or a durable write that replaces another.
+  case medium = 25
+  /// The hash of a password, or a row that stays.
+  case full = 100
+}
+
+/// The one table of who may call what, and of what a call costs. A method that is not in it nobody may call.
 struct MethodAccessTable: Sendable {
-  private let access: [MethodDescriptor: MethodAccess]
+  private typealias Rule = (access: MethodAccess, cost: CallCost)
+
+  private let rules: [MethodDescriptor: Rule]
 
   /// The table. Server reflection is for everybody if `reflectionIsPublic`, or else for those who may read
   /// users.
@@ -35,27 +53,34 @@ struct MethodAccessTable: Sendable {
     typealias Users = User_V1_UserService.Method
     typealias Auth = Auth_V1_AuthService.Method
     typealias Health = Grpc_Health_V1_Health.Method
-    let reflection: MethodAccess = reflectionIsPublic ? .everybody : .scope(.usersRead)
-    access = [
-      Users.GetUser.descriptor: .scopeOrSelf(.usersRead),
-      Users.CreateUser.descriptor: .everybody,
-      Users.ListUsers.descriptor: .scope(.usersRead),
-      Users.BulkCreateUsers.descriptor: .scope(.usersWrite),
-      Users.UserUpdates.descriptor: .scopeOrSelf(.usersWrite),
+    // Each message after the first costs as much as the call.
+    let reflection: Rule = (reflectionIsPublic ? .everybody : .scope(.usersRead), .little)
+    rules = [
+      // Their caller has a token, whose check is counted by itself.
+      Users.GetUser.descriptor: (.scopeOrSelf(.usersRead), .nothing),
+      Users.ListUsers.descriptor: (.scope(.usersRead), .nothing),
+      Users.BulkCreateUsers.descriptor: (.scope(.usersWrite), .nothing),
+      // But for what ``CallAuthorization/admitOwnUpdate`` counts.
+      Users.UserUpdates.descriptor: (.scopeOrSelf(.usersWrite), .nothing),
+      Users.CreateUser.descriptor: (.everybody, .full),
 
-      Auth.SignIn.descriptor: .everybody,
-      Auth.RefreshToken.descriptor: .everybody,
-      Auth.RevokeToken.descriptor: .everybody,
-      Auth.GetJsonWebKeySet.descriptor: .everybody,
+      Auth.SignIn.descriptor: (.everybody, .full),
+      Auth.RefreshToken.descriptor: (.everybody, .medium),
+      Auth.RevokeToken.descriptor: (.everybody, .medium),
+      Auth.GetJsonWebKeySet.descriptor: (.everybody, .little),
 
-      Health.Check.descriptor: .everybody,
-      Health.List.descriptor: .everybody,
-      Health.Watch.descriptor: .everybody,
+      Health.Check.descriptor: (.everybody, .nothing),
+      Health.List.descriptor: (.everybody, .nothing),
+      Health.Watch.descriptor: (.everybody, .nothing),
 
       ReflectionHandler.methods[0]: reflection,
       ReflectionHandler.methods[1]: reflection,
     ]
   }
 
-  subscript(method: MethodDescriptor) -> MethodAccess? { access[method] }
+  /// Who may call `method`; nil for nobody.
+  subscript(method: MethodDescriptor) -> MethodAccess? { rules[method]?.access }
+
+  /// What a call of `method` takes out of its peer's limit.
+  func cost(of method: MethodDescriptor) -> CallCost { rules[method]?.cost ?? .nothing }
 }

@@ -1,9 +1,6 @@
-import GRPCCore
-import Synchronization
 import UserDomain
-import UserProtos
 
-/// How often one address may call what everybody may call and what costs much.
+/// How often one caller may do what everybody may do and what costs much.
 public struct PeerLimit: Hashable, Sendable {
   /// Calls a second, in the long run.
   public let rate: Double
@@ -17,68 +14,52 @@ public struct PeerLimit: Hashable, Sendable {
   }
 }
 
-/// A token bucket for each peer address: for CreateUser and SignIn together.
+/// Limits what strangers can make the service do, by the network that they call from.
 ///
-/// Peers of one ``PeerNetwork`` share a bucket.
+/// Three things have buckets of their own, each of the same size, so that a network that has used up one of them still
+/// has the others: calls that need no token, checks of tokens that turn out to be invalid, and what a user changes of
+/// itself that tells of others.
 final class PeerLimiter: Sendable {
-  private struct State {
-    /// When each bucket will be full again. One that is full may be missing.
-    var fullAt: [PeerNetwork: ContinuousClock.Instant] = [:]
-    var sizeBeforePurge = PeerLimiter.leastPurge
-    /// The next purge comes no sooner.
-    var purgedAt: ContinuousClock.Instant?
-  }
-
-  private static let leastPurge = 1_024
-  /// Addresses that are told apart, at most; about 10 MiB. Beyond that all others share one bucket.
-  static let capacity = 100_000
-  private static let others = PeerNetwork(peer: "")
-
-  private let limit: PeerLimit
-  private let now: @Sendable () -> ContinuousClock.Instant
-  private let state = Mutex(State())
+  private let calls: RateLimiter<PeerNetwork>
+  private let tokenChecks: RateLimiter<PeerNetwork>
+  private let ownUpdates: RateLimiter<String>
 
   init(_ limit: PeerLimit, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }) {
-    self.limit = limit
-    self.now = now
+    calls = RateLimiter(limit, now: now)
+    tokenChecks = RateLimiter(limit, now: now)
+    ownUpdates = RateLimiter(limit, now: now)
   }
 
-  /// Whether calls of that method are limited.
-  static func covers(_ method: MethodDescriptor) -> Bool {
-    method == User_V1_UserService.Method.CreateUser.descriptor
-      || method == Auth_V1_AuthService.Method.SignIn.descriptor
-  }
-
-  /// Takes a call of `peer` out of its bucket.
+  /// Counts a call of `peer`, an address as GRPCCore writes it.
   ///
-  /// - Throws: `UserError.peerLimitExceeded` if there is none left.
-  func admit(_ peer: String) throws(UserError) {
-    let time = now()
-    let perCall = Duration.seconds(1 / limit.rate)
-    let excess = state.withLock { state -> Duration in
-      var key = PeerNetwork(peer: peer)
-      if state.fullAt[key] == nil {
-        Self.makeRoom(in: &state, time)
-        if state.fullAt.count >= Self.capacity { key = Self.others }
-      }
-      let fullAt = max(state.fullAt[key] ?? time, time) + perCall
-      let excess = (fullAt - time) - perCall * limit.burst
-      if excess <= .zero { state.fullAt[key] = fullAt }
-      return excess
-    }
-    if excess > .zero { throw .peerLimitExceeded(retryAfter: excess) }
+  /// - Throws: `UserError.peerLimitExceeded` if its network has none left.
+  func admit(_ peer: String, _ cost: CallCost = .full) throws(UserError) {
+    guard cost != .nothing else { return }
+    try Self.check(calls.take(cost.rawValue, of: PeerNetwork(peer: peer)))
   }
 
-  /// Forgets full buckets: now and then, so that it costs each newcomer little, also while there is nothing
-  /// to forget.
-  private static func makeRoom(in state: inout State, _ now: ContinuousClock.Instant) {
-    guard state.fullAt.count >= state.sizeBeforePurge, state.purgedAt.map({ now - $0 >= .seconds(1) }) ?? true
-    else { return }
-    state.fullAt = state.fullAt.filter { $0.value > now }
-    state.sizeBeforePurge = min(max(leastPurge, 2 * state.fullAt.count), capacity)
-    state.purgedAt = now
+  /// Counts the check of a token's signature, before it is made.
+  ///
+  /// - Throws: `UserError.peerLimitExceeded` if the network of `peer` has none left.
+  func admitTokenCheck(_ peer: String) throws(UserError) {
+    try Self.check(tokenChecks.take(of: PeerNetwork(peer: peer)))
   }
 
-  /// The number of addresses that are told apart now.
-  var count: Int { state.withLock { $0.fullAt.count } }
+  /// Takes back the count of a check: the token is valid, and will be known from here on.
+  func tokenWasValid(_ peer: String) {
+    tokenChecks.giveBack(to: PeerNetwork(peer: peer))
+  }
+
+  /// Counts an update by which the user `subject` may learn which addresses are registered, or guess a password. It takes
+  /// as much from the peer's network as a CreateUser does.
+  ///
+  /// - Throws: `UserError.peerLimitExceeded` if the user, or the network of `peer`, has none left.
+  func admitOwnUpdate(_ peer: String, subject: String) throws(UserError) {
+    try Self.check(ownUpdates.take(of: subject))
+    try admit(peer)
+  }
+
+  private static func check(_ wait: Duration?) throws(UserError) {
+    if let wait { throw .peerLimitExceeded(retryAfter: wait) }
+  }
 }

@@ -30,8 +30,14 @@ public struct ReflectionHandler: RegistrableRPCService {
         deserializer: ProtobufDeserializer<Grpc_Reflection_V1_ServerReflectionRequest>(),
         serializer: ProtobufSerializer<Grpc_Reflection_V1_ServerReflectionResponse>()
       ) { request, _ in
-        StreamingServerResponse { writer in
+        let caller = CallAuthorization.current
+        return StreamingServerResponse { writer in
+          var isFirst = true
           for try await message in request.messages {
+            try caller?.checkStillGood()
+            // The call itself has paid for the first.
+            if !isFirst { try caller?.admit(.little) }
+            isFirst = false
             try await writer.write(index.answer(message))
           }
           return [:]

@@ -29,16 +29,18 @@ public struct UserServiceHandler: RegistrableRPCService {
     self.bulkLimits = bulkLimits
   }
 
-  /// Whoever makes the running call.
-  private var caller: CallAuthorization { .current ?? CallAuthorization(principal: defaultCaller) }
+  /// The running call's caller.
+  private func caller(_ context: ServerContext) -> CallAuthorization {
+    .current ?? CallAuthorization(principal: defaultCaller, peer: context.remotePeer)
+  }
 
   /// Registers the five methods.
   public func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
     router.registerHandler(
       forMethod: Methods.GetUser.descriptor, deserializer: ProtobufDeserializer<User_V1_GetUserRequest>(),
       serializer: UserMessageSerializer()
-    ) { request, _ in
-      let caller = self.caller
+    ) { request, context in
+      let caller = self.caller(context)
       let request = try await ServerRequest(stream: request)
       return StreamingServerResponse(single: ServerResponse(message: try getUser(request.message, caller)))
     }
@@ -46,16 +48,18 @@ public struct UserServiceHandler: RegistrableRPCService {
       forMethod: Methods.CreateUser.descriptor,
       deserializer: ProtobufDeserializer<User_V1_CreateUserRequest>(),
       serializer: UserMessageSerializer()
-    ) { request, _ in
+    ) { request, context in
+      let caller = self.caller(context)
       let request = try await ServerRequest(stream: request)
-      return StreamingServerResponse(single: ServerResponse(message: try await createUser(request.message)))
+      return StreamingServerResponse(
+        single: ServerResponse(message: try await createUser(request.message, caller)))
     }
     registerListUsers(with: &router)
     router.registerHandler(
       forMethod: Methods.BulkCreateUsers.descriptor, deserializer: RowDeserializer(),
       serializer: ProtobufSerializer<User_V1_BulkCreateResponse>()
-    ) { request, _ in
-      let caller = self.caller
+    ) { request, context in
+      let caller = self.caller(context)
       return StreamingServerResponse(
         single: ServerResponse(message: try await bulkCreateUsers(request.messages, caller)))
     }
@@ -63,8 +67,8 @@ public struct UserServiceHandler: RegistrableRPCService {
       forMethod: Methods.UserUpdates.descriptor,
       deserializer: ProtobufDeserializer<User_V1_UserUpdateRequest>(),
       serializer: UserMessageSerializer()
-    ) { request, _ in
-      let caller = self.caller
+    ) { request, context in
+      let caller = self.caller(context)
       return StreamingServerResponse { writer in
         try await userUpdates(request.messages, writer, caller)
         return [:]
@@ -77,8 +81,8 @@ public struct UserServiceHandler: RegistrableRPCService {
     if Transport.Bytes.self is any FramedMessageBytes.Type {
       router.registerHandler(
         forMethod: Methods.ListUsers.descriptor, deserializer: deserializer, serializer: UserPageSerializer()
-      ) { request, _ in
-        let caller = self.caller
+      ) { request, context in
+        let caller = self.caller(context)
         let request = try await ServerRequest(stream: request)
         return StreamingServerResponse { writer in
           try await writePages(request.message, caller, to: writer)
@@ -89,8 +93,8 @@ public struct UserServiceHandler: RegistrableRPCService {
       router.registerHandler(
         forMethod: Methods.ListUsers.descriptor, deserializer: deserializer,
         serializer: UserMessageSerializer()
-      ) { request, _ in
-        let caller = self.caller
+      ) { request, context in
+        let caller = self.caller(context)
         let request = try await ServerRequest(stream: request)
         return StreamingServerResponse { writer in
           try await writeUsers(request.message, caller, to: writer)
@@ -105,10 +109,13 @@ public struct UserServiceHandler: RegistrableRPCService {
     return UserMessage(user: try directory.user(id: request.userID))
   }
 
-  private func createUser(_ request: User_V1_CreateUserRequest) async throws -> UserMessage {
+  private func createUser(
+    _ request: User_V1_CreateUserRequest, _ caller: CallAuthorization
+  ) async throws -> UserMessage {
     UserMessage(
       user: try await directory.createUser(
-        email: request.email, name: request.name, password: request.password, requestID: request.requestID))
+        email: request.email, name: request.name, password: request.password, requestID: request.requestID,
+        for: caller.hashRequester))
   }
 
   /// A page at a time.
@@ -161,13 +168,17 @@ public struct UserServiceHandler: RegistrableRPCService {
   private func bulkCreateUsers(
     _ rows: RPCAsyncSequence<DecodedRow, any Error>, _ caller: CallAuthorization
   ) async throws -> User_V1_BulkCreateResponse {
-    var bulk = BulkCreate(directory: directory, limits: bulkLimits)
-    for try await row in rows {
-      try Task.checkCancellation()
-      if bulk.isAtBatchStart { try caller.checkStillGood() }
-      try await bulk.add(row)
+    var bulk = BulkCreate(directory: directory, limits: bulkLimits, caller: caller)
+    do {
+      for try await row in rows {
+        try Task.checkCancellation()
+        try await bulk.add(row)
+      }
+      return try await bulk.finish()
+    } catch let error as UserError where error != .cancelled {
+      // So that the caller can tell what is stored.
+      throw GoogleRPCStatus(error, metadata: ["created_count": "\(bulk.createdCount)"]) ?? error as any Error
     }
-    return try await bulk.finish()
   }
 
   private func userUpdates(
@@ -180,7 +191,9 @@ public struct UserServiceHandler: RegistrableRPCService {
         try Task.checkCancellation()
         try caller.checkStillGood()
         try caller.principal.require(.usersWrite, orBe: update.userID)
-        try await writer.write(UserMessage(user: try await apply(update, by: caller.authority)))
+        // Before anything is looked up: the outcome may tell which addresses are registered.
+        if update.hasEmail || update.hasPassword { try caller.admitOwnUpdate() }
+        try await writer.write(UserMessage(user: try await apply(update, by: caller)))
         index += 1
       }
     } catch let error as UserError where error != .cancelled {
@@ -191,13 +204,14 @@ public struct UserServiceHandler: RegistrableRPCService {
   }
 
   private func apply(
-    _ update: User_V1_UserUpdateRequest, by authority: WriteAuthority?
+    _ update: User_V1_UserUpdateRequest, by caller: CallAuthorization
   ) async throws(UserError) -> User {
     try await directory.updateUser(
       id: update.userID,
       email: update.hasEmail ? update.email : nil,
       name: update.hasName ? update.name : nil,
       status: update.hasStatus ? update.status.rawValue : nil,
-      password: update.hasPassword ? update.password : nil, by: authority)
+      password: update.hasPassword ? update.password : nil, by: caller.authority,
+      for: caller.hashRequester)
   }
 }

@@ -1,17 +1,17 @@
 /// Turns passwords into hashes and checks them, away from the caller's thread and within bounds of its own.
+///
+/// Work whose task is cancelled before it begins is not done. Callers are served in turn, as ``HashRequester`` says.
 public protocol PasswordHasher: Sendable {
   /// Hashes `password` with a fresh random salt.
   ///
-  /// - Parameter deadline: when nobody waits for the answer any more; nil for never.
-  /// - Throws: `UserError.overloaded`, `.deadlineExceeded`, `.cancelled`, `.passwordHashing`.
-  func hash(_ password: Password, deadline: ContinuousClock.Instant?) async throws(UserError) -> PasswordHash
+  /// - Throws: `UserError.overloaded`, `.cancelled`, `.passwordHashing`.
+  func hash(_ password: Password, for requester: HashRequester) async throws(UserError) -> PasswordHash
 
   /// Checks `password` against `hash`, in a time that does not depend on where they differ.
   ///
-  /// - Parameter deadline: when nobody waits for the answer any more; nil for never.
-  /// - Throws: `UserError.overloaded`, `.deadlineExceeded`, `.cancelled`, `.passwordHashing`.
+  /// - Throws: `UserError.overloaded`, `.cancelled`, `.passwordHashing`.
   func verify(
-    _ password: Password, against hash: PasswordHash, deadline: ContinuousClock.Instant?
+    _ password: Password, against hash: PasswordHash, for requester: HashRequester
   ) async throws(UserError) -> PasswordVerification
 
   /// A hash that is no password's. To check it takes as long as to check one that is made today.

@@ -27,38 +27,35 @@ public struct UserDirectory: Sendable {
   ///
   /// - Throws: `UserError.invalid`, and what the hasher and `UserRepository.create` throw.
   public func createUser(
-    email: String, name: String, password: String, requestID: String = "",
-    deadline: ContinuousClock.Instant? = nil
+    email: String, name: String, password: String, requestID: String = "", for requester: HashRequester
   ) async throws(UserError) -> User {
     try await createUser(
-      UserDraft(email: email, name: name, password: password, requestID: requestID), deadline: deadline)
+      UserDraft(email: email, name: name, password: password, requestID: requestID), for: requester)
   }
 
   /// Creates the user of a draft, as the method above.
   ///
   /// - Throws: what the hasher and `UserRepository.create` throw; `UserError.invalid` if the request's id was used for
   ///   another.
-  public func createUser(
-    _ draft: UserDraft, deadline: ContinuousClock.Instant? = nil
-  ) async throws(UserError) -> User {
-    let user = try await prepare(draft, deadline: deadline)
+  public func createUser(_ draft: UserDraft, for requester: HashRequester) async throws(UserError) -> User {
+    let user = try await prepare(draft, for: requester)
     guard let id = draft.requestID else { return try await repository.create(user) }
     let creation = try await repository.create(CreateRequest(user, id: id))
-    return try await confirm(creation, of: draft, deadline: deadline)
+    return try await confirm(creation, of: draft, for: requester)
   }
 
   /// The user that `draft` has made, now or when the same request was made before.
   ///
   /// - Throws: `UserError.invalid` if the request before had another password; what the hasher throws.
   public func confirm(
-    _ creation: Creation, of draft: UserDraft, deadline: ContinuousClock.Instant? = nil
+    _ creation: Creation, of draft: UserDraft, for requester: HashRequester
   ) async throws(UserError) -> User {
     guard let earlier = creation.earlier else { return creation.user }
     switch (draft.password, earlier.passwordHash) {
     case (nil, nil):
       return creation.user
     case (let password?, let hash?):
-      if case .match = try await hasher.verify(password, against: hash, deadline: deadline) {
+      if case .match = try await hasher.verify(password, against: hash, for: requester) {
         return creation.user
       }
     case (nil, _), (_, nil):
@@ -70,21 +67,19 @@ public struct UserDirectory: Sendable {
   /// Hashes the draft's password, if it has one, so that the user can be stored.
   ///
   /// - Throws: what the hasher throws.
-  public func prepare(
-    _ draft: UserDraft, deadline: ContinuousClock.Instant? = nil
-  ) async throws(UserError) -> NewUser {
+  public func prepare(_ draft: UserDraft, for requester: HashRequester) async throws(UserError) -> NewUser {
     var hash: PasswordHash?
-    if let password = draft.password { hash = try await hasher.hash(password, deadline: deadline) }
+    if let password = draft.password { hash = try await hasher.hash(password, for: requester) }
     return NewUser(email: draft.email, name: draft.name, passwordHash: hash)
   }
 
   /// Changes the fields that are not nil. An empty password removes it. `status` is a raw value of
-  /// `UserStatus`. `authority` is the user who asks for it, or nil.
+  /// `UserStatus`. `authority` is that of the token which asks for it, or nil.
   ///
   /// - Throws: `UserError.invalid`, and what the hasher and `UserRepository.update` throw.
   public func updateUser(
     id: String, email: String? = nil, name: String? = nil, status: Int? = nil, password: String? = nil,
-    by authority: WriteAuthority? = nil, deadline: ContinuousClock.Instant? = nil
+    by authority: WriteAuthority? = nil, for requester: HashRequester
   ) async throws(UserError) -> User {
     var collector = ViolationCollector()
     collector.check { () throws(FieldViolation) in if id.isEmpty { throw .missingUserID } }
@@ -104,7 +99,7 @@ public struct UserDirectory: Sendable {
     if let secret {
       // Hashing is the costly step: not for a user who is not there.
       _ = try user(id: id)
-      changes.password = .replace(try await hasher.hash(secret, deadline: deadline))
+      changes.password = .replace(try await hasher.hash(secret, for: requester))
     } else if password != nil {
       changes.password = .remove
     }

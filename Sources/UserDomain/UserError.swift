@@ -23,7 +23,7 @@ public enum UserError: Error, Hashable, Sendable {
   case wrongCredentials
   /// Too many attempts to sign in to the account have failed in a row. Worth repeating after `retryAfter`.
   case tooManyAttempts(retryAfter: Duration)
-  /// The client's address has made too many calls. Worth repeating after `retryAfter`.
+  /// The client's address has made too many calls, or the user too many updates. Worth repeating after `retryAfter`.
   case peerLimitExceeded(retryAfter: Duration)
   /// The caller is known but may not do that: it lacks a scope, and is not the user that it is about.
   case permissionDenied(missing: Scopes)

@@ -42,12 +42,18 @@ public protocol UserRepository: Sendable {
   /// password of its user changes. Made again with that id it stores nothing: its outcome is the user as first
   /// created, or `UserError.invalid` if the address or the name was another.
   ///
-  /// - Throws: `UserError.storage`, `.overloaded`, `.cancelled`, `.shuttingDown`, when none was stored.
-  func create(_ requests: [CreateRequest]) async throws(UserError) -> [Result<Creation, UserError>]
-
-  /// Changes one user and returns it as stored, on the authority of a user or (nil) of somebody else.
+  /// `authority` is checked inside of the transaction; nil for a caller without a token.
   ///
-  /// - Throws: `UserError.unauthenticated(.revoked)` if the authority has ended, `.notFound`,
+  /// - Throws: `UserError.unauthenticated` if the authority has ended, `.storage`, `.overloaded`, `.cancelled`,
+  ///   `.shuttingDown`, when none was stored.
+  func create(
+    _ requests: [CreateRequest], by authority: WriteAuthority?
+  ) async throws(UserError) -> [Result<Creation, UserError>]
+
+  /// Changes one user and returns it as stored. `authority` is checked inside of the transaction; nil for a caller
+  /// without a token.
+  ///
+  /// - Throws: `UserError.unauthenticated` if the authority has ended, `.notFound`,
   ///   `.emailAlreadyRegistered`, `.storage`, `.overloaded`, `.cancelled`, `.shuttingDown`.
   func update(
     _ id: UserID, _ changes: UserChanges, by authority: WriteAuthority?
@@ -64,22 +70,29 @@ extension UserRepository {
     return user
   }
 
+  /// Stores many users for a caller without a token.
+  ///
+  /// - Throws: what ``create(_:by:)`` throws.
+  public func create(_ requests: [CreateRequest]) async throws(UserError) -> [Result<Creation, UserError>] {
+    try await create(requests, by: nil)
+  }
+
   /// Stores many users, as requests that have no id.
   ///
-  /// - Throws: what ``create(_:)-([CreateRequest])`` throws.
+  /// - Throws: what ``create(_:by:)`` throws.
   public func create(_ users: [NewUser]) async throws(UserError) -> [Result<User, UserError>] {
     try await create(users.map { CreateRequest($0) }).map { $0.map(\.user) }
   }
 
   /// Stores one user, unless the request was made before.
   ///
-  /// - Throws: what ``create(_:)-([CreateRequest])`` throws, and the failure of the request itself.
+  /// - Throws: what ``create(_:by:)`` throws, and the failure of the request itself.
   public func create(_ request: CreateRequest) async throws(UserError) -> Creation {
     // One outcome for one request.
     try await create([request])[0].get()
   }
 
-  /// Changes one user on nobody's authority in particular.
+  /// Changes one user for a caller without a token.
   ///
   /// - Throws: what ``update(_:_:by:)`` throws.
   public func update(_ id: UserID, _ changes: UserChanges) async throws(UserError) -> User {

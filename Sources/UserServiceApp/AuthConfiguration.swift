@@ -13,7 +13,8 @@ public struct AuthConfiguration: Sendable {
   public let sessions: SessionPolicy
   /// `auth.reflection.public`: whether server reflection needs no token.
   public let reflectionIsPublic: Bool
-  /// `peer.rate`, `peer.burst`: how often one address may call CreateUser and SignIn.
+  /// `peer.rate`, `peer.burst`: how often one address may make calls that need no token and cost much, and present
+  /// tokens that are invalid; and how often a user may change its own address or password.
   public let peerLimit: PeerLimit?
 
   /// Names and defaults of the texts.

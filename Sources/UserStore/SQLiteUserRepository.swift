@@ -188,9 +188,12 @@ public final class SQLiteUserRepository: UserRepository {
     }
   }
 
-  public func create(_ requests: [CreateRequest]) async throws(UserError) -> [Result<Creation, UserError>] {
+  public func create(
+    _ requests: [CreateRequest], by authority: WriteAuthority?
+  ) async throws(UserError) -> [Result<Creation, UserError>] {
     if requests.isEmpty { return [] }
     return try await writer.write(rows: requests.count) { (statements) throws(DatabaseError) in
+      if let authority, let fault = try statements.sessions.fault(of: authority) { return .failure(fault) }
       var outcomes: [Result<Creation, UserError>] = []
       outcomes.reserveCapacity(requests.count)
       for request in requests { outcomes.append(try statements.create(request)) }

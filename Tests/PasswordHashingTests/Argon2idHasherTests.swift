@@ -11,14 +11,14 @@ import UserDomain
   func hash() async throws {
     let password = try Password("correct horse")
     let (one, other) = (
-      try await hasher.hash(password, deadline: nil), try await hasher.hash(password, deadline: nil)
+      try await hasher.hash(password, for: .service), try await hasher.hash(password, for: .service)
     )
     #expect(one != other)
     #expect(one.phcString.hasPrefix("$argon2id$v=19$m=64,t=1,p=1$"))
     let parsed = try #require(PHCString(one.phcString))
     #expect(parsed.saltLength == 16)
     #expect(parsed.tagLength == 32)
-    #expect(try await hasher.verify(password, against: one, deadline: nil) == .match(needsRehash: false))
+    #expect(try await hasher.verify(password, against: one, for: .service) == .match(needsRehash: false))
     #expect(!hasher.needsRehash(one))
   }
 
@@ -29,10 +29,10 @@ import UserDomain
       (String(repeating: "x", count: 1_023) + "a", String(repeating: "x", count: 1_023) + "b"),
     ])
   func everyByte(one: String, other: String) async throws {
-    let hash = try await hasher.hash(Password(one), deadline: nil)
+    let hash = try await hasher.hash(Password(one), for: .service)
     #expect(
-      try await hasher.verify(Password(one), against: hash, deadline: nil) == .match(needsRehash: false))
-    #expect(try await hasher.verify(Password(other), against: hash, deadline: nil) == .mismatch)
+      try await hasher.verify(Password(one), against: hash, for: .service) == .match(needsRehash: false))
+    #expect(try await hasher.verify(Password(other), against: hash, for: .service) == .mismatch)
   }
 
   @Test("a hash made with other parameters verifies and asks to be made again")
@@ -40,9 +40,9 @@ import UserDomain
     let stronger = Argon2idHasher(
       parameters: Argon2Parameters(unchecked: 128, iterations: 1, parallelism: 1),
       pool: HashingPool(limits: HashingLimits()))
-    let hash = try await hasher.hash(Password("correct horse"), deadline: nil)
+    let hash = try await hasher.hash(Password("correct horse"), for: .service)
     #expect(
-      try await stronger.verify(Password("correct horse"), against: hash, deadline: nil)
+      try await stronger.verify(Password("correct horse"), against: hash, for: .service)
         == .match(needsRehash: true))
     #expect(stronger.needsRehash(hash))
     #expect(stronger.needsRehash(PasswordHash(phcString: "$2b$12$not-argon2")))
@@ -53,7 +53,7 @@ import UserDomain
     let hash = PasswordHash(
       phcString: "$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc")
     await #expect(throws: UserError.self) {
-      try await hasher.verify(Password("12345678"), against: hash, deadline: nil)
+      try await hasher.verify(Password("12345678"), against: hash, for: .service)
     }
   }
 
@@ -64,7 +64,7 @@ import UserDomain
     let hash = PasswordHash(
       phcString: "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc")
     await #expect(throws: UserError.self) {
-      try await small.verify(Password("12345678"), against: hash, deadline: nil)
+      try await small.verify(Password("12345678"), against: hash, for: .service)
     }
   }
 

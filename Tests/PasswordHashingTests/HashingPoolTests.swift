@@ -51,6 +51,26 @@ import UserDomain
     var highest: Int { most.withLock { $0 } }
   }
 
+  /// Asks for hashes, and takes note of those that were made, in their order.
+  private final class Crowd: Sendable {
+    private let pool: HashingPool
+    private let made = Mutex<[String]>([])
+    private let refusals = Mutex(0)
+
+    init(_ pool: HashingPool) { self.pool = pool }
+
+    var order: [String] { made.withLock { $0 } }
+    var refused: Int { refusals.withLock { $0 } }
+
+    func hash(_ name: String, _ requester: HashRequester) async {
+      do {
+        try await pool.run(memory: 1, for: requester) { self.made.withLock { $0.append(name) } }
+      } catch {
+        if case .overloaded = error { refusals.withLock { $0 += 1 } } else { Issue.record("\(error)") }
+      }
+    }
+  }
+
   private func waitUntil(_ condition: () -> Bool) async {
     while !condition() { await Task.yield() }
   }
@@ -62,7 +82,7 @@ import UserDomain
     let sum = try await withThrowingTaskGroup(of: Int.self) { group in
       for number in 0..<50 {
         group.addTask {
-          try await pool.run(memory: 1, deadline: nil) {
+          try await pool.run(memory: 1, for: .service) {
             gauge.enter()
             defer { gauge.leave() }
             return number
@@ -79,11 +99,11 @@ import UserDomain
   func overloaded() async throws {
     let pool = HashingPool(limits: HashingLimits(threads: 1, queueLength: 1))
     let gate = Gate()
-    async let first: Void = pool.run(memory: 1, deadline: nil) { gate.pass() }
+    async let first: Void = pool.run(memory: 1, for: .service) { gate.pass() }
     await gate.waitUntilBegun()
-    async let second: Void = pool.run(memory: 1, deadline: nil) {}
+    async let second: Void = pool.run(memory: 1, for: .service) {}
     await waitUntil { pool.waitingCount == 1 }
-    let error = await #expect(throws: UserError.self) { try await pool.run(memory: 1, deadline: nil) {} }
+    let error = await #expect(throws: UserError.self) { try await pool.run(memory: 1, for: .service) {} }
     guard case .overloaded(let retryAfter) = error else {
       Issue.record("not overloaded: \(String(describing: error))")
       return
@@ -93,36 +113,42 @@ import UserDomain
     _ = try await (first, second)
   }
 
-  @Test("a waiter whose deadline passes is dropped, not computed")
-  func deadline() async throws {
-    let clock = Mutex(ContinuousClock.now)
-    let pool = HashingPool(limits: HashingLimits(threads: 1), now: { clock.withLock { $0 } })
+  @Test("nine networks that fill the queue, and a bulk load, do not keep another network out")
+  func fairness() async throws {
+    let pool = HashingPool(limits: HashingLimits(threads: 1, queueLength: 36))
     let gate = Gate()
-    async let first: Void = pool.run(memory: 1, deadline: nil) { gate.pass() }
+    let crowd = Crowd(pool)
+    async let first: Void = pool.run(memory: 1, for: .service) { gate.pass() }
     await gate.waitUntilBegun()
-    let deadline = clock.withLock { $0 + .seconds(1) }
-    let wasComputed = Mutex(false)
-    async let second: Void = pool.run(memory: 1, deadline: deadline) { wasComputed.withLock { $0 = true } }
-    await waitUntil { pool.waitingCount == 1 }
-    clock.withLock { $0 += .seconds(2) }
+    let others = Task {
+      await withTaskGroup(of: Void.self) { group in
+        for number in 0..<12 {
+          group.addTask { await crowd.hash("bulk", HashRequester(.principal("import"), isBackground: true)) }
+          for network in 0..<9 {
+            group.addTask { await crowd.hash("\(network)", .client("ipv4:192.0.2.\(network):\(number)")) }
+          }
+        }
+      }
+    }
+    await waitUntil { crowd.refused == 120 - 36 }
+    let honest = Task { await crowd.hash("honest", .client("ipv4:203.0.113.5:1")) }
+    await waitUntil { crowd.refused == 121 - 36 }
     gate.open()
     try await first
-    do {
-      try await second
-      Issue.record("the waiter was not dropped")
-    } catch {
-      #expect(error as? UserError == .deadlineExceeded)
-    }
-    #expect(!wasComputed.withLock { $0 })
+    await honest.value
+    await others.value
+    #expect(crowd.order.count == 36)
+    let place = try #require(crowd.order.firstIndex(of: "honest"))
+    #expect(place <= 9)
   }
 
   @Test("a cancelled waiter leaves the queue at once")
   func cancellation() async throws {
     let pool = HashingPool(limits: HashingLimits(threads: 1))
     let gate = Gate()
-    async let first: Void = pool.run(memory: 1, deadline: nil) { gate.pass() }
+    async let first: Void = pool.run(memory: 1, for: .service) { gate.pass() }
     await gate.waitUntilBegun()
-    let waiter = Task { try await pool.run(memory: 1, deadline: nil) {} }
+    let waiter = Task { try await pool.run(memory: 1, for: .service) {} }
     await waitUntil { pool.waitingCount == 1 }
     waiter.cancel()
     await #expect(throws: UserError.cancelled) { try await waiter.value }
@@ -136,9 +162,16 @@ import UserDomain
     let pool = HashingPool(limits: HashingLimits(threads: 1))
     let task = Task {
       while !Task.isCancelled { await Task.yield() }
-      try await pool.run(memory: 1, deadline: nil) {}
+      try await pool.run(memory: 1, for: .service) {}
     }
     task.cancel()
     await #expect(throws: UserError.cancelled) { try await task.value }
+  }
+}
+
+extension HashRequester {
+  /// A client at that address, who waits.
+  fileprivate static func client(_ peer: String) -> HashRequester {
+    HashRequester(.network(PeerNetwork(peer: peer)))
   }
 }

@@ -8,32 +8,6 @@ import UserProtos
 
 /// What the interceptor lets through, and for how long.
 @Suite struct AuthorizationInterceptorTests {
-  /// Believes one token until it is told not to.
-  private final class OneToken: AccessTokenVerifier {
-    private let claims: AccessTokenClaims
-    private let fault = Mutex<TokenFault?>(nil)
-
-    init(subject: String, scopes: Scopes = [], epoch: Int64? = nil) {
-      claims = AccessTokenClaims(
-        principal: Principal(subject: subject, scopes: scopes), issuedAt: .now, expiresAt: .now, epoch: epoch)
-    }
-
-    func verify(authorization: String) throws(UserError) -> AccessTokenClaims {
-      guard authorization == "Bearer good" else { throw .unauthenticated(.untrusted) }
-      if let fault = fault.withLock({ $0 }) { throw .unauthenticated(fault) }
-      return claims
-    }
-
-    func known(authorization: UnsafeRawBufferPointer) -> AccessTokenClaims? {
-      // Not known, whatever the reason.
-      try? verify(authorization: String(decoding: authorization, as: UTF8.self))
-    }
-
-    func fail(_ fault: TokenFault) {
-      self.fault.withLock { $0 = fault }
-    }
-  }
-
   private let revocations = RevocationList()
   private let user = UserID(high: 1, low: 2)
 
@@ -86,11 +60,19 @@ import UserProtos
     let method = User_V1_UserService.Method.UserUpdates.descriptor
     for epoch in [4, nil] as [Int64?] {
       let caller = try await call(OneToken(subject: "\(user)", epoch: epoch), method)
-      #expect(caller.authority == WriteAuthority(userID: user, epoch: 4))
+      #expect(caller.authority?.bearer == WriteAuthority.Bearer(userID: user, epoch: 4))
     }
-    let service = try await call(OneToken(subject: "billing", scopes: .usersWrite), method)
-    #expect(service.authority == nil)
-    try service.checkStillGood()
+  }
+
+  @Test("a service writes on the authority of its token, which is checked again when it writes")
+  func serviceAuthority() async throws {
+    let verifier = OneToken(subject: "billing", scopes: .usersWrite)
+    let service = try await call(verifier, User_V1_UserService.Method.UserUpdates.descriptor)
+    let authority = try #require(service.authority)
+    #expect(authority.bearer == nil)
+    try authority.check()
+    verifier.fail(.untrusted)
+    #expect(throws: UserError.unauthenticated(.untrusted)) { try authority.check() }
   }
 
   @Test("without a token, or with one that is no good, public methods have an anonymous caller")
@@ -98,17 +80,91 @@ import UserProtos
     for token in [nil, "bad"] {
       let caller = try await call(
         OneToken(subject: "billing"), User_V1_UserService.Method.CreateUser.descriptor, token: token)
-      #expect(caller.principal == .anonymous && caller.authority == nil)
+      #expect(caller.principal == .anonymous && caller.authority?.bearer == nil)
       try caller.checkStillGood()
+    }
+  }
+
+  // MARK: What strangers can make the service do
+
+  private func authorize(_ authorizer: Authorizer, _ method: MethodDescriptor, _ token: String?) -> UserError?
+  {
+    do throws(UserError) {
+      _ = try authorizer.authorize(
+        token.map { ["authorization": "Bearer \($0)"] } ?? [:], method: method, peer: "ipv4:192.0.2.1:7",
+        record: nil)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  @Test(
+    "invalid tokens are checked as often as the limit permits, whatever method they are for",
+    arguments: [
+      User_V1_UserService.Method.GetUser.descriptor, User_V1_UserService.Method.ListUsers.descriptor,
+      User_V1_UserService.Method.BulkCreateUsers.descriptor,
+      User_V1_UserService.Method.UserUpdates.descriptor,
+      User_V1_UserService.Method.CreateUser.descriptor, Auth_V1_AuthService.Method.SignIn.descriptor,
+      Auth_V1_AuthService.Method.RefreshToken.descriptor,
+      Auth_V1_AuthService.Method.GetJsonWebKeySet.descriptor,
+      Grpc_Health_V1_Health.Method.Check.descriptor,
+    ])
+  func invalidTokens(method: MethodDescriptor) {
+    let verifier = OneToken(subject: "billing", scopes: [.usersRead, .usersWrite])
+    let authorizer = authorizer(verifier, burst: 5)
+    let errors = (0..<50).map { authorize(authorizer, method, "bad \($0)") }
+    #expect(verifier.checkCount <= 5)
+    guard method != Grpc_Health_V1_Health.Method.Check.descriptor else {
+      // Its caller does not matter.
+      #expect(verifier.checkCount == 0 && errors.allSatisfy { $0 == nil })
+      return
+    }
+    guard case .peerLimitExceeded = errors[49] else {
+      Issue.record("\(String(describing: errors[49]))")
+      return
+    }
+    // A token that is known is not held up by that, and one that is not known must wait.
+    let checks = verifier.checkCount
+    #expect(authorize(authorizer, method, "good") != nil)
+    #expect(verifier.checkCount == checks)
+  }
+
+  @Test("valid tokens are free, also where others of the network have used up its limit")
+  func validTokens() {
+    let verifier = OneToken(subject: "billing", scopes: .usersRead)
+    let authorizer = authorizer(verifier, burst: 3)
+    let method = User_V1_UserService.Method.ListUsers.descriptor
+    #expect(authorize(authorizer, method, "good") == nil)
+    for number in 0..<10 { #expect(authorize(authorizer, method, "bad \(number)") != nil) }
+    #expect(verifier.checkCount == 1 + 3)
+    for _ in 0..<10 { #expect(authorize(authorizer, method, "good") == nil) }
+  }
+
+  @Test(
+    "every call that needs no token and costs something is counted, and a service that may write users is not"
+  )
+  func openCalls() {
+    typealias Auth = Auth_V1_AuthService.Method
+    for (method, count) in [
+      (User_V1_UserService.Method.CreateUser.descriptor, 2), (Auth.SignIn.descriptor, 2),
+      (Auth.RefreshToken.descriptor, 8), (Auth.RevokeToken.descriptor, 8),
+      (Auth.GetJsonWebKeySet.descriptor, 20),
+      (ReflectionHandler.methods[0], 20), (ReflectionHandler.methods[1], 20),
+    ] {
+      let authorizer = authorizer(OneToken(subject: "billing", scopes: .usersWrite), burst: 2)
+      let admitted = (0..<100).prefix { _ in authorize(authorizer, method, nil) == nil }
+      #expect(admitted.count == count, "\(method)")
+      for _ in 0..<10 { #expect(authorize(authorizer, method, "good") == nil) }
     }
   }
 
   // MARK: Calls that are admitted where they arrive
 
   private func admits(_ authorizer: Authorizer, _ token: String?) -> Bool {
-    guard let token else { return authorizer.admitsKnown(nil, of: "ipv4:192.0.2.1:7", record: nil) }
+    guard let token else { return authorizer.admitsKnown(nil, of: "ipv4:192.0.2.1:7", .full, record: nil) }
     return Array("Bearer \(token)".utf8).withUnsafeBytes {
-      authorizer.admitsKnown($0, of: "ipv4:192.0.2.1:7", record: nil)
+      authorizer.admitsKnown($0, of: "ipv4:192.0.2.1:7", .full, record: nil)
     }
   }
 
@@ -140,13 +196,13 @@ import UserProtos
   func forEveryPeer() {
     let authorizer = authorizer(OneToken(subject: "billing"), burst: 1)
     typealias Users = User_V1_UserService.Method
-    #expect(authorizer.isForEveryPeer(Users.CreateUser.descriptor))
-    #expect(authorizer.isForEveryPeer(Auth_V1_AuthService.Method.SignIn.descriptor))
+    #expect(authorizer.costForEveryPeer(of: Users.CreateUser.descriptor) == .full)
+    #expect(authorizer.costForEveryPeer(of: Auth_V1_AuthService.Method.SignIn.descriptor) == .full)
     for method in [
       Users.GetUser.descriptor, Users.BulkCreateUsers.descriptor,
       Grpc_Health_V1_Health.Method.Check.descriptor,
     ] {
-      #expect(!authorizer.isForEveryPeer(method), "\(method)")
+      #expect(authorizer.costForEveryPeer(of: method) == nil, "\(method)")
     }
   }
 }

@@ -10,6 +10,8 @@ import UserStore
 @testable import UserAPI
 
 @Suite(.timeLimit(.minutes(10))) struct BulkCreateTests {
+  private let caller = CallAuthorization(principal: .unrestricted, peer: "ipv4:192.0.2.1:7")
+
   private func row(_ email: String, password: String = "") -> DecodedRow {
     .success(.with { ($0.email, $0.password) = (email, password) })
   }
@@ -21,7 +23,7 @@ import UserStore
   @Test("passwords are hashed although the pool has no queue: the call waits, no row fails")
   func backPressure() async throws {
     let directory = try directory(HashingLimits(threads: 1, queueLength: 0))
-    var bulk = BulkCreate(directory: directory, limits: BulkLimits(concurrentHashes: 4))
+    var bulk = BulkCreate(directory: directory, limits: BulkLimits(concurrentHashes: 4), caller: caller)
     for number in 0..<8 { try await bulk.add(row("user\(number)@example.com", password: "correct horse")) }
     let response = try await bulk.finish()
     #expect(response.createdCount == 8)
@@ -35,7 +37,7 @@ import UserStore
   @Test("indexes and ids keep the order of the rows over many batches", arguments: [1, 3, 7, 100])
   func order(batch: Int) async throws {
     let directory = try directory()
-    var bulk = BulkCreate(directory: directory, limits: BulkLimits(batch: batch))
+    var bulk = BulkCreate(directory: directory, limits: BulkLimits(batch: batch), caller: caller)
     for number in 0..<20 { try await bulk.add(row(number % 4 == 3 ? "bad" : "user\(number)@example.com")) }
     let response = try await bulk.finish()
     #expect(response.failures.map(\.index) == [3, 7, 11, 15, 19])
@@ -47,7 +49,7 @@ import UserStore
 
   @Test("the largest responses stay under gRPC's default of 4 MiB, and lose no row", arguments: [0, 1, 2, 3])
   func responseSize(goodOf4: Int) async throws {
-    var bulk = BulkCreate(directory: try directory(), limits: BulkLimits())
+    var bulk = BulkCreate(directory: try directory(), limits: BulkLimits(), caller: caller)
     for number in 0..<100_000 {
       try await bulk.add(row(number % 4 < goodOf4 ? "user\(number)@example.com" : ""))
     }
@@ -59,12 +61,56 @@ import UserStore
 
   @Test("a call of nothing but good rows fits too, and one row more is refused")
   func full() async throws {
-    var bulk = BulkCreate(directory: try directory(), limits: BulkLimits())
+    var bulk = BulkCreate(directory: try directory(), limits: BulkLimits(), caller: caller)
     for number in 0..<100_000 { try await bulk.add(row("user\(number)@example.com")) }
     await #expect(throws: GoogleRPCStatus.tooManyRows(limit: 100_000, stored: 100_000)) {
       try await bulk.add(row("more@example.com"))
     }
     #expect(try await bulk.finish().serializedData().count < 4 << 20)
+  }
+
+  // MARK: The caller's token
+
+  @Test(
+    "nothing of a batch is stored when the token has ended before the batch is full",
+    arguments: [TokenFault.expired, .untrusted])
+  func tokenEnds(fault: TokenFault) async throws {
+    let verifier = OneToken(subject: "billing", scopes: .usersWrite)
+    let gate = TokenGate(verifier: verifier, revocations: RevocationList(), peers: nil)
+    let caller = try CallAuthorization(
+      header: "Bearer good", peer: "ipv4:192.0.2.1:7", gate: gate, peers: nil)
+    let directory = try directory()
+    var bulk = BulkCreate(directory: directory, limits: BulkLimits(batch: 100), caller: caller)
+    for number in 0..<150 { try await bulk.add(row("user\(number)@example.com")) }
+    #expect(bulk.createdCount == 100)
+    let newest = try directory.repository.newestUserID()
+    verifier.fail(fault)
+    for number in 150..<199 { try await bulk.add(row("user\(number)@example.com")) }
+    // The last row of the batch, or the end of the stream.
+    await #expect(throws: UserError.unauthenticated(fault)) { _ = try await bulk.finish() }
+    await #expect(throws: UserError.unauthenticated(fault)) {
+      try await bulk.add(row("user199@example.com"))
+    }
+    #expect(bulk.createdCount == 100)
+    #expect(try directory.repository.newestUserID() == newest)
+  }
+
+  @Test("nothing of a batch is stored when its user was made inactive meanwhile")
+  func userEnds() async throws {
+    let repository = try SQLiteUserRepository(.inMemory)
+    let directory = UserDirectory(repository: repository, hasher: try Argon2idHasher())
+    let admin = try await repository.create(.init(email: EmailAddress("a@example.com"), name: UserName("")))
+    let gate = TokenGate(
+      verifier: OneToken(subject: "\(admin.id)", scopes: .usersWrite, epoch: 0),
+      revocations: repository.revocations, peers: nil)
+    let caller = try CallAuthorization(
+      header: "Bearer good", peer: "ipv4:192.0.2.1:7", gate: gate, peers: nil)
+    var bulk = BulkCreate(directory: directory, limits: BulkLimits(), caller: caller)
+    for number in 0..<500 { try await bulk.add(row("user\(number)@example.com")) }
+    _ = try await repository.update(admin.id, UserChanges(status: .inactive))
+    for number in 500..<900 { try await bulk.add(row("user\(number)@example.com")) }
+    await #expect(throws: UserError.unauthenticated(.revoked)) { _ = try await bulk.finish() }
+    #expect(try repository.newestUserID() == admin.id)
   }
 
   @Test("limits are brought inside their bounds", arguments: [(0, 1), (-5, 1), (1_000_000, 100_000)])

@@ -17,10 +17,23 @@ import UserProtos
       table[MethodDescriptor(fullyQualifiedService: "user.v1.UserService", method: "DeleteUser")] == nil)
   }
 
+  @Test("whatever everybody may call is limited, but for health checks")
+  func costs() {
+    let table = MethodAccessTable(reflectionIsPublic: true)
+    let served =
+      User_V1_UserService.Method.descriptors + Auth_V1_AuthService.Method.descriptors
+      + ReflectionHandler.methods
+    for method in served {
+      #expect((table[method] == .everybody) == (table.cost(of: method) != .nothing), "\(method)")
+    }
+    for method in Grpc_Health_V1_Health.Method.descriptors { #expect(table.cost(of: method) == .nothing) }
+  }
+
   @Test("reflection needs a scope where it is not for everybody")
   func reflection() {
     for method in ReflectionHandler.methods {
       #expect(MethodAccessTable(reflectionIsPublic: true)[method] == .everybody)
+      #expect(MethodAccessTable(reflectionIsPublic: true).cost(of: method) == .little)
       #expect(MethodAccessTable(reflectionIsPublic: false)[method] == .scope(.usersRead))
     }
   }

@@ -17,8 +17,10 @@ import UserDomain
     PeerLimiter(PeerLimit(rate: rate, burst: burst), now: { [clock] in clock.now })
   }
 
-  private func admits(_ limiter: PeerLimiter, _ peer: String = "ipv4:192.0.2.1:1000") -> Bool {
-    do { try limiter.admit(peer) } catch { return false }
+  private func admits(
+    _ limiter: PeerLimiter, _ peer: String = "ipv4:192.0.2.1:1000", _ cost: CallCost = .full
+  ) -> Bool {
+    do { try limiter.admit(peer, cost) } catch { return false }
     return true
   }
 
@@ -46,17 +48,62 @@ import UserDomain
     }
   }
 
+  @Test("calls that cost less come more often, out of the same bucket, and what costs nothing is not counted")
+  func costs() {
+    let limiter = limiter(rate: 1, burst: 2)
+    var count = 0
+    while admits(limiter, "ipv4:192.0.2.1:1", .medium) { count += 1 }
+    #expect(count == 8)
+    #expect(!admits(limiter, "ipv4:192.0.2.1:1", .little))
+    #expect(admits(limiter, "ipv4:192.0.2.1:1", .nothing))
+    clock.advance(by: .milliseconds(251))
+    #expect(!admits(limiter))
+    #expect(admits(limiter, "ipv4:192.0.2.1:1", .medium))
+  }
+
+  @Test("checks of tokens have a bucket of their own, and a valid token costs nothing")
+  func tokenChecks() throws {
+    let limiter = limiter(rate: 1, burst: 2)
+    let peer = "ipv4:192.0.2.1:1"
+    for _ in 0..<100 {
+      try limiter.admitTokenCheck(peer)
+      limiter.tokenWasValid(peer)
+    }
+    try limiter.admitTokenCheck(peer)
+    try limiter.admitTokenCheck(peer)
+    #expect(throws: UserError.peerLimitExceeded(retryAfter: .seconds(1))) {
+      try limiter.admitTokenCheck(peer)
+    }
+    #expect(admits(limiter, peer))
+    try limiter.admitTokenCheck("ipv4:192.0.2.2:1")
+  }
+
+  @Test(
+    "a user's own updates count for the user, wherever they come from, and for the network as a CreateUser does"
+  )
+  func ownUpdates() throws {
+    let limiter = limiter(rate: 1, burst: 2)
+    try limiter.admitOwnUpdate("ipv4:192.0.2.1:1", subject: "ada")
+    try limiter.admitOwnUpdate("ipv4:192.0.2.2:1", subject: "ada")
+    #expect(throws: UserError.peerLimitExceeded(retryAfter: .seconds(1))) {
+      try limiter.admitOwnUpdate("ipv4:192.0.2.3:1", subject: "ada")
+    }
+    try limiter.admitOwnUpdate("ipv4:192.0.2.1:2", subject: "bob")
+    #expect(!admits(limiter, "ipv4:192.0.2.1:3"))
+    #expect(throws: UserError.peerLimitExceeded(retryAfter: .seconds(1))) {
+      try limiter.admitOwnUpdate("ipv4:192.0.2.1:4", subject: "eve")
+    }
+  }
+
   @Test("addresses that are quiet are forgotten, and those in use are bounded")
   func memory() {
-    let limiter = limiter(rate: 1, burst: 1)
-    for number in 0..<(PeerLimiter.capacity + 5_000) {
-      _ = admits(limiter, "ipv4:10.\(number >> 16).\(number >> 8 & 255).\(number & 255):1")
-    }
-    #expect(limiter.count <= PeerLimiter.capacity + 1)
+    let limiter = RateLimiter<String>(PeerLimit(rate: 1, burst: 1), now: { [clock] in clock.now })
+    for number in 0..<(RateLimiter<String>.capacity + 5_000) { _ = limiter.take(of: "\(number)") }
+    #expect(limiter.count <= RateLimiter<String>.capacity + 1)
     clock.advance(by: .seconds(10))
     for number in 0..<20_000 {
       clock.advance(by: .milliseconds(10))
-      _ = admits(limiter, "ipv4:11.\(number >> 16).\(number >> 8 & 255).\(number & 255):1")
+      _ = limiter.take(of: "later \(number)")
     }
     #expect(limiter.count < 3_000)
   }

@@ -30,9 +30,9 @@ import UserStore
     let hash = try #require(try repository.credential(email: user.email)?.passwordHash)
     #expect(hash.phcString.hasPrefix("$argon2id$v=19$m=19456,t=2,p=1$"))
     #expect(
-      try await hasher.verify(Password("correct horse"), against: hash, deadline: nil)
+      try await hasher.verify(Password("correct horse"), against: hash, for: .service)
         == .match(needsRehash: false))
-    #expect(try await hasher.verify(Password("wrong horse"), against: hash, deadline: nil) == .mismatch)
+    #expect(try await hasher.verify(Password("wrong horse"), against: hash, for: .service) == .mismatch)
   }
 
   @Test("a request that is repeated returns the first user, if its password is the same")

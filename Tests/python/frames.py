@@ -111,8 +111,9 @@ class Response:
         return found
 
 
-def open_socket(address, buffer=None):
-    """Connects to HOST:PORT, [HOST]:PORT or unix:PATH; `buffer` is the size of the receive buffer."""
+def open_socket(address, buffer=None, source=None):
+    """Connects to HOST:PORT, [HOST]:PORT or unix:PATH, from the address `source`; `buffer` is the size of the receive
+    buffer."""
     if address.startswith("unix:"):
         connection, where = socket.socket(socket.AF_UNIX), address.removeprefix("unix:")
     else:
@@ -122,6 +123,8 @@ def open_socket(address, buffer=None):
     connection.settimeout(TIMEOUT)
     if buffer:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    if source:
+        connection.bind((source, 0))
     connection.connect(where)
     if connection.family != socket.AF_UNIX:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -136,8 +139,9 @@ class Client:
     """
 
     def __init__(
-            self, address, window=LARGEST_WINDOW, acknowledges=True, preface=True, tls=None, buffer=None):
-        self.socket = open_socket(address, buffer)
+            self, address, window=LARGEST_WINDOW, acknowledges=True, preface=True, tls=None, buffer=None,
+            source=None):
+        self.socket = open_socket(address, buffer, source)
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         self.encoder, self.decoder = hpack.Encoder(), hpack.Decoder()

@@ -55,10 +55,23 @@ public protocol AccessTokenVerifier: Sendable {
   /// (RFC 6750 §2.1). Answers on the calling thread: at once for what was seen before, and after the check of
   /// a signature, about 100 µs, for anything else.
   ///
-  /// - Throws: `UserError.unauthenticated`. Revocations are not looked at.
-  func verify(authorization: String) throws(UserError) -> AccessTokenClaims
+  /// - Parameter admitCheck: called before a token that was not seen before is looked into. What it throws ends the
+  ///   verification.
+  /// - Throws: `UserError.unauthenticated`, and what `admitCheck` throws. Revocations are not looked at.
+  func verify(
+    authorization: String, admitCheck: () throws(UserError) -> Void
+  ) throws(UserError) -> AccessTokenClaims
 
   /// What the token says in `authorization`, in UTF-8, if that is known without the check of a signature and
   /// the token has not expired; nil says nothing about it.
   func known(authorization: UnsafeRawBufferPointer) -> AccessTokenClaims?
+}
+
+extension AccessTokenVerifier {
+  /// What the token says in `authorization`, whatever its check costs.
+  ///
+  /// - Throws: `UserError.unauthenticated`. Revocations are not looked at.
+  public func verify(authorization: String) throws(UserError) -> AccessTokenClaims {
+    try verify(authorization: authorization) { () throws(UserError) in }
+  }
 }

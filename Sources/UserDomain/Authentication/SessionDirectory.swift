@@ -38,7 +38,9 @@ public struct SessionDirectory: Sendable {
   ///
   /// - Throws: `UserError.invalid` for text that is no address or no password; `.wrongCredentials`, for every
   ///   reason alike; `.tooManyAttempts`; and what the store and the hasher throw.
-  public func signIn(email: String, password: String) async throws(UserError) -> TokenPair {
+  public func signIn(
+    email: String, password: String, for requester: HashRequester
+  ) async throws(UserError) -> TokenPair {
     var collector = ViolationCollector()
     let address = collector.check { () throws(FieldViolation) in try EmailAddress(email) }
     let secret = collector.check { () throws(FieldViolation) in try Password(attempt: password) }
@@ -49,7 +51,7 @@ public struct SessionDirectory: Sendable {
     let begun = clock()
     let before = try await sessions.beginSignIn(account, now: begun)
     do {
-      return try await signIn(account, address, secret)
+      return try await signIn(account, address, secret, for: requester)
     } catch {
       // Whoever was given no answer to a guess need not wait for it. One that was cancelled counts: a client
       // may cancel what takes as long as a wrong guess does.
@@ -61,11 +63,11 @@ public struct SessionDirectory: Sendable {
   }
 
   private func signIn(
-    _ account: SignInAccount, _ email: EmailAddress, _ password: Password
+    _ account: SignInAccount, _ email: EmailAddress, _ password: Password, for requester: HashRequester
   ) async throws(UserError) -> TokenPair {
     let credential = try users.credential(email: email)
     let verification = try await hasher.verify(
-      password, against: credential?.passwordHash ?? decoy, deadline: nil)
+      password, against: credential?.passwordHash ?? decoy, for: requester)
     guard case .match(let needsRehash) = verification, let credential, let hash = credential.passwordHash,
       credential.user.status == .active
     else { throw .wrongCredentials }
@@ -75,7 +77,7 @@ public struct SessionDirectory: Sendable {
     let session = Session(
       id: token.session, userID: credential.user.id, tokenHash: token.hash, now: now, policy: policy)
     try await sessions.create(session, epoch: credential.epoch, account: account)
-    if needsRehash { upgrade(hash, of: credential.user.id, password) }
+    if needsRehash { upgrade(hash, of: credential.user.id, password, for: requester.inBackground) }
     return try tokens(session, token, epoch: credential.epoch, now: now)
   }
 
@@ -103,9 +105,11 @@ public struct SessionDirectory: Sendable {
   /// Makes a new hash with today's parameters, while the client has its answer already.
   ///
   /// When that fails, as it does under load or while the service stops, the next sign-in tries again.
-  private func upgrade(_ hash: PasswordHash, of user: UserID, _ password: Password) {
+  private func upgrade(
+    _ hash: PasswordHash, of user: UserID, _ password: Password, for requester: HashRequester
+  ) {
     Task {
-      let new = try await hasher.hash(password, deadline: nil)
+      let new = try await hasher.hash(password, for: requester)
       try await sessions.upgrade(hash, to: new, of: user)
     }
   }

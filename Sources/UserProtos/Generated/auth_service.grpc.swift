@@ -114,7 +114,8 @@ extension Auth_V1_AuthService {
     /// >   CREDENTIALS_INVALID   UNAUTHENTICATED      no active user has that address and that password
     /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many failed sign-ins in a row; google.rpc.RetryInfo says when to
     /// >                                              try again
-    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
+    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's address;
+    /// >                                              google.rpc.RetryInfo
     /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is no refresh token
     /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not give that refresh token, or has forgotten it
     /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, is over
@@ -153,7 +154,7 @@ extension Auth_V1_AuthService {
         /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
         /// > second tab, does no harm. Used later it ends the session: two parties have it then.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Auth_V1_RefreshTokenRequest` messages.
@@ -173,7 +174,7 @@ extension Auth_V1_AuthService {
         /// >
         /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Auth_V1_RevokeTokenRequest` messages.
@@ -192,6 +193,8 @@ extension Auth_V1_AuthService {
         /// > Source IDL Documentation:
         /// >
         /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+        /// > 
+        /// > Errors: PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Auth_V1_GetJsonWebKeySetRequest` messages.
@@ -224,7 +227,8 @@ extension Auth_V1_AuthService {
     /// >   CREDENTIALS_INVALID   UNAUTHENTICATED      no active user has that address and that password
     /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many failed sign-ins in a row; google.rpc.RetryInfo says when to
     /// >                                              try again
-    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
+    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's address;
+    /// >                                              google.rpc.RetryInfo
     /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is no refresh token
     /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not give that refresh token, or has forgotten it
     /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, is over
@@ -263,7 +267,7 @@ extension Auth_V1_AuthService {
         /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
         /// > second tab, does no harm. Used later it ends the session: two parties have it then.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RefreshTokenRequest` message.
@@ -283,7 +287,7 @@ extension Auth_V1_AuthService {
         /// >
         /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RevokeTokenRequest` message.
@@ -302,6 +306,8 @@ extension Auth_V1_AuthService {
         /// > Source IDL Documentation:
         /// >
         /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+        /// > 
+        /// > Errors: PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_GetJsonWebKeySetRequest` message.
@@ -332,7 +338,8 @@ extension Auth_V1_AuthService {
     /// >   CREDENTIALS_INVALID   UNAUTHENTICATED      no active user has that address and that password
     /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many failed sign-ins in a row; google.rpc.RetryInfo says when to
     /// >                                              try again
-    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
+    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's address;
+    /// >                                              google.rpc.RetryInfo
     /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is no refresh token
     /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not give that refresh token, or has forgotten it
     /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, is over
@@ -371,7 +378,7 @@ extension Auth_V1_AuthService {
         /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
         /// > second tab, does no harm. Used later it ends the session: two parties have it then.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A `Auth_V1_RefreshTokenRequest` message.
@@ -391,7 +398,7 @@ extension Auth_V1_AuthService {
         /// >
         /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
         ///
         /// - Parameters:
         ///   - request: A `Auth_V1_RevokeTokenRequest` message.
@@ -410,6 +417,8 @@ extension Auth_V1_AuthService {
         /// > Source IDL Documentation:
         /// >
         /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+        /// > 
+        /// > Errors: PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A `Auth_V1_GetJsonWebKeySetRequest` message.
@@ -599,7 +608,8 @@ extension Auth_V1_AuthService {
     /// >   CREDENTIALS_INVALID   UNAUTHENTICATED      no active user has that address and that password
     /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many failed sign-ins in a row; google.rpc.RetryInfo says when to
     /// >                                              try again
-    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
+    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's address;
+    /// >                                              google.rpc.RetryInfo
     /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is no refresh token
     /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not give that refresh token, or has forgotten it
     /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, is over
@@ -643,7 +653,7 @@ extension Auth_V1_AuthService {
         /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
         /// > second tab, does no harm. Used later it ends the session: two parties have it then.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RefreshTokenRequest` message.
@@ -668,7 +678,7 @@ extension Auth_V1_AuthService {
         /// >
         /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RevokeTokenRequest` message.
@@ -692,6 +702,8 @@ extension Auth_V1_AuthService {
         /// > Source IDL Documentation:
         /// >
         /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+        /// > 
+        /// > Errors: PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_GetJsonWebKeySetRequest` message.
@@ -727,7 +739,8 @@ extension Auth_V1_AuthService {
     /// >   CREDENTIALS_INVALID   UNAUTHENTICATED      no active user has that address and that password
     /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many failed sign-ins in a row; google.rpc.RetryInfo says when to
     /// >                                              try again
-    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
+    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's address;
+    /// >                                              google.rpc.RetryInfo
     /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is no refresh token
     /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not give that refresh token, or has forgotten it
     /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, is over
@@ -792,7 +805,7 @@ extension Auth_V1_AuthService {
         /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
         /// > second tab, does no harm. Used later it ends the session: two parties have it then.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RefreshTokenRequest` message.
@@ -828,7 +841,7 @@ extension Auth_V1_AuthService {
         /// >
         /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RevokeTokenRequest` message.
@@ -863,6 +876,8 @@ extension Auth_V1_AuthService {
         /// > Source IDL Documentation:
         /// >
         /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+        /// > 
+        /// > Errors: PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_GetJsonWebKeySetRequest` message.
@@ -941,7 +956,7 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
     /// > second tab, does no harm. Used later it ends the session: two parties have it then.
     /// > 
-    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
+    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Auth_V1_RefreshTokenRequest` message.
@@ -972,7 +987,7 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// >
     /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
     /// > 
-    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
+    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Auth_V1_RevokeTokenRequest` message.
@@ -1002,6 +1017,8 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// > Source IDL Documentation:
     /// >
     /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+    /// > 
+    /// > Errors: PEER_LIMIT_EXCEEDED.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Auth_V1_GetJsonWebKeySetRequest` message.
@@ -1078,7 +1095,7 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
     /// > second tab, does no harm. Used later it ends the session: two parties have it then.
     /// > 
-    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
+    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -1113,7 +1130,7 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// >
     /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
     /// > 
-    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
+    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -1147,6 +1164,8 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// > Source IDL Documentation:
     /// >
     /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+    /// > 
+    /// > Errors: PEER_LIMIT_EXCEEDED.
     ///
     /// - Parameters:
     ///   - message: request message to send.

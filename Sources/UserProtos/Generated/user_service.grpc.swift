@@ -146,7 +146,8 @@ extension User_V1_UserService {
     /// >   TOKEN_REVOKED             UNAUTHENTICATED      the token was revoked, before the call or while it streams
     /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller may not do that; the ErrorInfo's metadata names the
     /// >                                                  "scope" that it lacks
-    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's address, or
+    /// >                                                  updates by the user; google.rpc.RetryInfo
     /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
@@ -157,7 +158,8 @@ extension User_V1_UserService {
     /// > decided before anything else of a request is looked at.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
-    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
+    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL, and one with a token that the service has not seen before with
+    /// > PEER_LIMIT_EXCEEDED.
     public protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
         /// Handle the "GetUser" method.
         ///
@@ -227,8 +229,8 @@ extension User_V1_UserService {
         /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
         /// > does not end the call. Needs the scope users:write.
         /// > 
-        /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
-        /// > many.
+        /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
+        /// > "created_count" says how many they are.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `User_V1_CreateUserRequest` messages.
@@ -250,7 +252,8 @@ extension User_V1_UserService {
         /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
         /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
         /// > 
-        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED. They end the stream, with the
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, and PEER_LIMIT_EXCEEDED when
+        /// > a caller without that scope changes its address or password too often. They end the stream, with the
         /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
         ///
         /// - Parameters:
@@ -302,7 +305,8 @@ extension User_V1_UserService {
     /// >   TOKEN_REVOKED             UNAUTHENTICATED      the token was revoked, before the call or while it streams
     /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller may not do that; the ErrorInfo's metadata names the
     /// >                                                  "scope" that it lacks
-    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's address, or
+    /// >                                                  updates by the user; google.rpc.RetryInfo
     /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
@@ -313,7 +317,8 @@ extension User_V1_UserService {
     /// > decided before anything else of a request is looked at.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
-    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
+    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL, and one with a token that the service has not seen before with
+    /// > PEER_LIMIT_EXCEEDED.
     public protocol ServiceProtocol: User_V1_UserService.StreamingServiceProtocol {
         /// Handle the "GetUser" method.
         ///
@@ -383,8 +388,8 @@ extension User_V1_UserService {
         /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
         /// > does not end the call. Needs the scope users:write.
         /// > 
-        /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
-        /// > many.
+        /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
+        /// > "created_count" says how many they are.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `User_V1_CreateUserRequest` messages.
@@ -406,7 +411,8 @@ extension User_V1_UserService {
         /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
         /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
         /// > 
-        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED. They end the stream, with the
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, and PEER_LIMIT_EXCEEDED when
+        /// > a caller without that scope changes its address or password too often. They end the stream, with the
         /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
         ///
         /// - Parameters:
@@ -456,7 +462,8 @@ extension User_V1_UserService {
     /// >   TOKEN_REVOKED             UNAUTHENTICATED      the token was revoked, before the call or while it streams
     /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller may not do that; the ErrorInfo's metadata names the
     /// >                                                  "scope" that it lacks
-    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's address, or
+    /// >                                                  updates by the user; google.rpc.RetryInfo
     /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
@@ -467,7 +474,8 @@ extension User_V1_UserService {
     /// > decided before anything else of a request is looked at.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
-    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
+    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL, and one with a token that the service has not seen before with
+    /// > PEER_LIMIT_EXCEEDED.
     public protocol SimpleServiceProtocol: User_V1_UserService.ServiceProtocol {
         /// Handle the "GetUser" method.
         ///
@@ -538,8 +546,8 @@ extension User_V1_UserService {
         /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
         /// > does not end the call. Needs the scope users:write.
         /// > 
-        /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
-        /// > many.
+        /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
+        /// > "created_count" says how many they are.
         ///
         /// - Parameters:
         ///   - request: A stream of `User_V1_CreateUserRequest` messages.
@@ -561,7 +569,8 @@ extension User_V1_UserService {
         /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
         /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
         /// > 
-        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED. They end the stream, with the
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, and PEER_LIMIT_EXCEEDED when
+        /// > a caller without that scope changes its address or password too often. They end the stream, with the
         /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
         ///
         /// - Parameters:
@@ -803,7 +812,8 @@ extension User_V1_UserService {
     /// >   TOKEN_REVOKED             UNAUTHENTICATED      the token was revoked, before the call or while it streams
     /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller may not do that; the ErrorInfo's metadata names the
     /// >                                                  "scope" that it lacks
-    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's address, or
+    /// >                                                  updates by the user; google.rpc.RetryInfo
     /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
@@ -814,7 +824,8 @@ extension User_V1_UserService {
     /// > decided before anything else of a request is looked at.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
-    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
+    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL, and one with a token that the service has not seen before with
+    /// > PEER_LIMIT_EXCEEDED.
     public protocol ClientProtocol: Sendable {
         /// Call the "GetUser" method.
         ///
@@ -899,8 +910,8 @@ extension User_V1_UserService {
         /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
         /// > does not end the call. Needs the scope users:write.
         /// > 
-        /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
-        /// > many.
+        /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
+        /// > "created_count" says how many they are.
         ///
         /// - Parameters:
         ///   - request: A streaming request producing `User_V1_CreateUserRequest` messages.
@@ -927,7 +938,8 @@ extension User_V1_UserService {
         /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
         /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
         /// > 
-        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED. They end the stream, with the
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, and PEER_LIMIT_EXCEEDED when
+        /// > a caller without that scope changes its address or password too often. They end the stream, with the
         /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
         ///
         /// - Parameters:
@@ -982,7 +994,8 @@ extension User_V1_UserService {
     /// >   TOKEN_REVOKED             UNAUTHENTICATED      the token was revoked, before the call or while it streams
     /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller may not do that; the ErrorInfo's metadata names the
     /// >                                                  "scope" that it lacks
-    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's address, or
+    /// >                                                  updates by the user; google.rpc.RetryInfo
     /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
@@ -993,7 +1006,8 @@ extension User_V1_UserService {
     /// > decided before anything else of a request is looked at.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
-    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
+    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL, and one with a token that the service has not seen before with
+    /// > PEER_LIMIT_EXCEEDED.
     public struct Client<Transport>: ClientProtocol where Transport: GRPCCore.ClientTransport {
         private let client: GRPCCore.GRPCClient<Transport>
 
@@ -1119,8 +1133,8 @@ extension User_V1_UserService {
         /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
         /// > does not end the call. Needs the scope users:write.
         /// > 
-        /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
-        /// > many.
+        /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
+        /// > "created_count" says how many they are.
         ///
         /// - Parameters:
         ///   - request: A streaming request producing `User_V1_CreateUserRequest` messages.
@@ -1158,7 +1172,8 @@ extension User_V1_UserService {
         /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
         /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
         /// > 
-        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED. They end the stream, with the
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, and PEER_LIMIT_EXCEEDED when
+        /// > a caller without that scope changes its address or password too often. They end the stream, with the
         /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
         ///
         /// - Parameters:
@@ -1291,8 +1306,8 @@ extension User_V1_UserService.ClientProtocol {
     /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
     /// > does not end the call. Needs the scope users:write.
     /// > 
-    /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
-    /// > many.
+    /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
+    /// > "created_count" says how many they are.
     ///
     /// - Parameters:
     ///   - request: A streaming request producing `User_V1_CreateUserRequest` messages.
@@ -1325,7 +1340,8 @@ extension User_V1_UserService.ClientProtocol {
     /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
     /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
     /// > 
-    /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED. They end the stream, with the
+    /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, and PEER_LIMIT_EXCEEDED when
+    /// > a caller without that scope changes its address or password too often. They end the stream, with the
     /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
     ///
     /// - Parameters:
@@ -1464,8 +1480,8 @@ extension User_V1_UserService.ClientProtocol {
     /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
     /// > does not end the call. Needs the scope users:write.
     /// > 
-    /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
-    /// > many.
+    /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
+    /// > "created_count" says how many they are.
     ///
     /// - Parameters:
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -1503,7 +1519,8 @@ extension User_V1_UserService.ClientProtocol {
     /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
     /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
     /// > 
-    /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED. They end the stream, with the
+    /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, and PEER_LIMIT_EXCEEDED when
+    /// > a caller without that scope changes its address or password too often. They end the stream, with the
     /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
     ///
     /// - Parameters:

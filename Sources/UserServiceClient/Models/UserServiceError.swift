@@ -82,7 +82,7 @@ extension UserServiceError: CustomStringConvertible {
     case .permissionDenied(let scope):
       scope.map { "not permitted without the scope \($0)" } ?? "not permitted"
     case .tooManyAttempts(let delay): "too many failed attempts, \(Self.words(for: delay))"
-    case .peerLimitExceeded(let delay): "too many calls from this address, \(Self.words(for: delay))"
+    case .peerLimitExceeded(let delay): "too many calls, \(Self.words(for: delay))"
     case .tooManyRows(let created): "too many rows in one call; \(created) users were created"
     case .overloaded(let delay): "the service has too much to do, \(Self.words(for: delay))"
     case .unavailable(let reason): "the service is not available: \(reason)"

@@ -137,7 +137,7 @@ final class SessionStatements {
   func create(
     _ new: Session, epoch: Int64, account: SignInAccount
   ) throws(DatabaseError) -> Result<Void, UserError> {
-    guard try isGood(WriteAuthority(userID: new.userID, epoch: epoch)) else {
+    guard try isGood(.init(userID: new.userID, epoch: epoch)) else {
       return .failure(.wrongCredentials)
     }
     try insertSession.bind(new.id.bytes, at: 1)
@@ -165,10 +165,17 @@ final class SessionStatements {
     }
   }
 
+  /// Why nothing may be written on that authority any more, or nil.
+  func fault(of authority: WriteAuthority) throws(DatabaseError) -> UserError? {
+    do throws(UserError) { try authority.check() } catch { return error }
+    if let bearer = authority.bearer, try !isGood(bearer) { return .unauthenticated(.revoked) }
+    return nil
+  }
+
   /// Whether the user is active and its tokens still in that epoch.
-  func isGood(_ authority: WriteAuthority) throws(DatabaseError) -> Bool {
-    guard let (status, epoch) = try standing(of: authority.userID) else { return false }
-    return status == .active && epoch == authority.epoch
+  private func isGood(_ bearer: WriteAuthority.Bearer) throws(DatabaseError) -> Bool {
+    guard let (status, epoch) = try standing(of: bearer.userID) else { return false }
+    return status == .active && epoch == bearer.epoch
   }
 
   private func standing(of user: UserID) throws(DatabaseError) -> (status: UserStatus?, epoch: Int64)? {

@@ -109,7 +109,7 @@ final class UserWriteStatements {
   func update(
     _ id: UserID, _ changes: UserChanges, by authority: WriteAuthority?
   ) throws(DatabaseError) -> Result<User, UserError> {
-    if let authority, try !sessions.isGood(authority) { return .failure(.unauthenticated(.revoked)) }
+    if let authority, let fault = try sessions.fault(of: authority) { return .failure(fault) }
     try update.bind(id, at: 1)
     try bind(changes.email?.address, at: 2)
     try bind(changes.email?.uniquenessKey, at: 3)

@@ -15,16 +15,15 @@ final class CountingHasher: PasswordHasher {
 
   var decoy: PasswordHash { base.decoy }
 
-  func hash(_ password: Password, deadline: ContinuousClock.Instant?) async throws(UserError) -> PasswordHash
-  {
-    try await base.hash(password, deadline: deadline)
+  func hash(_ password: Password, for requester: HashRequester) async throws(UserError) -> PasswordHash {
+    try await base.hash(password, for: requester)
   }
 
   func verify(
-    _ password: Password, against hash: PasswordHash, deadline: ContinuousClock.Instant?
+    _ password: Password, against hash: PasswordHash, for requester: HashRequester
   ) async throws(UserError) -> PasswordVerification {
     checked.withLock { $0.append(String(hash.phcString.split(separator: "$")[2])) }
-    return try await base.verify(password, against: hash, deadline: deadline)
+    return try await base.verify(password, against: hash, for: requester)
   }
 }
 
@@ -41,17 +40,17 @@ final class HookedHasher: PasswordHasher {
   var decoy: PasswordHash { base.decoy }
 
   func hash(
-    _ password: Password, deadline: ContinuousClock.Instant?
+    _ password: Password, for requester: HashRequester
   ) async throws(UserError) -> PasswordHash {
-    let hash = try await base.hash(password, deadline: deadline)
+    let hash = try await base.hash(password, for: requester)
     try await runHook()
     return hash
   }
 
   func verify(
-    _ password: Password, against hash: PasswordHash, deadline: ContinuousClock.Instant?
+    _ password: Password, against hash: PasswordHash, for requester: HashRequester
   ) async throws(UserError) -> PasswordVerification {
-    let outcome = try await base.verify(password, against: hash, deadline: deadline)
+    let outcome = try await base.verify(password, against: hash, for: requester)
     try await runHook()
     return outcome
   }
@@ -77,16 +76,16 @@ final class WaitingHasher: PasswordHasher {
   var decoy: PasswordHash { base.decoy }
 
   func hash(
-    _ password: Password, deadline: ContinuousClock.Instant?
+    _ password: Password, for requester: HashRequester
   ) async throws(UserError) -> PasswordHash {
     for await _ in gate.stream {}
-    return try await base.hash(password, deadline: deadline)
+    return try await base.hash(password, for: requester)
   }
 
   func verify(
-    _ password: Password, against hash: PasswordHash, deadline: ContinuousClock.Instant?
+    _ password: Password, against hash: PasswordHash, for requester: HashRequester
   ) async throws(UserError) -> PasswordVerification {
-    try await base.verify(password, against: hash, deadline: deadline)
+    try await base.verify(password, against: hash, for: requester)
   }
 }
 
@@ -94,13 +93,12 @@ final class WaitingHasher: PasswordHasher {
 struct OverloadedHasher: PasswordHasher {
   let decoy = PasswordHash(phcString: "")
 
-  func hash(_ password: Password, deadline: ContinuousClock.Instant?) async throws(UserError) -> PasswordHash
-  {
+  func hash(_ password: Password, for requester: HashRequester) async throws(UserError) -> PasswordHash {
     throw .overloaded(retryAfter: .seconds(3))
   }
 
   func verify(
-    _ password: Password, against hash: PasswordHash, deadline: ContinuousClock.Instant?
+    _ password: Password, against hash: PasswordHash, for requester: HashRequester
   ) async throws(UserError) -> PasswordVerification {
     throw .overloaded(retryAfter: .seconds(3))
   }

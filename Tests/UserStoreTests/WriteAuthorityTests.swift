@@ -1,0 +1,91 @@
+import Synchronization
+import TestSupport
+import Testing
+import UserDomain
+
+@testable import UserStore
+
+/// Nothing is stored on an authority that has ended, whenever it did.
+@Suite(.timeLimit(.minutes(10))) struct WriteAuthorityTests {
+  /// A service's token, good until it ends.
+  private final class Token: Sendable {
+    private let fault = Mutex<TokenFault?>(nil)
+
+    var authority: WriteAuthority {
+      WriteAuthority(bearer: nil) { () throws(UserError) in
+        if let fault = self.fault.withLock({ $0 }) { throw .unauthenticated(fault) }
+      }
+    }
+
+    func end(_ fault: TokenFault) { self.fault.withLock { $0 = fault } }
+  }
+
+  private let directory: TemporaryDirectory
+  private let repository: SQLiteUserRepository
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    repository = try SQLiteUserRepository(.file(directory.path("users.db")))
+  }
+
+  private let rows = (0..<500).map { CreateRequest(.sample($0)) }
+
+  @Test("a batch is stored while its token is good, and no row of it afterwards")
+  func batch() async throws {
+    let token = Token()
+    let stored = try await repository.create([CreateRequest(.sample(1_000))], by: token.authority)
+    token.end(.untrusted)
+    await #expect(throws: UserError.unauthenticated(.untrusted)) {
+      try await repository.create(rows, by: token.authority)
+    }
+    #expect(try repository.newestUserID() == stored[0].get().user.id)
+    try await repository.close()
+  }
+
+  @Test(
+    "a write that waits for the database when its token ends is not done",
+    arguments: [TokenFault.expired, .revoked, .untrusted])
+  func waiting(fault: TokenFault) async throws {
+    let user = try await repository.create(.sample(1_000))
+    let token = Token()
+    let other = try OtherConnection(directory.path("users.db"))
+    try await other.execute("BEGIN IMMEDIATE")
+    let batch = Task { [repository, rows] in try await repository.create(rows, by: token.authority) }
+    while !repository.isWriting { await Task.yield() }
+    let update = Task { [repository] in
+      try await repository.update(user.id, UserChanges(status: .inactive), by: token.authority)
+    }
+    token.end(fault)
+    try await other.execute("ROLLBACK")
+    await #expect(throws: UserError.unauthenticated(fault)) { try await batch.value }
+    await #expect(throws: UserError.unauthenticated(fault)) { try await update.value }
+    #expect(try repository.newestUserID() == user.id)
+    #expect(try repository.user(id: user.id)?.status == .active)
+    try other.close()
+    try await repository.close()
+  }
+
+  @Test("a batch of a user who is made inactive in the same transaction is not stored")
+  func sameTransaction() async throws {
+    let user = try await repository.create(.sample(1_000))
+    let authority = WriteAuthority(userID: user.id, epoch: 0)
+    let other = try OtherConnection(directory.path("users.db"))
+    try await other.execute("BEGIN IMMEDIATE")
+    // The writer has taken this one, so the next two share a transaction.
+    let first = Task { [repository] in try await repository.create(.sample(1_001)) }
+    while repository.waitingWrites > 0 || !repository.isWriting { await Task.yield() }
+    let end = Task { [repository] in
+      try await repository.update(user.id, UserChanges(status: .inactive))
+    }
+    while repository.waitingWrites < 1 { await Task.yield() }
+    let batch = Task { [repository, rows] in try await repository.create(rows, by: authority) }
+    while repository.waitingWrites < 2 { await Task.yield() }
+    try await other.execute("ROLLBACK")
+    let last = try await first.value
+    _ = try await end.value
+    await #expect(throws: UserError.unauthenticated(.revoked)) { try await batch.value }
+    #expect(try repository.newestUserID() == last.id)
+    try other.close()
+    try await repository.close()
+  }
+}

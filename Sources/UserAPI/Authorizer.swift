@@ -64,16 +64,15 @@ public final class Authorizer: Sendable {
     return principal
   }
 
-  /// What a call of `method` costs, if everybody may call it, each peer as often as the limit says; nil otherwise.
-  /// ``admitsKnown`` is for such methods.
+  /// What a call of `method` costs, if it needs no token and its rate is limited; nil otherwise. ``admitsKnown`` is for
+  /// such methods.
   func costForEveryPeer(of method: MethodDescriptor) -> CallCost? {
     let cost = table.cost(of: method)
     return access(to: method) == .everybody && cost != .nothing ? cost : nil
   }
 
-  /// Whether `peer` may make a call that ``costForEveryPeer`` gives the cost of, now that it has called so often; then the
-  /// call is counted. Its token, if it has one, was seen before and is still good. `false` says nothing: ``authorize`` has
-  /// to be asked, and nothing was counted.
+  /// Counts a call of `peer` whose cost ``costForEveryPeer`` gives, and returns whether it may be made. Its token is
+  /// optional, and must be known and valid. `false` says nothing: nothing was counted, and ``authorize`` has to be asked.
   func admitsKnown(
     _ authorization: UnsafeRawBufferPointer?, of peer: String, _ cost: CallCost, record: CallRecord?
   ) -> Bool {
@@ -101,6 +100,7 @@ public final class Authorizer: Sendable {
 }
 
 extension Principal {
-  /// Whether the limit for peers does not apply: who may write users is a service that calls for many people.
+  /// Whether the limit for peers does not apply: a caller that may write all users is a service that calls for many
+  /// people.
   var isFreeOfPeerLimit: Bool { scopes.contains(.usersWrite) }
 }

@@ -103,7 +103,7 @@ struct CallAuthorization: Sendable {
     return WriteAuthority(bearer: bearer) { () throws(UserError) in try token.gate.readmit(token.header) }
   }
 
-  /// Counts a call, or a message of a stream, that everybody may send.
+  /// Counts a call, or a message of a stream, that needs no token.
   ///
   /// - Throws: `UserError.peerLimitExceeded`.
   func admit(_ cost: CallCost) throws(UserError) {
@@ -118,8 +118,8 @@ struct CallAuthorization: Sendable {
     if !principal.isFreeOfPeerLimit { try peers?.admitOwnUpdate(peer, subject: principal.subject) }
   }
 
-  /// Who the call's passwords are hashed for. A service that calls for many people counts by itself, all others by their
-  /// network.
+  /// The requester of the call's password hashes. A service that calls for many people counts by itself, all others
+  /// by their network.
   var hashRequester: HashRequester {
     if token != nil, principal.isFreeOfPeerLimit { return HashRequester(.principal(principal.subject)) }
     return HashRequester(.network(PeerNetwork(peer: peer)))

@@ -28,8 +28,8 @@ enum MethodAccess: Hashable, Sendable {
 /// What a call costs, for the limit of those that need no token: hundredths of the calls that `peer.rate` and
 /// `peer.burst` count.
 ///
-/// The costs are about in proportion to the time that a call takes of a processor and of the
-/// disk, rounded up; they also keep the limit from standing in the way of what honest clients do often.
+/// They are about in proportion to the time that a call takes of a processor and of the disk, rounded up. What honest
+/// clients do often is cheap enough for the limit not to be in their way.
 enum CallCost: Int, Sendable {
   /// Less than a refusal would: health checks, which load balancers make by the second.
   case nothing = 0
@@ -41,7 +41,7 @@ enum CallCost: Int, Sendable {
   case full = 100
 }
 
-/// The one table of who may call what, and of what a call costs. A method that is not in it nobody may call.
+/// The one table of access and costs. A method that is missing in it cannot be called.
 struct MethodAccessTable: Sendable {
   private typealias Rule = (access: MethodAccess, cost: CallCost)
 
@@ -78,7 +78,7 @@ struct MethodAccessTable: Sendable {
     ]
   }
 
-  /// Who may call `method`; nil for nobody.
+  /// The access to `method`; nil if it cannot be called.
   subscript(method: MethodDescriptor) -> MethodAccess? { rules[method]?.access }
 
   /// What a call of `method` takes out of its peer's limit.

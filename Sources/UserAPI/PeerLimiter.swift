@@ -1,6 +1,6 @@
 import UserDomain
 
-/// How often one caller may do what everybody may do and what costs much.
+/// How often one caller may do what needs no token and costs much.
 public struct PeerLimit: Hashable, Sendable {
   /// Calls a second, in the long run.
   public let rate: Double
@@ -16,9 +16,8 @@ public struct PeerLimit: Hashable, Sendable {
 
 /// Limits what strangers can make the service do, by the network that they call from.
 ///
-/// Three things have buckets of their own, each of the same size, so that a network that has used up one of them still
-/// has the others: calls that need no token, checks of tokens that turn out to be invalid, and what a user changes of
-/// itself that tells of others.
+/// Calls that need no token, checks of tokens that turn out to be invalid, and a user's own updates have buckets of their
+/// own, each of the same size. So a network that has used up one of them still has the others.
 final class PeerLimiter: Sendable {
   private let calls: RateLimiter<PeerNetwork>
   private let tokenChecks: RateLimiter<PeerNetwork>
@@ -50,8 +49,8 @@ final class PeerLimiter: Sendable {
     tokenChecks.giveBack(to: PeerNetwork(peer: peer))
   }
 
-  /// Counts an update by which the user `subject` may learn which addresses are registered, or guess a password. It takes
-  /// as much from the peer's network as a CreateUser does.
+  /// Counts an update by which the user `subject` may learn which addresses are registered. It takes as much from the
+  /// peer's network as a CreateUser does.
   ///
   /// - Throws: `UserError.peerLimitExceeded` if the user, or the network of `peer`, has none left.
   func admitOwnUpdate(_ peer: String, subject: String) throws(UserError) {

@@ -160,7 +160,7 @@ import UserDomain
     #expect(second.refusal != nil && second.displaced == nil)
     let third = queue.submitted(job(21, of: "one"))
     #expect(third.displaced?.id == 2)
-    // One of each: whoever comes now is too many.
+    // One of each: the next caller is one too many.
     let late = queue.submitted(job(31, of: "late"))
     #expect(late.refusal != nil && late.displaced == nil)
     #expect(drain(&queue, running: 0) == [1, 11, 21])

@@ -17,7 +17,7 @@ import UserProtos
       table[MethodDescriptor(fullyQualifiedService: "user.v1.UserService", method: "DeleteUser")] == nil)
   }
 
-  @Test("whatever everybody may call is limited, but for health checks")
+  @Test("every method that needs no token is limited, but for health checks")
   func costs() {
     let table = MethodAccessTable(reflectionIsPublic: true)
     let served =

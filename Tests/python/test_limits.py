@@ -85,6 +85,30 @@ def test_a_bulk_load_stores_nothing_once_its_token_has_ended(pb, serve, end, rea
         assert stored(service) == 1_001
 
 
+def test_a_private_reflection_stream_ends_with_its_token(pb, serve):
+    from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+    service = serve(auth="on", settings={"auth.reflection.public": "false"})
+    with grpc.insecure_channel(service.address) as channel:
+        caller = Caller(pb, channel)
+        token = service_token(service)
+        ended = threading.Event()
+
+        def questions():
+            yield reflection_pb2.ServerReflectionRequest(list_services="")
+            assert ended.wait(TIMEOUT)
+            yield reflection_pb2.ServerReflectionRequest(list_services="")
+
+        answers = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(
+            questions(), timeout=TIMEOUT, metadata=bearer(token))
+        next(answers)
+        end_by_rotation(service, caller, token)
+        ended.set()
+        with pytest.raises(grpc.RpcError) as raised:
+            next(answers)
+        assert error_info(raised.value).reason == "TOKEN_UNTRUSTED"
+
+
 # Rates.
 
 

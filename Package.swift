@@ -35,7 +35,11 @@ let package = Package(
     .systemLibrary(name: "CNghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
-    .target(name: "UserDomain", dependencies: [.product(name: "Crypto", package: "swift-crypto")]),
+    .target(
+      name: "UserDomain",
+      dependencies: [.product(name: "Crypto", package: "swift-crypto")],
+      exclude: ["CommonPasswords/common-passwords.txt", "CommonPasswords/LICENSE-Django"]
+    ),
     .target(name: "PasswordHashing", dependencies: ["UserDomain", "CArgon2"]),
     .target(
       name: "TokenSigning",

@@ -68,18 +68,19 @@ struct BulkCreate {
       throw GoogleRPCStatus.tooManyRows(limit: limits.rows, stored: createdCount)
     }
     rows += 1
-    batch.append(try Self.row(request))
+    batch.append(try row(request))
     if batch.count == limits.batch { try await flush() }
   }
 
-  private static func row(_ request: DecodedRow) throws -> Row {
+  private func row(_ request: DecodedRow) throws -> Row {
     guard case .success(let row) = request else { return .failure(.undecodable()) }
     do {
       return .success(
         try UserDraft(
-          email: row.email, name: row.name, password: row.password, requestID: row.requestID))
+          email: row.email, name: row.name, password: row.password, requestID: row.requestID,
+          policy: directory.passwordPolicy))
     } catch {
-      return .failure(try status(of: error))
+      return .failure(try Self.status(of: error))
     }
   }
 

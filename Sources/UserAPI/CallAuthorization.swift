@@ -118,10 +118,13 @@ struct CallAuthorization: Sendable {
     if !principal.isFreeOfPeerLimit { try peers?.admitOwnUpdate(peer, subject: principal.subject) }
   }
 
+  /// The network that the call comes from.
+  var network: PeerNetwork { PeerNetwork(peer: peer) }
+
   /// The requester of the call's password hashes. A service that calls for many people counts by itself, all others
   /// by their network.
   var hashRequester: HashRequester {
     if token != nil, principal.isFreeOfPeerLimit { return HashRequester(.principal(principal.subject)) }
-    return HashRequester(.network(PeerNetwork(peer: peer)))
+    return HashRequester(.network(network))
   }
 }

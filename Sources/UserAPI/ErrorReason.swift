@@ -42,6 +42,12 @@ public enum ErrorReason: String, CaseIterable, Sendable {
   case credentialsInvalid = "CREDENTIALS_INVALID"
   /// Too many failed sign-ins in a row.
   case tooManyAttempts = "TOO_MANY_ATTEMPTS"
+  /// Too many failed attempts on an account's password: no more may be tried.
+  case signInDisabled = "SIGN_IN_DISABLED"
+  /// The change needs the current password.
+  case currentPasswordRequired = "CURRENT_PASSWORD_REQUIRED"
+  /// The current password is wrong.
+  case currentPasswordWrong = "CURRENT_PASSWORD_WRONG"
   /// Too many calls from one address, or too many updates by one user.
   case peerLimitExceeded = "PEER_LIMIT_EXCEEDED"
   /// The caller may not do that.

@@ -46,6 +46,15 @@ extension GoogleRPCStatus {
       self.init(
         .resourceExhausted, .tooManyAttempts, "Too many failed attempts, try again later", metadata,
         .retryInfo(delay: delay))
+    case .signInDisabled:
+      self.init(
+        .failedPrecondition, .signInDisabled, "Too many failed attempts, sign-in by password is disabled",
+        metadata)
+    case .currentPasswordRequired:
+      self.init(
+        .permissionDenied, .currentPasswordRequired, "This change needs the current password", metadata)
+    case .wrongCurrentPassword:
+      self.init(.permissionDenied, .currentPasswordWrong, "The current password is wrong", metadata)
     case .peerLimitExceeded(let delay):
       self.init(
         .resourceExhausted, .peerLimitExceeded, "Too many calls, try again later", metadata,

@@ -115,7 +115,7 @@ public struct UserServiceHandler: RegistrableRPCService {
     UserMessage(
       user: try await directory.createUser(
         email: request.email, name: request.name, password: request.password, requestID: request.requestID,
-        for: caller.hashRequester))
+        from: caller.network, for: caller.hashRequester))
   }
 
   /// A page at a time.
@@ -206,12 +206,16 @@ public struct UserServiceHandler: RegistrableRPCService {
   private func apply(
     _ update: User_V1_UserUpdateRequest, by caller: CallAuthorization
   ) async throws(UserError) -> User {
-    try await directory.updateUser(
+    // A token that may change one user alone, its own, may have leaked from that user's device.
+    let proof = PasswordProof(
+      currentPassword: update.hasCurrentPassword ? update.currentPassword : nil,
+      isRequired: !caller.principal.scopes.contains(.usersWrite), network: caller.network)
+    return try await directory.updateUser(
       id: update.userID,
       email: update.hasEmail ? update.email : nil,
       name: update.hasName ? update.name : nil,
       status: update.hasStatus ? update.status.rawValue : nil,
       password: update.hasPassword ? update.password : nil, by: caller.authority,
-      for: caller.hashRequester)
+      proof: proof, for: caller.hashRequester)
   }
 }

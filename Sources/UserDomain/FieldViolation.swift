@@ -14,6 +14,10 @@ public struct FieldViolation: Error, Hashable, Sendable {
     case forbiddenCharacter = "FORBIDDEN_CHARACTER"
     /// The value is outside the field's range.
     case outOfRange = "OUT_OF_RANGE"
+    /// The value is one that many have chosen.
+    case tooCommon = "TOO_COMMON"
+    /// The value is too much like something that is known of its user.
+    case tooSimilar = "TOO_SIMILAR"
     /// The value was used before, and may not be used again for something else.
     case alreadyUsed = "ALREADY_USED"
   }

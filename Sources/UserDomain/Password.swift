@@ -3,39 +3,28 @@ import Foundation
 /// A password in the clear, on its way to the hasher and nowhere else.
 ///
 /// Any Unicode, normalised to NFKC so that the same password typed on another keyboard matches
-/// (NIST SP 800-63B-4 §3.1.1.2); never truncated; no composition rules. It does not print itself.
+/// (NIST SP 800-63B-4 §3.1.1.2); never truncated. ``PasswordPolicy`` says what a new one has to be. It does not print
+/// itself.
 public struct Password: Sendable {
-  /// The shortest password, in bytes of UTF-8, as given and after normalisation.
-  public static let minimumLength = 8
   /// The longest password, in bytes of UTF-8 as given.
   public static let maximumLength = 1_024
 
   /// The NFKC form, whose UTF-8 is what is hashed.
   public let normalized: String
 
-  /// Checks and normalises a new password.
-  ///
-  /// - Throws: a violation of the field `password`.
-  public init(_ text: String) throws(FieldViolation) {
-    try self.init(attempt: text)
-    guard min(text.utf8.count, normalized.utf8.count) >= Self.minimumLength else {
-      throw FieldViolation(
-        field: "password", reason: .tooShort,
-        description: "must be empty or at least \(Self.minimumLength) bytes")
-    }
-  }
+  /// The field of requests that a password is in.
+  public static let field = "password"
 
-  /// Normalises a password that somebody signs in with. One that is shorter than a new one may be is only a
-  /// wrong one.
+  /// Normalises a password that a user is to be recognised by. One that a new password may not be is only a wrong one.
   ///
-  /// - Throws: a violation of the field `password` for one that is empty or too long.
-  public init(attempt text: String) throws(FieldViolation) {
+  /// - Throws: a violation of `field` for one that is empty or too long.
+  public init(attempt text: String, field: String = field) throws(FieldViolation) {
     guard !text.isEmpty else {
-      throw FieldViolation(field: "password", reason: .required, description: "must not be empty")
+      throw FieldViolation(field: field, reason: .required, description: "must not be empty")
     }
     guard text.utf8.count <= Self.maximumLength else {
       throw FieldViolation(
-        field: "password", reason: .tooLong, description: "must be at most \(Self.maximumLength) bytes")
+        field: field, reason: .tooLong, description: "must be at most \(Self.maximumLength) bytes")
     }
     normalized = text.precomposedStringWithCompatibilityMapping
   }

@@ -4,12 +4,25 @@
 public struct UserDirectory: Sendable {
   /// Where the users are kept.
   public let repository: any UserRepository
-  private let hasher: any PasswordHasher
+  /// What a new password has to be.
+  public let passwordPolicy: PasswordPolicy
+  let hasher: any PasswordHasher
+  private let attempts: PasswordAttempts?
 
   /// The use cases over a store and a hasher.
-  public init(repository: any UserRepository, hasher: any PasswordHasher) {
+  ///
+  /// - Parameters:
+  ///   - passwordPolicy: what a new password has to be.
+  ///   - attempts: counts wrong passwords, together with those of sign-ins; nil counts none, for programs whose callers
+  ///     are trusted.
+  public init(
+    repository: any UserRepository, hasher: any PasswordHasher,
+    passwordPolicy: PasswordPolicy = PasswordPolicy(), attempts: PasswordAttempts? = nil
+  ) {
     self.repository = repository
     self.hasher = hasher
+    self.passwordPolicy = passwordPolicy
+    self.attempts = attempts
   }
 
   /// The user with that id.
@@ -25,38 +38,54 @@ public struct UserDirectory: Sendable {
   ///
   /// A request with an id that is made again within ``CreateRequest/memory`` returns what it returned first.
   ///
-  /// - Throws: `UserError.invalid`, and what the hasher and `UserRepository.create` throw.
+  /// - Parameter network: where the request comes from; nil for a trusted caller, whose passwords are not counted.
+  /// - Throws: `UserError.invalid`, and what ``createUser(_:from:for:)`` throws.
   public func createUser(
-    email: String, name: String, password: String, requestID: String = "", for requester: HashRequester
+    email: String, name: String, password: String, requestID: String = "", from network: PeerNetwork? = nil,
+    for requester: HashRequester
   ) async throws(UserError) -> User {
-    try await createUser(
-      UserDraft(email: email, name: name, password: password, requestID: requestID), for: requester)
+    let draft = try UserDraft(
+      email: email, name: name, password: password, requestID: requestID, policy: passwordPolicy)
+    return try await createUser(draft, from: network, for: requester)
   }
 
   /// Creates the user of a draft, as the method above.
   ///
-  /// - Throws: what the hasher and `UserRepository.create` throw; `UserError.invalid` if the request's id was used for
-  ///   another.
-  public func createUser(_ draft: UserDraft, for requester: HashRequester) async throws(UserError) -> User {
+  /// - Throws: what the hasher and `UserRepository.create` throw, and ``confirm(_:of:from:for:)``.
+  public func createUser(
+    _ draft: UserDraft, from network: PeerNetwork? = nil, for requester: HashRequester
+  ) async throws(UserError) -> User {
     let user = try await prepare(draft, for: requester)
     guard let id = draft.requestID else { return try await repository.create(user) }
     let creation = try await repository.create(CreateRequest(user, id: id))
-    return try await confirm(creation, of: draft, for: requester)
+    return try await confirm(creation, of: draft, from: network, for: requester)
   }
 
   /// The user that `draft` has made, now or when the same request was made before.
   ///
-  /// - Throws: `UserError.invalid` if the request before had another password; what the hasher throws.
+  /// The answer tells whether the draft's password is the user's, so it counts as an attempt on it from `network`; nil
+  /// for a trusted caller.
+  ///
+  /// - Throws: `UserError.invalid` if the request before had another password; `.tooManyAttempts` and `.signInDisabled`
+  ///   as a sign-in; what the hasher throws.
   public func confirm(
-    _ creation: Creation, of draft: UserDraft, for requester: HashRequester
+    _ creation: Creation, of draft: UserDraft, from network: PeerNetwork? = nil,
+    for requester: HashRequester
   ) async throws(UserError) -> User {
     guard let earlier = creation.earlier else { return creation.user }
     switch (draft.password, earlier.passwordHash) {
     case (nil, nil):
       return creation.user
     case (let password?, let hash?):
-      if case .match = try await hasher.verify(password, against: hash, for: requester) {
+      do {
+        try await attempt(on: creation.user.id, from: network) { () async throws(UserError) in
+          guard case .match = try await hasher.verify(password, against: hash, for: requester) else {
+            throw .wrongCredentials
+          }
+        }
         return creation.user
+      } catch .wrongCredentials {
+        break
       }
     case (nil, _), (_, nil):
       break
@@ -64,46 +93,23 @@ public struct UserDirectory: Sendable {
     throw .invalid([.requestIDUsed])
   }
 
+  /// Runs `check`, counted if the attempt comes from a network.
+  func attempt(
+    on user: UserID, from network: PeerNetwork?, _ check: () async throws(UserError) -> Void
+  ) async throws(UserError) {
+    guard let attempts, let network else { return try await check() }
+    try await attempts.attempt(.user(user), from: .network(network), check)
+  }
+
   /// Hashes the draft's password, if it has one, so that the user can be stored.
   ///
   /// - Throws: what the hasher throws.
-  public func prepare(_ draft: UserDraft, for requester: HashRequester) async throws(UserError) -> NewUser {
+  public func prepare(
+    _ draft: UserDraft, for requester: HashRequester
+  ) async throws(UserError) -> NewUser {
     var hash: PasswordHash?
     if let password = draft.password { hash = try await hasher.hash(password, for: requester) }
     return NewUser(email: draft.email, name: draft.name, passwordHash: hash)
-  }
-
-  /// Changes the fields that are not nil. An empty password removes it. `status` is a raw value of
-  /// `UserStatus`. `authority` is that of the token which asks for it, or nil.
-  ///
-  /// - Throws: `UserError.invalid`, and what the hasher and `UserRepository.update` throw.
-  public func updateUser(
-    id: String, email: String? = nil, name: String? = nil, status: Int? = nil, password: String? = nil,
-    by authority: WriteAuthority? = nil, for requester: HashRequester
-  ) async throws(UserError) -> User {
-    var collector = ViolationCollector()
-    collector.check { () throws(FieldViolation) in if id.isEmpty { throw .missingUserID } }
-    var changes = UserChanges()
-    if let status {
-      changes.status = collector.check { () throws(FieldViolation) in try UserStatus(checking: status) }
-    }
-    if let email { changes.email = collector.check { () throws(FieldViolation) in try EmailAddress(email) } }
-    if let name { changes.name = collector.check { () throws(FieldViolation) in try UserName(name) } }
-    var secret: Password?
-    if let password, !password.isEmpty {
-      secret = collector.check { () throws(FieldViolation) in try Password(password) }
-    }
-    try collector.throwIfAny()
-    guard let userID = UserID(id) else { throw .notFound(id) }
-
-    if let secret {
-      // Hashing is the costly step: not for a user who is not there.
-      _ = try user(id: id)
-      changes.password = .replace(try await hasher.hash(secret, for: requester))
-    } else if password != nil {
-      changes.password = .remove
-    }
-    return try await repository.update(userID, changes, by: authority)
   }
 
   /// A listing of every user there is now, after the one with the id `after` (nil: from the first).
@@ -111,15 +117,6 @@ public struct UserDirectory: Sendable {
   /// - Throws: `UserError.storage`.
   public func listing(after: UserID? = nil, pageSize: Int) throws(UserError) -> UserListing {
     try UserListing(repository: repository, after: after, pageSize: pageSize)
-  }
-}
-
-extension UserStatus {
-  fileprivate init(checking rawValue: Int) throws(FieldViolation) {
-    guard let status = UserStatus(rawValue: rawValue) else {
-      throw FieldViolation(field: "status", reason: .outOfRange, description: "must be ACTIVE or INACTIVE")
-    }
-    self = status
   }
 }
 

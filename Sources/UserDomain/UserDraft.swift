@@ -11,15 +11,21 @@ public struct UserDraft: Sendable {
 
   /// Validates a client's text. An empty password means none, and so does an empty request id.
   ///
+  /// - Parameter policy: what the password has to be.
   /// - Throws: `UserError.invalid` with all violations, at most one a field.
   public init(
-    email: String, name: String, password: String, requestID: String = ""
+    email: String, name: String, password: String, requestID: String = "",
+    policy: PasswordPolicy = PasswordPolicy()
   ) throws(UserError) {
     var collector = ViolationCollector()
     let address = collector.check { () throws(FieldViolation) in try EmailAddress(email) }
     let userName = collector.check { () throws(FieldViolation) in try UserName(name) }
     let secret =
-      password.isEmpty ? nil : collector.check { () throws(FieldViolation) in try Password(password) }
+      password.isEmpty
+      ? nil
+      : collector.check { () throws(FieldViolation) in
+        try policy.check(password, email: address, name: userName)
+      }
     self.requestID =
       requestID.isEmpty ? nil : collector.check { () throws(FieldViolation) in try RequestID(requestID) }
     try collector.throwIfAny()

@@ -21,8 +21,16 @@ public enum UserError: Error, Hashable, Sendable {
   case unauthenticated(TokenFault)
   /// No active user has that address and that password; which of it is wrong is not said.
   case wrongCredentials
-  /// Too many attempts to sign in to the account have failed in a row. Worth repeating after `retryAfter`.
+  /// Too many attempts on the account's password have failed in a row, from the caller's network or device. Worth
+  /// repeating after `retryAfter`.
   case tooManyAttempts(retryAfter: Duration)
+  /// So many attempts on the account's password have failed in a row that it may be tried no more, but from a device
+  /// that has signed in before, until an operator has ended that.
+  case signInDisabled
+  /// The change of an own address or password needs the current password, which the request does not have.
+  case currentPasswordRequired
+  /// The current password in the request is not the user's.
+  case wrongCurrentPassword
   /// The client's address has made too many calls, or the user too many updates. Worth repeating after `retryAfter`.
   case peerLimitExceeded(retryAfter: Duration)
   /// The caller is known but may not do that: it lacks a scope, and is not the user that it is about.

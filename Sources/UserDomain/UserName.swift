@@ -29,7 +29,8 @@ public struct UserName: Hashable, Sendable {
     self.text = text
   }
 
-  private static func isForbidden(_ scalar: Unicode.Scalar) -> Bool {
+  /// Whether `scalar` is a control character or a line separator.
+  static func isForbidden(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     // C0, DEL, C1 (category Cc), LINE SEPARATOR, PARAGRAPH SEPARATOR.
     case 0x00...0x1f, 0x7f...0x9f, 0x2028, 0x2029: true

@@ -58,9 +58,12 @@ extension UserServiceApp {
     let authority = try await TokenAuthority(configuration.auth.authority)
     let hasher = try Argon2idHasher(
       parameters: configuration.passwords.parameters, limits: configuration.passwords.limits)
-    let directory = UserDirectory(repository: repository, hasher: hasher)
+    let attempts = PasswordAttempts(repository)
+    let directory = UserDirectory(
+      repository: repository, hasher: hasher, passwordPolicy: configuration.passwordPolicy, attempts: attempts
+    )
     let sessions = SessionDirectory(
-      users: repository, sessions: repository, hasher: hasher, issuer: authority,
+      users: repository, sessions: repository, attempts: attempts, hasher: hasher, issuer: authority,
       key: try await repository.secret("refresh_token", length: SessionDirectory.keyLength),
       policy: configuration.auth.sessions)
     let pageTokens = PageTokenCodec(

@@ -1,6 +1,9 @@
 public import PasswordHashing
+import TokenSigning
+import UserDomain
 
-/// The settings `argon2.*`: what password hashes cost, and what they may take of the machine.
+/// The settings `argon2.*`: what password hashes cost, and what they may take of the machine; and `password.*`: what
+/// passwords have to be.
 public struct PasswordConfiguration: Sendable {
   /// `argon2.memory` (KiB), `argon2.iterations`, `argon2.parallelism`: the cost of new password hashes.
   public let parameters: Argon2Parameters
@@ -8,6 +11,8 @@ public struct PasswordConfiguration: Sendable {
   /// what they may use together, and so what the largest hash that is stored may need; a password whose hash needs
   /// more cannot be checked. `argon2.queue`, 0 to 1,000,000: hashes that may wait.
   public let limits: HashingLimits
+  /// `password.min.length`, 6 to 64, 8 by default: the shortest new password, in characters.
+  public let minimumLength: Int
 
   private static let standardLimits = HashingLimits()
 
@@ -19,6 +24,7 @@ public struct PasswordConfiguration: Sendable {
     ("argon2.threads", "\(standardLimits.threads)"),
     ("argon2.budget", "\(standardLimits.memoryBudget >> 10)"),
     ("argon2.queue", "\(standardLimits.queueLength)"),
+    ("password.min.length", "\(PasswordPolicy().minimumLength)"),
   ]
 
   /// Reads the settings with `read`.
@@ -47,6 +53,7 @@ public struct PasswordConfiguration: Sendable {
     } catch let error as Argon2ParameterError {
       throw ServiceConfiguration.Invalid(description: error.description)
     }
+    minimumLength = try number("password.min.length", PasswordPolicy.minimumLengthBounds)
     let budget = try number("argon2.budget", Argon2Parameters.memoryBounds.lowerBound...1 << 30)
     guard parameters.memoryKiB <= budget else {
       throw ServiceConfiguration.Invalid(
@@ -56,5 +63,14 @@ public struct PasswordConfiguration: Sendable {
       threads: try number("argon2.threads", 1...1_024),
       memoryBudget: budget << 10,
       queueLength: try number("argon2.queue", 0...1_000_000))
+  }
+}
+
+extension ServiceConfiguration {
+  /// What new passwords have to be. None may be the service's name: the program's, or what the service calls itself in
+  /// tokens.
+  var passwordPolicy: PasswordPolicy {
+    PasswordPolicy(
+      minimumLength: passwords.minimumLength, serviceNames: ["user-service", auth.authority.issuer])
   }
 }

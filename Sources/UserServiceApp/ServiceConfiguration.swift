@@ -46,7 +46,7 @@ public struct ServiceConfiguration: Sendable {
   public let shutdownGrace: Duration
   /// `bulk.rows`: rows that one BulkCreateUsers call may have.
   public let bulkRows: Int
-  /// `argon2.*`: what password hashes cost, and what they may take of the machine.
+  /// `argon2.*`, `password.*`: what password hashes cost, and what passwords have to be.
   public let passwords: PasswordConfiguration
 
   private static let ownDefaults: [AbsoluteConfigKey: ConfigValue] = [

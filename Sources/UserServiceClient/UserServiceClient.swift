@@ -80,7 +80,8 @@ public struct UserServiceClient: Sendable {
   /// changed in between. One of the password or status is not repeated, because it ends the user's tokens: after
   /// `unavailable` or `deadlineExceeded` it may be done or not.
   ///
-  /// - Throws: `UserServiceError.userNotFound`, `.invalidUser`, `.emailAlreadyRegistered`, and what any call throws.
+  /// - Throws: `UserServiceError.userNotFound`, `.invalidUser`, `.emailAlreadyRegistered`, `.currentPasswordRequired`,
+  ///   `.wrongCurrentPassword`, and what any call throws.
   public func updateUser(_ update: UserUpdate) async throws(UserServiceError) -> User {
     let request = User_V1_UserUpdateRequest(update)
     return try await caller.call(
@@ -173,13 +174,24 @@ public struct UserServiceClient: Sendable {
   /// Signs in. From then on the calls of this client are the user's, until ``signOut()``, and their tokens are
   /// refreshed when they have to be.
   ///
-  /// - Throws: `UserServiceError.wrongCredentials`, `.tooManyAttempts`, `.peerLimitExceeded`, and what any call throws.
+  /// - Parameter knownDevice: a refresh token of an earlier sign-in of this device to the same account, whether or not
+  ///   it is still good: with it, others' failed attempts do not hold the device up. By default, that of this client's
+  ///   session, if it has one.
+  /// - Throws: `UserServiceError.wrongCredentials`, `.tooManyAttempts`, `.signInDisabled`, `.peerLimitExceeded`, and what
+  ///   any call throws.
   @discardableResult
-  public func signIn(email: String, password: String) async throws(UserServiceError) -> Tokens {
+  public func signIn(
+    email: String, password: String, knownDevice: String? = nil
+  ) async throws(UserServiceError) -> Tokens {
+    var device = knownDevice ?? ""
+    if knownDevice == nil, let session = identity.provider as? SignedInSession {
+      device = await session.newestTokens.refreshToken
+    }
+    let request = Auth_V1_SignInRequest.with {
+      ($0.email, $0.password, $0.refreshToken) = (email, password, device)
+    }
     let message = try await caller.call(tokens: nil) { attempt in
-      try await auth.signIn(
-        .with { ($0.email, $0.password) = (email, password) }, metadata: attempt.metadata,
-        options: attempt.options)
+      try await auth.signIn(request, metadata: attempt.metadata, options: attempt.options)
     }
     let tokens = Tokens(message)
     identity.provider = session(tokens)

@@ -2,23 +2,9 @@ import GRDB
 public import UserDomain
 
 extension SQLiteUserRepository: SessionRepository {
-  public func beginSignIn(
-    _ account: SignInAccount, now: Timestamp
-  ) async throws(UserError) -> SignInAttempts {
-    try await write { (sessions) throws(DatabaseError) in try sessions.beginSignIn(account, now: now) }
-  }
-
-  public func withdrawSignIn(
-    _ account: SignInAccount, begun now: Timestamp, after before: SignInAttempts
-  ) async throws(UserError) {
+  public func create(_ session: Session, epoch: Int64, from source: SignInSource) async throws(UserError) {
     try await write { (sessions) throws(DatabaseError) in
-      .success(try sessions.withdrawSignIn(account, begun: now, after: before))
-    }
-  }
-
-  public func create(_ session: Session, epoch: Int64, account: SignInAccount) async throws(UserError) {
-    try await write { (sessions) throws(DatabaseError) in
-      try sessions.create(session, epoch: epoch, account: account)
+      try sessions.create(session, epoch: epoch, from: source)
     }
   }
 

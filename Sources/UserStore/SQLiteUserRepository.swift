@@ -43,7 +43,7 @@ public final class SQLiteUserRepository: UserRepository {
   public let revocations = RevocationList()
 
   private let location: DatabaseLocation
-  private let readers: ConnectionPool
+  let readers: ConnectionPool
   private let writers: ConnectionPool
   let writer: GroupCommitWriter
 

@@ -8,7 +8,7 @@ struct HashBenchmark {
 
   func run(into report: inout Report) async throws {
     let hasher = try Argon2idHasher()
-    let password = try Password("correct horse battery staple")
+    let password = try Password(attempt: "correct horse battery staple")
     let ours = try await Meter {
       for _ in 0..<Self.rounds { _ = try await hasher.hash(password, for: .service) }
     }

@@ -10,6 +10,10 @@ struct SignInCommand: AsyncParsableCommand {
     discussion: """
       The tokens are kept for this address in a file that only you can read, below $XDG_CONFIG_HOME or ~/.config, and \
       refreshed when they have to be. Without --password-file it asks for the password.
+
+      From the 5th wrong password on, the next attempt from the same network waits: 1 second, then twice as long each \
+      time, up to 60. After 100 in a row from anywhere the account takes no password, except from a device that has \
+      signed in before, until an operator runs 'user-service users unlock' or gives it a new password.
       """)
 
   @OptionGroup var connection: ConnectionOptions
@@ -21,8 +25,11 @@ struct SignInCommand: AsyncParsableCommand {
   func run() async throws {
     let password =
       try passwordFile.map { try SmallFile.line($0) } ?? Terminal.password("Password of \(email)")
+    // Shows that this device has signed in before; of no use if that was to another account. A file that cannot be read
+    // is replaced by this sign-in.
+    let before = (try? connection.session.tokens)?.refreshToken
     let tokens = try await connection.withClient(.anonymous) { client in
-      try await client.signIn(email: email, password: password)
+      try await client.signIn(email: email, password: password, knownDevice: before)
     }
     // That it could not be kept is said already.
     guard try connection.session.tokens?.accessToken == tokens.accessToken else { throw ExitCode.failure }

@@ -46,7 +46,8 @@ extension UserServiceError {
     switch self {
     case .userNotFound: 3
     case .emailAlreadyRegistered, .invalidUser, .invalidRequest, .unauthenticated, .wrongCredentials,
-      .permissionDenied, .tooManyAttempts, .peerLimitExceeded:
+      .permissionDenied, .tooManyAttempts, .signInDisabled, .currentPasswordRequired,
+      .wrongCurrentPassword, .peerLimitExceeded:
       4
     case .updateFailed(_, let error): error.exitStatus
     case .tooManyRows, .overloaded, .unavailable, .deadlineExceeded, .cancelled, .failed: 1

@@ -25,8 +25,10 @@ import UserDomain
     let hasher = try Argon2idHasher()
     let hash = PasswordHash(phcString: encoded)
     #expect(
-      try await hasher.verify(Password(password), against: hash, for: .service) == .match(needsRehash: true))
-    #expect(try await hasher.verify(Password(password + "x"), against: hash, for: .service) == .mismatch)
+      try await hasher.verify(Password(attempt: password), against: hash, for: .service)
+        == .match(needsRehash: true))
+    #expect(
+      try await hasher.verify(Password(attempt: password + "x"), against: hash, for: .service) == .mismatch)
   }
 
   @Test("we make the reference implementation's hash of the same salt")

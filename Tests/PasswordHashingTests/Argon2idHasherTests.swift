@@ -9,7 +9,7 @@ import UserDomain
 
   @Test("a hash verifies, is in the PHC format and is salted")
   func hash() async throws {
-    let password = try Password("correct horse")
+    let password = try Password(attempt: "correct horse")
     let (one, other) = (
       try await hasher.hash(password, for: .service), try await hasher.hash(password, for: .service)
     )
@@ -29,10 +29,11 @@ import UserDomain
       (String(repeating: "x", count: 1_023) + "a", String(repeating: "x", count: 1_023) + "b"),
     ])
   func everyByte(one: String, other: String) async throws {
-    let hash = try await hasher.hash(Password(one), for: .service)
+    let hash = try await hasher.hash(Password(attempt: one), for: .service)
     #expect(
-      try await hasher.verify(Password(one), against: hash, for: .service) == .match(needsRehash: false))
-    #expect(try await hasher.verify(Password(other), against: hash, for: .service) == .mismatch)
+      try await hasher.verify(Password(attempt: one), against: hash, for: .service)
+        == .match(needsRehash: false))
+    #expect(try await hasher.verify(Password(attempt: other), against: hash, for: .service) == .mismatch)
   }
 
   @Test("a hash made with other parameters verifies and asks to be made again")
@@ -40,9 +41,9 @@ import UserDomain
     let stronger = Argon2idHasher(
       parameters: Argon2Parameters(unchecked: 128, iterations: 1, parallelism: 1),
       pool: HashingPool(limits: HashingLimits()))
-    let hash = try await hasher.hash(Password("correct horse"), for: .service)
+    let hash = try await hasher.hash(Password(attempt: "correct horse"), for: .service)
     #expect(
-      try await stronger.verify(Password("correct horse"), against: hash, for: .service)
+      try await stronger.verify(Password(attempt: "correct horse"), against: hash, for: .service)
         == .match(needsRehash: true))
     #expect(stronger.needsRehash(hash))
     #expect(stronger.needsRehash(PasswordHash(phcString: "$2b$12$not-argon2")))
@@ -53,7 +54,7 @@ import UserDomain
     let hash = PasswordHash(
       phcString: "$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc")
     await #expect(throws: UserError.self) {
-      try await hasher.verify(Password("12345678"), against: hash, for: .service)
+      try await hasher.verify(Password(attempt: "12345678"), against: hash, for: .service)
     }
   }
 
@@ -64,7 +65,7 @@ import UserDomain
     let hash = PasswordHash(
       phcString: "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc")
     await #expect(throws: UserError.self) {
-      try await small.verify(Password("12345678"), against: hash, for: .service)
+      try await small.verify(Password(attempt: "12345678"), against: hash, for: .service)
     }
   }
 

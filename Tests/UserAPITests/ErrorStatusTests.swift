@@ -31,6 +31,9 @@ import UserDomain
       (.unauthenticated(.revoked), .unauthenticated, .tokenRevoked),
       (.wrongCredentials, .unauthenticated, .credentialsInvalid),
       (.tooManyAttempts(retryAfter: .seconds(2)), .resourceExhausted, .tooManyAttempts),
+      (.signInDisabled, .failedPrecondition, .signInDisabled),
+      (.currentPasswordRequired, .permissionDenied, .currentPasswordRequired),
+      (.wrongCurrentPassword, .permissionDenied, .currentPasswordWrong),
       (.peerLimitExceeded(retryAfter: .seconds(2)), .resourceExhausted, .peerLimitExceeded),
       (.permissionDenied(missing: .usersRead), .permissionDenied, .permissionDenied),
     ] as [(UserError, RPCError.Code, ErrorReason)])

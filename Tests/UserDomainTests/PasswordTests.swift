@@ -2,42 +2,132 @@ import Testing
 import UserDomain
 
 @Suite struct PasswordTests {
-  @Test(
-    "8 to 1,024 bytes of anything are accepted",
-    arguments: ["12345678", "pass word", "пароль", "\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}", "🔑🔑"])
-  func accepted(text: String) throws {
-    _ = try Password(text)
-    _ = try Password(String(repeating: "x", count: 1_024))
+  private let policy = PasswordPolicy()
+
+  private func check(
+    _ text: String, email: String = "ada@example.com", name: String = "Ada", _ policy: PasswordPolicy? = nil
+  ) throws -> Password {
+    try (policy ?? self.policy).check(text, email: EmailAddress(email), name: UserName(name))
+  }
+
+  private func reason(
+    _ text: String, email: String = "ada@example.com", name: String = "Ada", _ policy: PasswordPolicy? = nil
+  ) -> FieldViolation.Reason? {
+    do {
+      _ = try check(text, email: email, name: name, policy)
+      return nil
+    } catch {
+      let violation = error as? FieldViolation
+      #expect(violation?.field == "password")
+      return violation?.reason
+    }
   }
 
   @Test(
-    "shorter ones are refused, counted before and after normalisation", arguments: ["1", "1234567", "ａａａ"])
+    "8 characters and more of anything are accepted, up to 1,024 bytes",
+    arguments: [
+      "1zwölf3!", "pass word", "парольчик", "🔑🔑🔑🔑🔑🔑🔑🔑", "        x", "correct horse",
+      String(repeating: "é", count: 512),
+    ])
+  func accepted(text: String) throws {
+    _ = try check(text)
+  }
+
+  @Test(
+    "shorter ones are refused, counted in characters and after normalisation",
+    arguments: ["1", "1zwölf3", "пароль", "🔑🔑", "cafe\u{301} au", "ｘｙｚｘｙｚｘ"])
   func tooShort(text: String) {
-    let violation = #expect(throws: FieldViolation.self) { try Password(text) }
-    #expect(violation?.field == "password")
-    #expect(violation?.reason == .tooShort)
+    #expect(reason(text) == .tooShort)
+    #expect(reason(text + "qw7", PasswordPolicy(minimumLength: 64)) == .tooShort)
+  }
+
+  @Test("the minimum is a setting inside its bounds")
+  func minimum() {
+    #expect(reason("1zwö7!", PasswordPolicy(minimumLength: 6)) == nil)
+    #expect(reason("1zw7!", PasswordPolicy(minimumLength: 1)) == .tooShort)
+    #expect(PasswordPolicy(minimumLength: 1_000).minimumLength == 64)
+    // A ligature is two characters.
+    #expect(reason("ﬁ3x7", PasswordPolicy(minimumLength: 6)) == .tooShort)
+    #expect(reason("ﬁ3ﬁ7", PasswordPolicy(minimumLength: 6)) == nil)
   }
 
   @Test("longer ones are refused, never truncated", arguments: [1_025, 1 << 20])
   func tooLong(count: Int) {
-    let violation = #expect(throws: FieldViolation.self) {
-      try Password(String(repeating: "x", count: count))
+    #expect(reason(String(repeating: "x", count: count)) == .tooLong)
+  }
+
+  @Test(
+    "control characters and line separators are refused",
+    arguments: ["\u{0}", "\u{7}", "\u{1b}", "\u{7f}", "\u{85}", "\u{2028}", "\n", "\r\n", "\t"])
+  func control(text: String) {
+    #expect(reason("correct\(text)horse") == .forbiddenCharacter)
+  }
+
+  @Test(
+    "the commonest passwords are refused, in any letter case and width",
+    arguments: [
+      "password", "12345678", "123456789", "iloveyou", "qwertyuiop", "1q2w3e4r5t", "PassWord1", "Football",
+      "changeme",
+      "ｐａｓｓｗｏｒｄ", "!qaz1qaz", "zzzzzzzzzz", "p@ssw0rd", "administrator",
+    ])
+  func common(text: String) {
+    #expect(reason(text) == .tooCommon)
+  }
+
+  @Test("a list is searched to its ends, and nothing between its lines is found")
+  func listEnds() {
+    let short = PasswordPolicy(minimumLength: 6)
+    for word in ["!@#$%^", "monkey", "dragon", "zzzzzz", "123456"] {
+      #expect(reason(word, short) == .tooCommon)
     }
-    #expect(violation?.reason == .tooLong)
+    for word in ["monkey\ndragon", "!@#$%", "ord123", "zzzzzzzzzzz", "~~~~~~~", "   !!!!"] {
+      #expect(reason(word, short) != .tooCommon)
+    }
+  }
+
+  @Test(
+    "the address, its local part, the name and the service's name are refused, also with digits and signs around",
+    arguments: [
+      "ada.lovelace@example.com", "ADA.Lovelace@example.com", "ada.lovelace", "Ada.Lovelace1815",
+      "AdaLovelace",
+      "adalovelace!!", "Augusta King", "augusta-king1", 
+      "user-service",
+      "UserService2026", "id.example.org", "12ada_lovelace34",
+    ])
+  func similar(text: String) {
+    let policy = PasswordPolicy(serviceNames: ["user-service", "https://id.example.org", "id.example.org"])
+    #expect(reason(text, email: "ada.lovelace@example.com", name: "Augusta King", policy) == .tooSimilar)
+  }
+
+  @Test("what only has the name in it is no such password, and neither are two letters")
+  func notSimilar() {
+    #expect(reason("ada likes tea", email: "ada@example.com", name: "Ada") == nil)
+    #expect(reason("x9$81#2!@7", email: "x@example.com", name: "X") == nil)
+    #expect(reason("ada12345", email: "ada@example.com", name: "") == .tooSimilar)
+    #expect(reason("correct horse", email: "a@example.com", name: "") == nil)
   }
 
   @Test("two ways to type the same characters are one password")
   func normalized() throws {
     #expect(
-      try Password("cafe\u{301} au lait").normalized.utf8.elementsEqual(
-        Password("café au lait").normalized.utf8))
-    #expect(try Password("ｐａｓｓｗｏｒｄ").normalized == "password")
-    #expect(try Password("ﬁﬁﬁﬁﬁﬁﬁﬁ").normalized == "fifififififififi")
+      try check("cafe\u{301} au lait").normalized.utf8.elementsEqual(
+        check("café au lait").normalized.utf8))
+    #expect(try check("ｃｏｒｒｅｃｔ　ｈｏｒｓｅ").normalized == "correct horse")
+    #expect(try check("ﬁﬁﬁﬁﬁﬁﬁﬁ").normalized == "fifififififififi")
+  }
+
+  @Test("a password to sign in with may be what a new one may not, but not empty or too long")
+  func attempts() throws {
+    for text in ["x", "password", "\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}"] {
+      #expect(try Password(attempt: text).normalized == text)
+    }
+    #expect(throws: FieldViolation.self) { try Password(attempt: "") }
+    #expect(throws: FieldViolation.self) { try Password(attempt: String(repeating: "x", count: 1_025)) }
   }
 
   @Test("a password and a hash never print themselves")
   func redacted() throws {
-    let password = try Password("s3cret-s3cret")
+    let password = try check("s3cret-s3cret")
     let hash = PasswordHash(phcString: "$argon2id$s3cret")
     var dumped = ""
     dump((password, hash), to: &dumped)

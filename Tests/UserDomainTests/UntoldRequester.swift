@@ -1,25 +1,21 @@
 import UserDomain
 
-// Use cases as the service itself asks for them, where a test is not about who asks.
+// Use cases as the service itself asks for them, where a test is not about the requester of a hash.
 
 extension UserDirectory {
   func createUser(
-    email: String, name: String, password: String, requestID: String = ""
+    email: String, name: String, password: String, requestID: String = "", from network: PeerNetwork? = nil
   ) async throws(UserError) -> User {
-    try await createUser(email: email, name: name, password: password, requestID: requestID, for: .service)
+    try await createUser(
+      email: email, name: name, password: password, requestID: requestID, from: network, for: .service)
   }
 
   func updateUser(
     id: String, email: String? = nil, name: String? = nil, status: Int? = nil, password: String? = nil,
-    by authority: WriteAuthority? = nil
+    by authority: WriteAuthority? = nil, proof: PasswordProof? = nil
   ) async throws(UserError) -> User {
     try await updateUser(
-      id: id, email: email, name: name, status: status, password: password, by: authority, for: .service)
-  }
-}
-
-extension SessionDirectory {
-  func signIn(email: String, password: String) async throws(UserError) -> TokenPair {
-    try await signIn(email: email, password: password, for: .service)
+      id: id, email: email, name: name, status: status, password: password, by: authority, proof: proof,
+      for: .service)
   }
 }

@@ -30,9 +30,10 @@ import UserStore
     let hash = try #require(try repository.credential(email: user.email)?.passwordHash)
     #expect(hash.phcString.hasPrefix("$argon2id$v=19$m=19456,t=2,p=1$"))
     #expect(
-      try await hasher.verify(Password("correct horse"), against: hash, for: .service)
+      try await hasher.verify(Password(attempt: "correct horse"), against: hash, for: .service)
         == .match(needsRehash: false))
-    #expect(try await hasher.verify(Password("wrong horse"), against: hash, for: .service) == .mismatch)
+    #expect(
+      try await hasher.verify(Password(attempt: "wrong horse"), against: hash, for: .service) == .mismatch)
   }
 
   @Test("a request that is repeated returns the first user, if its password is the same")

@@ -33,6 +33,8 @@ import UserProtos
     (.unauthenticated(.expired), .unauthenticated(.expired)),
     (.unauthenticated(.revoked), .unauthenticated(.revoked)), (.wrongCredentials, .wrongCredentials),
     (.tooManyAttempts(retryAfter: .seconds(1)), .tooManyAttempts(retryAfter: .seconds(1))),
+    (.signInDisabled, .signInDisabled), (.currentPasswordRequired, .currentPasswordRequired),
+    (.wrongCurrentPassword, .wrongCurrentPassword),
     (.peerLimitExceeded(retryAfter: .seconds(3)), .peerLimitExceeded(retryAfter: .seconds(3))),
     (.permissionDenied(missing: .usersRead), .permissionDenied(missingScope: "users:read")),
     (.permissionDenied(missing: []), .permissionDenied(missingScope: nil)),

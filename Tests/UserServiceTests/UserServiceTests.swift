@@ -96,7 +96,7 @@ import UserProtos
   func hostileFields() async throws {
     try await withService { users, _ in
       let sql = "'; DROP TABLE users; --"
-      let user = try await users.createUser(CreateUser("a'b@example.com", name: sql, password: sql))
+      let user = try await users.createUser(CreateUser("a'b@example.com", name: sql, password: sql + sql))
       #expect(user.name == sql)
       #expect(try await Failure { try await users.list(from: sql) }.fields == ["page_token"])
       let (updated, _) = try await users.update([User_V1_UserUpdateRequest(user.id) { $0.name = sql + sql }])

@@ -123,6 +123,27 @@ import UserDomain
     try await repository.close()
   }
 
+  @Test("a request that a clock that was ahead has noted is forgotten too")
+  func clockWasAhead() async throws {
+    let repository = try open()
+    clock.advance(by: .seconds(3_650 * 86_400))
+    let first = try await repository.create(CreateRequest(.sample(1), id: id)).user
+    clock.advance(by: .zero - CreateRequest.memory + .microseconds(1))
+    #expect(try await repository.create(CreateRequest(.sample(1), id: id)).user == first)
+    clock.advance(by: .microseconds(-1))
+    await #expect(throws: UserError.emailAlreadyRegistered) {
+      try await repository.create(CreateRequest(.sample(1), id: id))
+    }
+    clock.advance(by: .seconds(-3_600 * 86_400))
+    let other = try RequestID(UUID().uuidString)
+    let second = try await repository.create(CreateRequest(.sample(2), id: other)).user
+    #expect(try await repository.create(CreateRequest(.sample(2), id: other)).user == second)
+    let connection = try OtherConnection(directory.path("users.db"))
+    #expect(try await connection.firstInteger("SELECT count(*) FROM create_requests") == 1)
+    try connection.close()
+    try await repository.close()
+  }
+
   @Test("a new password of the user ends what is remembered of its creation, a new name does not")
   func passwordChanged() async throws {
     let repository = try open()

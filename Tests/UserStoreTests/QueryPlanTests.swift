@@ -43,9 +43,24 @@ import UserDomain
       try plan(SessionStatements.purgeSessionsSQL).contains {
         $0.contains("USING COVERING INDEX sessions_by_kept_until (kept_until<?)")
       })
+    for table in [AttemptTable.attempts, AttemptTable.accounts, AttemptTable.devices] {
+      for (condition, _) in table.kinds {
+        for (sql, range) in [
+          (AttemptTable.purgeSQL(table, condition), "(last_at<?)"),
+          (AttemptTable.mendSQL(table, condition), "(last_at>?)"),
+        ] {
+          let steps = try plan(sql)
+          #expect(steps.contains { $0.contains("INDEX \(table.name)_") && $0.contains(range) }, "\(steps)")
+          #expect(!steps.contains { $0.hasPrefix("SCAN \(table.name)") }, "\(steps)")
+        }
+        let steps = try plan(AttemptTable.dropSQL(table, condition))
+        #expect(steps.contains { $0.contains("INDEX \(table.name)_") }, "\(steps)")
+        #expect(!steps.contains { $0.contains("USE TEMP B-TREE") }, "\(steps)")
+      }
+    }
     #expect(
-      try plan(SessionStatements.purgeAttemptsSQL).contains {
-        $0.contains("USING COVERING INDEX sign_in_attempts_by_last_at (last_at<?)")
+      try plan(SignInAttemptStatements.devicesInExcessSQL).contains {
+        $0.contains("INDEX known_devices_by_user (user_id=?)")
       })
     #expect(
       try plan(SessionStatements.oldestSessionsSQL).contains { $0.contains("USING INDEX sessions_by_user") })
@@ -58,6 +73,10 @@ import UserDomain
     #expect(
       try plan(CreateRequestStatements.purgeSQL).contains {
         $0.contains("USING COVERING INDEX create_requests_by_made_at (made_at<?)")
+      })
+    #expect(
+      try plan(CreateRequestStatements.purgeFutureSQL).contains {
+        $0.contains("USING COVERING INDEX create_requests_by_made_at (made_at>?)")
       })
     #expect(
       try plan(CreateRequestStatements.forgetSQL).contains {

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -47,6 +48,13 @@ def contract(out):
     messages.auth = importlib.import_module("auth_service_pb2")
     messages.AuthStub = importlib.import_module("auth_service_pb2_grpc").AuthServiceStub
     return messages
+
+
+def lengthen_waits(database):
+    """As after some more guesses: the wait of 1 second becomes one of 60, longer than a start or a test takes."""
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        changed = connection.execute("UPDATE sign_in_attempts SET failures = 20 WHERE failures = 5")
+        assert changed.rowcount == 1
 
 
 class Service:

@@ -137,7 +137,7 @@ class Load:
             if choice.random() < 0.5:
                 auth.RevokeToken(pb.RevokeTokenRequest(refresh_token=tokens.refresh_token), timeout=60)
             else:
-                change = self.pb.UserUpdateRequest(user_id=user.id, password="another horse")
+                change = self.pb.UserUpdateRequest(user_id=user.id, password="another horse", current_password=password)
                 list(stub.UserUpdates(iter([change]), metadata=own, timeout=60))
             try:
                 stub.GetUser(self.pb.GetUserRequest(user_id=user.id), metadata=own, timeout=60)

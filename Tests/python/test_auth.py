@@ -94,8 +94,9 @@ class Caller:
         return list(self.users.UserUpdates(
             updates, timeout=TIMEOUT, metadata=bearer(token) if token else None))
 
-    def sign_in(self, email="ada@example.com", password="correct horse"):
-        return self.auth.SignIn(self.pb.auth.SignInRequest(email=email, password=password), timeout=TIMEOUT)
+    def sign_in(self, email="ada@example.com", password="correct horse", device=""):
+        return self.auth.SignIn(
+            self.pb.auth.SignInRequest(email=email, password=password, refresh_token=device), timeout=TIMEOUT)
 
     def refresh(self, token):
         return self.auth.RefreshToken(self.pb.auth.RefreshTokenRequest(refresh_token=token), timeout=TIMEOUT)
@@ -470,10 +471,150 @@ def test_guessing_is_slowed_down_and_a_restart_does_not_help(pb, serve, tmp_path
             assert 0 < wait <= (60_000 if restart else 1_000)
         assert service.stop()[0] == 0
         if not restart:
-            # As after some more guesses: the wait has to be longer than a start takes.
-            with contextlib.closing(sqlite3.connect(database)) as connection, connection:
-                changed = connection.execute("UPDATE sign_in_attempts SET failures = 20 WHERE failures = 5")
-                assert changed.rowcount == 1
+            conftest.lengthen_waits(database)
+
+
+@pytest.fixture
+def two_networks(pb, serve):
+    """A service, and callers of it from two networks."""
+    service = serve(auth="on", listen=("127.0.0.1:0", "[::1]:0"), settings={"peer.rate": "none"})
+    with grpc.insecure_channel(service.addresses[0]) as here, grpc.insecure_channel(service.addresses[1]) as there:
+        yield service, Caller(pb, here), Caller(pb, there)
+
+
+def test_a_stranger_does_not_keep_the_right_password_out(two_networks):
+    service, stranger, home = two_networks
+    home.create()
+    for _ in range(5):
+        assert failure(lambda: stranger.sign_in(password="wrong horse"))[1] == "CREDENTIALS_INVALID"
+        home.sign_in()
+    conftest.lengthen_waits(service.database)
+    assert failure(stranger.sign_in)[1] == "TOO_MANY_ATTEMPTS"
+    home.sign_in()
+
+
+def test_right_sign_ins_at_once_do_not_refuse_each_other(caller):
+    caller.create()
+    failures = []
+
+    def sign_in():
+        try:
+            caller.sign_in()
+        except grpc.RpcError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=sign_in) for _ in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def disable(service, caller, user_id):
+    """As after 100 failures: one more makes it so, of an account that has had 99."""
+    with contextlib.closing(sqlite3.connect(service.database)) as connection, connection:
+        connection.execute(
+            "INSERT INTO sign_in_accounts VALUES (?, 99, ?)",
+            (bytes.fromhex(user_id.replace("-", "")), int(time.time() * 1e6)))
+    assert failure(lambda: caller.sign_in(password="wrong horse"))[1] == "CREDENTIALS_INVALID"
+    assert failure(caller.sign_in)[:2] == (grpc.StatusCode.FAILED_PRECONDITION, "SIGN_IN_DISABLED")
+
+
+def test_100_failures_end_sign_in_but_not_for_a_known_device(two_networks):
+    service, stranger, home = two_networks
+    ada = home.create()
+    device = home.sign_in().refresh_token
+    disable(service, stranger, ada.id)
+    assert failure(home.sign_in)[1] == "SIGN_IN_DISABLED"
+    home.sign_in(device=device)
+    home.sign_in()
+
+
+def test_an_operator_unlocks_a_user(two_networks):
+    service, stranger, home = two_networks
+    ada = home.create()
+    admin = service_token(service)
+    for unlock in [
+        lambda: run("users", "unlock", ada.id, "--database", service.database),
+        lambda: home.update(ada.id, admin, status=1),
+        lambda: home.update(ada.id, admin, password="correct horse"),
+    ]:
+        disable(service, stranger, ada.id)
+        assert failure(home.sign_in)[1] == "SIGN_IN_DISABLED"
+        done = unlock()
+        if isinstance(done, subprocess.CompletedProcess):
+            assert done.returncode == 0
+            assert done.stdout == f"unlocked {ada.id}: 100 failed attempts in a row are forgotten\n"
+        home.sign_in()
+        stranger.sign_in()
+
+
+@pytest.mark.parametrize("user, database, code", [
+    ("01a20e13-53dc-756f-b844-595a9b132cb5", None, 3), ("ada", None, 3), ("ada", "/nonexistent.db", 1)])
+def test_what_cannot_be_unlocked(secured, user, database, code):
+    done = run("users", "unlock", user, "--database", database or secured.database)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.startswith("Error: ")
+
+
+def test_guesses_through_a_request_id_are_counted(secured, caller):
+    request = {"email": "ada@example.com", "request_id": "b1b2c3d4-0000-4000-8000-000000000001"}
+
+    def create(password):
+        return caller.users.CreateUser(
+            caller.pb.CreateUserRequest(password=password, **request), timeout=TIMEOUT)
+
+    ada = create("correct horse")
+    assert create("correct horse") == ada
+    for _ in range(5):
+        assert failure(lambda: create("wrong horse"))[1] == "INVALID_REQUEST"
+    conftest.lengthen_waits(secured.database)
+    assert failure(lambda: create("correct horse"))[:2] == (EXHAUSTED, "TOO_MANY_ATTEMPTS")
+    assert failure(caller.sign_in)[1] == "TOO_MANY_ATTEMPTS"
+
+
+@pytest.mark.parametrize("changes", [{"email": "new@example.com"}, {"password": "another horse"}, {"password": ""}])
+def test_a_leaked_access_token_does_not_become_the_account(secured, caller, changes):
+    ada = caller.create()
+    token = caller.sign_in().access_token
+    assert failure(lambda: caller.update(ada.id, token, **changes))[:2] == (DENIED, "CURRENT_PASSWORD_REQUIRED")
+    for _ in range(5):
+        assert failure(lambda: caller.update(ada.id, token, current_password="wrong horse", **changes))[:2] == (
+            DENIED, "CURRENT_PASSWORD_WRONG")
+    conftest.lengthen_waits(secured.database)
+    right = {"current_password": "correct horse", **changes}
+    assert failure(lambda: caller.update(ada.id, token, **right))[1] == "TOO_MANY_ATTEMPTS"
+    assert failure(caller.sign_in)[1] == "TOO_MANY_ATTEMPTS"
+    # A caller who may change everybody needs no password.
+    other = caller.create("bob@example.com")
+    caller.update(other.id, service_token(secured), password="another horse", email="carl@example.com")
+    own = caller.sign_in("carl@example.com", "another horse").access_token
+    caller.update(other.id, own, current_password="another horse", **changes)
+
+
+@pytest.mark.parametrize("password, reason", [
+    ("1234567", "TOO_SHORT"), ("пароль", "TOO_SHORT"), ("Password1", "TOO_COMMON"), ("ada.lovelace", "TOO_SIMILAR"),
+    ("Ada.Lovelace@example.com", "TOO_SIMILAR"), ("countess1815", "TOO_SIMILAR"), ("User-Service!", "TOO_SIMILAR"),
+    ("correct\0horse", "FORBIDDEN_CHARACTER"), ("x" * 1_025, "TOO_LONG")])
+def test_passwords_that_are_refused(caller, password, reason):
+    with pytest.raises(grpc.RpcError) as raised:
+        caller.users.CreateUser(
+            caller.pb.CreateUserRequest(email="ada.lovelace@example.com", name="Countess", password=password),
+            timeout=TIMEOUT)
+    violations = error_details_pb2.BadRequest()
+    [detail] = [detail for detail in rpc_status.from_call(raised.value).details if detail.Is(violations.DESCRIPTOR)]
+    detail.Unpack(violations)
+    assert [(violation.field, violation.reason) for violation in violations.field_violations] == [
+        ("password", reason)]
+
+
+def test_the_shortest_password_is_a_setting(pb, serve):
+    service = serve(auth="on", settings={"password.min.length": "15"})
+    with grpc.insecure_channel(service.address) as channel:
+        caller = Caller(pb, channel)
+        assert failure(caller.create)[1] == "INVALID_REQUEST"
+        caller.create(password="correct horse battery")
 
 
 def test_refresh_and_revoke(caller):
@@ -557,7 +698,7 @@ def test_a_change_ends_tokens_at_once_and_for_good(pb, serve, tmp_path, changes)
         for token in [tokens.access_token, own.access_token, *service_tokens]:
             caller.get(ada.id, token)
         # By the user itself, whose own token ends too.
-        caller.update(ada.id, own.access_token, **changes)
+        caller.update(ada.id, own.access_token, current_password="correct horse", **changes)
 
     def ended(caller):
         for token in [tokens.access_token, own.access_token, *service_tokens]:
@@ -578,7 +719,8 @@ def test_a_running_stream_ends_with_its_token(caller):
     answered = threading.Semaphore(1)
 
     def updates():
-        for change in [{"name": "Ada"}, {"password": "another horse"}, {"name": "Eve"}]:
+        password = {"password": "another horse", "current_password": "correct horse"}
+        for change in [{"name": "Ada"}, password, {"name": "Eve"}]:
             assert answered.acquire(timeout=TIMEOUT)
             yield caller.pb.UserUpdateRequest(user_id=ada.id, **change)
 
@@ -728,6 +870,7 @@ def test_auth_off_says_so_at_every_level(tmp_path):
     ({"auth.jwks.file": "x", "auth.jwks.issuer": "user-service"}, "auth.jwks.issuer"),
     ({"auth.jwks.file": "/nonexistent", "auth.jwks.issuer": "x"}, "/nonexistent"),
     ({"auth.jwks.file": "x", "auth.jwks.issuer": "x", "auth.jwks.algorithms": "none"}, "auth.jwks.algorithms"),
+    ({"password.min.length": "5"}, "password.min.length"), ({"password.min.length": "65"}, "password.min.length"),
     ({"peer.rate": "0"}, "peer.rate"), ({"peer.rate": "nan"}, "peer.rate"), ({"peer.burst": "0"}, "peer.burst")])
 def test_settings_that_cannot_be_used(tmp_path, monkeypatch, settings, name):
     for setting, value in settings.items():

@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from conftest import PROGRAM
+from conftest import PROGRAM, lengthen_waits
 
 PASSWORD = "correct horse"
 
@@ -77,6 +77,7 @@ def secured(serve, tmp_path):
     """A service with authentication, commands for it, and a token that may do everything in a file."""
     service = serve(auth="on")
     commands = Commands(tmp_path / "home", service.address)
+    commands.database = service.database
     commands.token = commands(
         "token", "issue", "--database", service.database, "--subject", "test", "--scope", "users:read,users:write")
     commands.token_file = tmp_path / "token"
@@ -230,6 +231,42 @@ def test_a_sign_in_lasts_for_the_commands_to_come_until_a_sign_out(secured, tmp_
     assert "revoked" in secured("users", "get", id, code=4)
     file.write_text("{")
     assert "sign in again" in secured("users", "get", id, code=1)
+
+
+def test_users_change_their_own_password_with_the_current_one(secured, tmp_path):
+    id = json.loads(secured("users", "create", "--email", "ada@example.com", "--password-file", "-", "--output", "json",
+                            input=PASSWORD))["id"]
+    current, new = tmp_path / "current", tmp_path / "new"
+    current.write_text(PASSWORD)
+    new.write_text("another horse")
+    secured("sign-in", "--email", "ada@example.com", "--password-file", str(current))
+    change = ["users", "update", id, "--password-file", str(new)]
+    assert "needs the current password" in secured(*change, code=4)
+    assert "current password is wrong" in secured(*change, "--current-password-file", "-", input="wrong horse", code=4)
+    for wrong in (["--current-password-file", "-", "--ask-current-password"],):
+        secured(*change, *wrong, code=2)
+    secured("users", "update", id, "--password-file", "-", "--current-password-file", "-", code=2)
+    secured(*change, "--current-password-file", "-", input=PASSWORD)
+    secured("sign-in", "--email", "ada@example.com", "--password-file", str(new))
+    code, shown = secured.terminal(
+        "users", "update", id, "--email", "lovelace@example.com", "--ask-current-password",
+        answers=[("Current password: ", "another horse\r")])
+    assert code == 0 and "lovelace@example.com" in shown and "horse" not in shown
+
+
+def test_a_sign_in_again_shows_that_the_device_is_known(secured, tmp_path):
+    secured("users", "create", "--email", "ada@example.com", "--password-file", "-", input=PASSWORD)
+    signing_in = ["sign-in", "--email", "ada@example.com", "--password-file", "-"]
+    stranger = {"XDG_CONFIG_HOME": str(tmp_path / "stranger")}
+    secured(*signing_in, input=PASSWORD)
+    [file] = (secured.home / "user-service" / "sessions").iterdir()
+    file.write_text("{")
+    secured(*signing_in, input=PASSWORD)
+    for _ in range(5):
+        secured(*signing_in, input="wrong horse", environment=stranger, code=4)
+    lengthen_waits(secured.database)
+    assert "try again in" in secured(*signing_in, input=PASSWORD, environment=stranger, code=4)
+    secured(*signing_in, input=PASSWORD)
 
 
 def test_a_sign_in_is_refreshed_and_the_new_tokens_are_kept(serve, tmp_path):

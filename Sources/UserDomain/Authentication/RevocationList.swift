@@ -60,7 +60,10 @@ public final class RevocationList: Sendable {
   }
 
   /// Whether the token that says `claims` is revoked.
-  public func isRevoked(_ claims: AccessTokenClaims) -> Bool {
+  ///
+  /// An epoch that began in the future was noted by a clock that was ahead. When it really began is not known; it
+  /// counts as begun when that is first seen, so that tokens that are issued afterwards are accepted.
+  public func isRevoked(_ claims: AccessTokenClaims, now: @autoclosure () -> Timestamp = .now) -> Bool {
     guard let user = claims.principal.userID else { return false }
     return state.withLock { state in
       if let session = claims.session, state.endedSessions[session] != nil { return true }
@@ -68,7 +71,14 @@ public final class RevocationList: Sendable {
       if let epoch = claims.epoch { return epoch != state.epochs[user]?.number ?? 0 }
       guard let current = state.epochs[user] else { return false }
       guard current.isUserActive, let issuedAt = claims.issuedAt else { return true }
-      return issuedAt <= current.beganAt
+      if issuedAt > current.beganAt { return false }
+      let now = now()
+      if current.beganAt > now {
+        state.epochs[user] = Epoch(
+          number: current.number, beganAt: now, isUserActive: current.isUserActive)
+        return issuedAt <= now
+      }
+      return true
     }
   }
 

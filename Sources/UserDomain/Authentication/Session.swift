@@ -11,7 +11,7 @@ public struct Session: Hashable, Sendable {
   /// When the refresh token was given.
   public var rotatedAt: Timestamp
   /// When the session ends, however often it is refreshed.
-  public let expiresAt: Timestamp
+  public var expiresAt: Timestamp
   /// When it was ended before its time.
   public var endedAt: Timestamp?
   /// When the store may forget it. While it lives, that is when its refresh token expires.
@@ -95,6 +95,7 @@ public struct SessionRefresh: Hashable, Sendable {
   /// Decides about `stored`, which is the session with that id.
   public func decide(about stored: Session) -> Decision {
     if stored.endedAt != nil { return .refuse(.revoked) }
+    let stored = stored.brought(to: now, policy)
     if stored.expiresAt <= now || stored.keptUntil <= now { return .refuse(.expired) }
     if presented == stored.tokenHash {
       var next = stored
@@ -104,7 +105,10 @@ public struct SessionRefresh: Hashable, Sendable {
       next.keptUntil = min(now + policy.refreshLifetime, stored.expiresAt)
       return .goOn(next)
     }
-    if presented == stored.previousHash, now < stored.rotatedAt + SessionPolicy.reuseWindow {
+    // A clock that was set back by less than the window is borne with; one by more would keep the window open for long.
+    if presented == stored.previousHash, now < stored.rotatedAt + SessionPolicy.reuseWindow,
+      stored.rotatedAt < now + SessionPolicy.reuseWindow
+    {
       return .repeatLast
     }
     return .end(stored.ended(at: now))
@@ -112,11 +116,22 @@ public struct SessionRefresh: Hashable, Sendable {
 }
 
 extension Session {
-  /// The session after its end at `now`: kept until all its access tokens have expired, by anybody's clock.
+  /// The session after its end at `now`: kept until all its access tokens have expired, by any clock.
   public func ended(at now: Timestamp) -> Session {
     var session = self
     session.endedAt = now
-    session.keptUntil = now + SessionPolicy.endedSessionsMemory
+    // Its last access token was issued when its refresh token was, perhaps by a clock that was ahead.
+    session.keptUntil = max(now, rotatedAt) + SessionPolicy.endedSessionsMemory
+    return session
+  }
+
+  /// The session as of `now`. If a clock that was ahead has given its refresh token, that counts as given at `now`, so
+  /// that neither the token nor the session is good for longer than the policy says.
+  fileprivate func brought(to now: Timestamp, _ policy: SessionPolicy) -> Session {
+    guard rotatedAt > now else { return self }
+    var session = self
+    session.expiresAt = min(expiresAt, now + policy.sessionLifetime)
+    session.keptUntil = min(keptUntil, now + policy.refreshLifetime, session.expiresAt)
     return session
   }
 }

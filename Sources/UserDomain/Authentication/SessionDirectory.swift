@@ -7,6 +7,7 @@ public struct SessionDirectory: Sendable {
 
   private let users: any UserRepository
   private let sessions: any SessionRepository
+  private let attempts: PasswordAttempts
   private let hasher: any PasswordHasher
   private let issuer: any AccessTokenIssuer
   private let policy: SessionPolicy
@@ -18,14 +19,18 @@ public struct SessionDirectory: Sendable {
 
   /// The use cases over a store, a hasher and an issuer of access tokens.
   ///
-  /// - Parameter key: what refresh tokens are made with, ``keyLength`` bytes, the database's own.
+  /// - Parameters:
+  ///   - attempts: counts wrong passwords, together with those of other use cases.
+  ///   - key: what refresh tokens are made with, ``keyLength`` bytes, the database's own.
   public init(
-    users: any UserRepository, sessions: any SessionRepository, hasher: any PasswordHasher,
-    issuer: any AccessTokenIssuer, key: [UInt8], policy: SessionPolicy = SessionPolicy(),
+    users: any UserRepository, sessions: any SessionRepository, attempts: PasswordAttempts,
+    hasher: any PasswordHasher, issuer: any AccessTokenIssuer, key: [UInt8],
+    policy: SessionPolicy = SessionPolicy(),
     clock: @escaping @Sendable () -> Timestamp = { .now }
   ) {
     self.users = users
     self.sessions = sessions
+    self.attempts = attempts
     self.hasher = hasher
     self.issuer = issuer
     self.policy = policy
@@ -34,12 +39,20 @@ public struct SessionDirectory: Sendable {
     decoy = hasher.decoy
   }
 
-  /// Tokens for whoever knows the password of the active user with that address.
+  /// Tokens for the caller who knows the password of the active user with that address.
   ///
-  /// - Throws: `UserError.invalid` for text that is no address or no password; `.wrongCredentials`, for every
-  ///   reason alike; `.tooManyAttempts`; and what the store and the hasher throw.
+  /// - Parameters:
+  ///   - network: where the caller is: failures are counted for each network by itself.
+  ///   - knownDevice: a refresh token that the caller was given at an earlier sign-in to this account, or empty. It may
+  ///     have expired, been used or been revoked: it only shows that this device knew the password once, so that it has
+  ///     a count of its own and is not held up by others' failures. Any other text counts for nothing.
+  ///   - requester: whose turn the password's check takes.
+  /// - Throws: `UserError.invalid` for text that is not an address or not a password; `.wrongCredentials`, for every
+  ///   reason alike; `.tooManyAttempts` and `.signInDisabled`, whether or not there is such a user; and what the store
+  ///   and the hasher throw.
   public func signIn(
-    email: String, password: String, for requester: HashRequester
+    email: String, password: String, from network: PeerNetwork, knownDevice: String = "",
+    for requester: HashRequester
   ) async throws(UserError) -> TokenPair {
     var collector = ViolationCollector()
     let address = collector.check { () throws(FieldViolation) in try EmailAddress(email) }
@@ -47,23 +60,26 @@ public struct SessionDirectory: Sendable {
     try collector.throwIfAny()
     guard let address, let secret else { throw .invalid(collector.violations) }
 
-    let account = SignInAccount(address)
-    let begun = clock()
-    let before = try await sessions.beginSignIn(account, now: begun)
-    do {
-      return try await signIn(account, address, secret, for: requester)
-    } catch {
-      // Whoever was given no answer to a guess need not wait for it. One that was cancelled counts: a client
-      // may cancel what takes as long as a wrong guess does.
-      if !error.answersGuess {
-        try await sessions.withdrawSignIn(account, begun: begun, after: before)
-      }
-      throw error
+    let user = try users.credential(email: address)?.user.id
+    let account = user.map { SignInAccount.user($0) } ?? .unknown(address)
+    let source = try device(knownDevice, of: user) ?? .network(network)
+    // A session that is stored has the failures before it forgotten, in the same transaction.
+    return try await attempts.attempt(account, from: source, forgets: false) { () async throws(UserError) in
+      try await signIn(address, secret, from: source, for: requester)
     }
   }
 
+  /// The device that has signed in to the account of `user` and was given that refresh token, or nil.
+  private func device(_ text: String, of user: UserID?) throws(UserError) -> SignInSource? {
+    // What is not a token of this database shows nothing, and why it is not is of no concern.
+    guard !text.isEmpty, let token = try? RefreshToken(text, key: key),
+      let owner = try attempts.repository.deviceUser(token.session), owner == user
+    else { return nil }
+    return .device(token.session)
+  }
+
   private func signIn(
-    _ account: SignInAccount, _ email: EmailAddress, _ password: Password, for requester: HashRequester
+    _ email: EmailAddress, _ password: Password, from source: SignInSource, for requester: HashRequester
   ) async throws(UserError) -> TokenPair {
     let credential = try users.credential(email: email)
     let verification = try await hasher.verify(
@@ -76,7 +92,7 @@ public struct SessionDirectory: Sendable {
     let token = RefreshToken(session: .random(), key: key)
     let session = Session(
       id: token.session, userID: credential.user.id, tokenHash: token.hash, now: now, policy: policy)
-    try await sessions.create(session, epoch: credential.epoch, account: account)
+    try await sessions.create(session, epoch: credential.epoch, from: source)
     if needsRehash { upgrade(hash, of: credential.user.id, password, for: requester.inBackground) }
     return try tokens(session, token, epoch: credential.epoch, now: now)
   }
@@ -124,16 +140,6 @@ public struct SessionDirectory: Sendable {
     return TokenPair(
       accessToken: try issuer.issue(claims), accessTokenExpiresAt: expiresAt, refreshToken: refreshToken.text,
       refreshTokenExpiresAt: session.keptUntil)
-  }
-}
-
-extension UserError {
-  /// Whether an attempt to sign in that ends so counts.
-  fileprivate var answersGuess: Bool {
-    switch self {
-    case .wrongCredentials, .cancelled, .deadlineExceeded: true
-    default: false
-    }
   }
 }
 

@@ -112,10 +112,11 @@ extension Auth_V1_AuthService {
     /// > user.v1.UserService do, with the domain "user.v1" and its reasons, and these:
     /// > 
     /// >   CREDENTIALS_INVALID   UNAUTHENTICATED      no active user has that address and that password
-    /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many failed sign-ins in a row; google.rpc.RetryInfo says when to
-    /// >                                              try again
-    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's address;
-    /// >                                              google.rpc.RetryInfo
+    /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many failed attempts on the account's password in a row, from the
+    /// >                                              client's network or device; google.rpc.RetryInfo says when to try again
+    /// >   SIGN_IN_DISABLED      FAILED_PRECONDITION  100 failed attempts in a row: the account takes no password, except from
+    /// >                                              a known device, until an operator ends that
+    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
     /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is no refresh token
     /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not give that refresh token, or has forgotten it
     /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, is over
@@ -127,11 +128,15 @@ extension Auth_V1_AuthService {
         /// >
         /// > Checks a password and begins a session.
         /// > 
-        /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike. An attempt
-        /// > counts as failed until it succeeds; from the 5th in a row on, the next one has to wait: 1 second, then twice as
-        /// > long each time, up to 60 seconds. A success, or a day without an attempt, ends the count.
+        /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike, also by the
+        /// > limits: wrong passwords are counted by account and by the network that they come from (an IPv4 address, an IPv6
+        /// > /64). From the 5th in a row on, the next attempt from there has to wait: 1 second, then twice as long each time, up
+        /// > to 60 seconds. A success, or a day without a failure, ends the count. 5 attempts may be under way at once, others
+        /// > wait for them; those that are not answered do not count. What fails in one network does not hold up another, until
+        /// > an account has 100 failures in a row from all of them together: then it takes no password any more, until an
+        /// > operator or a new password ends that, or a known device signs in.
         /// > 
-        /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, PEER_LIMIT_EXCEEDED, OVERLOADED.
+        /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, PEER_LIMIT_EXCEEDED, OVERLOADED.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Auth_V1_SignInRequest` messages.
@@ -154,7 +159,7 @@ extension Auth_V1_AuthService {
         /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
         /// > second tab, does no harm. Used later it ends the session: two parties have it then.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Auth_V1_RefreshTokenRequest` messages.
@@ -174,7 +179,7 @@ extension Auth_V1_AuthService {
         /// >
         /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Auth_V1_RevokeTokenRequest` messages.
@@ -193,8 +198,6 @@ extension Auth_V1_AuthService {
         /// > Source IDL Documentation:
         /// >
         /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
-        /// > 
-        /// > Errors: PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Auth_V1_GetJsonWebKeySetRequest` messages.
@@ -225,10 +228,11 @@ extension Auth_V1_AuthService {
     /// > user.v1.UserService do, with the domain "user.v1" and its reasons, and these:
     /// > 
     /// >   CREDENTIALS_INVALID   UNAUTHENTICATED      no active user has that address and that password
-    /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many failed sign-ins in a row; google.rpc.RetryInfo says when to
-    /// >                                              try again
-    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's address;
-    /// >                                              google.rpc.RetryInfo
+    /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many failed attempts on the account's password in a row, from the
+    /// >                                              client's network or device; google.rpc.RetryInfo says when to try again
+    /// >   SIGN_IN_DISABLED      FAILED_PRECONDITION  100 failed attempts in a row: the account takes no password, except from
+    /// >                                              a known device, until an operator ends that
+    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
     /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is no refresh token
     /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not give that refresh token, or has forgotten it
     /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, is over
@@ -240,11 +244,15 @@ extension Auth_V1_AuthService {
         /// >
         /// > Checks a password and begins a session.
         /// > 
-        /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike. An attempt
-        /// > counts as failed until it succeeds; from the 5th in a row on, the next one has to wait: 1 second, then twice as
-        /// > long each time, up to 60 seconds. A success, or a day without an attempt, ends the count.
+        /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike, also by the
+        /// > limits: wrong passwords are counted by account and by the network that they come from (an IPv4 address, an IPv6
+        /// > /64). From the 5th in a row on, the next attempt from there has to wait: 1 second, then twice as long each time, up
+        /// > to 60 seconds. A success, or a day without a failure, ends the count. 5 attempts may be under way at once, others
+        /// > wait for them; those that are not answered do not count. What fails in one network does not hold up another, until
+        /// > an account has 100 failures in a row from all of them together: then it takes no password any more, until an
+        /// > operator or a new password ends that, or a known device signs in.
         /// > 
-        /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, PEER_LIMIT_EXCEEDED, OVERLOADED.
+        /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, PEER_LIMIT_EXCEEDED, OVERLOADED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_SignInRequest` message.
@@ -267,7 +275,7 @@ extension Auth_V1_AuthService {
         /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
         /// > second tab, does no harm. Used later it ends the session: two parties have it then.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RefreshTokenRequest` message.
@@ -287,7 +295,7 @@ extension Auth_V1_AuthService {
         /// >
         /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RevokeTokenRequest` message.
@@ -306,8 +314,6 @@ extension Auth_V1_AuthService {
         /// > Source IDL Documentation:
         /// >
         /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
-        /// > 
-        /// > Errors: PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_GetJsonWebKeySetRequest` message.
@@ -336,10 +342,11 @@ extension Auth_V1_AuthService {
     /// > user.v1.UserService do, with the domain "user.v1" and its reasons, and these:
     /// > 
     /// >   CREDENTIALS_INVALID   UNAUTHENTICATED      no active user has that address and that password
-    /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many failed sign-ins in a row; google.rpc.RetryInfo says when to
-    /// >                                              try again
-    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's address;
-    /// >                                              google.rpc.RetryInfo
+    /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many failed attempts on the account's password in a row, from the
+    /// >                                              client's network or device; google.rpc.RetryInfo says when to try again
+    /// >   SIGN_IN_DISABLED      FAILED_PRECONDITION  100 failed attempts in a row: the account takes no password, except from
+    /// >                                              a known device, until an operator ends that
+    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
     /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is no refresh token
     /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not give that refresh token, or has forgotten it
     /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, is over
@@ -351,11 +358,15 @@ extension Auth_V1_AuthService {
         /// >
         /// > Checks a password and begins a session.
         /// > 
-        /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike. An attempt
-        /// > counts as failed until it succeeds; from the 5th in a row on, the next one has to wait: 1 second, then twice as
-        /// > long each time, up to 60 seconds. A success, or a day without an attempt, ends the count.
+        /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike, also by the
+        /// > limits: wrong passwords are counted by account and by the network that they come from (an IPv4 address, an IPv6
+        /// > /64). From the 5th in a row on, the next attempt from there has to wait: 1 second, then twice as long each time, up
+        /// > to 60 seconds. A success, or a day without a failure, ends the count. 5 attempts may be under way at once, others
+        /// > wait for them; those that are not answered do not count. What fails in one network does not hold up another, until
+        /// > an account has 100 failures in a row from all of them together: then it takes no password any more, until an
+        /// > operator or a new password ends that, or a known device signs in.
         /// > 
-        /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, PEER_LIMIT_EXCEEDED, OVERLOADED.
+        /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, PEER_LIMIT_EXCEEDED, OVERLOADED.
         ///
         /// - Parameters:
         ///   - request: A `Auth_V1_SignInRequest` message.
@@ -378,7 +389,7 @@ extension Auth_V1_AuthService {
         /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
         /// > second tab, does no harm. Used later it ends the session: two parties have it then.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
         ///
         /// - Parameters:
         ///   - request: A `Auth_V1_RefreshTokenRequest` message.
@@ -398,7 +409,7 @@ extension Auth_V1_AuthService {
         /// >
         /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
         ///
         /// - Parameters:
         ///   - request: A `Auth_V1_RevokeTokenRequest` message.
@@ -417,8 +428,6 @@ extension Auth_V1_AuthService {
         /// > Source IDL Documentation:
         /// >
         /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
-        /// > 
-        /// > Errors: PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A `Auth_V1_GetJsonWebKeySetRequest` message.
@@ -606,10 +615,11 @@ extension Auth_V1_AuthService {
     /// > user.v1.UserService do, with the domain "user.v1" and its reasons, and these:
     /// > 
     /// >   CREDENTIALS_INVALID   UNAUTHENTICATED      no active user has that address and that password
-    /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many failed sign-ins in a row; google.rpc.RetryInfo says when to
-    /// >                                              try again
-    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's address;
-    /// >                                              google.rpc.RetryInfo
+    /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many failed attempts on the account's password in a row, from the
+    /// >                                              client's network or device; google.rpc.RetryInfo says when to try again
+    /// >   SIGN_IN_DISABLED      FAILED_PRECONDITION  100 failed attempts in a row: the account takes no password, except from
+    /// >                                              a known device, until an operator ends that
+    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
     /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is no refresh token
     /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not give that refresh token, or has forgotten it
     /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, is over
@@ -621,11 +631,15 @@ extension Auth_V1_AuthService {
         /// >
         /// > Checks a password and begins a session.
         /// > 
-        /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike. An attempt
-        /// > counts as failed until it succeeds; from the 5th in a row on, the next one has to wait: 1 second, then twice as
-        /// > long each time, up to 60 seconds. A success, or a day without an attempt, ends the count.
+        /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike, also by the
+        /// > limits: wrong passwords are counted by account and by the network that they come from (an IPv4 address, an IPv6
+        /// > /64). From the 5th in a row on, the next attempt from there has to wait: 1 second, then twice as long each time, up
+        /// > to 60 seconds. A success, or a day without a failure, ends the count. 5 attempts may be under way at once, others
+        /// > wait for them; those that are not answered do not count. What fails in one network does not hold up another, until
+        /// > an account has 100 failures in a row from all of them together: then it takes no password any more, until an
+        /// > operator or a new password ends that, or a known device signs in.
         /// > 
-        /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, PEER_LIMIT_EXCEEDED, OVERLOADED.
+        /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, PEER_LIMIT_EXCEEDED, OVERLOADED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_SignInRequest` message.
@@ -653,7 +667,7 @@ extension Auth_V1_AuthService {
         /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
         /// > second tab, does no harm. Used later it ends the session: two parties have it then.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RefreshTokenRequest` message.
@@ -678,7 +692,7 @@ extension Auth_V1_AuthService {
         /// >
         /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RevokeTokenRequest` message.
@@ -702,8 +716,6 @@ extension Auth_V1_AuthService {
         /// > Source IDL Documentation:
         /// >
         /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
-        /// > 
-        /// > Errors: PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_GetJsonWebKeySetRequest` message.
@@ -737,10 +749,11 @@ extension Auth_V1_AuthService {
     /// > user.v1.UserService do, with the domain "user.v1" and its reasons, and these:
     /// > 
     /// >   CREDENTIALS_INVALID   UNAUTHENTICATED      no active user has that address and that password
-    /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many failed sign-ins in a row; google.rpc.RetryInfo says when to
-    /// >                                              try again
-    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's address;
-    /// >                                              google.rpc.RetryInfo
+    /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many failed attempts on the account's password in a row, from the
+    /// >                                              client's network or device; google.rpc.RetryInfo says when to try again
+    /// >   SIGN_IN_DISABLED      FAILED_PRECONDITION  100 failed attempts in a row: the account takes no password, except from
+    /// >                                              a known device, until an operator ends that
+    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
     /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is no refresh token
     /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not give that refresh token, or has forgotten it
     /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, is over
@@ -762,11 +775,15 @@ extension Auth_V1_AuthService {
         /// >
         /// > Checks a password and begins a session.
         /// > 
-        /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike. An attempt
-        /// > counts as failed until it succeeds; from the 5th in a row on, the next one has to wait: 1 second, then twice as
-        /// > long each time, up to 60 seconds. A success, or a day without an attempt, ends the count.
+        /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike, also by the
+        /// > limits: wrong passwords are counted by account and by the network that they come from (an IPv4 address, an IPv6
+        /// > /64). From the 5th in a row on, the next attempt from there has to wait: 1 second, then twice as long each time, up
+        /// > to 60 seconds. A success, or a day without a failure, ends the count. 5 attempts may be under way at once, others
+        /// > wait for them; those that are not answered do not count. What fails in one network does not hold up another, until
+        /// > an account has 100 failures in a row from all of them together: then it takes no password any more, until an
+        /// > operator or a new password ends that, or a known device signs in.
         /// > 
-        /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, PEER_LIMIT_EXCEEDED, OVERLOADED.
+        /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, PEER_LIMIT_EXCEEDED, OVERLOADED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_SignInRequest` message.
@@ -805,7 +822,7 @@ extension Auth_V1_AuthService {
         /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
         /// > second tab, does no harm. Used later it ends the session: two parties have it then.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RefreshTokenRequest` message.
@@ -841,7 +858,7 @@ extension Auth_V1_AuthService {
         /// >
         /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RevokeTokenRequest` message.
@@ -876,8 +893,6 @@ extension Auth_V1_AuthService {
         /// > Source IDL Documentation:
         /// >
         /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
-        /// > 
-        /// > Errors: PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_GetJsonWebKeySetRequest` message.
@@ -918,11 +933,15 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// >
     /// > Checks a password and begins a session.
     /// > 
-    /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike. An attempt
-    /// > counts as failed until it succeeds; from the 5th in a row on, the next one has to wait: 1 second, then twice as
-    /// > long each time, up to 60 seconds. A success, or a day without an attempt, ends the count.
+    /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike, also by the
+    /// > limits: wrong passwords are counted by account and by the network that they come from (an IPv4 address, an IPv6
+    /// > /64). From the 5th in a row on, the next attempt from there has to wait: 1 second, then twice as long each time, up
+    /// > to 60 seconds. A success, or a day without a failure, ends the count. 5 attempts may be under way at once, others
+    /// > wait for them; those that are not answered do not count. What fails in one network does not hold up another, until
+    /// > an account has 100 failures in a row from all of them together: then it takes no password any more, until an
+    /// > operator or a new password ends that, or a known device signs in.
     /// > 
-    /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, PEER_LIMIT_EXCEEDED, OVERLOADED.
+    /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, PEER_LIMIT_EXCEEDED, OVERLOADED.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Auth_V1_SignInRequest` message.
@@ -956,7 +975,7 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
     /// > second tab, does no harm. Used later it ends the session: two parties have it then.
     /// > 
-    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
+    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Auth_V1_RefreshTokenRequest` message.
@@ -987,7 +1006,7 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// >
     /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
     /// > 
-    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
+    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Auth_V1_RevokeTokenRequest` message.
@@ -1017,8 +1036,6 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// > Source IDL Documentation:
     /// >
     /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
-    /// > 
-    /// > Errors: PEER_LIMIT_EXCEEDED.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Auth_V1_GetJsonWebKeySetRequest` message.
@@ -1053,11 +1070,15 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// >
     /// > Checks a password and begins a session.
     /// > 
-    /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike. An attempt
-    /// > counts as failed until it succeeds; from the 5th in a row on, the next one has to wait: 1 second, then twice as
-    /// > long each time, up to 60 seconds. A success, or a day without an attempt, ends the count.
+    /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike, also by the
+    /// > limits: wrong passwords are counted by account and by the network that they come from (an IPv4 address, an IPv6
+    /// > /64). From the 5th in a row on, the next attempt from there has to wait: 1 second, then twice as long each time, up
+    /// > to 60 seconds. A success, or a day without a failure, ends the count. 5 attempts may be under way at once, others
+    /// > wait for them; those that are not answered do not count. What fails in one network does not hold up another, until
+    /// > an account has 100 failures in a row from all of them together: then it takes no password any more, until an
+    /// > operator or a new password ends that, or a known device signs in.
     /// > 
-    /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, PEER_LIMIT_EXCEEDED, OVERLOADED.
+    /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, PEER_LIMIT_EXCEEDED, OVERLOADED.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -1095,7 +1116,7 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
     /// > second tab, does no harm. Used later it ends the session: two parties have it then.
     /// > 
-    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
+    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -1130,7 +1151,7 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// >
     /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
     /// > 
-    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
+    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -1164,8 +1185,6 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// > Source IDL Documentation:
     /// >
     /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
-    /// > 
-    /// > Errors: PEER_LIMIT_EXCEEDED.
     ///
     /// - Parameters:
     ///   - message: request message to send.

@@ -29,6 +29,12 @@ public nonisolated struct Auth_V1_SignInRequest: Sendable {
 
   public var password: String = String()
 
+  /// Optional: the refresh token of an earlier sign-in of this device to this account. It need not be good any more; it
+  /// shows that the device knew the password once. Such a device has a count of its own, and others' failures do not
+  /// hold it up, SIGN_IN_DISABLED included. After 20 failures in a row of its own, or 400 days without a sign-in, it is
+  /// known no more. A token that is malformed, or of another account, counts for nothing and is not an error.
+  public var refreshToken: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -164,7 +170,7 @@ fileprivate nonisolated let _protobuf_package = "auth.v1"
 
 nonisolated extension Auth_V1_SignInRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".SignInRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}email\0\u{1}password\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}email\0\u{1}password\0\u{3}refresh_token\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -174,6 +180,7 @@ nonisolated extension Auth_V1_SignInRequest: SwiftProtobuf.Message, SwiftProtobu
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.email) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.password) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.refreshToken) }()
       default: break
       }
     }
@@ -186,12 +193,16 @@ nonisolated extension Auth_V1_SignInRequest: SwiftProtobuf.Message, SwiftProtobu
     if !self.password.isEmpty {
       try visitor.visitSingularStringField(value: self.password, fieldNumber: 2)
     }
+    if !self.refreshToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.refreshToken, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: Auth_V1_SignInRequest, rhs: Auth_V1_SignInRequest) -> Bool {
     if lhs.email != rhs.email {return false}
     if lhs.password != rhs.password {return false}
+    if lhs.refreshToken != rhs.refreshToken {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -146,8 +146,13 @@ extension User_V1_UserService {
     /// >   TOKEN_REVOKED             UNAUTHENTICATED      the token was revoked, before the call or while it streams
     /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller may not do that; the ErrorInfo's metadata names the
     /// >                                                  "scope" that it lacks
-    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's address, or
-    /// >                                                  updates by the user; google.rpc.RetryInfo
+    /// >   CURRENT_PASSWORD_REQUIRED PERMISSION_DENIED    the change needs the user's current password
+    /// >   CURRENT_PASSWORD_WRONG    PERMISSION_DENIED    the current password in the request is not the user's
+    /// >   TOO_MANY_ATTEMPTS         RESOURCE_EXHAUSTED   too many failed attempts on the user's password in a row, from the
+    /// >                                                  client's network; google.rpc.RetryInfo
+    /// >   SIGN_IN_DISABLED          FAILED_PRECONDITION  100 failed attempts in a row: the user's password may be tried no more
+    /// >                                                  until an operator ends that
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
     /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
@@ -158,8 +163,7 @@ extension User_V1_UserService {
     /// > decided before anything else of a request is looked at.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
-    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL, and one with a token that the service has not seen before with
-    /// > PEER_LIMIT_EXCEEDED.
+    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
     public protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
         /// Handle the "GetUser" method.
         ///
@@ -188,7 +192,11 @@ extension User_V1_UserService {
         /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
         /// > client's address, unless the call has a token with the scope users:write.
         /// > 
-        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED.
+        /// > A request that is made again with its request_id and another password tells that it is another one, so it counts as
+        /// > a sign-in that has failed (auth.v1.AuthService.SignIn).
+        /// > 
+        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; of a request that is made again also
+        /// > TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `User_V1_CreateUserRequest` messages.
@@ -229,8 +237,8 @@ extension User_V1_UserService {
         /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
         /// > does not end the call. Needs the scope users:write.
         /// > 
-        /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
-        /// > "created_count" says how many they are.
+        /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
+        /// > many.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `User_V1_CreateUserRequest` messages.
@@ -252,8 +260,13 @@ extension User_V1_UserService {
         /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
         /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
         /// > 
-        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, and PEER_LIMIT_EXCEEDED when
-        /// > a caller without that scope changes its address or password too often. They end the stream, with the
+        /// > Without users:write a change of the e-mail address or the password needs the current password; a wrong one counts as
+        /// > a sign-in that has failed (auth.v1.AuthService.SignIn). A user who has no password cannot change either alone. With
+        /// > users:write it is not needed, and checked if it is given. A new password, and USER_STATUS_ACTIVE by another caller,
+        /// > end SIGN_IN_DISABLED.
+        /// > 
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
+        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED. They end the stream, with the
         /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
         ///
         /// - Parameters:
@@ -305,8 +318,13 @@ extension User_V1_UserService {
     /// >   TOKEN_REVOKED             UNAUTHENTICATED      the token was revoked, before the call or while it streams
     /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller may not do that; the ErrorInfo's metadata names the
     /// >                                                  "scope" that it lacks
-    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's address, or
-    /// >                                                  updates by the user; google.rpc.RetryInfo
+    /// >   CURRENT_PASSWORD_REQUIRED PERMISSION_DENIED    the change needs the user's current password
+    /// >   CURRENT_PASSWORD_WRONG    PERMISSION_DENIED    the current password in the request is not the user's
+    /// >   TOO_MANY_ATTEMPTS         RESOURCE_EXHAUSTED   too many failed attempts on the user's password in a row, from the
+    /// >                                                  client's network; google.rpc.RetryInfo
+    /// >   SIGN_IN_DISABLED          FAILED_PRECONDITION  100 failed attempts in a row: the user's password may be tried no more
+    /// >                                                  until an operator ends that
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
     /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
@@ -317,8 +335,7 @@ extension User_V1_UserService {
     /// > decided before anything else of a request is looked at.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
-    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL, and one with a token that the service has not seen before with
-    /// > PEER_LIMIT_EXCEEDED.
+    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
     public protocol ServiceProtocol: User_V1_UserService.StreamingServiceProtocol {
         /// Handle the "GetUser" method.
         ///
@@ -347,7 +364,11 @@ extension User_V1_UserService {
         /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
         /// > client's address, unless the call has a token with the scope users:write.
         /// > 
-        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED.
+        /// > A request that is made again with its request_id and another password tells that it is another one, so it counts as
+        /// > a sign-in that has failed (auth.v1.AuthService.SignIn).
+        /// > 
+        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; of a request that is made again also
+        /// > TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `User_V1_CreateUserRequest` message.
@@ -388,8 +409,8 @@ extension User_V1_UserService {
         /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
         /// > does not end the call. Needs the scope users:write.
         /// > 
-        /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
-        /// > "created_count" says how many they are.
+        /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
+        /// > many.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `User_V1_CreateUserRequest` messages.
@@ -411,8 +432,13 @@ extension User_V1_UserService {
         /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
         /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
         /// > 
-        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, and PEER_LIMIT_EXCEEDED when
-        /// > a caller without that scope changes its address or password too often. They end the stream, with the
+        /// > Without users:write a change of the e-mail address or the password needs the current password; a wrong one counts as
+        /// > a sign-in that has failed (auth.v1.AuthService.SignIn). A user who has no password cannot change either alone. With
+        /// > users:write it is not needed, and checked if it is given. A new password, and USER_STATUS_ACTIVE by another caller,
+        /// > end SIGN_IN_DISABLED.
+        /// > 
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
+        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED. They end the stream, with the
         /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
         ///
         /// - Parameters:
@@ -462,8 +488,13 @@ extension User_V1_UserService {
     /// >   TOKEN_REVOKED             UNAUTHENTICATED      the token was revoked, before the call or while it streams
     /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller may not do that; the ErrorInfo's metadata names the
     /// >                                                  "scope" that it lacks
-    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's address, or
-    /// >                                                  updates by the user; google.rpc.RetryInfo
+    /// >   CURRENT_PASSWORD_REQUIRED PERMISSION_DENIED    the change needs the user's current password
+    /// >   CURRENT_PASSWORD_WRONG    PERMISSION_DENIED    the current password in the request is not the user's
+    /// >   TOO_MANY_ATTEMPTS         RESOURCE_EXHAUSTED   too many failed attempts on the user's password in a row, from the
+    /// >                                                  client's network; google.rpc.RetryInfo
+    /// >   SIGN_IN_DISABLED          FAILED_PRECONDITION  100 failed attempts in a row: the user's password may be tried no more
+    /// >                                                  until an operator ends that
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
     /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
@@ -474,8 +505,7 @@ extension User_V1_UserService {
     /// > decided before anything else of a request is looked at.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
-    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL, and one with a token that the service has not seen before with
-    /// > PEER_LIMIT_EXCEEDED.
+    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
     public protocol SimpleServiceProtocol: User_V1_UserService.ServiceProtocol {
         /// Handle the "GetUser" method.
         ///
@@ -504,7 +534,11 @@ extension User_V1_UserService {
         /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
         /// > client's address, unless the call has a token with the scope users:write.
         /// > 
-        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED.
+        /// > A request that is made again with its request_id and another password tells that it is another one, so it counts as
+        /// > a sign-in that has failed (auth.v1.AuthService.SignIn).
+        /// > 
+        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; of a request that is made again also
+        /// > TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
         ///
         /// - Parameters:
         ///   - request: A `User_V1_CreateUserRequest` message.
@@ -546,8 +580,8 @@ extension User_V1_UserService {
         /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
         /// > does not end the call. Needs the scope users:write.
         /// > 
-        /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
-        /// > "created_count" says how many they are.
+        /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
+        /// > many.
         ///
         /// - Parameters:
         ///   - request: A stream of `User_V1_CreateUserRequest` messages.
@@ -569,8 +603,13 @@ extension User_V1_UserService {
         /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
         /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
         /// > 
-        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, and PEER_LIMIT_EXCEEDED when
-        /// > a caller without that scope changes its address or password too often. They end the stream, with the
+        /// > Without users:write a change of the e-mail address or the password needs the current password; a wrong one counts as
+        /// > a sign-in that has failed (auth.v1.AuthService.SignIn). A user who has no password cannot change either alone. With
+        /// > users:write it is not needed, and checked if it is given. A new password, and USER_STATUS_ACTIVE by another caller,
+        /// > end SIGN_IN_DISABLED.
+        /// > 
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
+        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED. They end the stream, with the
         /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
         ///
         /// - Parameters:
@@ -812,8 +851,13 @@ extension User_V1_UserService {
     /// >   TOKEN_REVOKED             UNAUTHENTICATED      the token was revoked, before the call or while it streams
     /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller may not do that; the ErrorInfo's metadata names the
     /// >                                                  "scope" that it lacks
-    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's address, or
-    /// >                                                  updates by the user; google.rpc.RetryInfo
+    /// >   CURRENT_PASSWORD_REQUIRED PERMISSION_DENIED    the change needs the user's current password
+    /// >   CURRENT_PASSWORD_WRONG    PERMISSION_DENIED    the current password in the request is not the user's
+    /// >   TOO_MANY_ATTEMPTS         RESOURCE_EXHAUSTED   too many failed attempts on the user's password in a row, from the
+    /// >                                                  client's network; google.rpc.RetryInfo
+    /// >   SIGN_IN_DISABLED          FAILED_PRECONDITION  100 failed attempts in a row: the user's password may be tried no more
+    /// >                                                  until an operator ends that
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
     /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
@@ -824,8 +868,7 @@ extension User_V1_UserService {
     /// > decided before anything else of a request is looked at.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
-    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL, and one with a token that the service has not seen before with
-    /// > PEER_LIMIT_EXCEEDED.
+    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
     public protocol ClientProtocol: Sendable {
         /// Call the "GetUser" method.
         ///
@@ -859,7 +902,11 @@ extension User_V1_UserService {
         /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
         /// > client's address, unless the call has a token with the scope users:write.
         /// > 
-        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED.
+        /// > A request that is made again with its request_id and another password tells that it is another one, so it counts as
+        /// > a sign-in that has failed (auth.v1.AuthService.SignIn).
+        /// > 
+        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; of a request that is made again also
+        /// > TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `User_V1_CreateUserRequest` message.
@@ -910,8 +957,8 @@ extension User_V1_UserService {
         /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
         /// > does not end the call. Needs the scope users:write.
         /// > 
-        /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
-        /// > "created_count" says how many they are.
+        /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
+        /// > many.
         ///
         /// - Parameters:
         ///   - request: A streaming request producing `User_V1_CreateUserRequest` messages.
@@ -938,8 +985,13 @@ extension User_V1_UserService {
         /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
         /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
         /// > 
-        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, and PEER_LIMIT_EXCEEDED when
-        /// > a caller without that scope changes its address or password too often. They end the stream, with the
+        /// > Without users:write a change of the e-mail address or the password needs the current password; a wrong one counts as
+        /// > a sign-in that has failed (auth.v1.AuthService.SignIn). A user who has no password cannot change either alone. With
+        /// > users:write it is not needed, and checked if it is given. A new password, and USER_STATUS_ACTIVE by another caller,
+        /// > end SIGN_IN_DISABLED.
+        /// > 
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
+        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED. They end the stream, with the
         /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
         ///
         /// - Parameters:
@@ -994,8 +1046,13 @@ extension User_V1_UserService {
     /// >   TOKEN_REVOKED             UNAUTHENTICATED      the token was revoked, before the call or while it streams
     /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller may not do that; the ErrorInfo's metadata names the
     /// >                                                  "scope" that it lacks
-    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's address, or
-    /// >                                                  updates by the user; google.rpc.RetryInfo
+    /// >   CURRENT_PASSWORD_REQUIRED PERMISSION_DENIED    the change needs the user's current password
+    /// >   CURRENT_PASSWORD_WRONG    PERMISSION_DENIED    the current password in the request is not the user's
+    /// >   TOO_MANY_ATTEMPTS         RESOURCE_EXHAUSTED   too many failed attempts on the user's password in a row, from the
+    /// >                                                  client's network; google.rpc.RetryInfo
+    /// >   SIGN_IN_DISABLED          FAILED_PRECONDITION  100 failed attempts in a row: the user's password may be tried no more
+    /// >                                                  until an operator ends that
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
     /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
@@ -1006,8 +1063,7 @@ extension User_V1_UserService {
     /// > decided before anything else of a request is looked at.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
-    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL, and one with a token that the service has not seen before with
-    /// > PEER_LIMIT_EXCEEDED.
+    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
     public struct Client<Transport>: ClientProtocol where Transport: GRPCCore.ClientTransport {
         private let client: GRPCCore.GRPCClient<Transport>
 
@@ -1062,7 +1118,11 @@ extension User_V1_UserService {
         /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
         /// > client's address, unless the call has a token with the scope users:write.
         /// > 
-        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED.
+        /// > A request that is made again with its request_id and another password tells that it is another one, so it counts as
+        /// > a sign-in that has failed (auth.v1.AuthService.SignIn).
+        /// > 
+        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; of a request that is made again also
+        /// > TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `User_V1_CreateUserRequest` message.
@@ -1133,8 +1193,8 @@ extension User_V1_UserService {
         /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
         /// > does not end the call. Needs the scope users:write.
         /// > 
-        /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
-        /// > "created_count" says how many they are.
+        /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
+        /// > many.
         ///
         /// - Parameters:
         ///   - request: A streaming request producing `User_V1_CreateUserRequest` messages.
@@ -1172,8 +1232,13 @@ extension User_V1_UserService {
         /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
         /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
         /// > 
-        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, and PEER_LIMIT_EXCEEDED when
-        /// > a caller without that scope changes its address or password too often. They end the stream, with the
+        /// > Without users:write a change of the e-mail address or the password needs the current password; a wrong one counts as
+        /// > a sign-in that has failed (auth.v1.AuthService.SignIn). A user who has no password cannot change either alone. With
+        /// > users:write it is not needed, and checked if it is given. A new password, and USER_STATUS_ACTIVE by another caller,
+        /// > end SIGN_IN_DISABLED.
+        /// > 
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
+        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED. They end the stream, with the
         /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
         ///
         /// - Parameters:
@@ -1245,7 +1310,11 @@ extension User_V1_UserService.ClientProtocol {
     /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
     /// > client's address, unless the call has a token with the scope users:write.
     /// > 
-    /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED.
+    /// > A request that is made again with its request_id and another password tells that it is another one, so it counts as
+    /// > a sign-in that has failed (auth.v1.AuthService.SignIn).
+    /// > 
+    /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; of a request that is made again also
+    /// > TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `User_V1_CreateUserRequest` message.
@@ -1306,8 +1375,8 @@ extension User_V1_UserService.ClientProtocol {
     /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
     /// > does not end the call. Needs the scope users:write.
     /// > 
-    /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
-    /// > "created_count" says how many they are.
+    /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
+    /// > many.
     ///
     /// - Parameters:
     ///   - request: A streaming request producing `User_V1_CreateUserRequest` messages.
@@ -1340,8 +1409,13 @@ extension User_V1_UserService.ClientProtocol {
     /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
     /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
     /// > 
-    /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, and PEER_LIMIT_EXCEEDED when
-    /// > a caller without that scope changes its address or password too often. They end the stream, with the
+    /// > Without users:write a change of the e-mail address or the password needs the current password; a wrong one counts as
+    /// > a sign-in that has failed (auth.v1.AuthService.SignIn). A user who has no password cannot change either alone. With
+    /// > users:write it is not needed, and checked if it is given. A new password, and USER_STATUS_ACTIVE by another caller,
+    /// > end SIGN_IN_DISABLED.
+    /// > 
+    /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
+    /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED. They end the stream, with the
     /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
     ///
     /// - Parameters:
@@ -1411,7 +1485,11 @@ extension User_V1_UserService.ClientProtocol {
     /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
     /// > client's address, unless the call has a token with the scope users:write.
     /// > 
-    /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED.
+    /// > A request that is made again with its request_id and another password tells that it is another one, so it counts as
+    /// > a sign-in that has failed (auth.v1.AuthService.SignIn).
+    /// > 
+    /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; of a request that is made again also
+    /// > TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -1480,8 +1558,8 @@ extension User_V1_UserService.ClientProtocol {
     /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
     /// > does not end the call. Needs the scope users:write.
     /// > 
-    /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
-    /// > "created_count" says how many they are.
+    /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
+    /// > many.
     ///
     /// - Parameters:
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -1519,8 +1597,13 @@ extension User_V1_UserService.ClientProtocol {
     /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
     /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
     /// > 
-    /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, and PEER_LIMIT_EXCEEDED when
-    /// > a caller without that scope changes its address or password too often. They end the stream, with the
+    /// > Without users:write a change of the e-mail address or the password needs the current password; a wrong one counts as
+    /// > a sign-in that has failed (auth.v1.AuthService.SignIn). A user who has no password cannot change either alone. With
+    /// > users:write it is not needed, and checked if it is given. A new password, and USER_STATUS_ACTIVE by another caller,
+    /// > end SIGN_IN_DISABLED.
+    /// > 
+    /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
+    /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED. They end the stream, with the
     /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
     ///
     /// - Parameters:

@@ -43,7 +43,10 @@ public nonisolated struct User_V1_CreateUserRequest: Sendable {
   /// At most 256 characters, without control characters.
   public var name: String = String()
 
-  /// Empty: the user cannot sign in by password. Otherwise 8 to 1,024 bytes.
+  /// Empty: the user cannot sign in by password. Otherwise at least 8 characters (Unicode scalars after NFKC; a setting
+  /// of the service), at most 1,024 bytes, and without control characters. Not one of the commonest passwords
+  /// (TOO_COMMON), nor made of the address, its local part, the name or the service's name with digits and signs alone
+  /// (TOO_SIMILAR).
   public var password: String = String()
 
   /// A UUID that the client chooses at random, so that it can repeat the request and the user is created once. For 24
@@ -154,7 +157,7 @@ public nonisolated struct User_V1_UserUpdateRequest: Sendable {
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   public mutating func clearStatus() {self._status = nil}
 
-  /// Empty: from now on the user cannot sign in by password.
+  /// Empty: from now on the user cannot sign in by password. Otherwise as in CreateUserRequest.
   public var password: String {
     get {_password ?? String()}
     set {_password = newValue}
@@ -164,6 +167,16 @@ public nonisolated struct User_V1_UserUpdateRequest: Sendable {
   /// Clears the value of `password`. Subsequent reads from it will return its default value.
   public mutating func clearPassword() {self._password = nil}
 
+  /// The password that the user has now: needed without users:write when email changes or password is present.
+  public var currentPassword: String {
+    get {_currentPassword ?? String()}
+    set {_currentPassword = newValue}
+  }
+  /// Returns true if `currentPassword` has been explicitly set.
+  public var hasCurrentPassword: Bool {self._currentPassword != nil}
+  /// Clears the value of `currentPassword`. Subsequent reads from it will return its default value.
+  public mutating func clearCurrentPassword() {self._currentPassword = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -172,6 +185,7 @@ public nonisolated struct User_V1_UserUpdateRequest: Sendable {
   fileprivate var _name: String? = nil
   fileprivate var _status: User_V1_UserStatus? = nil
   fileprivate var _password: String? = nil
+  fileprivate var _currentPassword: String? = nil
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -369,7 +383,7 @@ nonisolated extension User_V1_BulkCreateFailure: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension User_V1_UserUpdateRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".UserUpdateRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}user_id\0\u{1}email\0\u{1}name\0\u{1}status\0\u{1}password\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}user_id\0\u{1}email\0\u{1}name\0\u{1}status\0\u{1}password\0\u{3}current_password\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -382,6 +396,7 @@ nonisolated extension User_V1_UserUpdateRequest: SwiftProtobuf.Message, SwiftPro
       case 3: try { try decoder.decodeSingularStringField(value: &self._name) }()
       case 4: try { try decoder.decodeSingularEnumField(value: &self._status) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self._password) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self._currentPassword) }()
       default: break
       }
     }
@@ -407,6 +422,9 @@ nonisolated extension User_V1_UserUpdateRequest: SwiftProtobuf.Message, SwiftPro
     try { if let v = self._password {
       try visitor.visitSingularStringField(value: v, fieldNumber: 5)
     } }()
+    try { if let v = self._currentPassword {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 6)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -416,6 +434,7 @@ nonisolated extension User_V1_UserUpdateRequest: SwiftProtobuf.Message, SwiftPro
     if lhs._name != rhs._name {return false}
     if lhs._status != rhs._status {return false}
     if lhs._password != rhs._password {return false}
+    if lhs._currentPassword != rhs._currentPassword {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -53,6 +53,7 @@ extension User_V1_UserUpdateRequest {
     case .remove: password = ""
     case nil: break
     }
+    if let currentPassword = update.currentPassword { self.currentPassword = currentPassword }
   }
 }
 

@@ -4,7 +4,8 @@ public struct NewUser: Hashable, Sendable {
   public var email: String
   /// The name: at most 256 characters, none of them a control character; may be empty.
   public var name: String
-  /// The password: 8 to 1,024 bytes; nil for a user who cannot sign in by password.
+  /// The password: at least 8 characters, or what the service wants, and at most 1,024 bytes; none of the commonest, and
+  /// not the address or the name; nil for a user who cannot sign in by password.
   public var password: String?
 
   /// A user to be created.

@@ -67,6 +67,9 @@ extension UserServiceError {
     case "TOKEN_REVOKED": self = .unauthenticated(.revoked)
     case "CREDENTIALS_INVALID": self = .wrongCredentials
     case "TOO_MANY_ATTEMPTS": self = .tooManyAttempts(retryAfter: delay)
+    case "SIGN_IN_DISABLED": self = .signInDisabled
+    case "CURRENT_PASSWORD_REQUIRED": self = .currentPasswordRequired
+    case "CURRENT_PASSWORD_WRONG": self = .wrongCurrentPassword
     case "PEER_LIMIT_EXCEEDED": self = .peerLimitExceeded(retryAfter: delay)
     case "OVERLOADED": self = .overloaded(retryAfter: delay)
     case "TOO_MANY_ROWS": self = .tooManyRows(created: metadata["created_count"].flatMap { Int($0) } ?? 0)

@@ -5,7 +5,7 @@ public indirect enum UserServiceError: Error, Hashable, Sendable {
     /// The field, by its name in the contract: `email`, `password`.
     public let name: String
     /// The kind of violation: `REQUIRED`, `MALFORMED`, `TOO_SHORT`, `TOO_LONG`, `FORBIDDEN_CHARACTER`,
-    /// `OUT_OF_RANGE`, `ALREADY_USED`; a newer service may have more.
+    /// `OUT_OF_RANGE`, `TOO_COMMON`, `TOO_SIMILAR`, `ALREADY_USED`; a newer service may have more.
     public let reason: String
     /// One sentence about what is expected.
     public let description: String
@@ -44,8 +44,15 @@ public indirect enum UserServiceError: Error, Hashable, Sendable {
   case wrongCredentials
   /// The caller may not do that; the scope that it lacks, if one would help.
   case permissionDenied(missingScope: String?)
-  /// Too many sign-ins of the account have failed in a row.
+  /// Too many attempts on the account's password have failed in a row, from this network or device.
   case tooManyAttempts(retryAfter: Duration?)
+  /// So many attempts on the account's password have failed that it may be tried no more, but from a device that has
+  /// signed in before (``UserServiceClient/signIn(email:password:knownDevice:)``), until an operator ends that.
+  case signInDisabled
+  /// A user who changes the own address or password has to give the current password.
+  case currentPasswordRequired
+  /// The current password of an update is not the user's.
+  case wrongCurrentPassword
   /// Too many calls from this address.
   case peerLimitExceeded(retryAfter: Duration?)
   /// A bulk call has more rows than the service takes; so many users were created, and stay. Bulk loads meet it
@@ -82,6 +89,10 @@ extension UserServiceError: CustomStringConvertible {
     case .permissionDenied(let scope):
       scope.map { "not permitted without the scope \($0)" } ?? "not permitted"
     case .tooManyAttempts(let delay): "too many failed attempts, \(Self.words(for: delay))"
+    case .signInDisabled:
+      "too many failed attempts: sign-in by password is disabled for this account; ask an operator"
+    case .currentPasswordRequired: "this change needs the current password"
+    case .wrongCurrentPassword: "the current password is wrong"
     case .peerLimitExceeded(let delay): "too many calls, \(Self.words(for: delay))"
     case .tooManyRows(let created): "too many rows in one call; \(created) users were created"
     case .overloaded(let delay): "the service has too much to do, \(Self.words(for: delay))"

@@ -12,11 +12,16 @@ final class CreateRequestStatements {
   static let purgeSQL = """
     DELETE FROM create_requests WHERE id IN (SELECT id FROM create_requests WHERE made_at < ?1 LIMIT 64)
     """
+  /// Those that a clock that was ahead has noted.
+  static let purgeFutureSQL = """
+    DELETE FROM create_requests WHERE id IN (SELECT id FROM create_requests WHERE made_at > ?1 LIMIT 64)
+    """
   static let forgetSQL = "DELETE FROM create_requests WHERE user_id = ?1"
 
   private let remembered: PreparedStatement
   private let put: PreparedStatement
   private let purge: PreparedStatement
+  private let purgeFuture: PreparedStatement
   private let forget: PreparedStatement
 
   init(_ connection: SQLiteConnection) throws(DatabaseError) {
@@ -28,6 +33,7 @@ final class CreateRequestStatements {
         user_id = excluded.user_id, content_hash = excluded.content_hash, made_at = excluded.made_at
       """)
     purge = try connection.prepare(Self.purgeSQL)
+    purgeFuture = try connection.prepare(Self.purgeFutureSQL)
     forget = try connection.prepare(Self.forgetSQL)
   }
 
@@ -39,7 +45,8 @@ final class CreateRequestStatements {
     defer { remembered.reset() }
     guard try remembered.step() else { return nil }
     let madeAt = Timestamp(microsecondsSinceEpoch: remembered.integer(at: 2))
-    guard madeAt + CreateRequest.memory > now else { return nil }
+    // A time in the future is of a clock that was ahead: by more than the memory, it would never expire.
+    guard madeAt + CreateRequest.memory > now, madeAt < now + CreateRequest.memory else { return nil }
     guard remembered.blob(at: 1) == Self.contentHash(of: new) else {
       return .failure(.invalid([.requestIDUsed]))
     }
@@ -58,6 +65,8 @@ final class CreateRequestStatements {
 
   /// Remembers a request that has stored `user`.
   func remember(_ id: RequestID, _ new: NewUser, as user: User) throws(DatabaseError) {
+    try purgeFuture.bind((user.createdAt + CreateRequest.memory).microsecondsSinceEpoch, at: 1)
+    try purgeFuture.run()
     try put.bind(id.bytes, at: 1)
     try put.bind(user.id, at: 2)
     try put.bind(Self.contentHash(of: new), at: 3)

@@ -1,15 +1,11 @@
 import GRDB
 import UserDomain
 
-/// The statements about sessions, sign-in attempts and the epochs of tokens, to be run inside a transaction.
+/// The statements about sessions and the epochs of tokens, to be run inside a transaction.
 /// They also take down what that transaction ends, for the `RevocationList` to learn once it is committed.
 final class SessionStatements {
   static let purgeSessionsSQL = """
     DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE kept_until < ?1 LIMIT \(purgedRows))
-    """
-  static let purgeAttemptsSQL = """
-    DELETE FROM sign_in_attempts
-    WHERE account IN (SELECT account FROM sign_in_attempts WHERE last_at < ?1 LIMIT \(purgedRows))
     """
   static let oldestSessionsSQL = """
     DELETE FROM sessions WHERE id IN (
@@ -25,16 +21,12 @@ final class SessionStatements {
   private(set) var revocations: [RevocationList.Event] = []
 
   private let clock: @Sendable () -> Timestamp
-  private let attempts: PreparedStatement
-  private let putAttempts: PreparedStatement
-  private let withdrawOnlyAttempt: PreparedStatement
-  private let withdrawAttempt: PreparedStatement
-  private let deleteAttempts: PreparedStatement
-  private let purgeAttempts: PreparedStatement
+  private let attempts: SignInAttemptStatements
   private let standing: PreparedStatement
   private let insertSession: PreparedStatement
   private let session: PreparedStatement
   private let updateSession: PreparedStatement
+  private let mendSessions: PreparedStatement
   private let deleteSessions: PreparedStatement
   private let deleteOldestSessions: PreparedStatement
   private let purgeSessions: PreparedStatement
@@ -42,23 +34,12 @@ final class SessionStatements {
   private let epoch: PreparedStatement
   private let upgradeHash: PreparedStatement
 
-  init(_ connection: SQLiteConnection, clock: @escaping @Sendable () -> Timestamp) throws(DatabaseError) {
+  init(
+    _ connection: SQLiteConnection, attempts: SignInAttemptStatements,
+    clock: @escaping @Sendable () -> Timestamp
+  ) throws(DatabaseError) {
     self.clock = clock
-    attempts = try connection.prepare("SELECT failures, last_at FROM sign_in_attempts WHERE account = ?1")
-    putAttempts = try connection.prepare(
-      """
-      INSERT INTO sign_in_attempts (account, failures, last_at) VALUES (?1, ?2, ?3)
-      ON CONFLICT (account) DO UPDATE SET failures = excluded.failures, last_at = excluded.last_at
-      """)
-    withdrawOnlyAttempt = try connection.prepare(
-      "DELETE FROM sign_in_attempts WHERE account = ?1 AND failures <= 1")
-    withdrawAttempt = try connection.prepare(
-      """
-      UPDATE sign_in_attempts SET failures = failures - 1, last_at = iif(last_at = ?2, ?3, last_at)
-      WHERE account = ?1
-      """)
-    deleteAttempts = try connection.prepare("DELETE FROM sign_in_attempts WHERE account = ?1")
-    purgeAttempts = try connection.prepare(Self.purgeAttemptsSQL)
+    self.attempts = attempts
     standing = try connection.prepare(
       """
       SELECT status, coalesce(epoch, 0) FROM users LEFT JOIN token_epochs ON user_id = id WHERE id = ?1
@@ -75,8 +56,14 @@ final class SessionStatements {
       """)
     updateSession = try connection.prepare(
       """
-      UPDATE sessions SET token_hash = ?2, previous_hash = ?3, rotated_at = ?4, ended_at = ?5, kept_until = ?6
+      UPDATE sessions SET token_hash = ?2, previous_hash = ?3, rotated_at = ?4, ended_at = ?5, kept_until = ?6,
+        expires_at = ?7
       WHERE id = ?1
+      """)
+    mendSessions = try connection.prepare(
+      """
+      UPDATE sessions SET rotated_at = ?2, expires_at = min(expires_at, ?3), kept_until = min(kept_until, ?4)
+      WHERE user_id = ?1 AND ended_at IS NULL AND rotated_at > ?2
       """)
     deleteSessions = try connection.prepare("DELETE FROM sessions WHERE user_id = ?1")
     deleteOldestSessions = try connection.prepare(Self.oldestSessionsSQL)
@@ -99,43 +86,8 @@ final class SessionStatements {
 
   // MARK: Signing in
 
-  func beginSignIn(
-    _ account: SignInAccount, now: Timestamp
-  ) throws(DatabaseError) -> Result<SignInAttempts, UserError> {
-    let before = try attempts(for: account, now: now)
-    let wait = before.remainingWait(at: now)
-    if wait > .zero { return .failure(.tooManyAttempts(retryAfter: wait)) }
-    try putAttempts.bind(account.hash, at: 1)
-    try putAttempts.bind(Int64(before.failures + 1), at: 2)
-    try putAttempts.bind(now.microsecondsSinceEpoch, at: 3)
-    try putAttempts.run()
-    try purgeAttempts.bind((now - SignInAttempts.memory).microsecondsSinceEpoch, at: 1)
-    try purgeAttempts.run()
-    return .success(before)
-  }
-
-  private func attempts(for account: SignInAccount, now: Timestamp) throws(DatabaseError) -> SignInAttempts {
-    try attempts.bind(account.hash, at: 1)
-    defer { attempts.reset() }
-    guard try attempts.step() else { return SignInAttempts(failures: 0, lastAt: now) }
-    let lastAt = Timestamp(microsecondsSinceEpoch: attempts.integer(at: 1))
-    let isForgotten = lastAt + SignInAttempts.memory < now
-    return SignInAttempts(failures: isForgotten ? 0 : Int(attempts.integer(at: 0)), lastAt: lastAt)
-  }
-
-  func withdrawSignIn(
-    _ account: SignInAccount, begun now: Timestamp, after before: SignInAttempts
-  ) throws(DatabaseError) {
-    try withdrawOnlyAttempt.bind(account.hash, at: 1)
-    try withdrawOnlyAttempt.run()
-    try withdrawAttempt.bind(account.hash, at: 1)
-    try withdrawAttempt.bind(now.microsecondsSinceEpoch, at: 2)
-    try withdrawAttempt.bind(before.lastAt.microsecondsSinceEpoch, at: 3)
-    try withdrawAttempt.run()
-  }
-
   func create(
-    _ new: Session, epoch: Int64, account: SignInAccount
+    _ new: Session, epoch: Int64, from source: SignInSource
   ) throws(DatabaseError) -> Result<Void, UserError> {
     guard try isGood(.init(userID: new.userID, epoch: epoch)) else {
       return .failure(.wrongCredentials)
@@ -147,16 +99,21 @@ final class SessionStatements {
     try insertSession.bind(new.expiresAt.microsecondsSinceEpoch, at: 5)
     try insertSession.bind(new.keptUntil.microsecondsSinceEpoch, at: 6)
     try insertSession.run()
-    try deleteAttempts.bind(account.hash, at: 1)
-    try deleteAttempts.run()
+    try attempts.signedIn(new, from: source)
     try makeRoom(for: new)
     try purgeSessions.bind(new.rotatedAt.microsecondsSinceEpoch, at: 1)
     try purgeSessions.run()
     return .success(())
   }
 
-  /// Ends the sessions of the user that are too many.
+  /// Ends the sessions of the user that are too many. Those that a clock that was ahead has noted count as of now:
+  /// they would otherwise never be the oldest.
   private func makeRoom(for new: Session) throws(DatabaseError) {
+    try mendSessions.bind(new.userID, at: 1)
+    try mendSessions.bind(new.rotatedAt.microsecondsSinceEpoch, at: 2)
+    try mendSessions.bind(new.expiresAt.microsecondsSinceEpoch, at: 3)
+    try mendSessions.bind(new.keptUntil.microsecondsSinceEpoch, at: 4)
+    try mendSessions.run()
     try deleteOldestSessions.bind(new.userID, at: 1)
     try deleteOldestSessions.bind(new.id.bytes, at: 2)
     defer { deleteOldestSessions.reset() }
@@ -222,7 +179,7 @@ final class SessionStatements {
 
   private func end(_ ended: Session, now: Timestamp) throws(DatabaseError) {
     try update(ended)
-    noteEnd(of: ended.id, at: now)
+    revocations.append(.sessionEnded(ended.id, until: ended.keptUntil))
   }
 
   private func noteEnd(of session: SessionID, at now: Timestamp) {
@@ -257,6 +214,7 @@ final class SessionStatements {
       try updateSession.bindNull(at: 5)
     }
     try updateSession.bind(changed.keptUntil.microsecondsSinceEpoch, at: 6)
+    try updateSession.bind(changed.expiresAt.microsecondsSinceEpoch, at: 7)
     try updateSession.run()
   }
 

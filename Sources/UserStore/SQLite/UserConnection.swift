@@ -10,6 +10,7 @@ final class UserConnection: @unchecked Sendable {
   private(set) var snapshotGeneration: UInt64?
   private var readStatements: UserReadStatements?
   private var writeStatements: UserWriteStatements?
+  private var signInStatements: SignInReadStatements?
 
   /// Compiles the statements, those that write only if `writes` is given.
   init(_ connection: SQLiteConnection, writes: WriteSettings?) throws(DatabaseError) {
@@ -24,6 +25,17 @@ final class UserConnection: @unchecked Sendable {
     get throws(DatabaseError) {
       guard let readStatements else { throw Self.closed }
       return readStatements
+    }
+  }
+
+  /// The statements that read what has failed before at an account: compiled when they are first needed.
+  var signIns: SignInReadStatements {
+    get throws(DatabaseError) {
+      if let signInStatements { return signInStatements }
+      guard readStatements != nil else { throw Self.closed }
+      let statements = try SignInReadStatements(connection)
+      signInStatements = statements
+      return statements
     }
   }
 
@@ -56,6 +68,7 @@ final class UserConnection: @unchecked Sendable {
     endSnapshot()
     readStatements = nil
     writeStatements = nil
+    signInStatements = nil
     try connection.close()
   }
 

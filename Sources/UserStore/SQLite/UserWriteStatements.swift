@@ -17,6 +17,7 @@ final class UserWriteStatements {
   private var ids: UserIDGenerator
 
   let sessions: SessionStatements
+  let attempts: SignInAttemptStatements
   private let requests: CreateRequestStatements
 
   private let begin: PreparedStatement
@@ -33,7 +34,8 @@ final class UserWriteStatements {
     _ connection: SQLiteConnection, _ settings: WriteSettings, reads: UserReadStatements
   ) throws(DatabaseError) {
     clock = settings.clock
-    sessions = try SessionStatements(connection, clock: settings.clock)
+    attempts = try SignInAttemptStatements(connection)
+    sessions = try SessionStatements(connection, attempts: attempts, clock: settings.clock)
     requests = try CreateRequestStatements(connection)
     var ids = settings.ids
     // Also past the ids of an earlier process, whose clock may have been ahead.
@@ -137,12 +139,21 @@ final class UserWriteStatements {
       try deleteCredential.run()
     }
     if changes.password != nil { try requests.forget(of: id) }
+    // A new password has not been guessed at, and another caller that makes a user active lets it sign in.
+    if changes.password != nil || (changes.status == .active && authority?.bearer?.userID != id) {
+      _ = try attempts.unlock(id, now: clock())
+    }
     if changes.password != nil || changes.status == .inactive {
       try sessions.endTokens(of: user)
     } else if changes.status == .active {
       try sessions.readmit(user)
     }
     return .success(user)
+  }
+
+  /// Forgets every failure at a user's account. Returns how many in a row there were from all networks.
+  func unlock(_ user: UserID) throws(DatabaseError) -> Result<Int, UserError> {
+    .success(try attempts.unlock(user, now: clock()))
   }
 
   /// The secret of that name: `offered`, if there was none.

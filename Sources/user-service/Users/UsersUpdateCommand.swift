@@ -5,7 +5,10 @@ import UserServiceClient
 struct UsersUpdateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "update", abstract: "Changes a user.",
-    discussion: "A new password, its removal, and --status inactive end every sign-in of the user.")
+    discussion: """
+      A new password, its removal, and --status inactive end every sign-in of the user. Users who change their own \
+      address or password have to give the current password; callers with the scope users:write need not.
+      """)
 
   enum Status: String, ExpressibleByArgument, CaseIterable {
     case active, inactive
@@ -22,6 +25,12 @@ struct UsersUpdateCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("active or inactive.", valueName: "status"))
   var status: Status?
   @OptionGroup var password: PasswordOptions
+  @Option(
+    help: ArgumentHelp("A file with the current password; - reads it from standard input.", valueName: "path")
+  )
+  var currentPasswordFile: String?
+  @Flag(help: "Ask for the current password at the terminal.")
+  var askCurrentPassword = false
   @Flag(help: "From now on the user cannot sign in by password.")
   var removePassword = false
 
@@ -29,6 +38,12 @@ struct UsersUpdateCommand: AsyncParsableCommand {
     let setsPassword = password.passwordFile != nil || password.askPassword
     if setsPassword, removePassword {
       throw ValidationError("--remove-password excludes a new password")
+    }
+    if currentPasswordFile != nil, askCurrentPassword {
+      throw ValidationError("--current-password-file and --ask-current-password exclude each other")
+    }
+    if currentPasswordFile == "-", password.passwordFile == "-" {
+      throw ValidationError("standard input has one password only: give a file for the other")
     }
     if email == nil, name == nil, status == nil, !setsPassword, !removePassword {
       throw ValidationError("there is nothing to change")
@@ -38,9 +53,15 @@ struct UsersUpdateCommand: AsyncParsableCommand {
   func run() async throws {
     var update = UserUpdate(userID: id, email: email, name: name)
     update.status = status.map { $0 == .active ? .active : .inactive }
+    update.currentPassword = try currentPassword()
     update.password = removePassword ? .remove : try password.password().map { .set($0) }
     let user = try await connection.withClient { [update] client in try await client.updateUser(update) }
     var output = output.writer
     try output.show([user])
+  }
+
+  private func currentPassword() throws -> String? {
+    if let currentPasswordFile { return try SmallFile.line(currentPasswordFile) }
+    return askCurrentPassword ? try Terminal.password("Current password") : nil
   }
 }

@@ -51,6 +51,21 @@ import Testing
     #expect(list.isRevoked(claims(epoch: nil, issued: .seconds(1))))
   }
 
+  @Test(
+    "an epoch that a clock that was ahead has begun holds up another issuer's new tokens only until it is seen"
+  )
+  func epochOfTheFuture() {
+    list.apply([
+      .epochBegan(user, .init(number: 1, beganAt: now + .seconds(86_400), isUserActive: true))
+    ])
+    let old = claims(epoch: nil, issued: .seconds(-10))
+    #expect(list.isRevoked(old, now: now))
+    #expect(list.isRevoked(claims(epoch: nil, issued: .zero), now: now))
+    #expect(!list.isRevoked(claims(epoch: nil, issued: .seconds(1)), now: now + .seconds(1)))
+    #expect(list.isRevoked(old, now: now + .seconds(1)))
+    #expect(!list.isRevoked(claims(epoch: 1), now: now))
+  }
+
   @Test("tokens of a session that was ended are revoked, and it is forgotten when they have expired")
   func sessions() {
     let (ended, living) = (SessionID.random(), SessionID.random())

@@ -11,6 +11,7 @@ import UserStore
   private let users: UserDirectory
   private let clock = ManualClock()
   private let hasher: Argon2idHasher
+  private let attempts: PasswordAttempts
   private let password = "correct horse"
   private let email = "ada@example.com"
 
@@ -18,6 +19,7 @@ import UserStore
     repository = try SQLiteUserRepository(.inMemory)
     hasher = try Argon2idHasher(parameters: Argon2Parameters(memoryKiB: 7_168, iterations: 5, parallelism: 1))
     users = UserDirectory(repository: repository, hasher: hasher)
+    attempts = PasswordAttempts(repository) { [clock] in clock.now }
   }
 
   /// Says what it was asked to, for all to read.
@@ -31,7 +33,7 @@ import UserStore
     _ hasher: (any PasswordHasher)? = nil, sessions: (any SessionRepository)? = nil
   ) -> SessionDirectory {
     SessionDirectory(
-      users: repository, sessions: sessions ?? repository, hasher: hasher ?? self.hasher,
+      users: repository, sessions: sessions ?? repository, attempts: attempts, hasher: hasher ?? self.hasher,
       issuer: PlainIssuer(),
       key: [UInt8](repeating: 7, count: 32), clock: { [clock] in clock.now })
   }
@@ -256,13 +258,19 @@ import UserStore
     }
   }
 
-  @Test("an attempt that is cancelled counts: who knows what its client has learnt")
+  @Test(
+    "a wrong password that was checked counts, also if its client waits no more; one that was not does not")
   func cancelled() async throws {
+    _ = try await users.createUser(email: email, name: "", password: password)
+    let checked = directory(HookedHasher(hasher) { withUnsafeCurrentTask { $0?.cancel() } })
+    let unchecked = directory(HookedHasher(hasher) { throw CancellationError() })
     for _ in 0..<5 {
-      await #expect(throws: UserError.cancelled) {
-        try await directory(HookedHasher(hasher) { throw CancellationError() }).signIn(
-          email: email, password: password)
-      }
+      let ends = [
+        Task { [email] in try await unchecked.signIn(email: email, password: "wrong horse") },
+        Task { [email] in try await checked.signIn(email: email, password: "wrong horse") },
+      ]
+      await #expect(throws: UserError.cancelled) { try await ends[0].value }
+      await #expect(throws: UserError.wrongCredentials) { try await ends[1].value }
     }
     await #expect(throws: UserError.tooManyAttempts(retryAfter: .seconds(1))) {
       try await directory().signIn(email: email, password: password)
@@ -335,7 +343,6 @@ import UserStore
   @Test("a user has 100 sessions at most: the one that was refreshed longest ago makes room")
   func sessionsPerUser() async throws {
     let user = try await repository.create(.sample(1))
-    let account = SignInAccount(user.email)
     var ids: [SessionID] = []
     for _ in 0...SessionPolicy.sessionsPerUser {
       clock.advance(by: .seconds(1))
@@ -344,7 +351,7 @@ import UserStore
         Session(
           id: ids[ids.count - 1], userID: user.id, tokenHash: [UInt8](repeating: 1, count: 32),
           now: clock.now,
-          policy: SessionPolicy()), epoch: 0, account: account)
+          policy: SessionPolicy()), epoch: 0, from: .network(PeerNetwork(peer: "unix")))
     }
     for (index, id) in ids.enumerated() {
       let refresh = SessionRefresh(

@@ -41,12 +41,40 @@ import Testing
     #expect(next.expiresAt == Self.start + .seconds(90 * 86_400))
   }
 
-  @Test("the token before gives the same successor for 10 seconds, also if the clock steps back")
+  @Test("the token before gives the same successor for 10 seconds, also if the clock steps back by less")
   func repeated() throws {
     let next = try refreshed(session, after: .seconds(100))
-    for seconds in [0.0, 99, 100, 109.999] {
+    for seconds in [90.001, 99, 100, 109.999] {
       #expect(decide(next, first, second, after: .seconds(seconds)) == .repeatLast)
     }
+  }
+
+  @Test("a clock that was ahead when a token was used does not let it be used again until then")
+  func reusedAfterStepBack() throws {
+    let next = try refreshed(session, after: .seconds(86_400))
+    for seconds in [0.0, 43_200, 86_390] {
+      guard case .end(let ended) = decide(next, first, second, after: .seconds(seconds)) else {
+        Issue.record("a used token was taken again")
+        return
+      }
+      // The access token that the refresh gave was issued by the clock that was ahead.
+      #expect(ended.keptUntil == Self.start + .seconds(86_400) + SessionPolicy.endedSessionsMemory)
+    }
+  }
+
+  @Test(
+    "a session that a clock that was ahead has begun lasts no longer than the policy says, once it is refreshed"
+  )
+  func begunInTheFuture() throws {
+    let year = Duration.seconds(365 * 86_400)
+    guard case .goOn(let next) = decide(session, first, second, after: .zero - year) else {
+      Issue.record("not refreshed")
+      return
+    }
+    let now = Self.start - year
+    #expect(next.rotatedAt == now)
+    #expect(next.expiresAt == now + Self.policy.sessionLifetime)
+    #expect(next.keptUntil == now + Self.policy.refreshLifetime)
   }
 
   @Test("after that it ends the session, and so does an older one at once")

@@ -18,19 +18,54 @@ import Testing
     if seconds > 0 { #expect(attempts.remainingWait(at: start + .milliseconds(seconds * 1_000 - 1)) > .zero) }
   }
 
-  @Test("a clock that has stepped back does not make the wait longer")
+  @Test("nothing waits for a failure that a clock that was ahead has noted")
   func clockSteppedBack() {
-    let attempts = SignInAttempts(failures: 6, lastAt: start)
-    #expect(attempts.remainingWait(at: start - .seconds(86_400)) == .seconds(2))
+    for failures in [5, 6, 100] {
+      let attempts = SignInAttempts(failures: failures, lastAt: start)
+      for ahead in [Duration.microseconds(1), .seconds(3), .seconds(86_400)] {
+        #expect(attempts.remainingWait(at: start - ahead) <= .zero)
+      }
+    }
   }
 
-  @Test("an account is its address, whatever the letter case")
+  @Test("an unknown account is its address, whatever the letter case")
   func account() throws {
     #expect(
-      SignInAccount(try EmailAddress("Ada@Example.com")) == SignInAccount(try EmailAddress("ada@EXAMPLE.com"))
-    )
+      SignInAccount.unknown(try EmailAddress("Ada@Example.com"))
+        == .unknown(try EmailAddress("ada@EXAMPLE.com")))
     #expect(
-      SignInAccount(try EmailAddress("ada@example.com")) != SignInAccount(try EmailAddress("bob@example.com"))
-    )
+      SignInAccount.unknown(try EmailAddress("ada@example.com"))
+        != .unknown(try EmailAddress("bob@example.com")))
+  }
+
+  private func admission(
+    _ failures: Int, _ running: Int = 0, account: Int = 0, inAccount: Int = 0,
+    from source: SignInSource = .network(PeerNetwork(peer: "unix"))
+  ) -> SignInHistory.Admission {
+    SignInHistory(
+      source: SignInAttempts(failures: failures, lastAt: start - .seconds(60)), accountFailures: account
+    ).admission(from: source, at: start, running: running, inAccount: inAccount)
+  }
+
+  @Test("attempts at the same time are as many as may fail before the first wait, and then one at a time")
+  func concurrency() {
+    for failures in 0...4 {
+      #expect(admission(failures, 4 - failures) == .begin)
+      #expect(admission(failures, 5 - failures) == .wait)
+    }
+    #expect(admission(5) == .begin)
+    #expect(admission(5, 1) == .wait)
+    #expect(admission(1_000) == .begin)
+  }
+
+  @Test(
+    "an account takes 100 failures from all networks together, those under way included, and devices are free"
+  )
+  func accountLimit() {
+    #expect(admission(0, account: 99) == .begin)
+    #expect(admission(0, account: 99, inAccount: 1) == .refuse(.tooManyAttempts(retryAfter: .seconds(1))))
+    #expect(admission(0, account: 100) == .refuse(.signInDisabled))
+    #expect(admission(0, account: 100, inAccount: 3, from: .device(.random())) == .begin)
+    #expect(admission(0, 5, account: 100, from: .device(.random())) == .wait)
   }
 }

@@ -10,18 +10,8 @@ struct UpgradeObserver: SessionRepository {
     self.upgraded = upgraded
   }
 
-  func beginSignIn(_ account: SignInAccount, now: Timestamp) async throws(UserError) -> SignInAttempts {
-    try await base.beginSignIn(account, now: now)
-  }
-
-  func withdrawSignIn(
-    _ account: SignInAccount, begun now: Timestamp, after before: SignInAttempts
-  ) async throws(UserError) {
-    try await base.withdrawSignIn(account, begun: now, after: before)
-  }
-
-  func create(_ session: Session, epoch: Int64, account: SignInAccount) async throws(UserError) {
-    try await base.create(session, epoch: epoch, account: account)
+  func create(_ session: Session, epoch: Int64, from source: SignInSource) async throws(UserError) {
+    try await base.create(session, epoch: epoch, from: source)
   }
 
   func refresh(_ refresh: SessionRefresh) async throws(UserError) -> (session: Session, epoch: Int64) {

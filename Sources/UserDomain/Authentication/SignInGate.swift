@@ -1,0 +1,113 @@
+import Synchronization
+
+/// Which passwords are being checked, by account and source, so that attempts at the same time are no way round a limit.
+///
+/// An attempt reserves a place, looks at what has failed before, and then begins, gives the place back, or waits until
+/// another attempt of its account and source ends. A failure is stored before its place is given back: whoever has
+/// reserved a place and then reads the failures has missed none that is not counted as running.
+final class SignInGate: Sendable {
+  struct Key: Hashable {
+    let account: SignInAccount
+    let source: SignInSource
+
+    var isNetwork: Bool {
+      if case .network = source { true } else { false }
+    }
+  }
+
+  fileprivate struct Entry {
+    var running = 0
+    var waiting: [UInt64: CheckedContinuation<Bool, Never>] = [:]
+  }
+
+  fileprivate struct State {
+    var entries: [Key: Entry] = [:]
+    /// Running attempts from networks, by account.
+    var running: [SignInAccount: Int] = [:]
+    var nextID: UInt64 = 0
+  }
+
+  /// Attempts of one account and source that may wait; more are refused.
+  static let longestQueue = 64
+
+  private let state = Mutex(State())
+
+  /// Reserves a place. Returns how many others are taken: of the source, and of the account from networks.
+  func reserve(_ key: Key) -> (running: Int, inAccount: Int) {
+    state.withLock { state in
+      let others = (state.entries[key]?.running ?? 0, state.running[key.account] ?? 0)
+      state.entries[key, default: Entry()].running += 1
+      if key.isNetwork { state.running[key.account, default: 0] += 1 }
+      return others
+    }
+  }
+
+  /// Gives a place back.
+  func release(_ key: Key) {
+    let woken = state.withLock { state in
+      state.release(key)
+      return state.takeWaiting(key)
+    }
+    for continuation in woken { continuation.resume(returning: true) }
+  }
+
+  /// Gives a place back, and returns when another of the same account and source is given back.
+  ///
+  /// - Throws: `UserError.tooManyAttempts` if too many wait already, `.cancelled` if the task is cancelled.
+  func releaseAndWait(_ key: Key) async throws(UserError) {
+    let id = state.withLock { state in
+      state.nextID += 1
+      return state.nextID
+    }
+    let fate = await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in enqueue(id, key, continuation) }
+    } onCancel: {
+      cancel(id, key)
+    }
+    guard fate else {
+      throw Task.isCancelled ? .cancelled : .tooManyAttempts(retryAfter: .seconds(1))
+    }
+  }
+
+  private func enqueue(_ id: UInt64, _ key: Key, _ continuation: CheckedContinuation<Bool, Never>) {
+    let resumed = state.withLock { state -> [(CheckedContinuation<Bool, Never>, Bool)] in
+      state.release(key)
+      guard state.entries[key]?.running ?? 0 > 0 else {
+        // Those that it would have waited for have ended meanwhile.
+        return state.takeWaiting(key).map { ($0, true) } + [(continuation, true)]
+      }
+      guard !Task.isCancelled, state.entries[key]?.waiting.count ?? 0 < Self.longestQueue else {
+        return [(continuation, false)]
+      }
+      state.entries[key]?.waiting[id] = continuation
+      return []
+    }
+    for (continuation, fate) in resumed { continuation.resume(returning: fate) }
+    // A cancellation that came before it waited has found nothing to cancel.
+    if Task.isCancelled { cancel(id, key) }
+  }
+
+  private func cancel(_ id: UInt64, _ key: Key) {
+    state.withLock { $0.entries[key]?.waiting.removeValue(forKey: id) }?.resume(returning: false)
+  }
+
+  /// How many accounts and sources have attempts that run or wait.
+  var count: Int { state.withLock { $0.entries.count } }
+}
+
+extension SignInGate.State {
+  fileprivate mutating func release(_ key: SignInGate.Key) {
+    entries[key]?.running -= 1
+    if let entry = entries[key], entry.running == 0, entry.waiting.isEmpty { entries[key] = nil }
+    guard key.isNetwork, let count = running[key.account] else { return }
+    running[key.account] = count > 1 ? count - 1 : nil
+  }
+
+  /// Takes out all that wait, to be resumed.
+  fileprivate mutating func takeWaiting(_ key: SignInGate.Key) -> [CheckedContinuation<Bool, Never>] {
+    guard let entry = entries[key] else { return [] }
+    entries[key]?.waiting = [:]
+    if entry.running == 0 { entries[key] = nil }
+    return Array(entry.waiting.values)
+  }
+}

@@ -1,0 +1,11 @@
+import UserDomain
+
+extension SessionDirectory {
+  /// A sign-in from one network, the same if none is named.
+  func signIn(
+    email: String, password: String, network: String = "ipv4:192.0.2.1:50000", knownDevice: String = ""
+  ) async throws(UserError) -> TokenPair {
+    try await signIn(
+      email: email, password: password, from: PeerNetwork(peer: network), knownDevice: knownDevice, for: .service)
+  }
+}

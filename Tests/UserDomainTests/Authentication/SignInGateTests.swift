@@ -1,0 +1,76 @@
+import Testing
+
+@testable import UserDomain
+
+@Suite(.timeLimit(.minutes(10))) struct SignInGateTests {
+  private let gate = SignInGate()
+  private let key = SignInGate.Key(
+    account: .user(UserID(high: 1, low: 2)), source: .network(PeerNetwork(peer: "ipv4:192.0.2.1:1")))
+  private let sameAccount = SignInGate.Key(
+    account: .user(UserID(high: 1, low: 2)), source: .network(PeerNetwork(peer: "unix")))
+  private let device = SignInGate.Key(account: .user(UserID(high: 1, low: 2)), source: .device(.random()))
+
+  @Test("a place is counted for its source, and for its account unless it is a device's")
+  func counts() {
+    #expect(gate.reserve(key) == (0, 0))
+    #expect(gate.reserve(key) == (1, 1))
+    #expect(gate.reserve(sameAccount) == (0, 2))
+    #expect(gate.reserve(device) == (0, 3))
+    #expect(gate.reserve(device) == (1, 3))
+    for key in [key, key, sameAccount, device, device] { gate.release(key) }
+    #expect(gate.count == 0)
+    #expect(gate.reserve(key) == (0, 0))
+  }
+
+  @Test("an attempt waits until another of its source ends, and not at all if none is left")
+  func waits() async throws {
+    _ = gate.reserve(key)
+    try await gate.releaseAndWait(key)
+    #expect(gate.count == 0)
+
+    _ = gate.reserve(key)
+    _ = gate.reserve(key)
+    let waiting = Task { try await gate.releaseAndWait(key) }
+    while gate.reserve(key).running != 1 {
+      gate.release(key)
+      await Task.yield()
+    }
+    gate.release(key)
+    // Woken by the last release, or by one of those above.
+    gate.release(key)
+    try await waiting.value
+    #expect(gate.count == 0)
+  }
+
+  @Test("more than 64 may not wait, and those that are cancelled leave room")
+  func queue() async throws {
+    _ = gate.reserve(key)
+    let tasks = (0..<(SignInGate.longestQueue + 10)).map { _ in
+      Task { () -> UserError? in
+        _ = gate.reserve(key)
+        do throws(UserError) {
+          try await gate.releaseAndWait(key)
+          return nil
+        } catch {
+          return error
+        }
+      }
+    }
+    // Ten are refused; which of them comes from the scheduler.
+    let outcomes = AsyncStream.makeStream(of: UserError?.self)
+    for task in tasks { Task { outcomes.continuation.yield(await task.value) } }
+    var refused = 0
+    for await outcome in outcomes.stream {
+      #expect(outcome == .tooManyAttempts(retryAfter: .seconds(1)))
+      refused += 1
+      if refused == 10 { break }
+    }
+    for task in tasks { task.cancel() }
+    for task in tasks {
+      let outcome = await task.value
+      #expect(outcome == .cancelled || outcome == .tooManyAttempts(retryAfter: .seconds(1)))
+    }
+    gate.release(key)
+    #expect(gate.count == 0)
+  }
+}

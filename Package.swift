@@ -41,9 +41,11 @@ let package = Package(
       exclude: ["CommonPasswords/common-passwords.txt", "CommonPasswords/LICENSE-Django"]
     ),
     .target(name: "PasswordHashing", dependencies: ["UserDomain", "CArgon2"]),
+    .target(name: "PrivateFiles"),
     .target(
       name: "TokenSigning",
       dependencies: [
+        "PrivateFiles",
         "UserDomain",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "JWTKit", package: "jwt-kit"),
@@ -89,6 +91,7 @@ let package = Package(
       dependencies: [
         "CNghttp2",
         "CZlib",
+        "PrivateFiles",
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -227,6 +230,7 @@ let package = Package(
         .product(name: "Crypto", package: "swift-crypto"),
       ]
     ),
+    .testTarget(name: "PrivateFilesTests", dependencies: ["PrivateFiles", "TestSupport"]),
     .testTarget(name: "TokenSigningTests", dependencies: ["TestSupport", "TokenSigning", "UserDomain"]),
     .testTarget(name: "PasswordHashingTests", dependencies: ["PasswordHashing", "UserDomain", "CArgon2"]),
     .testTarget(
@@ -298,6 +302,7 @@ let package = Package(
       dependencies: [
         "TestSupport",
         "UserProtos",
+        "UserStore",
         "user-service",
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),

@@ -1,17 +1,15 @@
 public import Foundation
+import PrivateFiles
 import UserDomain
 
-/// Where the service's own signing keys are kept: a file that only its owner can read.
+/// Where the service's own signing keys are kept: a file that its owner alone can write, and others cannot read.
 public struct KeyFile: Hashable, Sendable {
-  /// Its path.
+  /// The path as it was given, which may lead there through symbolic links.
   public let path: String
 
-  /// The file at `path`, or where that leads as a symbolic link.
+  /// The file at `path`, or where that leads through symbolic links.
   public init(path: String) {
-    self.path =
-      (try? FileManager.default.destinationOfSymbolicLink(atPath: path)).map { destination in
-        URL(fileURLWithPath: destination, relativeTo: URL(fileURLWithPath: path)).path
-      } ?? path  // Mostly no link at all.
+    self.path = path
   }
 
   /// The keys, made with the file if there is none yet. Safe against another process that does the same.
@@ -43,21 +41,31 @@ public struct KeyFile: Hashable, Sendable {
 
   /// The keys, or nil if there is no file.
   ///
-  /// - Throws: `KeyFailure` if the file cannot be read, others than its owner can, or it holds no keys.
+  /// - Throws: `KeyFailure` if the file cannot be read, others than its owner can use it, or it holds no keys.
   public func read() throws(KeyFailure) -> KeyRing? {
-    guard access(path, F_OK) == 0 else {
-      if errno == ENOENT { return nil }
-      throw failure()
-    }
-    if try Self.isExposed(path) {
-      throw KeyFailure(path, "others than its owner can use this key file; run 'chmod 600' on it")
-    }
-    let contents: Data
+    guard let contents = try contents() else { return nil }
+    return try ring(contents)
+  }
+
+  /// Returns what the file holds, or nil if there is no file.
+  ///
+  /// - Throws: `KeyFailure` if the file cannot be read, or others than its owner can use it.
+  func contents() throws(KeyFailure) -> Data? {
+    let file: PrivateFile
     do {
-      contents = try Data(contentsOf: URL(fileURLWithPath: path))
+      file = try PrivateFile(path: path)
     } catch {
-      throw KeyFailure(path, error.localizedDescription)
+      if error.isMissing { return nil }
+      throw KeyFailure(error)
     }
+    if let exposure = file.exposure { throw KeyFailure(path, exposure) }
+    return file.contents
+  }
+
+  /// Returns the keys that `contents` holds.
+  ///
+  /// - Throws: `KeyFailure` if it is not a key file, or a key in it is damaged.
+  func ring(_ contents: Data) throws(KeyFailure) -> KeyRing {
     let ring: KeyRing
     do {
       ring = try Self.decoder.decode(KeyRing.self, from: contents)
@@ -72,56 +80,42 @@ public struct KeyFile: Hashable, Sendable {
     return ring
   }
 
-  /// Whether others than its owner can use the file.
-  static func isExposed(_ path: String) throws(KeyFailure) -> Bool {
-    try attributes(of: path, { $0[.posixPermissions] as? Int }).map { $0 & 0o077 != 0 } ?? true
-  }
-
-  private static func attributes<Value>(
-    of path: String, _ value: ([FileAttributeKey: Any]) -> Value
-  ) throws(KeyFailure) -> Value {
-    do {
-      return value(try FileManager.default.attributesOfItem(atPath: path))
-    } catch {
-      throw KeyFailure(path, error.localizedDescription)
+  /// Where the path leads: replaced is the file, not a link to it.
+  private var target: String {
+    if let resolved = realpath(path, nil) {
+      defer { free(resolved) }
+      return String(cString: resolved)
     }
-  }
-
-  /// Gives a file that root writes to whom the one before belongs, or else the folder: the service, which
-  /// then can read it.
-  private func chown(_ temporary: String) throws(KeyFailure) {
-    guard geteuid() == 0 else { return }
-    let model = access(path, F_OK) == 0 ? path : folder
-    let (user, group) = try Self.attributes(of: model) { attributes in
-      (attributes[.ownerAccountID] as? Int, attributes[.groupOwnerAccountID] as? Int)
+    // Not there yet, and mostly no link either; a link says where to make it.
+    guard let destination = try? FileManager.default.destinationOfSymbolicLink(atPath: path) else {
+      return path
     }
-    if let user, let group, Foundation.chown(temporary, UInt32(user), UInt32(group)) != 0 { throw failure() }
+    return URL(fileURLWithPath: destination, relativeTo: URL(fileURLWithPath: path)).path
   }
 
-  private var folder: String { URL(fileURLWithPath: path).deletingLastPathComponent().path }
+  private static func folder(of target: String) -> String {
+    URL(fileURLWithPath: target).deletingLastPathComponent().path
+  }
 
   /// Writes the file as a whole or not at all, and durably.
   private func write(_ ring: KeyRing) throws(KeyFailure) {
-    let temporary = "\(path).\(getpid()).new"
+    let target = target
+    let temporary = "\(target).\(getpid()).new"
     // One that a process of the same id has left behind when it was killed; the lock is ours.
     unlink(temporary)
     let descriptor = open(temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, S_IRUSR | S_IWUSR)
     guard descriptor >= 0 else { throw failure() }
     do {
       let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+      try PrivateFile.adopt(descriptor, replacing: target)
       try file.write(contentsOf: Self.encoder.encode(ring) + Data("\n".utf8))
       try file.synchronize()
     } catch {
       unlink(temporary)
-      throw KeyFailure(path, "cannot be written: \(error.localizedDescription)")
+      let reason = (error as? PrivateFile.Failure)?.reason ?? error.localizedDescription
+      throw KeyFailure(path, "cannot be written: \(reason)")
     }
-    do throws(KeyFailure) {
-      try chown(temporary)
-    } catch {
-      unlink(temporary)
-      throw error
-    }
-    guard rename(temporary, path) == 0 else {
+    guard rename(temporary, target) == 0 else {
       let failure = failure()
       unlink(temporary)
       throw failure
@@ -131,7 +125,7 @@ public struct KeyFile: Hashable, Sendable {
   /// Runs `body` while no other process changes the file. The lock is on the folder, because the file is
   /// replaced; the folder is synced at the end, so that the replacement lasts.
   private func withLock<Value>(_ body: () throws(KeyFailure) -> Value) throws(KeyFailure) -> Value {
-    let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    let descriptor = open(Self.folder(of: target), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw failure() }
     // Gives the lock back too (flock(2)).
     defer { close(descriptor) }

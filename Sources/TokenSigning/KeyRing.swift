@@ -14,8 +14,10 @@ public struct KeyRing: Hashable, Sendable, Codable {
     public let x: String
     /// When it was made.
     public let createdAt: Date
-    /// When what it has signed is no good any more; nil for the key that signs.
+    /// When what it has signed expires; nil for the key that signs.
     public internal(set) var retiresAt: Date?
+    /// When ``retiresAt`` was decided, by the clock of that moment; nil for the key that signs.
+    public internal(set) var retiredAt: Date?
     /// The private key, 32 bytes in base64url.
     let d: String
     private let kty: String
@@ -27,6 +29,7 @@ public struct KeyRing: Hashable, Sendable, Codable {
       case kid, kty, crv, alg, use, x, d
       case createdAt = "created_at"
       case retiresAt = "retires_at"
+      case retiredAt = "retired_at"
     }
 
     /// A new key.
@@ -65,16 +68,39 @@ public struct KeyRing: Hashable, Sendable, Codable {
   var signer: Key? { keys.last { $0.retiresAt == nil } }
 
   /// The keys whose signatures are good at `now`.
-  public func live(at now: Date) -> [Key] { keys.filter { $0.retiresAt.map { $0 > now } ?? true } }
+  public func live(at now: Date) -> [Key] {
+    keys.filter { remainingTrust(in: $0, at: now).map { $0 > .zero } ?? true }
+  }
+
+  /// How much longer than `now` what `key` has signed is good; zero or less if it is not. nil for the key that signs.
+  ///
+  /// It is never more than the overlap that was asked for, also if the clock was ahead when the key was retired and has
+  /// been set back since: a key that was retired at once stays so.
+  public func remainingTrust(in key: Key, at now: Date) -> Duration? {
+    guard let retiresAt = key.retiresAt else { return nil }
+    let remaining = retiresAt.timeIntervalSince(now)
+    guard let retiredAt = key.retiredAt ?? successor(of: key)?.createdAt else { return .seconds(remaining) }
+    return .seconds(min(remaining, max(retiresAt.timeIntervalSince(retiredAt), 0)))
+  }
+
+  /// The key that was made when `key` was retired first.
+  private func successor(of key: Key) -> Key? {
+    keys.firstIndex(of: key).flatMap { $0 + 1 < keys.count ? keys[$0 + 1] : nil }
+  }
 
   /// The ring with a new key that signs from `now` on. What the others have signed stays good for `overlap`,
-  /// or as long as it would have; keys that are over already are left out.
+  /// or as long as it would have; keys that have expired are left out.
   func rotated(now: Date, overlap: Duration) -> KeyRing {
     var ring = self
     let end = now.addingTimeInterval(overlap / .seconds(1)).wholeSeconds
     ring.keys = live(at: now).map { key in
+      let own = remainingTrust(in: key, at: now).map { now.addingTimeInterval($0 / .seconds(1)) } ?? end
+      let bound = min(own, end)
+      // An end that comes first stays as it was decided, but for the rounding of the line above.
+      if let decided = key.retiresAt, decided <= bound.addingTimeInterval(0.001) { return key }
       var key = key
-      key.retiresAt = min(key.retiresAt ?? end, end)
+      key.retiresAt = bound.wholeSeconds
+      key.retiredAt = now.wholeSeconds
       return key
     }
     ring.keys.append(Key(now: now))

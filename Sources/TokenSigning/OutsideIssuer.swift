@@ -1,4 +1,5 @@
 import Foundation
+import PrivateFiles
 
 /// An outside issuer whose access tokens the service believes, and the file with its public keys.
 public struct OutsideIssuer: Hashable, Sendable {
@@ -10,59 +11,109 @@ public struct OutsideIssuer: Hashable, Sendable {
   public let audience: String
   /// The algorithms that its tokens may use.
   public let algorithms: Set<SignatureAlgorithm>
+  /// What its tokens may be and say.
+  public let rules: OutsideTokenRules
+
+  /// How long the keys in use are trusted while their file cannot be read, or is not a JWK Set: an hour.
+  public static let graceForUnreadableKeys: Duration = .seconds(3_600)
 
   /// An issuer. HS256 is only believed when it is named: its keys can sign too, so others than its owner must
   /// not be able to read the file.
   public init(
     keySet: String, name: String, audience: String,
-    algorithms: Set<SignatureAlgorithm> = SignatureAlgorithm.asymmetric
+    algorithms: Set<SignatureAlgorithm> = SignatureAlgorithm.asymmetric,
+    rules: OutsideTokenRules = OutsideTokenRules()
   ) {
     self.keySet = keySet
     self.name = name
     self.audience = audience
     self.algorithms = algorithms
+    self.rules = rules
   }
 
-  /// The issuer with the keys that `contents` holds.
+  /// A key of the set that is left out.
+  struct IgnoredKey: Hashable, Sendable {
+    /// Its place in the set, from 0, and its `kid`.
+    let key: String
+    let reason: String
+  }
+
+  /// The issuer with the keys that `file` holds, none if the set is empty, and those that are left out: keys that the
+  /// service does not understand are ignored (RFC 7517 §5).
   ///
-  /// - Throws: `KeyFailure` if there is none that can be used.
-  func trusted(_ contents: Data) async throws(KeyFailure) -> TrustedIssuer {
-    struct KeySet: Decodable { var keys: [JSONWebKey] }
-    let set: KeySet
-    do {
-      set = try JSONDecoder().decode(KeySet.self, from: contents)
-    } catch {
-      throw KeyFailure(keySet, "not a JWK Set")
-    }
+  /// - Throws: `KeyFailure` if the file is not a JWK Set, two of its keys cannot be told apart, or it exposes secrets.
+  func trusted(_ file: PrivateFile) async throws(KeyFailure) -> (TrustedIssuer, [IgnoredKey]) {
     var keys: [VerificationKey] = []
-    var problems: [String] = []
-    for (index, jwk) in set.keys.enumerated() {
-      do {
-        let key = try await VerificationKey(jwk)
-        if algorithms.contains(key.algorithm) {
-          keys.append(key)
-        } else {
-          problems.append("\(index): \(key.algorithm.rawValue) is not among the algorithms")
+    var ignored: [IgnoredKey] = []
+    for (index, entry) in try entries(file.contents).enumerated() {
+      do throws(VerificationKey.Unusable) {
+        let key = try await VerificationKey(entry.get())
+        guard algorithms.contains(key.algorithm) else {
+          throw VerificationKey.Unusable(
+            kid: key.id, reason: "\(key.algorithm.rawValue) is not among the algorithms")
         }
+        keys.append(key)
       } catch {
-        problems.append("\(index): \(error.reason)")
+        let kid = error.kid.map { " (kid '\(Self.printable($0))')" } ?? ""
+        ignored.append(IgnoredKey(key: "\(index)\(kid)", reason: error.reason))
       }
     }
-    if keys.contains(where: { $0.algorithm == .hs256 }), try KeyFile.isExposed(keySet) {
-      throw KeyFailure(
-        keySet, "others than its owner can use this file, which has secret keys; run 'chmod 600' on it")
+    if keys.contains(where: { $0.algorithm == .hs256 }), let exposure = file.exposure {
+      throw KeyFailure(keySet, exposure)
     }
-    guard !keys.isEmpty else {
-      throw KeyFailure(keySet, "no key that can be used (\(problems.joined(separator: "; ")))")
-    }
-    return TrustedIssuer(name: name, audience: audience, algorithms: algorithms, keys: keys, isOwn: false)
+    try checkNames(of: keys)
+    return (trusting(keys), ignored)
   }
 
-  func read() throws(KeyFailure) -> Data {
-    do {
-      return try Data(contentsOf: URL(fileURLWithPath: keySet))
+  /// The issuer with these keys. Without any none of its tokens is believed.
+  func trusting(_ keys: [VerificationKey]) -> TrustedIssuer {
+    TrustedIssuer(name: name, audience: audience, algorithms: algorithms, keys: keys, rules: rules)
+  }
+
+  private func entries(_ contents: Data) throws(KeyFailure) -> [Result<JSONWebKey, VerificationKey.Unusable>]
+  {
+    struct KeySet: Decodable { var keys: [JSONWebKey.Entry] }
+    do throws(StrictJSON.Fault) {
+      try StrictJSON.check(contents)
     } catch {
-      throw KeyFailure(keySet, error.localizedDescription)
+      switch error {
+      case .malformed: throw KeyFailure(keySet, "not a JWK Set: not JSON")
+      case .duplicate(let name):
+        throw KeyFailure(keySet, "not a JWK Set: an object has the member '\(Self.printable(name))' twice")
+      }
+    }
+    do {
+      return try JSONDecoder().decode(KeySet.self, from: contents).keys.map(\.result)
+    } catch {
+      throw KeyFailure(keySet, "not a JWK Set: it has no list 'keys'")
+    }
+  }
+
+  /// Keys of one name for one algorithm cannot be told apart by a token. Keys of one name for several algorithms can
+  /// (RFC 7517 §4.5).
+  private func checkNames(of keys: [VerificationKey]) throws(KeyFailure) {
+    var seen = Set<String>()
+    for key in keys {
+      guard let id = key.id else { continue }
+      if !seen.insert("\(key.algorithm.rawValue) \(id)").inserted {
+        throw KeyFailure(
+          keySet, "two keys for \(key.algorithm.rawValue) have the key id (kid) '\(Self.printable(id))'")
+      }
+    }
+  }
+
+  /// `text` from the set as one short word for the log, whose lines it must not imitate.
+  private static func printable(_ text: String) -> String {
+    String(
+      String.UnicodeScalarView(
+        text.unicodeScalars.prefix(64).map { (0x21..<0x7f).contains($0.value) ? $0 : "?" }))
+  }
+
+  func read() throws(KeyFailure) -> PrivateFile {
+    do {
+      return try PrivateFile(path: keySet)
+    } catch {
+      throw KeyFailure(error)
     }
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import JWTKit
+import PrivateFiles
 import Synchronization
 public import UserDomain
 
@@ -39,75 +40,187 @@ public final class TokenAuthority: AccessTokenIssuer {
 
   private struct Own {
     let ring: KeyRing
+    let believed: [KeyRing.Key]
     let signer: KeyRing.Key
     let algorithm: any JWTAlgorithm
   }
 
+  /// What is known of the files. Looks change it, one at a time.
+  private struct Files {
+    var ownContents: Data?
+    var ownFailure: KeyFailure?
+    var retirement = KeyRetirement()
+    /// The key set in use; nil if the outside issuer is not trusted.
+    var keySet: PrivateFile?
+    var keySetFailure: KeyFailure?
+    /// Since when, by the uptime, the key set cannot be used.
+    var keySetFailsSince: Duration?
+  }
+
   /// Checks tokens of the service and of the outside issuer.
   public let verifier: JWTVerifier
-  /// Whether the service's own keys were made just now: tokens of others before them are no good any more.
+  /// Whether the service's own keys were made just now: tokens of previous keys are refused.
   public let hasNewKeys: Bool
   private let configuration: Configuration
   private let own: Mutex<Own>
-  private let keySet = Mutex<Data?>(nil)
+  private let files: Mutex<Files>
+  private let looks = KeyLook()
   private let clock: @Sendable () -> Timestamp
+  private let uptime: @Sendable () -> Duration
+  private let report: @Sendable (KeyEvent) -> Void
+
+  /// The least time between two looks that calls have asked for.
+  static let refreshSpacing: Duration = .milliseconds(250)
 
   /// Reads the keys; makes the service's own if there are none.
   ///
+  /// - Parameter report: hears of each event of the key files, also of those of later looks.
   /// - Throws: `KeyFailure`.
-  public init(
-    _ configuration: Configuration, clock: @escaping @Sendable () -> Timestamp = { .now }
+  public convenience init(
+    _ configuration: Configuration, report: @escaping @Sendable (KeyEvent) -> Void = { _ in }
+  ) async throws(KeyFailure) {
+    try await self.init(configuration, clock: { .now }, uptime: { Uptime.now }, report: report)
+  }
+
+  /// The same by other clocks: a wall clock, and a monotonic one.
+  init(
+    _ configuration: Configuration, clock: @escaping @Sendable () -> Timestamp,
+    uptime: @escaping @Sendable () -> Duration, report: @escaping @Sendable (KeyEvent) -> Void = { _ in }
   ) async throws(KeyFailure) {
     let now = clock().date
     hasNewKeys = try configuration.keys.map { (file) throws(KeyFailure) in try file.read() == nil } ?? true
     let ring = try configuration.keys?.openOrCreate(now: now) ?? KeyRing(now: now)
-    let (own, issuer) = try await Self.load(ring, configuration)
+    var files = Files()
+    let believed = files.retirement.believed(of: ring, now: now, uptime: uptime())
+    let (own, issuer) = try await Self.load(ring, believed, configuration)
     verifier = JWTVerifier(clock: clock)
     verifier.trust(issuer)
     self.configuration = configuration
     self.own = Mutex(own)
+    self.files = Mutex(files)
     self.clock = clock
-    _ = try await reloadKeySet()
+    self.uptime = uptime
+    self.report = report
+    guard let outside = configuration.outside else { return }
+    for event in try await readKeySet(of: outside) {
+      // That there are keys is what an operator expects of a start.
+      if case .reloaded(_, 1...) = event { continue }
+      report(event)
+    }
   }
 
   /// The keys with which the service's own tokens can be verified.
   public var publicKeys: [PublicKey] {
     let now = clock().date
-    return own.withLock { $0.ring.live(at: now).map { PublicKey(kid: $0.kid, x: $0.x) } }
+    return own.withLock { own in
+      own.ring.live(at: now).filter(own.believed.contains).map { PublicKey(kid: $0.kid, x: $0.x) }
+    }
   }
 
   /// Reads the files again, and uses what they hold now if it differs. Each is taken up by itself.
   ///
-  /// - Returns: whether anything differs.
-  /// - Throws: `KeyFailure` if a file cannot be used, in which case its keys from before stay in use.
+  /// - Returns: what has changed since the last look; it was reported too.
   @discardableResult
-  public func reload() async throws(KeyFailure) -> Bool {
-    var failure: KeyFailure?
-    var isNew = false
-    do throws(KeyFailure) { isNew = try await reloadOwnKeys() } catch { failure = error }
-    do throws(KeyFailure) { isNew = try await reloadKeySet() || isNew } catch { failure = failure ?? error }
-    if let failure { throw failure }
-    return isNew
+  public func reload() async -> [KeyEvent] {
+    await looks.run(spacing: .zero) { await self.look() }
   }
 
-  private func reloadOwnKeys() async throws(KeyFailure) -> Bool {
-    guard let file = configuration.keys else { return false }
-    guard let ring = try file.read() else { throw KeyFailure(file.path, "the key file is gone") }
-    guard own.withLock({ $0.ring != ring }) else { return false }
-    let (own, issuer) = try await Self.load(ring, configuration)
+  /// Does the same for a call whose token names an unknown key. All calls that wait share a look, and looks are
+  /// ``refreshSpacing`` apart: made-up names cost the service four short reads a second, and each call that wait.
+  public func refresh() async {
+    _ = await looks.run(spacing: Self.refreshSpacing) { await self.look() }
+  }
+
+  private func look() async -> [KeyEvent] {
+    var events: [KeyEvent] = []
+    if let file = configuration.keys, let event = await lookAtOwnKeys(in: file) { events.append(event) }
+    if let outside = configuration.outside { events += await lookAtKeySet(of: outside) }
+    for event in events { report(event) }
+    return events
+  }
+
+  // MARK: The service's own keys
+
+  private func lookAtOwnKeys(in file: KeyFile) async -> KeyEvent? {
+    var ring = own.withLock { $0.ring }
+    var event: KeyEvent?
+    do throws(KeyFailure) {
+      guard let contents = try file.contents() else { throw KeyFailure(file.path, "the key file is gone") }
+      if files.withLock({ $0.ownContents != contents }) {
+        let read = try file.ring(contents)
+        if read != ring { event = .reloaded(file: file.path, keys: read.keys.count) }
+        ring = read
+      }
+      // Also without a change: the time of a retired key may be over.
+      try await use(ring)
+      files.withLock { files in
+        files.ownContents = contents
+        files.ownFailure = nil
+      }
+      return event
+    } catch {
+      return await ownKeysFailed(error)
+    }
+  }
+
+  private func ownKeysFailed(_ failure: KeyFailure) async -> KeyEvent? {
+    // The keys in use stay, and their times pass. They were loaded before, so they can be again.
+    try? await use(own.withLock { $0.ring })
+    return files.withLock { files in
+      defer { files.ownFailure = failure }
+      return files.ownFailure == failure ? nil : .failed(failure)
+    }
+  }
+
+  private func use(_ ring: KeyRing) async throws(KeyFailure) {
+    let believed = files.withLock { $0.retirement.believed(of: ring, now: clock().date, uptime: uptime()) }
+    guard own.withLock({ $0.ring != ring || $0.believed != believed }) else { return }
+    let (own, issuer) = try await Self.load(ring, believed, configuration)
     // In this order, so that nothing is signed with a key that is not trusted yet.
     verifier.trust(issuer)
     self.own.withLock { $0 = own }
-    return true
   }
 
-  private func reloadKeySet() async throws(KeyFailure) -> Bool {
-    guard let outside = configuration.outside else { return false }
-    let contents = try outside.read()
-    guard keySet.withLock({ $0 != contents }) else { return false }
-    verifier.trust(try await outside.trusted(contents))
-    keySet.withLock { $0 = contents }
-    return true
+  // MARK: The outside issuer's keys
+
+  private func lookAtKeySet(of outside: OutsideIssuer) async -> [KeyEvent] {
+    do throws(KeyFailure) {
+      return try await readKeySet(of: outside)
+    } catch {
+      return keySetFailed(error, of: outside).map { [$0] } ?? []
+    }
+  }
+
+  private func readKeySet(of outside: OutsideIssuer) async throws(KeyFailure) -> [KeyEvent] {
+    let file = try outside.read()
+    var events: [KeyEvent] = []
+    if files.withLock({ $0.keySet != file }) {
+      let (issuer, ignored) = try await outside.trusted(file)
+      verifier.trust(issuer)
+      events.append(.reloaded(file: outside.keySet, keys: issuer.keys.count))
+      events += ignored.map { .keyIgnored(file: outside.keySet, key: $0.key, reason: $0.reason) }
+    }
+    files.withLock { files in
+      files.keySet = file
+      (files.keySetFailure, files.keySetFailsSince) = (nil, nil)
+    }
+    return events
+  }
+
+  private func keySetFailed(_ failure: KeyFailure, of outside: OutsideIssuer) -> KeyEvent? {
+    let now = uptime()
+    return files.withLock { files in
+      let since = files.keySetFailsSince ?? now
+      files.keySetFailsSince = since
+      if files.keySet != nil, now - since >= OutsideIssuer.graceForUnreadableKeys {
+        files.keySet = nil
+        files.keySetFailure = failure
+        verifier.trust(outside.trusting([]))
+        return .trustEnded(failure)
+      }
+      defer { files.keySetFailure = failure }
+      return files.keySetFailure == failure ? nil : .failed(failure)
+    }
   }
 
   public func issue(_ claims: AccessTokenClaims) throws(UserError) -> String {
@@ -123,7 +236,7 @@ public final class TokenAuthority: AccessTokenIssuer {
         scope: claims.principal.scopes.isEmpty
           ? nil : UnverifiedToken.Strings([claims.principal.scopes.names.joined(separator: " ")]),
         sid: (claims.session?.description).map { .init($0) }, epoch: claims.epoch.map { .init($0) },
-        jti: .init(Base64URL.encode(SystemRandom.bytes(16))))
+        jti: .init((claims.tokenID ?? .random()).description))
       let signed = try
         "\(Base64URL.encode(encoder.encode(header))).\(Base64URL.encode(encoder.encode(payload)))"
       return "\(signed).\(Base64URL.encode(try algorithm.sign(Data(signed.utf8))))"
@@ -133,7 +246,7 @@ public final class TokenAuthority: AccessTokenIssuer {
   }
 
   private static func load(
-    _ ring: KeyRing, _ configuration: Configuration
+    _ ring: KeyRing, _ believed: [KeyRing.Key], _ configuration: Configuration
   ) async throws(KeyFailure) -> (Own, TrustedIssuer) {
     let path = configuration.keys?.path ?? "the keys in memory"
     guard let signer = ring.signer else { throw KeyFailure(path, "no key may sign") }
@@ -141,11 +254,12 @@ public final class TokenAuthority: AccessTokenIssuer {
       let signing = JWTKeyCollection()
       await signing.add(eddsa: try EdDSA.PrivateKey(d: signer.d, curve: .ed25519))
       var keys: [VerificationKey] = []
-      for key in ring.keys { keys.append(try await VerificationKey(key)) }
+      for key in believed { keys.append(try await VerificationKey(key)) }
       let issuer = TrustedIssuer(
         name: configuration.issuer, audience: configuration.audience, algorithms: [.edDSA], keys: keys,
-        isOwn: true)
-      return (Own(ring: ring, signer: signer, algorithm: try await signing.getKey()), issuer)
+        rules: nil)
+      let algorithm = try await signing.getKey()
+      return (Own(ring: ring, believed: believed, signer: signer, algorithm: algorithm), issuer)
     } catch {
       throw KeyFailure(path, "a key cannot be used")
     }

@@ -1,7 +1,7 @@
 import Foundation
 import UserDomain
 
-/// Whose tokens are believed, and which of them.
+/// An issuer whose tokens are believed, and which of them.
 struct TrustedIssuer: Sendable {
   /// What `iss` must be.
   let name: String
@@ -9,25 +9,29 @@ struct TrustedIssuer: Sendable {
   let audience: String
   /// The algorithms that may be used.
   let algorithms: Set<SignatureAlgorithm>
-  /// The keys.
+  /// The keys; without one no token is believed.
   let keys: [VerificationKey]
-  /// Whether it is this service: only then do the claims `sid` and `epoch` mean what they mean here.
-  let isOwn: Bool
+  /// What its tokens may be and say; nil for this service itself: only then do the claims `sid`, `epoch` and `jti` mean
+  /// what they mean here.
+  let rules: OutsideTokenRules?
 
   /// How far clocks may differ (RFC 7519 §4.1.4).
   static let leeway: Duration = .seconds(30)
 
+  private var isOwn: Bool { rules == nil }
+
   /// What `token` says, if this issuer has signed it and it is good at `now`.
   ///
-  /// - Throws: `UserError.unauthenticated`.
+  /// - Throws: `UserError.unauthenticated`, `unknownKey` if the issuer may have another key by now.
   func verify(_ token: UnverifiedToken, now: Timestamp) throws(UserError) -> AccessTokenClaims {
-    // Extensions that must be understood are not (RFC 7515 §4.1.11), and other kinds of JWT are no access
-    // tokens (RFC 8725 §3.11).
-    guard token.header.crit == nil,
-      ["jwt", "at+jwt", "application/at+jwt", nil].contains(token.header.typ?.lowercased()),
-      let key = key(for: token.header), key.retiresAt.map({ now < $0 }) ?? true,
-      key.verify(token.signature, signs: token.signed)
-    else { throw .unauthenticated(.untrusted) }
+    // Extensions that must be understood are not (RFC 7515 §4.1.11).
+    guard token.header.crit == nil, (rules?.type ?? .accessToken).includes(token.header.typ) else {
+      throw .unauthenticated(.untrusted)
+    }
+    let key = try key(for: token.header)
+    guard key.retiresAt.map({ now < $0 }) ?? true, key.verify(token.signature, signs: token.signed) else {
+      throw .unauthenticated(.untrusted)
+    }
     let claims = token.claims
     guard claims.iss == name, claims.aud.strings.contains(audience) else {
       throw .unauthenticated(.untrusted)
@@ -42,23 +46,32 @@ struct TrustedIssuer: Sendable {
     var end = expiresAt + Self.leeway
     guard now < end else { throw .unauthenticated(.expired) }
     if let retiresAt = key.retiresAt { end = min(end, retiresAt) }
+    let issuedAt = claims.iat.flatMap { Timestamp(numericDate: $0) }
+    // A token that does not say when it was given, or says a time to come, is as good as given now.
+    if let rules, expiresAt > min(issuedAt ?? now, now) + rules.longestLifetime + Self.leeway {
+      throw .unauthenticated(.untrusted)
+    }
     return AccessTokenClaims(
       principal: Principal(
         subject: claims.sub,
-        scopes: Scopes(names: (claims.scope?.strings ?? []).flatMap { $0.split(separator: " ") })),
-      issuedAt: claims.iat.flatMap { Timestamp(numericDate: $0) }, expiresAt: end,
+        scopes: Scopes(names: (claims.scope?.strings ?? []).flatMap { $0.split(separator: " ") }),
+        mayBeUser: rules?.mayBeUsers ?? true),
+      issuedAt: issuedAt, expiresAt: end,
       session: isOwn
         ? claims.sid?.value.flatMap { Base64URL.decode($0) }.flatMap { SessionID(bytes: $0) } : nil,
-      epoch: isOwn ? claims.epoch?.value : nil)
+      epoch: isOwn ? claims.epoch?.value : nil,
+      tokenID: isOwn ? claims.jti?.value.flatMap { TokenID($0) } : nil)
   }
 
   /// The one key that the header names, for its algorithm. A header without a key id will do where there is
   /// only one key for the algorithm.
-  private func key(for header: UnverifiedToken.Header) -> VerificationKey? {
+  private func key(for header: UnverifiedToken.Header) throws(UserError) -> VerificationKey {
     guard let algorithm = SignatureAlgorithm(name: header.alg), algorithms.contains(algorithm) else {
-      return nil
+      throw .unauthenticated(.untrusted)
     }
+    if let id = header.kid, !keys.contains(where: { $0.id == id }) { throw .unauthenticated(.unknownKey) }
     let candidates = keys.filter { $0.algorithm == algorithm && (header.kid == nil || $0.id == header.kid) }
-    return candidates.count == 1 ? candidates[0] : nil
+    guard candidates.count == 1 else { throw .unauthenticated(.untrusted) }
+    return candidates[0]
   }
 }

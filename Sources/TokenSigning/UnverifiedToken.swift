@@ -72,8 +72,8 @@ struct UnverifiedToken {
 
   /// Takes `token` apart.
   ///
-  /// - Throws: `UserError.unauthenticated(.malformed)` for what is no signed JWT with the claims that are
-  ///   required.
+  /// - Throws: `UserError.unauthenticated(.malformed)` for what is not a signed JWT with the claims that are
+  ///   required, or has a header member or a claim twice (RFC 7515 §4, RFC 7519 §4).
   init(_ token: String) throws(UserError) {
     let parts = token.utf8.split(separator: UInt8(ascii: "."), maxSplits: 3, omittingEmptySubsequences: false)
     guard parts.count == 3, let header: Header = Self.decode(parts[0]),
@@ -87,8 +87,10 @@ struct UnverifiedToken {
   }
 
   private static func decode<Value: Decodable>(_ part: Substring.UTF8View) -> Value? {
-    // Why it cannot be decoded is of no use to anybody: the client made it up, or cut it off.
-    Base64URL.decode(Substring(part)).flatMap { try? JSONDecoder().decode(Value.self, from: $0) }
+    guard let json = Base64URL.decode(Substring(part)) else { return nil }
+    // Why it cannot be decoded tells the client nothing: it made the token up, or cut it off.
+    guard (try? StrictJSON.check(json)) != nil else { return nil }
+    return try? JSONDecoder().decode(Value.self, from: json)
   }
 }
 

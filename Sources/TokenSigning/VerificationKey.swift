@@ -28,7 +28,9 @@ struct VerificationKey: Sendable {
   }
 
   /// Why a JWK cannot be used.
-  struct Unusable: Error {
+  struct Unusable: Error, Hashable {
+    /// Its `kid`, if it has one.
+    let kid: String?
     let reason: String
   }
 
@@ -36,10 +38,9 @@ struct VerificationKey: Sendable {
   ///
   /// - Throws: `Unusable` for a key that is weak, of another kind or not for signatures.
   init(_ jwk: JSONWebKey) async throws(Unusable) {
-    if let use = jwk.use, use != "sig" { throw Unusable(reason: "it is not for signatures") }
-    guard let algorithm = jwk.algorithm else {
-      throw Unusable(reason: "its type or algorithm is not supported")
-    }
+    func unusable(_ reason: String) -> Unusable { Unusable(kid: jwk.kid, reason: reason) }
+    if let use = jwk.use, use != "sig" { throw unusable("it is not for signatures") }
+    guard let algorithm = jwk.algorithm else { throw unusable("its type or algorithm is not supported") }
     id = jwk.kid
     retiresAt = nil
     self.algorithm = algorithm
@@ -48,13 +49,13 @@ struct VerificationKey: Sendable {
       switch algorithm {
       case .hs256:
         guard let secret = jwk.k.flatMap({ Base64URL.decode($0) }), secret.count >= 32 else {
-          throw Unusable(reason: "its secret is shorter than 32 bytes (RFC 7518 section 3.2)")
+          throw unusable("its secret is shorter than 32 bytes (RFC 7518 section 3.2)")
         }
         await keys.add(hmac: HMACKey(from: secret), digestAlgorithm: .sha256)
       case .rs256:
         guard let modulus = jwk.n.flatMap({ Base64URL.decode($0) }),
           modulus.drop(while: { $0 == 0 }).count >= 256
-        else { throw Unusable(reason: "its modulus is shorter than 2,048 bits (RFC 7518 section 3.3)") }
+        else { throw unusable("its modulus is shorter than 2,048 bits (RFC 7518 section 3.3)") }
         let key = try Insecure.RSA.PublicKey(modulus: jwk.n ?? "", exponent: jwk.e ?? "")
         await keys.add(rsa: key, digestAlgorithm: .sha256)
       case .es256:
@@ -66,7 +67,7 @@ struct VerificationKey: Sendable {
     } catch let error as Unusable {
       throw error
     } catch {
-      throw Unusable(reason: "its numbers are no key")
+      throw unusable("its numbers are not a key")
     }
   }
 }
@@ -97,5 +98,37 @@ struct JSONWebKey: Codable, Sendable {
       }
     guard let alg else { return natural }
     return natural == SignatureAlgorithm(name: alg) ? natural : nil
+  }
+}
+
+extension JSONWebKey {
+  /// An entry of a set's `keys`, which may be anything: one that is not a key does not spoil the others.
+  struct Entry: Decodable {
+    let result: Result<JSONWebKey, VerificationKey.Unusable>
+
+    private struct Named: Decodable {
+      let kid: String?
+    }
+
+    init(from decoder: any Decoder) throws {
+      do {
+        result = .success(try JSONWebKey(from: decoder))
+      } catch {
+        // The name is for the log; what has no readable name goes by its place.
+        let kid = try? Named(from: decoder).kid
+        result = .failure(VerificationKey.Unusable(kid: kid, reason: Self.reason(error)))
+      }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+      switch error as? DecodingError {
+      case .keyNotFound(let key, _): "it has no '\(key.stringValue)'"
+      case .typeMismatch(_, let context), .valueNotFound(_, let context):
+        // The path leads from the set to the member, or ends at the key's place in the list.
+        context.codingPath.last.flatMap { $0.intValue == nil ? "its '\($0.stringValue)' is not text" : nil }
+          ?? "it is not an object"
+      default: "it is not a key"
+      }
+    }
   }
 }

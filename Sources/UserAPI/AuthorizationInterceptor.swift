@@ -20,8 +20,22 @@ public struct AuthorizationInterceptor: ServerInterceptor {
       @concurrent @Sendable (StreamingServerRequest<Input>, ServerContext) async throws ->
       StreamingServerResponse<Output>
   ) async throws -> StreamingServerResponse<Output> {
-    let caller = try authorizer.authorize(
-      request.metadata, method: context.descriptor, peer: context.remotePeer, record: CallRecord.current)
+    let caller: CallAuthorization
+    do {
+      caller = try authorize(request.metadata, context, keysAreFresh: false)
+    } catch UserError.unauthenticated(.unknownKey) {
+      // The key may be newer than the last look at the key files.
+      await authorizer.refreshKeys()
+      caller = try authorize(request.metadata, context, keysAreFresh: true)
+    }
     return try await CallAuthorization.$current.withValue(caller) { try await next(request, context) }
+  }
+
+  private func authorize(
+    _ metadata: Metadata, _ context: ServerContext, keysAreFresh: Bool
+  ) throws(UserError) -> CallAuthorization {
+    try authorizer.authorize(
+      metadata, method: context.descriptor, peer: context.remotePeer, record: CallRecord.current,
+      keysAreFresh: keysAreFresh)
   }
 }

@@ -7,6 +7,8 @@ public final class Authorizer: Sendable {
   private let gate: TokenGate
   private let table: MethodAccessTable
   private let peers: PeerLimiter?
+  /// Reads the keys of issuers again, for a token whose key is unknown.
+  let refreshKeys: @Sendable () async -> Void
 
   /// The rules of a service.
   ///
@@ -16,13 +18,15 @@ public final class Authorizer: Sendable {
   ///   - reflectionIsPublic: whether server reflection needs no token.
   ///   - peerLimit: how often one address may make calls that need no token and cost much, and present tokens that are
   ///     invalid; nil for no limit.
+  ///   - refreshKeys: lets the verifier learn of keys that were made a moment ago. It limits its own rate.
   public init(
     verifier: any AccessTokenVerifier, revocations: RevocationList, reflectionIsPublic: Bool,
-    peerLimit: PeerLimit?
+    peerLimit: PeerLimit?, refreshKeys: @escaping @Sendable () async -> Void = {}
   ) {
     peers = peerLimit.map { PeerLimiter($0) }
     gate = TokenGate(verifier: verifier, revocations: revocations, peers: peers)
     table = MethodAccessTable(reflectionIsPublic: reflectionIsPublic)
+    self.refreshKeys = refreshKeys
   }
 
   /// Who may call `method`; nil for nobody.
@@ -30,9 +34,11 @@ public final class Authorizer: Sendable {
 
   /// What the caller may do, if it may call `method` at all.
   ///
-  /// - Throws: `UserError.unauthenticated`, `.permissionDenied`, `.peerLimitExceeded`.
+  /// - Parameter keysAreFresh: whether ``refreshKeys`` was called for this call.
+  /// - Throws: `UserError.unauthenticated`, `.permissionDenied`, `.peerLimitExceeded`; `.unauthenticated(.unknownKey)`
+  ///   before anything is counted, also where no token is needed unless `keysAreFresh`.
   func authorize(
-    _ metadata: Metadata, method: MethodDescriptor, peer: String, record: CallRecord?
+    _ metadata: Metadata, method: MethodDescriptor, peer: String, record: CallRecord?, keysAreFresh: Bool
   ) throws(UserError) -> CallAuthorization {
     guard let access = access(to: method) else { throw .permissionDenied(missing: []) }
     guard access == .everybody else {
@@ -46,6 +52,8 @@ public final class Authorizer: Sendable {
     let caller: CallAuthorization
     do throws(UserError) {
       caller = try authorization(metadata, peer, record)
+    } catch .unauthenticated(.unknownKey) where !keysAreFresh {
+      throw .unauthenticated(.unknownKey)
     } catch .unauthenticated {
       caller = CallAuthorization(peer: peer, peers: peers)
     }

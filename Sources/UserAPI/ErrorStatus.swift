@@ -130,7 +130,7 @@ extension ErrorReason {
       switch fault {
       case .missing: .tokenMissing
       case .malformed: .tokenMalformed
-      case .untrusted: .tokenUntrusted
+      case .untrusted, .unknownKey: .tokenUntrusted
       case .notYetValid: .tokenNotYetValid
       case .expired: .tokenExpired
       case .revoked: .tokenRevoked

@@ -55,7 +55,7 @@ extension UserServiceApp {
     let repository = try SQLiteUserRepository(
       DatabaseLocation(path: configuration.database),
       schema: configuration.migrates ? .migrate : .requireCurrent)
-    let authority = try await TokenAuthority(configuration.auth.authority)
+    let authority = try await TokenAuthority(configuration.auth.authority) { logger.log($0) }
     let hasher = try Argon2idHasher(
       parameters: configuration.passwords.parameters, limits: configuration.passwords.limits)
     let attempts = PasswordAttempts(repository)
@@ -89,7 +89,8 @@ extension UserServiceApp {
       if configuration.auth.isOn {
         Authorizer(
           verifier: authority.verifier, revocations: repository.revocations,
-          reflectionIsPublic: configuration.auth.reflectionIsPublic, peerLimit: configuration.auth.peerLimit)
+          reflectionIsPublic: configuration.auth.reflectionIsPublic, peerLimit: configuration.auth.peerLimit,
+          refreshKeys: { await authority.refresh() })
       } else {
         nil
       }

@@ -23,7 +23,8 @@ public struct AuthConfiguration: Sendable {
     ("auth.audience", "user-service"),
     ("auth.access.lifetime", "15m"), ("auth.refresh.lifetime", "30d"), ("auth.session.lifetime", "90d"),
     ("auth.jwks.file", ""), ("auth.jwks.issuer", ""), ("auth.jwks.audience", ""),
-    ("auth.jwks.algorithms", "EdDSA,ES256,RS256"),
+    ("auth.jwks.algorithms", "EdDSA,ES256,RS256"), ("auth.jwks.type", "at+jwt"),
+    ("auth.jwks.max.lifetime", "1d"),
     ("peer.rate", "10"), ("peer.burst", "100"),
   ]
 
@@ -69,9 +70,13 @@ public struct AuthConfiguration: Sendable {
     }
     let issuer = try value("auth.issuer", "a name") { $0.isEmpty ? nil : $0 }
     let audience = try value("auth.audience", "a name") { $0.isEmpty ? nil : $0 }
+    let rules = OutsideTokenRules(
+      type: try value("auth.jwks.type", "at+jwt or any", OutsideTokenRules.TokenType.init(rawValue:)),
+      longestLifetime: try lifetime("auth.jwks.max.lifetime", Duration.longest, "400d"),
+      mayBeUsers: try readFlag("auth.jwks.users"))
     authority = TokenAuthority.Configuration(
       keys: Self.keyFile(try read("auth.keys"), database: database), issuer: issuer, audience: audience,
-      outside: try Self.outside(issuer: issuer, audience: audience, read))
+      outside: try Self.outside(issuer: issuer, audience: audience, rules, read))
     let rates = 0.001...1_000_000.0
     let burst = try value("peer.burst", "1 to 1000000") {
       Int($0).flatMap { (1...1_000_000).contains($0) ? $0 : nil }
@@ -94,7 +99,7 @@ public struct AuthConfiguration: Sendable {
   }
 
   private static func outside(
-    issuer: String, audience: String, _ read: (String) throws -> String
+    issuer: String, audience: String, _ rules: OutsideTokenRules, _ read: (String) throws -> String
   ) throws -> OutsideIssuer? {
     let file = try read("auth.jwks.file")
     let name = try read("auth.jwks.issuer")
@@ -112,7 +117,8 @@ public struct AuthConfiguration: Sendable {
     }
     guard !algorithms.isEmpty else { throw Invalid(description: "auth.jwks.algorithms names none") }
     return OutsideIssuer(
-      keySet: file, name: name, audience: given.isEmpty ? audience : given, algorithms: Set(algorithms))
+      keySet: file, name: name, audience: given.isEmpty ? audience : given, algorithms: Set(algorithms),
+      rules: rules)
   }
 }
 

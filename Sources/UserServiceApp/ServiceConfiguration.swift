@@ -52,7 +52,7 @@ public struct ServiceConfiguration: Sendable {
   private static let ownDefaults: [AbsoluteConfigKey: ConfigValue] = [
     "database": "users.db", "listen": "127.0.0.1:50051", "tls.cert": "", "tls.key": "", "tls.client.ca": "",
     "metrics.listen": "", "migrate": true, "reflection": true, "auth.reflection.public": true,
-    "insecure": false,
+    "auth.jwks.users": true, "insecure": false,
     "log.level": "info",
     "log.format": "text", "shutdown.grace": "30s", "bulk.rows": 100_000,
   ]

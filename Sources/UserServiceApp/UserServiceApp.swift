@@ -45,7 +45,7 @@ public struct UserServiceApp: Sendable {
         }
       },
       HealthProbe(monitor: health),
-      KeyReload(authority: authority, logger: logger),
+      KeyReload(authority: authority),
     ]
     var group = ServiceGroupConfiguration(
       services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
@@ -158,31 +158,6 @@ private struct HealthProbe: Service, CustomStringConvertible {
         monitor.refresh()
         // Ends early, by throwing, when the service stops.
         do { try await Task.sleep(for: .seconds(1)) } catch { return }
-      }
-    }
-  }
-}
-
-/// Looks every 2 seconds whether the files with keys have changed.
-private struct KeyReload: Service, CustomStringConvertible {
-  let authority: TokenAuthority
-  let logger: Logger
-
-  var description: String { "key reload" }
-
-  func run() async throws {
-    await cancelWhenGracefulShutdown {
-      var lastProblem: KeyFailure?
-      while !Task.isCancelled {
-        // Ends early, by throwing, when the service stops.
-        do { try await Task.sleep(for: .seconds(2)) } catch { return }
-        do throws(KeyFailure) {
-          if try await authority.reload() { logger.notice("keys reloaded") }
-          lastProblem = nil
-        } catch {
-          if lastProblem != error { logger.error("keys not reloaded", metadata: ["reason": "\(error)"]) }
-          lastProblem = error
-        }
       }
     }
   }

@@ -26,10 +26,12 @@ struct KeysCommand: AsyncParsableCommand {
 
   struct Rotate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Makes a new key that signs from now on. A running service takes it up within 2 seconds.",
+      abstract: """
+        Makes a new key. A running service signs with it within 2 seconds, and accepts tokens that it has signed at once.
+        """,
       discussion: """
-        What the key before it has signed stays good for --overlap, which by default is as long as any token may be. \
-        With --overlap 0s every token ends at once: when a key is known to somebody.
+        What the previous key has signed stays good for --overlap, which by default is as long as any token may be. \
+        With --overlap 0s every token is revoked: after a key has leaked.
         """)
 
     @OptionGroup var database: DatabaseOption
@@ -54,13 +56,17 @@ struct KeysCommand: AsyncParsableCommand {
   private static func table(_ ring: KeyRing) -> String {
     let now = Date()
     let rows = ring.keys.map { key in
-      [key.kid, key.createdAt.formatted(.iso8601), state(of: key, now)]
+      [key.kid, key.createdAt.formatted(.iso8601), state(of: key, in: ring, now)]
     }
     return Terminal.table([["KEY", "CREATED", "STATE"]] + rows)
   }
 
-  private static func state(of key: KeyRing.Key, _ now: Date) -> String {
-    guard let end = key.retiresAt else { return "signs" }
-    return "\(end > now ? "good until" : "over since") \(end.formatted(.iso8601))"
+  private static func state(of key: KeyRing.Key, in ring: KeyRing, _ now: Date) -> String {
+    guard let end = key.retiresAt, let remaining = ring.remainingTrust(in: key, at: now) else {
+      return "signs"
+    }
+    if remaining <= .zero { return "over since \(min(end, now).formatted(.iso8601))" }
+    // Sooner than the file says if the clock was ahead when the key was retired.
+    return "good until \(min(end, now.addingTimeInterval(remaining / .seconds(1))).formatted(.iso8601))"
   }
 }

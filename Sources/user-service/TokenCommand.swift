@@ -9,14 +9,16 @@ import UserStore
 /// `user-service token`: tokens for other services.
 struct TokenCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "token", abstract: "Makes access tokens without signing in.", subcommands: [Issue.self])
+    commandName: "token", abstract: "Issues and revokes access tokens without the service.",
+    subcommands: [Issue.self, Revoke.self, List.self])
 
   struct Issue: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Prints an access token, signed with the service's own key.",
       discussion: """
-        Whoever may read the key file may do this, whether the service runs or not. A service's token ends when it \
-        expires, or with its key (`user-service keys rotate`); a user's also as those of its sign-ins do.
+        Needs the key file, whether the service runs or not. A service's token is good until it expires, its key is \
+        retired (`user-service keys rotate`) or it is revoked (`user-service token revoke`); a user's is revoked also as \
+        those of its sign-ins are. The token's id, by which it can be revoked, goes to standard error.
         """)
 
     @OptionGroup var database: DatabaseOption
@@ -66,21 +68,21 @@ struct TokenCommand: AsyncParsableCommand {
         throw StoreError.missing(path: database.database)
       }
       let now = Timestamp.now
+      let id = TokenID.random()
       let claims = AccessTokenClaims(
         principal: Principal(subject: subject.lowercasedIfUser, scopes: Scopes(names: scopeNames)),
         issuedAt: now,
-        expiresAt: now + ttl.duration, epoch: try await epoch())
+        expiresAt: now + ttl.duration, epoch: try epoch(), tokenID: id)
       print(try await TokenAuthority(authority).issue(claims))
+      Terminal.note("token \(id), expires \(claims.expiresAt.inSeconds)")
     }
 
     /// The epoch of the user whose token it is; nil for a service.
-    private func epoch() async throws -> Int64? {
+    private func epoch() throws -> Int64? {
       guard let id = UserID(subject) else { return nil }
-      let repository = try SQLiteUserRepository(.file(database.database), schema: .requireCurrent)
-      let user = try repository.user(id: id)
-      let epoch = repository.revocations.epoch(of: id)
-      try await repository.close()
-      guard user?.status == .active else { throw ValidationError("--subject is the id of no active user") }
+      guard let epoch = try SQLiteTokenRevocations(path: database.database).epoch(of: id) else {
+        throw ValidationError("--subject is the id of no active user")
+      }
       return epoch
     }
   }

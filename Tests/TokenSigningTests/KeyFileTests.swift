@@ -62,12 +62,66 @@ import Testing
     }
   }
 
-  @Test("a file that others can read is refused", arguments: [0o640, 0o604, 0o660, 0o777])
+  @Test("a file that others can read is refused", arguments: [0o620, 0o604, 0o660, 0o777])
   func exposed(mode: Int) throws {
     _ = try file.openOrCreate()
     try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file.path)
     let failure = #expect(throws: KeyFailure.self) { try file.read() }
-    #expect(failure?.description.contains("chmod 600") == true)
+    #expect(failure?.description.contains("chmod 600 \(file.path)") == true)
+  }
+
+  @Test("a group of the process may read it, and a rotation keeps that")
+  func group() throws {
+    _ = try file.openOrCreate()
+    try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: file.path)
+    #expect(try file.read() != nil)
+    _ = try file.rotate(overlap: .zero)
+    #expect(try permissions() == 0o640)
+  }
+
+  @Test("behind links, as Kubernetes mounts secrets, the file itself is judged and replaced")
+  func links() throws {
+    let folder = directory.path("..2026")
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    try FileManager.default.createSymbolicLink(
+      atPath: directory.path("..data"), withDestinationPath: "..2026")
+    try FileManager.default.createSymbolicLink(atPath: file.path, withDestinationPath: "..data/keys")
+    let made = try file.openOrCreate()
+    #expect(try KeyFile(path: folder + "/keys").read() == made)
+    let rotated = try file.rotate(overlap: .zero)
+    #expect(try KeyFile(path: folder + "/keys").read() == rotated)
+    #expect(try FileManager.default.destinationOfSymbolicLink(atPath: file.path) == "..data/keys")
+    // A link's own mode is 0777.
+    #expect(try file.read() == rotated)
+    try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: folder + "/keys")
+    #expect(throws: KeyFailure.self) { try file.read() }
+  }
+
+  @Test("a key is good for its overlap and no longer, whatever the clock said when it was retired")
+  func clockAhead() throws {
+    let year = 365 * 86_400.0
+    let first = try #require(try file.openOrCreate(now: start).signer)
+    // The clock is a year ahead, and set back later.
+    let ring = try file.rotate(overlap: .seconds(100), now: start.addingTimeInterval(year))
+    let retired = try #require(ring.keys.first { $0.kid == first.kid })
+    #expect(ring.remainingTrust(in: retired, at: start) == .seconds(100))
+    let again = try file.rotate(overlap: .seconds(1_000), now: start)
+    let end = try #require(again.keys.first { $0.kid == first.kid }?.retiresAt)
+    #expect(end == start.addingTimeInterval(100))
+    let leaked = try file.rotate(overlap: .zero, now: start.addingTimeInterval(year))
+    #expect(leaked.live(at: start).map(\.kid) == [leaked.signer?.kid])
+  }
+
+  @Test("a file without the time of retirement has it from the next key")
+  func olderFile() throws {
+    let year = 365 * 86_400.0
+    _ = try file.openOrCreate(now: start)
+    let ring = try file.rotate(overlap: .zero, now: start.addingTimeInterval(year))
+    let text = try String(contentsOfFile: file.path, encoding: .utf8).replacing(
+      /"retired_at" : "[^"]*",\s*/, with: "")
+    #expect(!text.contains("retired_at"))
+    let older = try file.ring(Data(text.utf8))
+    #expect(older.live(at: start).map(\.kid) == [ring.signer?.kid])
   }
 
   @Test("a file that is damaged or edited is refused, and says nothing of its contents")

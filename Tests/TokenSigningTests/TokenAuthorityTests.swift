@@ -9,6 +9,7 @@ import UserDomain
 @Suite struct TokenAuthorityTests {
   private let directory: TemporaryDirectory
   private let clock = ManualClock()
+  private let uptime = ManualClock()
   private let file: KeyFile
 
   init() throws {
@@ -21,7 +22,9 @@ import UserDomain
   ) async throws -> TokenAuthority {
     var settings = TokenAuthority.Configuration(keys: file)
     configuration(&settings)
-    return try await TokenAuthority(settings, clock: { [clock] in clock.now })
+    return try await TokenAuthority(
+      settings, clock: { [clock] in clock.now },
+      uptime: { [uptime] in .microseconds(uptime.now.microsecondsSinceEpoch) })
   }
 
   private func claims(_ subject: String = "billing", scopes: Scopes = .usersRead) -> AccessTokenClaims {
@@ -89,12 +92,13 @@ import UserDomain
   @Test("another service's tokens are not trusted: other keys, another issuer, another audience")
   func foreign() async throws {
     let authority = try await authority()
-    let others: [(inout TokenAuthority.Configuration) -> Void] = [
-      { $0.keys = nil }, { $0.issuer = "another" }, { $0.audience = "another" },
+    let others: [((inout TokenAuthority.Configuration) -> Void, TokenFault)] = [
+      ({ $0.keys = nil }, .unknownKey), ({ $0.issuer = "another" }, .untrusted),
+      ({ $0.audience = "another" }, .untrusted),
     ]
-    for other in others {
+    for (other, expected) in others {
       let token = try await self.authority(other).issue(claims())
-      #expect(fault(authority, token) == .untrusted)
+      #expect(fault(authority, token) == expected)
     }
   }
 
@@ -103,9 +107,9 @@ import UserDomain
     let authority = try await authority()
     let (used, unused) = (try authority.issue(claims()), try authority.issue(claims("other")))
     #expect(fault(authority, used) == nil)
-    #expect(try await !authority.reload())
+    #expect(await authority.reload().isEmpty)
     _ = try file.rotate(overlap: .seconds(300), now: Date(timeIntervalSince1970: 1_764_000_000))
-    #expect(try await authority.reload())
+    #expect(await authority.reload() == [.reloaded(file: file.path, keys: 2)])
     #expect(authority.publicKeys.count == 2)
     let new = try authority.issue(claims())
     #expect([used, unused, new].allSatisfy { fault(authority, $0) == nil })
@@ -115,7 +119,7 @@ import UserDomain
     #expect(fault(authority, used) == .expired)
     #expect(fault(authority, new) == nil && fault(authority, late) == nil)
     #expect(authority.publicKeys.count == 1)
-    #expect(fault(try await self.authority(), used) == .untrusted)
+    #expect(fault(try await self.authority(), used) == .unknownKey)
   }
 
   @Test("of two files that have changed, the one that is right is taken up")
@@ -130,27 +134,12 @@ import UserDomain
     let before = try authority.issue(claims())
     try Data().write(to: URL(fileURLWithPath: path))
     _ = try file.rotate(overlap: .zero, now: Date(timeIntervalSince1970: 1_764_000_000))
-    await #expect(throws: KeyFailure(path, "not a JWK Set")) { try await authority.reload() }
-    #expect(fault(authority, before) == .untrusted)
+    #expect(
+      await authority.reload() == [
+        .reloaded(file: file.path, keys: 2), .failed(KeyFailure(path, "not a JWK Set: not JSON")),
+      ])
+    #expect(fault(authority, before) == .unknownKey)
     #expect(fault(authority, try authority.issue(claims())) == nil)
-  }
-
-  @Test("secret keys of another issuer must be secret")
-  func exposedSecrets() async throws {
-    let path = directory.path("jwks.json")
-    let secret = Base64URL.encode(SystemRandom.bytes(32))
-    try Data(#"{"keys": [{"kty": "oct", "k": "\#(secret)"}]}"#.utf8).write(to: URL(fileURLWithPath: path))
-    for (mode, isRefused) in [(0o644, true), (0o600, false)] {
-      try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
-      do {
-        _ = try await authority {
-          $0.outside = OutsideIssuer(keySet: path, name: "outside", audience: "users", algorithms: [.hs256])
-        }
-        #expect(!isRefused)
-      } catch {
-        #expect(isRefused && "\(error)".contains("chmod 600"))
-      }
-    }
   }
 
   @Test("a key that goes is forgotten by every thread that has seen its tokens")
@@ -164,9 +153,9 @@ import UserDomain
         group.addTask { _ = try? authority.verifier.verify(authorization: "Bearer \(token)") }
       }
       _ = try file.rotate(overlap: .zero, now: Date(timeIntervalSince1970: 1_764_000_000))
-      try await authority.reload()
+      await authority.reload()
       for _ in 0..<200 {
-        group.addTask { #expect(fault(authority, token) == .untrusted) }
+        group.addTask { #expect(fault(authority, token) == .unknownKey) }
       }
       try await group.waitForAll()
     }
@@ -177,34 +166,56 @@ import UserDomain
     let authority = try await authority()
     let token = try authority.issue(claims())
     try Data("broken".utf8).write(to: URL(fileURLWithPath: file.path))
-    await #expect(throws: KeyFailure.self) { try await authority.reload() }
+    // Each problem is told once.
+    #expect(await authority.reload().count == 1)
+    #expect(await authority.reload().isEmpty)
     try FileManager.default.removeItem(atPath: file.path)
-    await #expect(throws: KeyFailure.self) { try await authority.reload() }
+    #expect(await authority.reload() == [.failed(KeyFailure(file.path, "the key file is gone"))])
     #expect(fault(authority, token) == nil)
     #expect(throws: Never.self) { try authority.issue(claims()) }
   }
 
-  @Test(
-    "keys of a JWK Set that are weak, or not for signatures, do not count",
-    arguments: [
-      #"{"keys": []}"#, #"{"keys": [{"kty": "oct", "k": "c2hvcnQ"}]}"#,
-      #"{"keys": [{"kty": "RSA", "n": "3ZWrUY0Y6IKN1qI4BhxR2C7oHVFgGPYkd38uGq1jQNSqEvJFcN93CYm16_G78FAFKWqwsJb3Wx-nbxDn6LtP4w", "e": "AQAB"}]}"#,
-      #"{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "use": "enc"}]}"#,
-      #"{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "alg": "HS256"}]}"#,
-      #"{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AAAA"}]}"#,
-      #"{"keys": [{"kty": "OKP", "crv": "Ed25519"}]}"#,
-      #"{"keys": [{"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA"}]}"#, #"{"kty": "oct"}"#, "[]",
-      "not JSON",
-    ])
-  func weakKeys(set: String) async throws {
-    let path = directory.path("jwks.json")
-    try Data(set.utf8).write(to: URL(fileURLWithPath: path))
-    let failure = await #expect(throws: KeyFailure.self) {
-      try await authority {
-        $0.outside = OutsideIssuer(
-          keySet: path, name: "outside", audience: "users", algorithms: Set(SignatureAlgorithm.allCases))
+  @Test("a retired key is believed for its overlap in real time, also when the clock is set back meanwhile")
+  func clockSetBack() async throws {
+    _ = try file.openOrCreate(now: clock.now.date)
+    let authority = try await authority()
+    let token = try authority.issue(claims("ahead"))
+    _ = try file.rotate(overlap: .seconds(300), now: clock.now.date)
+    await authority.reload()
+    #expect(fault(authority, token) == nil)
+    clock.advance(by: .seconds(-3_600))
+    uptime.advance(by: .seconds(299))
+    #expect(await authority.reload().isEmpty)
+    #expect(fault(authority, token) == nil)
+    uptime.advance(by: .seconds(1))
+    await authority.reload()
+    #expect(fault(authority, token) == .unknownKey)
+    #expect(authority.publicKeys.count == 1)
+  }
+
+  @Test("a key that was retired at once while the clock was ahead is refused after the clock was set back")
+  func retiredAtOnce() async throws {
+    let authority = try await authority()
+    let token = try authority.issue(claims())
+    clock.advance(by: .seconds(86_400))
+    _ = try file.rotate(overlap: .zero, now: clock.now.date)
+    clock.advance(by: .seconds(-86_400))
+    await authority.reload()
+    #expect(fault(authority, token) == .unknownKey)
+    #expect(fault(try await self.authority(), token) == .unknownKey)
+  }
+
+  @Test("a call's look at the files is a look that begins after it, shared by all that wait")
+  func refresh() async throws {
+    let authority = try await authority()
+    for _ in 0..<3 {
+      _ = try file.rotate(overlap: .zero, now: clock.now.date)
+      let token = try await self.authority().issue(claims())
+      #expect(fault(authority, token) == .unknownKey)
+      await withTaskGroup(of: Void.self) { group in
+        for _ in 0..<100 { group.addTask { await authority.refresh() } }
       }
+      #expect(fault(authority, token) == nil)
     }
-    #expect(failure?.description.hasPrefix("\(path): ") == true)
   }
 }

@@ -13,12 +13,13 @@ import UserProtos
 
   /// What a handler behind the interceptor finds.
   private func call(
-    _ verifier: OneToken, _ method: MethodDescriptor, token: String? = "good"
+    _ verifier: OneToken, _ method: MethodDescriptor, token: String? = "good",
+    refreshKeys: @escaping @Sendable () async -> Void = {}
   ) async throws -> CallAuthorization {
     let interceptor = AuthorizationInterceptor(
       Authorizer(
         verifier: verifier, revocations: revocations, reflectionIsPublic: true,
-        peerLimit: PeerLimit(rate: 1, burst: 1_000)))
+        peerLimit: PeerLimit(rate: 1, burst: 1_000), refreshKeys: refreshKeys))
     let found = Mutex<CallAuthorization?>(nil)
     _ = try await interceptor.intercept(
       request: StreamingServerRequest(
@@ -204,5 +205,37 @@ import UserProtos
     ] {
       #expect(authorizer.costForEveryPeer(of: method) == nil, "\(method)")
     }
+  }
+
+  @Test(
+    "for a token of an unknown key the keys are read again, once, and the token is good if its key is there now"
+  )
+  func unknownKey() async throws {
+    let listUsers = User_V1_UserService.Method.ListUsers.descriptor
+    let createUser = User_V1_UserService.Method.CreateUser.descriptor
+    let verifier = OneToken(subject: "billing", scopes: [.usersRead, .usersWrite])
+    let count = Mutex(0)
+    for method in [listUsers, createUser] {
+      verifier.fail(.unknownKey)
+      count.withLock { $0 = 0 }
+      let caller = try await call(verifier, method) {
+        count.withLock { $0 += 1 }
+        verifier.fail(nil)
+      }
+      #expect(caller.principal.subject == "billing")
+      #expect(count.withLock { $0 } == 1)
+    }
+    verifier.fail(.unknownKey)
+    count.withLock { $0 = 0 }
+    await #expect(throws: UserError.unauthenticated(.unknownKey)) {
+      try await call(verifier, listUsers) { count.withLock { $0 += 1 } }
+    }
+    #expect(try await call(verifier, createUser) { count.withLock { $0 += 1 } }.principal == .anonymous)
+    #expect(count.withLock { $0 } == 2)
+    verifier.fail(.untrusted)
+    await #expect(throws: UserError.unauthenticated(.untrusted)) {
+      try await call(verifier, listUsers) { count.withLock { $0 += 1 } }
+    }
+    #expect(count.withLock { $0 } == 2)
   }
 }

@@ -26,6 +26,7 @@ import UserDomain
       (.unauthenticated(.missing), .unauthenticated, .tokenMissing),
       (.unauthenticated(.malformed), .unauthenticated, .tokenMalformed),
       (.unauthenticated(.untrusted), .unauthenticated, .tokenUntrusted),
+      (.unauthenticated(.unknownKey), .unauthenticated, .tokenUntrusted),
       (.unauthenticated(.notYetValid), .unauthenticated, .tokenNotYetValid),
       (.unauthenticated(.expired), .unauthenticated, .tokenExpired),
       (.unauthenticated(.revoked), .unauthenticated, .tokenRevoked),
@@ -58,7 +59,7 @@ import UserDomain
 
   @Test("every token that is not accepted has the same message")
   func invalidToken() throws {
-    for fault in [TokenFault.missing, .malformed, .untrusted, .notYetValid, .expired, .revoked] {
+    for fault in [TokenFault.missing, .malformed, .untrusted, .unknownKey, .notYetValid, .expired, .revoked] {
       #expect(GoogleRPCStatus(.unauthenticated(fault))?.message == "Invalid token")
     }
     let denied = try #require(GoogleRPCStatus(.permissionDenied(missing: [.usersRead])))

@@ -35,7 +35,7 @@ final class OneToken: AccessTokenVerifier {
     try? verify(authorization: String(decoding: authorization, as: UTF8.self))
   }
 
-  func fail(_ fault: TokenFault) {
+  func fail(_ fault: TokenFault?) {
     self.fault.withLock { $0 = fault }
   }
 }

@@ -62,7 +62,7 @@ struct OutsideIssuer {
     let end = Int(Date().timeIntervalSince1970 + lifetime)
     let claims =
       #"{"iss": "elsewhere", "aud": "user-service", "sub": "reader", "scope": "users:read", "iat": \#(end - 7200), "exp": \#(end)}"#
-    let signed = [#"{"alg": "HS256", "kid": "1", "typ": "JWT"}"#, claims].map { Data($0.utf8).base64URL }
+    let signed = [#"{"alg": "HS256", "kid": "1", "typ": "at+jwt"}"#, claims].map { Data($0.utf8).base64URL }
       .joined(separator: ".")
     let signature = HMAC<SHA256>.authenticationCode(for: Data(signed.utf8), using: key)
     return signed + "." + Data(signature).base64URL

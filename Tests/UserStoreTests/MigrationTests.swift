@@ -260,10 +260,7 @@ import UserDomain
     #expect(
       throws: StoreError.pending(
         path: path,
-        migrations: [
-          "0002_create_password_credentials", "0003_create_secrets", "0004_create_sessions",
-          "0005_create_create_requests",
-        ])
+        migrations: Migration.embedded.dropFirst().map(\.id))
     ) {
       try SQLiteUserRepository(.file(path), schema: .requireCurrent)
     }

@@ -208,7 +208,7 @@ def make_token(key, algorithm=None, header=None, **claims):
         **claims}
     body = {name: value for name, value in body.items() if value is not None}
     algorithm = algorithm or key.get("alg")
-    head = {"alg": algorithm, "kid": key.kid, **(header or {})}
+    head = {"alg": algorithm, "kid": key.kid, "typ": "at+jwt", **(header or {})}
     head = {name: value for name, value in head.items() if value is not None}
     return jwt.encode(head, body, key, algorithms=[algorithm])
 
@@ -260,7 +260,7 @@ def test_tokens_of_another_implementation(outside, algorithm):
     key = outside.keys[algorithm]
     outside.reads(make_token(key))
     outside.reads(make_token(key, aud=["another", AUDIENCE], nbf=int(time.time()), scope="openid users:read"))
-    outside.reads(make_token(key, iat=None, header={"typ": "at+jwt"}))
+    outside.reads(make_token(key, iat=None, header={"typ": "application/AT+JWT"}))
     # One key for the algorithm: its name may be left out.
     outside.reads(make_token(key, header={"kid": None}))
 
@@ -268,7 +268,7 @@ def test_tokens_of_another_implementation(outside, algorithm):
 def test_the_newer_name_of_the_algorithm(outside):
     """RFC 9864 calls EdDSA with this curve Ed25519."""
     key = outside.keys["EdDSA"]
-    head = {"alg": "Ed25519", "kid": key.kid}
+    head = {"alg": "Ed25519", "kid": key.kid, "typ": "at+jwt"}
     claims = json.loads(base64.urlsafe_b64decode(make_token(key).split(".")[1] + "=="))
     bare = OKPKey.import_key({name: value for name, value in key.as_dict(private=True).items() if name != "alg"})
     outside.reads(jwt.encode(head, claims, bare, algorithms=["Ed25519"]))
@@ -317,14 +317,14 @@ def test_no_algorithm_but_the_keys_own(outside):
     for algorithm in ["none", "None", "NONE", "", "HS512", "ES384", "PS256", None]:
         for signature in ["", "AAAA"]:
             for kid in ["key-EdDSA", None]:
-                token = f"{encode({'alg': algorithm, 'kid': kid})}.{encode(claims)}.{signature}"
+                token = f"{encode({'alg': algorithm, 'kid': kid, 'typ': 'at+jwt'})}.{encode(claims)}.{signature}"
                 assert outside.refused(token) in ("TOKEN_UNTRUSTED", "TOKEN_MALFORMED")
     for algorithm in ["EdDSA", "ES256", "RS256"]:
         public = outside.keys[algorithm]
         for secret in [public.as_pem(private=False), public.as_der(private=False)]:
             # By hand: joserfc refuses to do that.
             for kid in [public.kid, "key-HS256", None]:
-                signed = f"{encode({'alg': 'HS256', 'kid': kid})}.{encode(claims)}"
+                signed = f"{encode({'alg': 'HS256', 'kid': kid, 'typ': 'at+jwt'})}.{encode(claims)}"
                 tag = hmac.digest(secret, signed.encode(), "sha256")
                 token = f"{signed}.{base64.urlsafe_b64encode(tag).decode().rstrip('=')}"
                 assert outside.refused(token) == "TOKEN_UNTRUSTED"
@@ -344,7 +344,7 @@ def test_keys_that_a_token_brings_along_are_not_looked_at(outside):
         {"x5u": "http://127.0.0.1:1/x.pem"},
     ]:
         claims = make_token(mine).split(".")[1]
-        head = encode({"alg": "EdDSA", "kid": "key-EdDSA", **header})
+        head = encode({"alg": "EdDSA", "kid": "key-EdDSA", "typ": "at+jwt", **header})
         assert outside.refused(f"{head}.{claims}.{'A' * 86}") == "TOKEN_UNTRUSTED"
 
 
@@ -356,10 +356,77 @@ def test_a_key_id_is_only_a_name(outside, kid):
 
 def test_headers_that_must_be_understood_are_not(outside):
     claims = make_token(outside.keys["EdDSA"]).split(".")[1]
-    head = encode({"alg": "EdDSA", "kid": "key-EdDSA", "crit": ["b64"], "b64": False})
+    head = encode({"alg": "EdDSA", "kid": "key-EdDSA", "typ": "at+jwt", "crit": ["b64"], "b64": False})
     assert outside.refused(f"{head}.{claims}.{'A' * 86}") == "TOKEN_UNTRUSTED"
-    for typ in ["dpop+jwt", "logout+jwt", "secevent+jwt"]:
-        assert outside.refused(make_token(outside.keys["EdDSA"], header={"typ": typ})) == "TOKEN_UNTRUSTED"
+
+
+def sign(key, head, claims):
+    """A token of these very texts, whose signature is right."""
+    signed = ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in (head, claims))
+    tag = hmac.digest(key.raw_value, signed.encode(), "sha256")
+    return f"{signed}.{base64.urlsafe_b64encode(tag).decode().rstrip('=')}"
+
+
+def test_members_that_a_token_has_twice_are_refused(outside):
+    """RFC 7515, section 4, and RFC 7519, section 4: parsers differ in which of the two they believe."""
+    head = '{"alg": "HS256", "kid": "key-HS256", "typ": "at+jwt"%s}'
+    claims = f'{{"iss": "{ISSUER}", "aud": "{AUDIENCE}", "sub": "reporting", "exp": {int(time.time()) + 600}%s}}'
+    key = outside.keys["HS256"]
+    outside.reads(sign(key, head % "", claims % ', "scope": "users:read"'))
+    for more in [', "scope": "users:read", "scope": ""', ', "scope": "", "sc\\u006fpe": "users:read"',
+                 ', "scope": "users:read", "sub": "reporting"', ', "scope": "users:read", "x": {"y": 1, "y": 1}']:
+        assert outside.refused(sign(key, head % "", claims % more)) == "TOKEN_MALFORMED", more
+    for more in [', "alg": "HS256"', ', "kid": "key-HS256"', ', "x": 1, "x": 1']:
+        token = sign(key, head % more, claims % ', "scope": "users:read"')
+        assert outside.refused(token) == "TOKEN_MALFORMED", more
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_only_access_tokens_count(outside, algorithm):
+    """RFC 9068, section 4: an ID token of the same issuer may have the same `aud`."""
+    for typ in ["JWT", "jwt", None, "", "dpop+jwt", "logout+jwt", "secevent+jwt", "at+jwt2", "application/jwt"]:
+        # joserfc has a `typ` of its own where there is none.
+        if typ is None and algorithm != "HS256":
+            continue
+        if typ is None:
+            token = sign(outside.keys["HS256"], '{"alg": "HS256", "kid": "key-HS256"}', json.dumps(
+                {"iss": ISSUER, "aud": AUDIENCE, "sub": "reporting", "exp": int(time.time()) + 600, "scope": "users:read"}))
+        else:
+            token = make_token(outside.keys[algorithm], header={"typ": typ})
+        assert outside.refused(token) == "TOKEN_UNTRUSTED", typ
+
+
+def test_tokens_that_are_good_for_too_long_are_refused(outside):
+    key, now, day = outside.keys["EdDSA"], int(time.time()), 86_400
+    outside.reads(make_token(key, iat=now, exp=now + day))
+    outside.reads(make_token(key, iat=None, exp=now + day))
+    for claims in [
+        {"iat": now, "exp": now + day + 60}, {"iat": now - day, "exp": now + 60}, {"iat": None, "exp": now + day + 60},
+        # What was given in the future is not given yet.
+        {"iat": now + 10 * day, "exp": now + 10 * day + 60}, {"iat": 0}, {"exp": 4_000_000_000},
+    ]:
+        assert outside.refused(make_token(key, **claims)) == "TOKEN_UNTRUSTED", claims
+
+
+def test_outside_rules_are_settings(pb, serve, tmp_path):
+    key = make_key("EdDSA", "a")
+    write_keys(tmp_path / "jwks.json", [key])
+    service = serve(auth="on", settings={
+        "auth.jwks.file": tmp_path / "jwks.json", "auth.jwks.issuer": ISSUER, "auth.jwks.type": "any",
+        "auth.jwks.max.lifetime": "5m", "auth.jwks.users": "false"})
+    now = int(time.time())
+    with grpc.insecure_channel(service.address) as channel:
+        caller = Caller(pb, channel)
+        ada = caller.create()
+        for typ in ["JWT", "at+jwt"]:
+            caller.get(ada.id, make_token(key, exp=now + 300, header={"typ": typ}))
+        assert failure(lambda: caller.list(make_token(key, exp=now + 300, header={"typ": "dpop+jwt"})))[0] == UNAUTHENTICATED
+        assert failure(lambda: caller.list(make_token(key, exp=now + 600)))[:2] == (UNAUTHENTICATED, "TOKEN_UNTRUSTED")
+        # Not the user, though the subject is the user's id: scopes count, and nothing else.
+        own = make_token(key, sub=ada.id, scope=None, exp=now + 300)
+        assert failure(lambda: caller.get(ada.id, own))[:2] == (DENIED, "PERMISSION_DENIED")
+        assert failure(lambda: caller.update(ada.id, own, name="x"))[:2] == (DENIED, "PERMISSION_DENIED")
+        caller.get(ada.id, make_token(key, sub=ada.id, exp=now + 300))
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -414,13 +481,68 @@ def test_a_key_set_is_read_again_when_it_changes(pb, serve, tmp_path):
 
         before, after = make_token(old), make_token(new)
         assert works(before) and not works(after)
-        # A broken file changes nothing; that it was looked at shows only once it is whole again.
+        # A broken file changes nothing: the call with an unknown key has it looked at.
         (tmp_path / "jwks.json").write_text("{")
+        assert not works(after)
         assert works(before)
         write_keys(tmp_path / "jwks.json", [new])
-        conftest.wait_until(lambda: works(after))
+        assert works(after)
         # Also the one that was remembered.
         assert not works(before)
+        # An issuer that has withdrawn its keys is not trusted any more.
+        write_keys(tmp_path / "jwks.json", [])
+        assert not works(before)
+        assert not works(after)
+
+
+def test_an_odd_key_is_named_and_the_others_count(pb, tmp_path):
+    key = make_key("EdDSA", "good")
+    (tmp_path / "jwks.json").write_text(json.dumps({"keys": [
+        {"kid": "odd"}, 7, None, key.as_dict(private=False), {"kty": "oct", "k": "c2hvcnQ", "kid": "a\nb"}]}))
+    settings = {"USER_SERVICE_AUTH_JWKS_FILE": str(tmp_path / "jwks.json"), "USER_SERVICE_AUTH_JWKS_ISSUER": ISSUER}
+    with subprocess.Popen(
+        [conftest.PROGRAM, "serve", "--listen", "127.0.0.1:0", "--database", str(tmp_path / "users.db"), "--log-format",
+         "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **settings}) as process:
+        address = process.stdout.readline().split("listening on ")[1].split(",")[0]
+        with grpc.insecure_channel(address) as channel:
+            assert Caller(pb, channel).list(make_token(key)) == []
+        process.terminate()
+        _, log = process.communicate(timeout=TIMEOUT)
+    lines = [json.loads(line) for line in log.splitlines()]
+    ignored = {line["key"]: line["reason"] for line in lines if "key" in line and "reason" in line}
+    assert list(ignored) == ["0 (kid 'odd')", "1", "2", "4 (kid 'a?b')"]
+    assert "kty" in ignored["0 (kid 'odd')"] and all(ignored.values())
+
+
+@pytest.mark.parametrize("overlap", ["1h", "0s"])
+def test_a_token_of_a_new_key_is_good_at_once(pb, secured, caller, overlap):
+    """`keys rotate && token issue`, and a call: no wait in between."""
+    caller.list(service_token(secured))
+    for _ in range(3):
+        assert run("keys", "rotate", "--database", secured.database, "--overlap", overlap).returncode == 0
+        caller.list(service_token(secured))
+
+
+def test_made_up_keys_cost_little(secured, caller):
+    """Each has the files looked at, but a few times a second for all of them, and a good token is not held up."""
+    token = service_token(secured)
+    claims = token.split(".")[1]
+    made_up = [f"{encode({'alg': 'EdDSA', 'kid': str(number), 'typ': 'at+jwt'})}.{claims}.AAAA" for number in range(64)]
+    results, lock = [], threading.Lock()
+
+    def call(text):
+        answer = failure(lambda: caller.list(text))[:2]
+        with lock:
+            results.append(answer)
+
+    threads = [threading.Thread(target=call, args=(text,)) for text in made_up]
+    for thread in threads:
+        thread.start()
+    caller.list(token)
+    for thread in threads:
+        thread.join()
+    assert results == [(UNAUTHENTICATED, "TOKEN_UNTRUSTED")] * len(made_up)
+    caller.list(token)
 
 
 # Signing in.
@@ -785,8 +907,7 @@ def test_rotating_keys(pb, secured, caller):
         except grpc.RpcError:
             return False
 
-    conftest.wait_until(lambda: works(after))
-    assert works(before)
+    assert works(after) and works(before)
     run("keys", "rotate", "--database", secured.database, "--overlap", "0s")
     conftest.wait_until(lambda: not works(before))
     assert not works(after)
@@ -795,6 +916,84 @@ def test_rotating_keys(pb, secured, caller):
     assert listed.returncode == 0
     secret = json.loads(open(secured.database + ".keys").read())["keys"][-1]
     assert secret["kid"] in listed.stdout and secret["d"] not in listed.stdout
+
+
+def token_id(token):
+    return json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))["jti"]
+
+
+def test_a_token_can_be_revoked_singly(pb, serve, tmp_path):
+    database = tmp_path / "users.db"
+    service = serve(auth="on", database=database)
+
+    def revoke(*arguments, text=None):
+        return subprocess.run(
+            [conftest.PROGRAM, "token", "revoke", "--database", str(database), *arguments], capture_output=True, text=True,
+            timeout=TIMEOUT, input=text or "")
+
+    def refused(caller, token):
+        try:
+            caller.get(ada.id, token)
+            return False
+        except grpc.RpcError as error:
+            assert error.code() == UNAUTHENTICATED
+            return True
+
+    with grpc.insecure_channel(service.address) as channel:
+        caller = Caller(pb, channel)
+        ada = caller.create()
+        by_id, by_token, other = (service_token(service) for _ in range(3))
+        own = caller.sign_in().access_token
+        for token in [by_id, by_token, other]:
+            caller.get(ada.id, token)
+        caller.get(ada.id, own)
+        done = revoke("--jti", token_id(by_id))
+        assert (done.returncode, done.stdout) == (0, f"revoked token {token_id(by_id)}\n")
+        done = revoke("--token-file", "-", text=by_token + "\n")
+        assert (done.returncode, done.stdout) == (0, f"revoked token {token_id(by_token)} of billing\n")
+        assert "was revoked before" in revoke("--jti", token_id(by_token)).stdout
+        assert revoke("--token-file", "-", text=own).returncode == 0
+        for token in [by_id, by_token, own]:
+            conftest.wait_until(lambda: refused(caller, token))
+            assert failure(lambda: caller.get(ada.id, token))[:2] == (UNAUTHENTICATED, "TOKEN_REVOKED")
+        caller.list(other)
+        caller.get(ada.id, caller.sign_in().access_token)
+    assert service.stop()[0] == 0
+    # Also after a restart; and without the service.
+    again = serve(auth="on", database=database)
+    with grpc.insecure_channel(again.address) as channel:
+        caller = Caller(pb, channel)
+        assert refused(caller, by_id) and refused(caller, by_token) and refused(caller, own)
+        caller.list(other)
+    listed = run("token", "list", "--database", str(database))
+    assert listed.returncode == 0
+    rows = [line.split() for line in listed.stdout.splitlines()]
+    assert rows[0] == ["TOKEN", "SUBJECT", "REVOKED", "EXPIRES"] and len(rows) == 4
+    assert {row[0]: row[1] for row in rows[1:]} == {
+        token_id(by_id): "unknown", token_id(by_token): "billing", token_id(own): ada.id}
+
+
+def test_tokens_that_cannot_be_revoked(secured, tmp_path):
+    def revoke(*arguments):
+        result = run("token", "revoke", "--database", secured.database, *arguments)
+        return result.returncode, result.stdout + result.stderr
+
+    assert revoke()[0] == 2 and revoke("--jti", "x")[0] == 2
+    (tmp_path / "token").write_text(service_token(secured))
+    assert revoke("--jti", "A" * 22, "--token-file", str(tmp_path / "token"))[0] == 2
+    (tmp_path / "token").write_text(service_token(secured)[:-4] + "AAAA")
+    code, said = revoke("--token-file", str(tmp_path / "token"))
+    assert code == 1 and "not a token of this service" in said
+    assert revoke("--token-file", str(tmp_path / "missing"))[0] == 1
+    missing = run("token", "revoke", "--database", str(tmp_path / "no.db"), "--jti", "A" * 22)
+    assert missing.returncode == 1 and "no such database" in missing.stderr
+    assert not (tmp_path / "no.db").exists() and not (tmp_path / "no.db.keys").exists()
+    assert len(run("token", "list", "--database", secured.database).stdout.splitlines()) == 1
+
+
+def test_an_issued_token_says_its_id_beside_it(secured):
+    result = run("token", "issue", "--database", secured.database, "--subject", "x", "--scope", "users:read")
+    assert f"token {token_id(result.stdout.strip())}, expires " in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [
@@ -871,6 +1070,8 @@ def test_auth_off_says_so_at_every_level(tmp_path):
     ({"auth.jwks.file": "/nonexistent", "auth.jwks.issuer": "x"}, "/nonexistent"),
     ({"auth.jwks.file": "x", "auth.jwks.issuer": "x", "auth.jwks.algorithms": "none"}, "auth.jwks.algorithms"),
     ({"password.min.length": "5"}, "password.min.length"), ({"password.min.length": "65"}, "password.min.length"),
+    ({"auth.jwks.type": "jwt"}, "auth.jwks.type"), ({"auth.jwks.max.lifetime": "0s"}, "auth.jwks.max.lifetime"),
+    ({"auth.jwks.max.lifetime": "401d"}, "auth.jwks.max.lifetime"), ({"auth.jwks.users": "perhaps"}, "auth.jwks.users"),
     ({"peer.rate": "0"}, "peer.rate"), ({"peer.rate": "nan"}, "peer.rate"), ({"peer.burst": "0"}, "peer.burst")])
 def test_settings_that_cannot_be_used(tmp_path, monkeypatch, settings, name):
     for setting, value in settings.items():
@@ -892,4 +1093,19 @@ def test_keys_that_cannot_be_used_end_the_start(tmp_path):
     keys.chmod(0o600)
     assert str(keys) in start_fails(tmp_path)
     keys.chmod(0o644)
-    assert "chmod 600" in start_fails(tmp_path)
+    assert f"chmod 600 {keys}" in start_fails(tmp_path)
+
+
+def test_secrets_may_be_links_and_a_group_of_the_service_may_read_them(serve, tmp_path):
+    """As Kubernetes mounts secrets: links of mode 0777 to a folder that is replaced as a whole."""
+    database = tmp_path / "users.db"
+    assert serve(auth="on", database=database).stop()[0] == 0
+    (tmp_path / "..1").mkdir()
+    keys = tmp_path / "..1" / "users.db.keys"
+    (tmp_path / "users.db.keys").rename(keys)
+    (tmp_path / "..data").symlink_to("..1")
+    (tmp_path / "users.db.keys").symlink_to("..data/users.db.keys")
+    keys.chmod(0o440)
+    assert serve(auth="on", database=database).stop()[0] == 0
+    keys.chmod(0o644)
+    assert "mode is 0644" in start_fails(tmp_path)

@@ -181,6 +181,20 @@ def test_mutual_tls(serve, connect, authority, identity, tmp_path):
             connect(service.address, tls=trusting(authority, certificate))
 
 
+def test_a_key_that_others_can_read_is_refused(serve, authority, tmp_path):
+    """What counts is the file behind a link; a group of the service's own may read it."""
+    certificate, key = authority.issue("exposed")
+    link = tmp_path / "tls.key"
+    link.symlink_to(key)
+    for mode in (0o644, 0o604, 0o660):
+        key.chmod(mode)
+        said = refusal("--database", tmp_path / "users.db", "--listen", "127.0.0.1:0", *flags(certificate, link))
+        assert f"{link}: its mode is {mode:04o}" in said and f"chmod 600 {link}" in said
+    for mode in (0o640, 0o400):
+        key.chmod(mode)
+        assert serve(*flags(certificate, link)).stop()[0] == 0
+
+
 def serial(address, authority):
     host, port = address.split(":")
     with socket.create_connection((host, int(port)), timeout=frames.TIMEOUT) as plain:
@@ -194,6 +208,7 @@ def test_a_certificate_is_reloaded_when_its_files_change(serve, connect, authori
 
     def install(pair):
         for source, target in zip(pair, files):
+            target.touch(0o600)
             target.write_bytes(pathlib.Path(source).read_bytes())
 
     install(authority.issue("one"))

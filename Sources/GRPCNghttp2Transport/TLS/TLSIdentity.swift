@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import NIOSSL
+import PrivateFiles
 import Synchronization
 
 /// A server's certificate and key, and whose clients it accepts, read from PEM files. The files are read
@@ -15,7 +16,7 @@ public final class TLSIdentity: Sendable {
   public struct Files: Hashable, Sendable {
     /// The server's certificate and those that lead to its authority, in PEM, the server's first.
     public var certificate: String
-    /// The certificate's private key, in PEM.
+    /// The certificate's private key, in PEM. Only its owner may use the file, and a group of this process may read it.
     public var key: String
     /// The authorities one of which must have signed a client's certificate, in PEM; nil if clients need
     /// none.
@@ -29,12 +30,20 @@ public final class TLSIdentity: Sendable {
     }
   }
 
+  /// What the files hold, and who can read the key.
+  private struct Contents: Equatable {
+    let certificate: Data
+    let key: PrivateFile
+    let clientAuthorities: Data?
+  }
+
   private let files: Files
-  private let current: Mutex<(context: NIOSSLContext, contents: [Data])>
+  private let current: Mutex<(context: NIOSSLContext, contents: Contents)>
 
   /// The identity in `files`.
   ///
-  /// - Throws: `Failure` if a file cannot be read, is not PEM, or the key is not the certificate's.
+  /// - Throws: `Failure` if a file cannot be read or is not PEM, others can read the key, or the key is not the
+  ///   certificate's.
   public init(_ files: Files) throws(Failure) {
     self.files = files
     let contents = try Self.read(files)
@@ -77,32 +86,44 @@ public final class TLSIdentity: Sendable {
     }
   }
 
-  private static func read(_ files: Files) throws(Failure) -> [Data] {
-    var contents: [Data] = []
-    for path in [files.certificate, files.key, files.clientAuthorities].compactMap({ $0 }) {
-      do {
-        contents.append(try Data(contentsOf: URL(fileURLWithPath: path)))
-      } catch {
-        throw Failure(description: "\(path): \(error.localizedDescription)")
-      }
-    }
-    return contents
+  private static func read(_ files: Files) throws(Failure) -> Contents {
+    Contents(
+      certificate: try read(files.certificate), key: try readPrivate(files.key),
+      clientAuthorities: try files.clientAuthorities.map(read))
   }
 
-  private static func context(_ files: Files, _ contents: [Data]) throws(Failure) -> NIOSSLContext {
-    let chain = try certificates(files.certificate, contents[0])
+  private static func read(_ path: String) throws(Failure) -> Data {
+    do {
+      return try Data(contentsOf: URL(fileURLWithPath: path))
+    } catch {
+      throw Failure(description: "\(path): \(error.localizedDescription)")
+    }
+  }
+
+  private static func readPrivate(_ path: String) throws(Failure) -> PrivateFile {
+    do {
+      return try PrivateFile(path: path)
+    } catch {
+      throw Failure(description: error.description)
+    }
+  }
+
+  private static func context(_ files: Files, _ contents: Contents) throws(Failure) -> NIOSSLContext {
+    let chain = try certificates(files.certificate, contents.certificate)
     let key: NIOSSLPrivateKey
     do {
-      key = try NIOSSLPrivateKey(bytes: Array(contents[1]), format: .pem)
+      key = try NIOSSLPrivateKey(bytes: Array(contents.key.contents), format: .pem)
     } catch {
       throw Failure(description: "\(files.key): no private key in PEM, or one with a passphrase")
     }
+    // Only now: a file that holds something else is the wrong file.
+    if let exposure = contents.key.exposure { throw Failure(description: "\(files.key): \(exposure)") }
     var configuration = TLSConfiguration.makeServerConfiguration(
       certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
     configuration.minimumTLSVersion = .tlsv12
     configuration.applicationProtocols = ["h2"]
-    if let authorities = files.clientAuthorities {
-      configuration.trustRoots = .certificates(try certificates(authorities, contents[2]))
+    if let authorities = files.clientAuthorities, let pem = contents.clientAuthorities {
+      configuration.trustRoots = .certificates(try certificates(authorities, pem))
       // The client's certificate is required and verified; a server has no host name to compare it with.
       configuration.certificateVerification = .noHostnameVerification
     }

@@ -10,17 +10,20 @@ public struct AccessTokenClaims: Hashable, Sendable {
   public let session: SessionID?
   /// The epoch of its user in which it was given; nil for tokens of services and of other issuers.
   public let epoch: Int64?
+  /// The token's own identity, by which it can be revoked singly; nil for tokens of other issuers.
+  public let tokenID: TokenID?
 
   /// Claims.
   public init(
     principal: Principal, issuedAt: Timestamp?, expiresAt: Timestamp, session: SessionID? = nil,
-    epoch: Int64? = nil
+    epoch: Int64? = nil, tokenID: TokenID? = nil
   ) {
     self.principal = principal
     self.issuedAt = issuedAt
     self.expiresAt = expiresAt
     self.session = session
     self.epoch = epoch
+    self.tokenID = tokenID
   }
 }
 
@@ -33,6 +36,9 @@ public enum TokenFault: Hashable, Sendable {
   /// It is not signed by somebody whom the service trusts, with a key and an algorithm of theirs, or not
   /// meant for this service.
   case untrusted
+  /// It names a key that its issuer did not have when the service read the issuer's keys last. Clients are told the same
+  /// as for `untrusted`.
+  case unknownKey
   /// It is good only from a later time on.
   case notYetValid
   /// Its time is over.

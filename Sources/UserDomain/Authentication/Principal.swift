@@ -8,10 +8,12 @@ public struct Principal: Hashable, Sendable {
   public let userID: UserID?
 
   /// The principal that a token names.
-  public init(subject: String, scopes: Scopes) {
+  ///
+  /// - Parameter mayBeUser: whether a `subject` that is a user's id makes the principal that user.
+  public init(subject: String, scopes: Scopes, mayBeUser: Bool = true) {
     self.subject = subject
     self.scopes = scopes
-    userID = UserID(subject)
+    userID = mayBeUser ? UserID(subject) : nil
   }
 
   /// A caller without a token.

@@ -28,6 +28,8 @@ public final class RevocationList: Sendable {
     case epochBegan(UserID, Epoch)
     /// A session was ended. The event may be forgotten after `until`, when its access tokens have expired.
     case sessionEnded(SessionID, until: Timestamp)
+    /// One token was revoked. The store may forget it after `until`, when the token has expired by any clock.
+    case tokenRevoked(TokenID, until: Timestamp)
   }
 
   private struct State {
@@ -35,9 +37,13 @@ public final class RevocationList: Sendable {
     var endedSessions: [SessionID: Timestamp] = [:]
     /// How many ended sessions there may be before those that can be forgotten are.
     var sessionsBeforePurge = 1_024
+    /// Few, because an operator revokes them one by one: kept as long as the process lives.
+    var revokedTokens: Set<TokenID> = []
   }
 
   private let state = Mutex(State())
+  /// Whether any token was revoked singly: a service's token needs the lock only then.
+  private let hasRevokedTokens = Atomic(false)
 
   /// An empty list.
   public init() {}
@@ -49,6 +55,9 @@ public final class RevocationList: Sendable {
         switch event {
         case .epochBegan(let user, let epoch): state.epochs[user] = epoch
         case .sessionEnded(let session, let until): state.endedSessions[session] = until
+        case .tokenRevoked(let token, _):
+          state.revokedTokens.insert(token)
+          hasRevokedTokens.store(true, ordering: .releasing)
         }
       }
       if state.endedSessions.count >= state.sessionsBeforePurge {
@@ -64,8 +73,9 @@ public final class RevocationList: Sendable {
   /// An epoch that began in the future was noted by a clock that was ahead. When it really began is not known; it
   /// counts as begun when that is first seen, so that tokens that are issued afterwards are accepted.
   public func isRevoked(_ claims: AccessTokenClaims, now: @autoclosure () -> Timestamp = .now) -> Bool {
-    guard let user = claims.principal.userID else { return false }
+    guard let user = claims.principal.userID else { return isRevokedSingly(claims) }
     return state.withLock { state in
+      if let token = claims.tokenID, state.revokedTokens.contains(token) { return true }
       if let session = claims.session, state.endedSessions[session] != nil { return true }
       // Not only an earlier one: after a backup was restored, epochs come that there were before.
       if let epoch = claims.epoch { return epoch != state.epochs[user]?.number ?? 0 }
@@ -82,9 +92,14 @@ public final class RevocationList: Sendable {
     }
   }
 
+  private func isRevokedSingly(_ claims: AccessTokenClaims) -> Bool {
+    guard hasRevokedTokens.load(ordering: .acquiring), let token = claims.tokenID else { return false }
+    return state.withLock { $0.revokedTokens.contains(token) }
+  }
+
   /// The number of the user's epoch: what its tokens need to have now.
   public func epoch(of user: UserID) -> Int64 { state.withLock { $0.epochs[user]?.number ?? 0 } }
 
-  /// How many users and sessions the list knows.
-  var count: Int { state.withLock { $0.epochs.count + $0.endedSessions.count } }
+  /// How many users, sessions and tokens the list knows.
+  var count: Int { state.withLock { $0.epochs.count + $0.endedSessions.count + $0.revokedTokens.count } }
 }

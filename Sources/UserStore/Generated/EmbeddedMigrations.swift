@@ -189,5 +189,24 @@ CREATE TABLE sign_in_attempts (
 CREATE INDEX sign_in_attempts_by_last_at ON sign_in_attempts (last_at);
 
 """###),
+Migration(version: 7, name: "create_revoked_tokens", up: ###"""
+-- Access tokens that were revoked one by one, before they expire: those of services have neither a session nor an epoch.
+CREATE TABLE revoked_tokens (
+  -- The token's `jti`, 16 random bytes.
+  id         BLOB    NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+  -- Whose token it was, and when it expires; NULL where only the id was given.
+  subject    TEXT,
+  expires_at INTEGER,
+  -- Times are in microseconds since 1970-01-01T00:00:00Z.
+  revoked_at INTEGER NOT NULL,
+  -- The row is of no use after this: the token has expired, by any clock.
+  kept_until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+"""###, down: ###"""
+-- Forgets which tokens were revoked one by one: those that have not expired are accepted again.
+DROP TABLE revoked_tokens;
+
+"""###),
   ]
 }

@@ -273,6 +273,6 @@ extension SQLiteConnection {
         events.append(.sessionEnded(id, until: Timestamp(microsecondsSinceEpoch: sessions.integer(at: 1))))
       }
     }
-    return events
+    return try events + storedTokenRevocations()
   }
 }

@@ -7,12 +7,12 @@ import Testing
   private let now = Timestamp(microsecondsSinceEpoch: 1_764_000_000_000_000)
   private let user = UserID(high: 1, low: 2)
 
-  private func claims(epoch: Int64?, session: SessionID? = nil, issued: Duration? = .zero)
-    -> AccessTokenClaims
-  {
+  private func claims(
+    epoch: Int64?, session: SessionID? = nil, issued: Duration? = .zero, token: TokenID? = nil
+  ) -> AccessTokenClaims {
     AccessTokenClaims(
       principal: Principal(subject: "\(user)", scopes: []), issuedAt: issued.map { now + $0 }, expiresAt: now,
-      session: session, epoch: epoch)
+      session: session, epoch: epoch, tokenID: token)
   }
 
   private func begin(_ number: Int64, active: Bool = true) {
@@ -80,5 +80,21 @@ import Testing
     }
     #expect(list.count <= 3_000)
     #expect(!list.isRevoked(claims(epoch: 0, session: ended)))
+  }
+
+  @Test("a token that was revoked singly is revoked, a user's and a service's, and no other")
+  func singly() {
+    func service(_ token: TokenID?) -> AccessTokenClaims {
+      AccessTokenClaims(
+        principal: Principal(subject: "billing", scopes: []), issuedAt: now, expiresAt: now, tokenID: token)
+    }
+    let (revoked, other) = (TokenID.random(), TokenID.random())
+    #expect(!list.isRevoked(service(revoked)) && !list.isRevoked(claims(epoch: 0, token: revoked)))
+    // Also if its time seems to be over: the clock may be ahead.
+    list.apply([.tokenRevoked(revoked, until: now)], now: now + .seconds(1))
+    #expect(list.isRevoked(service(revoked)) && list.isRevoked(claims(epoch: 0, token: revoked)))
+    for token in [other, nil] {
+      #expect(!list.isRevoked(service(token)) && !list.isRevoked(claims(epoch: 0, token: token)))
+    }
   }
 }

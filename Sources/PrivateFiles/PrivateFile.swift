@@ -1,0 +1,112 @@
+public import Foundation
+
+/// A file with secrets, read whole. Its permissions are judged on the open descriptor: links are followed, and the file
+/// that is judged is the file that is read.
+public struct PrivateFile: Hashable, Sendable {
+  /// Why a file cannot be read. It prints as one line that names the path.
+  public struct Failure: Error, Hashable, CustomStringConvertible {
+    /// The path as it was given.
+    public let path: String
+    /// What is wrong, without the path.
+    public let reason: String
+    /// Whether there is no file at the path.
+    public let isMissing: Bool
+
+    public var description: String { "\(path): \(reason)" }
+  }
+
+  /// The most that a file may hold, 1 MiB: keys are far shorter, and a wrong path must not fill the memory.
+  public static let longest = 1 << 20
+
+  /// What the file holds.
+  public let contents: Data
+  /// Who else can use the file and what to do about it, in one line without the path; nil for a private file.
+  public let exposure: String?
+
+  /// Reads the file at `path`. An exposed file is read too: the caller decides about ``exposure``.
+  ///
+  /// - Throws: `Failure` if the file cannot be opened or read, or is longer than ``longest``.
+  public init(path: String) throws(Failure) {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw Self.failure(path, errno) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw Self.failure(path, errno) }
+    contents = try Self.contents(of: descriptor, path)
+    exposure = Self.exposure(
+      of: path, mode: status.st_mode, group: status.st_gid, ownGroups: Self.processGroups)
+  }
+
+  /// Returns what is wrong with a file of this mode and group, or nil if only its owner, and processes of a group in
+  /// `ownGroups`, can read it, and only its owner can write it.
+  package static func exposure(of path: String, mode: mode_t, group: gid_t, ownGroups: Set<gid_t>) -> String?
+  {
+    let permissions = mode & 0o777
+    let text = String(permissions, radix: 8)
+    let found = "its mode is \(String(repeating: "0", count: max(4 - text.count, 0)))\(text)"
+    if permissions & 0o037 != 0 {
+      return "\(found): others than its owner can use this file, which holds secrets; run 'chmod 600 \(path)'"
+    }
+    if permissions & 0o040 != 0, !ownGroups.contains(group) {
+      return """
+        \(found): others than its owner can read this file, which holds secrets, because its group, \(group), is not \
+        a group of this process; run 'chmod 600 \(path)', or give the file such a group
+        """
+    }
+    return nil
+  }
+
+  /// The effective group and the supplementary ones (credentials(7)).
+  private static var processGroups: Set<gid_t> {
+    var groups: Set<gid_t> = [getegid()]
+    let count = getgroups(0, nil)
+    guard count > 0 else { return groups }
+    var others = [gid_t](repeating: 0, count: Int(count))
+    // EINVAL if the process got another group meanwhile: then the effective one alone counts.
+    let filled = getgroups(count, &others)
+    if filled > 0 { groups.formUnion(others.prefix(Int(filled))) }
+    return groups
+  }
+
+  private static func contents(of descriptor: Int32, _ path: String) throws(Failure) -> Data {
+    var contents = Data()
+    var buffer = [UInt8](repeating: 0, count: 16_384)
+    while true {
+      let count = read(descriptor, &buffer, buffer.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw failure(path, errno) }
+      if count == 0 { return contents }
+      contents.append(contentsOf: buffer.prefix(count))
+      guard contents.count <= longest else {
+        throw Failure(path: path, reason: "is larger than 1 MiB", isMissing: false)
+      }
+    }
+  }
+
+  private static func failure(_ path: String, _ code: Int32) -> Failure {
+    Failure(path: path, reason: String(cString: strerror(code)), isMissing: code == ENOENT)
+  }
+
+  /// Gives the new file behind `descriptor` the owner, the group and the group's permission to read of the file at
+  /// `target`, which it will replace, so that a service can still read what root, or another member of the group, has
+  /// written. Where there is no such file, one that root writes belongs to the owner of its folder.
+  ///
+  /// - Throws: `Failure` that names `target`. The caller closes the descriptor.
+  public static func adopt(_ descriptor: Int32, replacing target: String) throws(Failure) {
+    var model = stat()
+    let replaces = stat(target, &model) == 0
+    guard replaces || stat(URL(fileURLWithPath: target).deletingLastPathComponent().path, &model) == 0 else {
+      throw failure(target, errno)
+    }
+    if geteuid() == 0 {
+      guard fchown(descriptor, model.st_uid, model.st_gid) == 0 else { throw failure(target, errno) }
+    } else if replaces, model.st_gid != getegid(), fchown(descriptor, uid_t.max, model.st_gid) != 0 {
+      // EPERM: not a group of this process. The owner alone can then read the file, which exposes nothing.
+      return
+    }
+    guard replaces else { return }
+    guard fchmod(descriptor, S_IRUSR | S_IWUSR | (model.st_mode & S_IRGRP)) == 0 else {
+      throw failure(target, errno)
+    }
+  }
+}

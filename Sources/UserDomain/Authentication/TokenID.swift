@@ -1,0 +1,43 @@
+/// The identity of an access token that the service has signed: 128 random bits, the claim `jti` (RFC 7519 §4.1.7). A
+/// value without a reference: each call copies its claims.
+public struct TokenID: Hashable, Sendable {
+  /// Bytes of an id.
+  public static let length = 16
+
+  private let high: UInt64
+  private let low: UInt64
+
+  /// The id of these bytes, or nil if there are not 16 of them.
+  public init?(bytes: some Collection<UInt8>) {
+    guard bytes.count == Self.length else { return nil }
+    high = bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+    low = bytes.dropFirst(8).reduce(0) { $0 << 8 | UInt64($1) }
+  }
+
+  /// The id that `text` stands for in base64url, or nil if it is not an id.
+  public init?(_ text: some StringProtocol) {
+    guard let bytes = Base64URL.decode(text) else { return nil }
+    self.init(bytes: bytes)
+  }
+
+  private init(words: (UInt64, UInt64)) {
+    (high, low) = words
+  }
+
+  /// A new id.
+  public static func random() -> TokenID {
+    var words: (UInt64, UInt64) = (0, 0)
+    withUnsafeMutableBytes(of: &words) { SystemRandom.fill($0) }
+    return TokenID(words: words)
+  }
+
+  /// The id's 16 bytes.
+  public var bytes: [UInt8] {
+    [high, low].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (56 - 8 * $0)) } }
+  }
+}
+
+extension TokenID: CustomStringConvertible {
+  /// base64url, 22 characters.
+  public var description: String { Base64URL.encode(bytes) }
+}

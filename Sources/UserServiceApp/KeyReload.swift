@@ -1,0 +1,46 @@
+import Logging
+import ServiceLifecycle
+import TokenSigning
+import UserDomain
+import UserStore
+
+/// Looks every 2 seconds whether the files with keys have changed. What it finds the authority reports.
+struct KeyReload: Service, CustomStringConvertible {
+  let authority: TokenAuthority
+
+  var description: String { "key reload" }
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown {
+      while !Task.isCancelled {
+        // Ends early, by throwing, when the service stops.
+        do { try await Task.sleep(for: .seconds(2)) } catch { return }
+        await authority.reload()
+      }
+    }
+  }
+}
+
+extension Logger {
+  /// Tells an operator what became of the key files.
+  func log(_ event: KeyEvent) {
+    switch event {
+    case .reloaded(let file, 0):
+      warning("the key set is empty: no token of its issuer is accepted", metadata: ["file": "\(file)"])
+    case .reloaded(let file, let keys):
+      notice("keys reloaded", metadata: ["file": "\(file)", "keys": "\(keys)"])
+    case .keyIgnored(let file, let key, let reason):
+      warning(
+        "a key of the key set is ignored",
+        metadata: ["file": "\(file)", "key": "\(key)", "reason": "\(reason)"])
+    case .failed(let failure):
+      error(
+        "keys not reloaded: the previous ones stay in use, those of an outside issuer for an hour at most",
+        metadata: ["reason": "\(failure)"])
+    case .trustEnded(let failure):
+      error(
+        "the outside issuer is no longer trusted: its key set could not be used for an hour",
+        metadata: ["reason": "\(failure)"])
+    }
+  }
+}

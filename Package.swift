@@ -178,6 +178,9 @@ let package = Package(
     ),
 
     .target(name: "TestSupport", dependencies: ["UserDomain", "UserStore"], path: "Tests/TestSupport"),
+    .target(
+      name: "FaultVFS", path: "Tests/FaultVFS", linkerSettings: [.linkedLibrary("sqlite3")]
+    ),
     .executableTarget(
       name: "store-probe",
       dependencies: ["TestSupport", "UserDomain", "UserStore"],
@@ -236,6 +239,7 @@ let package = Package(
     .testTarget(
       name: "UserStoreTests",
       dependencies: [
+        "FaultVFS",
         "TestSupport",
         "UserDomain",
         "UserStore",

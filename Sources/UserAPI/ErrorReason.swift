@@ -12,6 +12,10 @@ public enum ErrorReason: String, CaseIterable, Sendable {
   case overloaded = "OVERLOADED"
   /// Another process holds the database.
   case databaseBusy = "DATABASE_BUSY"
+  /// The database was deleted or replaced under the service.
+  case databaseReplaced = "DATABASE_REPLACED"
+  /// Migrations were taken back under the service.
+  case databaseNotMigrated = "DATABASE_NOT_MIGRATED"
   /// The service is being stopped.
   case shuttingDown = "SHUTTING_DOWN"
   /// The call's deadline passed.

@@ -35,6 +35,10 @@ extension GoogleRPCStatus {
           .unavailable, .databaseBusy, "The database is busy", metadata, .retryInfo(delay: .seconds(1)))
       case .full:
         self.init(.resourceExhausted, .storageFull, "The disk is full", metadata)
+      case .moved:
+        self.init(.unavailable, .databaseReplaced, "The database was deleted or replaced", metadata)
+      case .notMigrated:
+        self.init(.unavailable, .databaseNotMigrated, "The database is not migrated", metadata)
       case .readOnly, .corrupt, .inputOutput, .unexpected:
         return nil
       }

@@ -55,6 +55,10 @@ public struct StorageFault: Hashable, Sendable {
     case corrupt
     /// The operating system failed to read or write the file.
     case inputOutput
+    /// The path leads to another file than the open one, or to none: an operator has to restart the service.
+    case moved
+    /// Migrations that the program needs were taken back while it runs: an operator has to apply them.
+    case notMigrated
     /// Anything else: a defect of this program.
     case unexpected
   }

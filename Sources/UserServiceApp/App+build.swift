@@ -12,10 +12,12 @@ import UserStore
 extension UserServiceApp {
   /// Opens the database, migrates it if the configuration says so, and puts the service together.
   ///
-  /// - Throws: `StoreError` if the database cannot be used, `TLSIdentity.Failure` if the certificate cannot,
-  ///   `KeyFailure` if the keys cannot.
+  /// - Throws: `StoreError` if the database cannot be used or another service serves it, `TLSIdentity.Failure` if the
+  ///   certificate cannot be used, `KeyFailure` if the keys cannot.
   public static func build(_ configuration: ServiceConfiguration) async throws -> UserServiceApp {
     let logger = makeLogger(configuration)
+    // Before the database is opened, and so migrated.
+    let claim = try DatabaseClaim(configuration, logger: logger)
     let security = try configuration.tls.map { files in try TLSIdentity(files) }
     let metrics = configuration.metrics.map { _ in PrometheusRegistry(help: CallMetrics.help) }
     let parts = try await assemble(configuration, metrics: metrics) { inlineMethods in
@@ -30,7 +32,8 @@ extension UserServiceApp {
       }
     }
     return UserServiceApp(
-      configuration: configuration, repository: parts.repository, server: parts.server, health: parts.health,
+      configuration: configuration, claim: claim, repository: parts.repository, server: parts.server,
+      health: parts.health,
       authority: parts.authority, metrics: metrics, logger: logger)
   }
 
@@ -64,10 +67,10 @@ extension UserServiceApp {
     )
     let sessions = SessionDirectory(
       users: repository, sessions: repository, attempts: attempts, hasher: hasher, issuer: authority,
-      key: try await repository.secret("refresh_token", length: SessionDirectory.keyLength),
+      key: try await secret("refresh_token", length: SessionDirectory.keyLength, of: repository),
       policy: configuration.auth.sessions)
     let pageTokens = PageTokenCodec(
-      key: try await repository.secret("page_token", length: PageTokenCodec.keyLength))
+      key: try await secret("page_token", length: PageTokenCodec.keyLength, of: repository))
 
     var names = [
       User_V1_UserService.descriptor.fullyQualifiedService,
@@ -78,6 +81,8 @@ extension UserServiceApp {
       names += ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"]
     }
     let health = HealthMonitor(services: names) {
+      // What the last writes have shown; a check itself writes nothing.
+      if repository.writeFault != nil { return false }
       do {
         _ = try repository.newestUserID()
         return true
@@ -132,6 +137,17 @@ extension UserServiceApp {
     ])
     let server = GRPCServer(transport: transport, router: router)
     return Parts(server: server, repository: repository, health: health, authority: authority)
+  }
+
+  /// The database's own secret of that name. It is the first write of a start, and a full disk may end it.
+  private static func secret(
+    _ name: String, length: Int, of repository: SQLiteUserRepository
+  ) async throws -> [UInt8] {
+    do {
+      return try await repository.secret(name, length: length)
+    } catch UserError.storage(let fault) {
+      throw repository.failure(fault)
+    }
   }
 
   /// What every call goes through, outermost first.

@@ -33,6 +33,9 @@ public struct ServiceConfiguration: Sendable {
   public let auth: AuthConfiguration
   /// `migrate`: whether an empty or older database is migrated; it is refused otherwise.
   public let migrates: Bool
+  /// `take.over`: whether a database that another service serves is served all the same, beside it until it stops; it is
+  /// refused otherwise.
+  public let takesOver: Bool
   /// `reflection`: whether gRPC server reflection is offered.
   public let offersReflection: Bool
   /// `metrics.listen`: the IP address and port where Prometheus may read metrics, by HTTP without TLS and without a
@@ -51,8 +54,8 @@ public struct ServiceConfiguration: Sendable {
 
   private static let ownDefaults: [AbsoluteConfigKey: ConfigValue] = [
     "database": "users.db", "listen": "127.0.0.1:50051", "tls.cert": "", "tls.key": "", "tls.client.ca": "",
-    "metrics.listen": "", "migrate": true, "reflection": true, "auth.reflection.public": true,
-    "auth.jwks.users": true, "insecure": false,
+    "metrics.listen": "", "migrate": true, "take.over": false, "reflection": true,
+    "auth.reflection.public": true, "auth.jwks.users": true, "insecure": false,
     "log.level": "info",
     "log.format": "text", "shutdown.grace": "30s", "bulk.rows": 100_000,
   ]
@@ -96,6 +99,7 @@ public struct ServiceConfiguration: Sendable {
       try Self.read(name) { try reader.requiredBool(forKey: Self.key(name)) }
     }
     migrates = try Self.read("migrate") { try reader.requiredBool(forKey: "migrate") }
+    takesOver = try Self.read("take.over") { try reader.requiredBool(forKey: Self.key("take.over")) }
     offersReflection = try Self.read("reflection") { try reader.requiredBool(forKey: "reflection") }
     metrics = try Self.metricsAddress(reader)
     if let metrics, listen.contains(metrics), case .tcp(_, let port) = metrics, port != 0 {

@@ -14,6 +14,7 @@ import UserStore
 /// The service as it runs: built by `App+build.swift`, started and stopped here.
 public struct UserServiceApp: Sendable {
   let configuration: ServiceConfiguration
+  let claim: DatabaseClaim
   let repository: SQLiteUserRepository
   let server: GRPCServer<Nghttp2ServerTransport>
   let health: HealthMonitor
@@ -44,7 +45,7 @@ public struct UserServiceApp: Sendable {
           ProgramMemory.releaseCode()
         }
       },
-      HealthProbe(monitor: health),
+      DatabaseWatch(repository: repository, monitor: health, claim: claim, logger: logger),
       KeyReload(authority: authority),
     ]
     var group = ServiceGroupConfiguration(
@@ -63,6 +64,7 @@ public struct UserServiceApp: Sendable {
     }
     // Only now, when no call can need it any more.
     try await repository.close()
+    claim.release()
     // What a service throws because it was cut off is no failure.
     if let failure, !health.isDraining { throw failure }
   }
@@ -77,6 +79,12 @@ public struct UserServiceApp: Sendable {
   private func logStart() {
     if authority.hasNewKeys, let file = configuration.auth.authority.keys {
       logger.notice("made a new signing key", metadata: ["file": "\(file.path)"])
+    }
+    for file in repository.exposedFiles {
+      logger.warning(
+        "others than its owner may read or write a file of the database; chmod it to 600",
+        metadata: ["file": "\(file)"]
+      )
     }
     if !configuration.auth.isOn {
       // At a level that no setting hides.
@@ -142,23 +150,6 @@ private struct GRPCService: Service, CustomStringConvertible {
       // First of all, so that load balancers look elsewhere.
       health.drain()
       server.beginGracefulShutdown()
-    }
-  }
-}
-
-/// Asks the database once a second, so that watchers of the health service hear of a change.
-private struct HealthProbe: Service, CustomStringConvertible {
-  let monitor: HealthMonitor
-
-  var description: String { "health probe" }
-
-  func run() async throws {
-    await cancelWhenGracefulShutdown {
-      while !Task.isCancelled {
-        monitor.refresh()
-        // Ends early, by throwing, when the service stops.
-        do { try await Task.sleep(for: .seconds(1)) } catch { return }
-      }
     }
   }
 }

@@ -46,13 +46,12 @@ final class ConnectionPool: Sendable {
     self.open = open
   }
 
-  /// A pool of one connection, for whom the writer is, and readers too when the database is in memory.
-  init(of connection: UserConnection) {
+  /// A pool of one connection, for the writer, and for readers too when the database is in memory. `open` makes
+  /// another one if the first breaks.
+  init(of connection: UserConnection, open: @escaping @Sendable () throws(StoreError) -> UserConnection) {
     places = [Place(connection)]
     keepsSnapshots = false
-    open = { () throws(StoreError) in
-      throw .inaccessible(path: "", reason: "a pool of one connection opens no other")
-    }
+    self.open = open
   }
 
   /// Runs `body` on the calling thread with a connection that nobody else uses meanwhile.
@@ -63,12 +62,13 @@ final class ConnectionPool: Sendable {
   ) throws(UserError) -> Value {
     let own = ThreadNumber.current % places.count
     var result: Result<Value, UserError>?
-    func use(_ connection: UserConnection?) {
-      guard let connection else { return }
+    func use(_ place: inout UserConnection?) {
+      guard let connection = place else { return }
       result = Result { () throws(UserError) in try self.use(connection, body) }
+      Self.discardIfBroken(&place)
     }
     for offset in places.indices {
-      _ = places[(own + offset) % places.count].connection.withLockIfAvailable { use($0) }
+      _ = places[(own + offset) % places.count].connection.withLockIfAvailable { use(&$0) }
       if let result { return try result.get() }
     }
     var failure = UserError.shuttingDown
@@ -78,12 +78,12 @@ final class ConnectionPool: Sendable {
       } catch {
         failure = error
       }
-      use(place)
+      use(&place)
     }
     if let result { return try result.get() }
     // The process has no room for another connection, but may have some.
     for place in places {
-      place.connection.withLock { use($0) }
+      place.connection.withLock { use(&$0) }
       if let result { return try result.get() }
     }
     throw failure
@@ -101,8 +101,15 @@ final class ConnectionPool: Sendable {
       }
       return try body(connection)
     } catch {
-      throw .storage(StorageFault(error))
+      throw .storage(StorageFault(connection.explained(error)))
     }
+  }
+
+  private static func discardIfBroken(_ place: inout UserConnection?) {
+    guard let connection = place, connection.isBroken else { return }
+    place = nil
+    // Closing rolls back (sqlite.org/c3ref/close.html). The caller has the failure that broke the connection.
+    try? connection.close()
   }
 
   private func openAnother() throws(UserError) -> UserConnection {
@@ -132,8 +139,9 @@ final class ConnectionPool: Sendable {
     var someAreInUse = false
     for place in places {
       let isIdle: Void? = place.connection.withLockIfAvailable { connection in
-        if let connection, let snapshot = connection.snapshotGeneration, snapshot < now {
-          connection.endSnapshot()
+        if let open = connection, let snapshot = open.snapshotGeneration, snapshot < now {
+          open.endSnapshot()
+          Self.discardIfBroken(&connection)
         }
       }
       if isIdle == nil { someAreInUse = true }

@@ -1,5 +1,7 @@
+import Dispatch
 import Foundation
 import GRDB
+import Synchronization
 public import UserDomain
 
 /// Users in one SQLite file, or in memory.
@@ -14,6 +16,9 @@ public final class SQLiteUserRepository: UserRepository {
   /// What opening does about migrations that wait to be applied.
   public enum SchemaPolicy: Hashable, Sendable {
     /// Applies them; makes the database if there is none.
+    ///
+    /// Refuses with `StoreError.withoutTables` a file that has content but no tables of ours: rather than an old
+    /// database it is a copy that lacks its log. `Migrator.up()` makes an empty database of it.
     case migrate
     /// Refuses with `StoreError.pending`, or `.missing`.
     case requireCurrent
@@ -42,10 +47,17 @@ public final class SQLiteUserRepository: UserRepository {
   /// The access tokens that this database's commits have ended.
   public let revocations = RevocationList()
 
-  private let location: DatabaseLocation
+  /// Files of the database that existed before it was opened and that others than their owner may read or write.
+  public let exposedFiles: [String]
+
+  let location: DatabaseLocation
+  private let files: DatabaseFiles?
   let readers: ConnectionPool
-  private let writers: ConnectionPool
+  let writers: ConnectionPool
   let writer: GroupCommitWriter
+  /// What is known of the stored revocations, and where it is asked whether that is stale.
+  let stored: Mutex<StoredRevocations.Knowledge>
+  let inspectionQueue = DispatchQueue(label: "user-store.inspection", qos: .utility)
 
   /// Opens the database at `location`, and migrates it as `schema` says.
   ///
@@ -62,55 +74,45 @@ public final class SQLiteUserRepository: UserRepository {
     migrations: [Migration] = Migration.embedded
   ) throws(StoreError) {
     let settings = configuration.connectionSettings
+    if case .file(let path) = location {
+      exposedFiles = DatabaseFiles(path).exposed
+    } else {
+      exposedFiles = []
+    }
     let connection = try SQLiteConnection(
       location, schema == .migrate ? .create : .readWrite, settings: settings)
+    let opening = Opening(location: location, settings: settings, schemaVersion: migrations.count)
     let first: UserConnection
     do {
       let schemaMigrator = SchemaMigrator(connection, at: location, migrations: migrations)
       switch schema {
-      case .migrate: try schemaMigrator.up()
+      case .migrate: try schemaMigrator.prepareForService()
       case .requireCurrent: try schemaMigrator.requireCurrent()
       }
-      first = try Self.prepare(connection, writes: writes, at: location)
-      revocations.apply(try Self.storedRevocations(connection, at: location))
+      first = try opening.prepare(connection, writes: writes)
+      stored = Mutex(StoredRevocations.Knowledge(mark: try opening.load(revocations, from: first)))
     } catch {
       // The failure that is being reported matters more than one of closing.
       try? connection.close()
       throw error
     }
     self.location = location
-    writers = ConnectionPool(of: first)
+    let files = connection.files
+    self.files = files
+    writers = ConnectionPool(of: first) { () throws(StoreError) in
+      try opening.open(.readWrite, files, writes: writes)
+    }
     switch location {
     case .inMemory:
       readers = writers
     case .file:
       readers = ConnectionPool(limit: configuration.readers, keepsSnapshots: true) { () throws(StoreError) in
-        try Self.prepare(
-          SQLiteConnection(location, .readOnly, settings: settings), writes: nil, at: location)
+        try opening.open(.readOnly, files, writes: nil)
       }
     }
     writer = GroupCommitWriter(
-      connections: writers, readers: readers, revocations: revocations, limits: configuration.writes)
-  }
-
-  private static func storedRevocations(
-    _ connection: SQLiteConnection, at location: DatabaseLocation
-  ) throws(StoreError) -> [RevocationList.Event] {
-    do {
-      return try connection.storedRevocations()
-    } catch {
-      throw StoreError(error, at: location)
-    }
-  }
-
-  private static func prepare(
-    _ connection: SQLiteConnection, writes: WriteSettings?, at location: DatabaseLocation
-  ) throws(StoreError) -> UserConnection {
-    do {
-      return try UserConnection(connection, writes: writes)
-    } catch {
-      throw StoreError(error, at: location)
-    }
+      connections: writers, readers: readers, revocations: revocations, files: files,
+      limits: configuration.writes)
   }
 
   /// Answers the writes that were accepted, refuses all later calls with `UserError.shuttingDown`, moves the
@@ -118,13 +120,16 @@ public final class SQLiteUserRepository: UserRepository {
   ///
   /// If another process reads the log, it stays beside the file, after a wait of at most the busy timeout.
   ///
-  /// - Throws: `StoreError.storage` if the log could not be moved; nothing is lost.
+  /// - Throws: `StoreError.storage` if the log could not be moved, which loses nothing; or if the files were deleted or
+  ///   replaced, so that what was stored since is lost with them.
   public func close() async throws(StoreError) {
     await writer.close()
     do {
       if readers !== writers { try readers.close() }
       try writers.withConnection { (connection) throws(DatabaseError) in
+        connection.endTransaction()
         try connection.connection.checkpoint(.truncate)
+        try files?.requireUnmoved()
       }
       try writers.close()
     } catch UserError.shuttingDown {

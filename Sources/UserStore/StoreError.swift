@@ -14,6 +14,14 @@ public enum StoreError: Error, Hashable, Sendable {
   case newer(path: String, version: Int, newestKnown: Int)
   /// A migration that was applied has another text now.
   case edited(path: String, migration: String)
+  /// The file is a database without tables, and was not created by the caller.
+  case withoutTables(path: String)
+  /// The database is missing or empty, but beside it is a write-ahead log with commits.
+  case strayLog(path: String)
+  /// The log has commits that cannot be read, because `-shm` cannot be written.
+  case unreadableLog(path: String)
+  /// Another process serves the database; its id is nil if it is unknown.
+  case served(path: String, process: Int32?)
   /// The applied migrations are not the first ones in order.
   case brokenHistory(path: String, missing: Int)
   /// Migrations wait to be applied, and the caller asked not to apply them.
@@ -55,6 +63,26 @@ extension StoreError: CustomStringConvertible {
       \(path): migration \(migration) was applied with another text than this program has; \
       applied migrations must not be edited, add a new one
       """
+    case .withoutTables(let path):
+      """
+      \(path): a database without tables, perhaps copied without the -wal file that had them; copy it anew with \
+      'sqlite3 ORIGINAL ".backup COPY"', or make an empty database of it with 'user-service migrate up'
+      """
+    case .strayLog(let path):
+      """
+      \(path): missing or empty, but \(path)-wal has commits that belong to it; put the database back beside it, \
+      or remove the -wal and -shm files
+      """
+    case .unreadableLog(let path):
+      """
+      \(path): its -wal file has commits, which can be read only where the folder can be written; copy the database \
+      with its -wal file to such a folder
+      """
+    case .served(let path, let process):
+      """
+      \(path): \(process.map { "process \($0)" } ?? "another process") serves this database; stop it first, or give \
+      --take-over to serve beside it until it stops
+      """
     case .brokenHistory(let path, let missing):
       "\(path): later migrations are applied but \(missing) is not; restore a backup"
     case .pending(let path, let migrations):
@@ -77,7 +105,8 @@ extension StoreError: CustomStringConvertible {
 }
 
 extension StorageFault {
-  fileprivate var advice: String {
+  /// What is wrong, and what to do.
+  var advice: String {
     switch kind {
     case .busy: "another process holds the database; stop it or try again"
     case .full: "the disk is full; make room and try again"
@@ -85,6 +114,10 @@ extension StorageFault {
       "the file or its directory cannot be written; SQLite needs both, for its -wal and -shm files"
     case .corrupt: "the file is damaged; restore a backup"
     case .inputOutput: "the disk or file system failed"
+    case .moved:
+      "the database was deleted or replaced while it was open; stop the service, put the right files there, start it"
+    case .notMigrated:
+      "migrations were taken back under the running service; run 'user-service migrate up'"
     case .unexpected: "unexpected failure"
     }
   }

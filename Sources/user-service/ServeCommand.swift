@@ -13,6 +13,8 @@ struct ServeCommand: AsyncParsableCommand {
       names, or else from its default. The variable of --log-level is USER_SERVICE_LOG_LEVEL; in the file it is \
       {"log": {"level": "info"}}.
 
+      One service serves a database. A second one is refused, by a lock on DATABASE.lock, unless --take-over is given.
+
       SIGTERM or SIGINT drains: no new calls, running ones finish within --shutdown-grace, the database is \
       checkpointed and closed. A second signal ends the process at once.
       """)
@@ -49,6 +51,11 @@ struct ServeCommand: AsyncParsableCommand {
     inversion: .prefixedNo,
     help: "Migrate an empty or older database; refuse it otherwise. (default: --migrate)")
   var migrate: Bool?
+  @Flag(
+    help: """
+      Serve a database that another service serves, beside it until it stops: for a rolling restart. (default: refuse it)
+      """)
+  var takeOver = false
   @Flag(inversion: .prefixedNo, help: "Offer gRPC server reflection. (default: --reflection)")
   var reflection: Bool?
   @Option(
@@ -106,6 +113,7 @@ struct ServeCommand: AsyncParsableCommand {
     }
     for (key, value) in [
       ("migrate", migrate), ("reflection", reflection), ("insecure", insecure ? true : nil),
+      ("take.over", takeOver ? true : nil),
     ] {
       if let value { flags[Self.key(key)] = .init(.bool(value), isSecret: false) }
     }

@@ -12,6 +12,7 @@ struct StoreProbe {
     switch CommandLine.arguments[1] {
     case "create-forever": try await createForever(path)
     case "create-unprivileged": try await createUnprivileged(path)
+    case "status-unprivileged": try statusUnprivileged(path)
     default: throw Usage()
     }
   }
@@ -42,15 +43,29 @@ struct StoreProbe {
   /// Creates one user as an ordinary user of the system, whom file permissions bind, and prints what came of
   /// it.
   private static func createUnprivileged(_ path: String) async throws {
-    if geteuid() == 0 {
-      guard setgid(65_534) == 0, setuid(65_534) == 0 else { throw POSIXError(.EPERM) }
-    }
+    try giveUpPrivileges()
     do {
       let repository = try SQLiteUserRepository(.file(path))
       _ = try await repository.create(.sample(1))
       print("created")
     } catch {
       print(error)
+    }
+  }
+
+  /// Prints the version of the database, or why it cannot be told, as an ordinary user of the system.
+  private static func statusUnprivileged(_ path: String) throws {
+    try giveUpPrivileges()
+    do {
+      print(try Migrator(path: path).status().version)
+    } catch {
+      print(error)
+    }
+  }
+
+  private static func giveUpPrivileges() throws {
+    if geteuid() == 0 {
+      guard setgid(65_534) == 0, setuid(65_534) == 0 else { throw POSIXError(.EPERM) }
     }
   }
 }

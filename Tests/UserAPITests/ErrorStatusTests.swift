@@ -23,6 +23,8 @@ import UserDomain
       (.deadlineExceeded, .deadlineExceeded, .deadlineExceeded), (.cancelled, .cancelled, .cancelled),
       (.shuttingDown, .unavailable, .shuttingDown), (storage(.busy), .unavailable, .databaseBusy),
       (storage(.full), .resourceExhausted, .storageFull),
+      (storage(.moved), .unavailable, .databaseReplaced),
+      (storage(.notMigrated), .unavailable, .databaseNotMigrated),
       (.unauthenticated(.missing), .unauthenticated, .tokenMissing),
       (.unauthenticated(.malformed), .unauthenticated, .tokenMalformed),
       (.unauthenticated(.untrusted), .unauthenticated, .tokenUntrusted),

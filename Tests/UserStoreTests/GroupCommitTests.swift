@@ -18,6 +18,7 @@ import UserDomain
 
   @Test("commits are synced to the disk: WAL, synchronous=FULL, foreign keys on")
   func settings() throws {
+    try Migrator(path: path).up()
     let connection = try SQLiteConnection(.file(path), .create)
     let settings = try connection.withDatabase { database in
       try ["journal_mode", "synchronous", "foreign_keys", "busy_timeout"].map { name in

@@ -274,6 +274,8 @@ import UserDomain
       .missing(path: "f"), .inaccessible(path: "f", reason: "r"), .notSQLite(path: "f"),
       .notUserService(path: "f", applicationID: 1), .newer(path: "f", version: 3, newestKnown: 2),
       .edited(path: "f", migration: "0001_f"), .brokenHistory(path: "f", missing: 1),
+      .withoutTables(path: "f"), .strayLog(path: "f"), .unreadableLog(path: "f"),
+      .served(path: "f", process: 1), .served(path: "f", process: nil),
       .pending(path: "f", migrations: ["0001_f"]), .migrationFailed(migration: "0001_f", reason: "r"),
       .foreignKeyViolations(migration: "0001_f", tables: ["t"]),
       .storage(path: "f", .init(kind: .full, resultCode: 13, message: "m")),

@@ -40,7 +40,7 @@ import UserDomain
     let (revoked, other) = (TokenID.random(), TokenID.random())
     #expect(try revoke(revoked))
     #expect(!isRevoked(revoked, in: repository))
-    try repository.reloadRevokedTokens()
+    await repository.inspect()
     #expect(isRevoked(revoked, in: repository) && !isRevoked(other, in: repository))
     // It writes, too, while the other process has been there.
     _ = try await repository.create(.sample(1))
@@ -48,7 +48,6 @@ import UserDomain
     let again = try open()
     #expect(isRevoked(revoked, in: again))
     try await again.close()
-    #expect(throws: UserError.shuttingDown) { try again.reloadRevokedTokens() }
   }
 
   @Test("a token is revoked once; what is known of it later is added")

@@ -39,6 +39,21 @@ public final class RevocationList: Sendable {
     var sessionsBeforePurge = 1_024
     /// Few, because an operator revokes them one by one: kept as long as the process lives.
     var revokedTokens: Set<TokenID> = []
+
+    mutating func apply(_ events: some Sequence<Event>, now: Timestamp) {
+      for event in events {
+        switch event {
+        case .epochBegan(let user, let epoch): epochs[user] = epoch
+        case .sessionEnded(let session, let until): endedSessions[session] = until
+        case .tokenRevoked(let token, _): revokedTokens.insert(token)
+        }
+      }
+      if endedSessions.count >= sessionsBeforePurge {
+        endedSessions = endedSessions.filter { $0.value > now }
+        // So that a purge costs each event little, however many sessions live.
+        sessionsBeforePurge = max(1_024, 2 * endedSessions.count)
+      }
+    }
   }
 
   private let state = Mutex(State())
@@ -51,20 +66,18 @@ public final class RevocationList: Sendable {
   /// Takes note of events, as of `now`.
   public func apply(_ events: some Sequence<Event>, now: Timestamp = .now) {
     state.withLock { state in
-      for event in events {
-        switch event {
-        case .epochBegan(let user, let epoch): state.epochs[user] = epoch
-        case .sessionEnded(let session, let until): state.endedSessions[session] = until
-        case .tokenRevoked(let token, _):
-          state.revokedTokens.insert(token)
-          hasRevokedTokens.store(true, ordering: .releasing)
-        }
-      }
-      if state.endedSessions.count >= state.sessionsBeforePurge {
-        state.endedSessions = state.endedSessions.filter { $0.value > now }
-        // So that a purge costs each event little, however many sessions live.
-        state.sessionsBeforePurge = max(1_024, 2 * state.endedSessions.count)
-      }
+      state.apply(events, now: now)
+      if !state.revokedTokens.isEmpty { hasRevokedTokens.store(true, ordering: .releasing) }
+    }
+  }
+
+  /// Takes `events` for everything that is stored, as of `now`. Epochs that are not among them are forgotten; ended
+  /// sessions are not, because some were never stored.
+  public func replace(with events: some Sequence<Event>, now: Timestamp = .now) {
+    state.withLock { state in
+      state.epochs = [:]
+      state.apply(events, now: now)
+      if !state.revokedTokens.isEmpty { hasRevokedTokens.store(true, ordering: .releasing) }
     }
   }
 

@@ -131,6 +131,9 @@ extension User_V1_UserService {
     /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service takes
     /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to try again
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
+    /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced under the service, which an
+    /// >                                                  operator has to mend; nothing was stored
+    /// >   DATABASE_NOT_MIGRATED     UNAVAILABLE          the database lacks migrations, which an operator has to apply
     /// >   SHUTTING_DOWN             UNAVAILABLE          the service is being stopped
     /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done
     /// >   CANCELLED                 CANCELLED            the client cancelled the call
@@ -162,8 +165,8 @@ extension User_V1_UserService {
     /// > trusts. Its scopes say what it may do to all users; without them a user may read and update itself. Who may call is
     /// > decided before anything else of a request is looked at.
     /// > 
-    /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
-    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
+    /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
+    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
     public protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
         /// Handle the "GetUser" method.
         ///
@@ -303,6 +306,9 @@ extension User_V1_UserService {
     /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service takes
     /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to try again
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
+    /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced under the service, which an
+    /// >                                                  operator has to mend; nothing was stored
+    /// >   DATABASE_NOT_MIGRATED     UNAVAILABLE          the database lacks migrations, which an operator has to apply
     /// >   SHUTTING_DOWN             UNAVAILABLE          the service is being stopped
     /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done
     /// >   CANCELLED                 CANCELLED            the client cancelled the call
@@ -334,8 +340,8 @@ extension User_V1_UserService {
     /// > trusts. Its scopes say what it may do to all users; without them a user may read and update itself. Who may call is
     /// > decided before anything else of a request is looked at.
     /// > 
-    /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
-    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
+    /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
+    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
     public protocol ServiceProtocol: User_V1_UserService.StreamingServiceProtocol {
         /// Handle the "GetUser" method.
         ///
@@ -473,6 +479,9 @@ extension User_V1_UserService {
     /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service takes
     /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to try again
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
+    /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced under the service, which an
+    /// >                                                  operator has to mend; nothing was stored
+    /// >   DATABASE_NOT_MIGRATED     UNAVAILABLE          the database lacks migrations, which an operator has to apply
     /// >   SHUTTING_DOWN             UNAVAILABLE          the service is being stopped
     /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done
     /// >   CANCELLED                 CANCELLED            the client cancelled the call
@@ -504,8 +513,8 @@ extension User_V1_UserService {
     /// > trusts. Its scopes say what it may do to all users; without them a user may read and update itself. Who may call is
     /// > decided before anything else of a request is looked at.
     /// > 
-    /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
-    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
+    /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
+    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
     public protocol SimpleServiceProtocol: User_V1_UserService.ServiceProtocol {
         /// Handle the "GetUser" method.
         ///
@@ -836,6 +845,9 @@ extension User_V1_UserService {
     /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service takes
     /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to try again
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
+    /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced under the service, which an
+    /// >                                                  operator has to mend; nothing was stored
+    /// >   DATABASE_NOT_MIGRATED     UNAVAILABLE          the database lacks migrations, which an operator has to apply
     /// >   SHUTTING_DOWN             UNAVAILABLE          the service is being stopped
     /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done
     /// >   CANCELLED                 CANCELLED            the client cancelled the call
@@ -867,8 +879,8 @@ extension User_V1_UserService {
     /// > trusts. Its scopes say what it may do to all users; without them a user may read and update itself. Who may call is
     /// > decided before anything else of a request is looked at.
     /// > 
-    /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
-    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
+    /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
+    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
     public protocol ClientProtocol: Sendable {
         /// Call the "GetUser" method.
         ///
@@ -1031,6 +1043,9 @@ extension User_V1_UserService {
     /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service takes
     /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to try again
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
+    /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced under the service, which an
+    /// >                                                  operator has to mend; nothing was stored
+    /// >   DATABASE_NOT_MIGRATED     UNAVAILABLE          the database lacks migrations, which an operator has to apply
     /// >   SHUTTING_DOWN             UNAVAILABLE          the service is being stopped
     /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done
     /// >   CANCELLED                 CANCELLED            the client cancelled the call
@@ -1062,8 +1077,8 @@ extension User_V1_UserService {
     /// > trusts. Its scopes say what it may do to all users; without them a user may read and update itself. Who may call is
     /// > decided before anything else of a request is looked at.
     /// > 
-    /// > Any call may end with OVERLOADED, DATABASE_BUSY, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL,
-    /// > UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
+    /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
+    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
     public struct Client<Transport>: ClientProtocol where Transport: GRPCCore.ClientTransport {
         private let client: GRPCCore.GRPCClient<Transport>
 

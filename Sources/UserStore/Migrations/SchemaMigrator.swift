@@ -35,6 +35,28 @@ struct SchemaMigrator {
     }
   }
 
+  /// Applies all migrations for a service that is about to start. From then on a new database has its tables in the
+  /// main file, so that a copy of it without its log is not empty.
+  ///
+  /// - Throws: `StoreError.withoutTables` for a file that has content but none of our tables, and what ``up(to:applied:)``
+  ///   throws.
+  func prepareForService() throws(StoreError) {
+    let (version, pages) = try storeErrors {
+      try connection.withDatabase { database in
+        var found = (version: 0, pages: 0)
+        try database.inTransaction(.deferred) {
+          found.version = try checkedHistory(database).version
+          found.pages = try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
+          return .commit
+        }
+        return found
+      }
+    }
+    if version == 0, pages > 0, case .file(let path) = location { throw .withoutTables(path: path) }
+    try up()
+    if version == 0 { try storeErrors { try connection.checkpoint(.passive) } }
+  }
+
   /// Applies migrations up to version `target` (nil: all), and reports each as it is applied.
   @discardableResult
   func up(to target: Int? = nil, applied report: (Migration) -> Void = { _ in }) throws(StoreError) -> Int {
@@ -52,6 +74,8 @@ struct SchemaMigrator {
         try SchemaHistory.record(migration, at: .now, in: database)
         return migration
       }
+      // The first migration makes the file ours, in a rollback journal's one transaction.
+      try storeErrors { try connection.useWAL() }
       guard let step else { return try checkedHistory().version }
       version = step.version
       report(step)

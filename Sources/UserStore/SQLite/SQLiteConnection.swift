@@ -35,14 +35,21 @@ final class SQLiteConnection {
 
   private let queue: DatabaseQueue
   private let connection: OpaquePointer
+  private let busyTimeout: Duration
+  /// The files that it has open, to tell whether they are moved; nil in memory.
+  private(set) var files: DatabaseFiles?
   private let walPages = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
 
   /// Opens `location`.
   ///
   /// - Throws: the failure of any step; what was opened is closed again.
   init(_ location: DatabaseLocation, _ access: Access, settings: Settings = Settings()) throws(StoreError) {
+    busyTimeout = settings.busyTimeout
     var configuration = Configuration()
     configuration.readonly = access == .readOnly
+    // Transactions begin and end in the hot statements. One that a failure has left open is theirs to roll back, and
+    // no reason for GRDB to end the process.
+    configuration.allowsUnsafeTransactions = true
     // Set first of all by GRDB, so that every later step waits for locks.
     configuration.busyMode = .timeout(settings.busyTimeout / .seconds(1))
     configuration.prepareDatabase { database in
@@ -53,8 +60,13 @@ final class SQLiteConnection {
       case .inMemory:
         queue = try DatabaseQueue(configuration: configuration)
       case .file(let path):
-        try Self.checkFile(path, mayCreate: access == .create)
-        queue = try DatabaseQueue(path: path, configuration: configuration)
+        var files = DatabaseFiles(path)
+        try files.prepare(mayCreate: access == .create)
+        let created = files.missingCompanions
+        queue = try Self.open(files, access, configuration)
+        if access == .create || access == .readWrite { DatabaseFiles.protect(created) }
+        files.noteOpened()
+        self.files = files
       }
       connection = try queue.unsafeRead { database in
         guard let handle = database.sqliteConnection else { throw DatabaseError(resultCode: .SQLITE_MISUSE) }
@@ -94,8 +106,34 @@ final class SQLiteConnection {
     // An answered write survives a power cut: in WAL mode only FULL syncs at every commit
     // (sqlite.org/wal.html).
     try database.execute(sql: "PRAGMA synchronous = FULL")
-    try enterWAL(database, timeout: settings.busyTimeout)
     try database.execute(sql: "PRAGMA journal_size_limit = \(settings.journalSizeLimit)")
+    // An empty file gets its first table with a rollback journal, so that it is empty or ours at every moment.
+    if try Int.fetchOne(database, sql: "PRAGMA page_count") != 0 {
+      try enterWAL(database, timeout: settings.busyTimeout)
+    }
+  }
+
+  /// Opens the files; a database that may only be read and has no log is opened without `-wal` and `-shm`.
+  private static func open(
+    _ files: DatabaseFiles, _ access: Access, _ configuration: Configuration
+  ) throws -> DatabaseQueue {
+    do {
+      return try DatabaseQueue(path: files.sqlitePath, configuration: configuration)
+    } catch let error as DatabaseError
+      where access == .inspect && [.SQLITE_CANTOPEN, .SQLITE_READONLY].contains(error.resultCode)
+    {
+      guard !files.hasLog else { throw StoreError.unreadableLog(path: files.path) }
+      guard let uri = files.immutableURI else { throw error }
+      var configuration = configuration
+      configuration.readonly = true
+      return try DatabaseQueue(path: uri, configuration: configuration)
+    }
+  }
+
+  /// Turns write-ahead logging on, if it is not.
+  func useWAL() throws {
+    try withDatabase { try Self.enterWAL($0, timeout: busyTimeout) }
+    files?.noteOpened()
   }
 
   /// Turns write-ahead logging on; in memory SQLite keeps its own journal mode.
@@ -114,27 +152,6 @@ final class SQLiteConnection {
         Thread.sleep(forTimeInterval: 0.005)
       }
     }
-  }
-
-  /// Says what the operating system has against the file, which SQLite only calls "unable to open", and
-  /// creates a new file that nobody but its owner can read; SQLite gives `-wal` and `-shm` the same mode.
-  private static func checkFile(_ path: String, mayCreate: Bool) throws(StoreError) {
-    guard !path.isEmpty else { throw .inaccessible(path: "''", reason: "the database path is empty") }
-    var status = stat()
-    if stat(path, &status) == 0 {
-      guard status.st_mode & S_IFMT != S_IFDIR else {
-        throw .inaccessible(path: path, reason: "is a directory, not a database file")
-      }
-      return
-    }
-    guard errno == ENOENT else { throw .inaccessible(path: path, reason: String(cString: strerror(errno))) }
-    guard mayCreate else { throw .missing(path: path) }
-    let descriptor = open(path, O_CREAT | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR)
-    guard descriptor >= 0 else {
-      throw .inaccessible(
-        path: path, reason: "cannot create the database: \(String(cString: strerror(errno)))")
-    }
-    Foundation.close(descriptor)
   }
 
   /// Runs `body` with GRDB's view of the connection.
@@ -191,8 +208,33 @@ final class SQLiteConnection {
     }
   }
 
+  /// Whether SQLite's own look at the path finds another file than the open one, or none
+  /// (sqlite.org/c3ref/c_fcntl_begin_atomic_write.html, SQLITE_FCNTL_HAS_MOVED).
+  var hasMoved: Bool {
+    var hasMoved: Int32 = 0
+    // SQLITE_NOTFOUND, from a VFS that cannot tell, leaves it at 0.
+    sqlite3_file_control(connection, "main", SQLITE_FCNTL_HAS_MOVED, &hasMoved)
+    return hasMoved != 0
+  }
+
+  /// Takes note of the files that are open.
+  ///
+  /// - Throws: `SQLITE_READONLY_DBMOVED` if the path has changed since SQLite opened it.
+  func noteFiles() throws(DatabaseError) {
+    files?.noteOpened()
+    if hasMoved {
+      throw DatabaseError(
+        resultCode: .SQLITE_READONLY_DBMOVED, message: "the file was replaced while it was opened")
+    }
+  }
+
   /// Closes the connection. Its statements must be gone.
   func close() throws {
+    if hasMoved || files?.movedFile != nil {
+      // The last connection deletes -wal and -shm by their names, which are another database's now.
+      var keepsLog: Int32 = 1
+      sqlite3_file_control(connection, "main", SQLITE_FCNTL_PERSIST_WAL, &keepsLog)
+    }
     try queue.close()
   }
 }

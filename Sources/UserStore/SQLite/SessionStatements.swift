@@ -250,29 +250,3 @@ final class SessionStatements {
           isUserActive: user.status == .active)))
   }
 }
-
-extension SQLiteConnection {
-  /// Everything that was revoked and not forgotten yet.
-  func storedRevocations() throws(DatabaseError) -> [RevocationList.Event] {
-    var events: [RevocationList.Event] = []
-    let epochs = try prepare(
-      "SELECT user_id, epoch, began_at, status FROM token_epochs JOIN users ON id = user_id")
-    defer { epochs.reset() }
-    while try epochs.step() {
-      events.append(
-        .epochBegan(
-          try epochs.id(at: 0),
-          RevocationList.Epoch(
-            number: epochs.integer(at: 1), beganAt: Timestamp(microsecondsSinceEpoch: epochs.integer(at: 2)),
-            isUserActive: epochs.integer(at: 3) == UserStatus.active.rawValue)))
-    }
-    let sessions = try prepare("SELECT id, kept_until FROM sessions WHERE ended_at IS NOT NULL")
-    defer { sessions.reset() }
-    while try sessions.step() {
-      if let id = SessionID(bytes: sessions.blob(at: 0)) {
-        events.append(.sessionEnded(id, until: Timestamp(microsecondsSinceEpoch: sessions.integer(at: 1))))
-      }
-    }
-    return try events + storedTokenRevocations()
-  }
-}

@@ -5,17 +5,30 @@ extension StorageFault {
   /// Classifies by SQLite's result code (sqlite.org/rescode.html), never by its message.
   init(_ error: DatabaseError) {
     let kind: Kind =
-      switch error.resultCode {
+      switch error.extendedResultCode {
+      case .SQLITE_READONLY_DBMOVED: .moved
+      // The file of shared memory cannot grow. SQLite does not keep why; in practice the disk is full.
+      case .SQLITE_IOERR_SHMSIZE: .full
+      default: Kind(error.resultCode)
+      }
+    self.init(
+      kind: kind, resultCode: error.extendedResultCode.rawValue,
+      message: error.message ?? error.extendedResultCode.description)
+  }
+}
+
+extension StorageFault.Kind {
+  fileprivate init(_ primary: ResultCode) {
+    self =
+      switch primary {
       case .SQLITE_BUSY, .SQLITE_LOCKED, .SQLITE_PROTOCOL: .busy
       case .SQLITE_FULL: .full
       case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_AUTH: .readOnly
       case .SQLITE_CORRUPT, .SQLITE_NOTADB: .corrupt
       case .SQLITE_IOERR: .inputOutput
+      case .SQLITE_SCHEMA: .notMigrated
       default: .unexpected
       }
-    self.init(
-      kind: kind, resultCode: error.extendedResultCode.rawValue,
-      message: error.message ?? error.extendedResultCode.description)
   }
 }
 

@@ -13,6 +13,10 @@ struct WriteSettings: Sendable {
 /// (sqlite.org/lang_conflict.html, ABORT), so it is a domain error of that write. Any other failure is
 /// thrown, and the transaction has to be rolled back.
 final class UserWriteStatements {
+  private static let trialName = "trial"
+  /// Bytes: more than an ordinary write needs, so that a disk with so little room counts as full.
+  private static let trialSize = 32_768
+
   private let clock: @Sendable () -> Timestamp
   private var ids: UserIDGenerator
 
@@ -29,6 +33,9 @@ final class UserWriteStatements {
   private let update: PreparedStatement
   private let offerSecret: PreparedStatement
   private let readSecret: PreparedStatement
+  private let otherCommits: PreparedStatement
+  private let putTrial: PreparedStatement
+  private let deleteTrial: PreparedStatement
 
   init(
     _ connection: SQLiteConnection, _ settings: WriteSettings, reads: UserReadStatements
@@ -65,8 +72,13 @@ final class UserWriteStatements {
     offerSecret = try connection.prepare(
       "INSERT INTO secrets (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
     readSecret = try connection.prepare("SELECT value FROM secrets WHERE name = ?1")
+    otherCommits = try connection.prepare("PRAGMA data_version")
+    putTrial = try connection.prepare(
+      "REPLACE INTO secrets (name, value) VALUES (?1, zeroblob(\(Self.trialSize)))")
+    deleteTrial = try connection.prepare("DELETE FROM secrets WHERE name = ?1")
   }
 
+  /// Begins a transaction and does what each of them does first. After a failure the transaction may be open.
   func beginTransaction() throws(DatabaseError) {
     sessions.transactionBegan()
     try begin.run()
@@ -164,6 +176,25 @@ final class UserWriteStatements {
     try readSecret.bind(name, at: 1)
     defer { readSecret.reset() }
     return try readSecret.step() ? readSecret.blob(at: 0) : offered
+  }
+
+  /// A number that changes when another connection has committed.
+  func dataVersion() throws(DatabaseError) -> Int64 {
+    defer { otherCommits.reset() }
+    _ = try otherCommits.step()
+    return otherCommits.integer(at: 0)
+  }
+
+  /// Writes a few pages, to find out whether the disk takes them: a secret that ``removeTrial()`` deletes.
+  func makeTrial() throws(DatabaseError) {
+    try putTrial.bind(Self.trialName, at: 1)
+    try putTrial.run()
+  }
+
+  /// Deletes what ``makeTrial()`` has written, in a later transaction.
+  func removeTrial() throws(DatabaseError) {
+    try deleteTrial.bind(Self.trialName, at: 1)
+    try deleteTrial.run()
   }
 
   private func put(_ hash: PasswordHash, for id: UserID) throws(DatabaseError) {

@@ -17,17 +17,20 @@ final class GroupCommitWriter: Sendable {
   private let connections: ConnectionPool
   private let readers: ConnectionPool
   private let revocations: RevocationList
+  private let files: DatabaseFiles?
+  private let health = WriteHealth()
   private let dispatchQueue = DispatchQueue(label: "user-store.writer", qos: .userInitiated)
 
   /// A writer that uses a connection of `connections` for each transaction, and tells `readers` of
-  /// commits and `revocations` of the tokens that they end.
+  /// commits and `revocations` of the tokens that they end. It commits nothing to `files` that were moved.
   init(
-    connections: ConnectionPool, readers: ConnectionPool, revocations: RevocationList,
+    connections: ConnectionPool, readers: ConnectionPool, revocations: RevocationList, files: DatabaseFiles?,
     limits: WriteQueue.Limits
   ) {
     self.connections = connections
     self.readers = readers
     self.revocations = revocations
+    self.files = files
     queue = Mutex(WriteQueue(limits: limits))
   }
 
@@ -36,6 +39,28 @@ final class GroupCommitWriter: Sendable {
 
   /// Whether a transaction is under way or about to begin.
   var isWriting: Bool { queue.withLock { $0.isDraining } }
+
+  /// Why the last transaction was not committed, if writes go on failing for that reason; else nil.
+  var fault: StorageFault? { health.fault }
+
+  /// Notes whether the files are where they were, so that ``fault`` is right although nothing is written.
+  func checkFiles() {
+    do throws(DatabaseError) {
+      try files?.requireUnmoved()
+      health.filesAreInPlace()
+    } catch {
+      health.failed(StorageFault(error))
+    }
+  }
+
+  /// While there is a ``fault``: finds out whether writes succeed again, by writing some pages and deleting them.
+  ///
+  /// - Throws: `UserError`, as long as they do not.
+  func tryToWrite() async throws(UserError) {
+    try await write(rows: 1) { (statements) throws(DatabaseError) in .success(try statements.makeTrial()) }
+    try await write(rows: 1) { (statements) throws(DatabaseError) in .success(try statements.removeTrial()) }
+    health.recovered()
+  }
 
   /// Does `work`, which writes at most `rows` rows, in a transaction, alone or with others.
   ///
@@ -102,17 +127,16 @@ final class GroupCommitWriter: Sendable {
   private func commit(_ group: [any QueuedWrite]) {
     do throws(UserError) {
       switch try connections.withConnection({ (connection) throws(DatabaseError) in
-        try Self.transact(group, on: connection)
+        try transact(group, on: connection)
       }) {
-      case .committed(let ended):
-        // Before the answers, so that whoever has one reads what it says, and no token that it ends is good.
-        readers.invalidateSnapshots()
-        if !ended.isEmpty { revocations.apply(ended) }
+      case .committed:
+        health.committed()
         for write in group { write.succeed() }
       case .rolledBack(let fault):
         retryAlone(group, after: fault)
       }
     } catch {
+      if case .storage(let fault) = error { health.failed(fault) }
       for write in group { write.fail(error) }
     }
   }
@@ -121,6 +145,8 @@ final class GroupCommitWriter: Sendable {
   /// its own and the one that failed fails alone.
   private func retryAlone(_ group: [any QueuedWrite], after fault: StorageFault) {
     if group.count == 1 {
+      // What is unexpected may be due to this one write.
+      if fault.kind != .unexpected { health.failed(fault) }
       group[0].fail(.storage(fault))
     } else {
       for write in group { commit([write]) }
@@ -128,36 +154,39 @@ final class GroupCommitWriter: Sendable {
   }
 
   private enum Outcome {
-    case committed([RevocationList.Event])
+    case committed
     /// A write failed in a way that leaves the transaction unusable.
     case rolledBack(StorageFault)
   }
 
+  /// Whatever fails, no transaction is open when this returns, or the connection is broken.
+  ///
   /// - Throws: the failure to begin or to commit, which is every write's.
-  private static func transact(
+  private func transact(
     _ group: [any QueuedWrite], on connection: UserConnection
   ) throws(DatabaseError) -> Outcome {
+    // A transaction that an earlier failure has left open.
+    connection.endTransaction()
+    if connection.isBroken {
+      throw DatabaseError(resultCode: .SQLITE_IOERR, message: "an earlier transaction cannot be rolled back")
+    }
+    defer { connection.endTransaction() }
     let statements = try connection.writes
     try statements.beginTransaction()
     do throws(DatabaseError) {
       for write in group { try write.perform(with: statements) }
     } catch {
-      try rollBack(connection, statements)
-      return .rolledBack(StorageFault(error))
+      connection.endTransaction()
+      return .rolledBack(StorageFault(connection.explained(error)))
     }
-    do throws(DatabaseError) {
-      try statements.commitTransaction()
-      return .committed(statements.sessions.revocations)
-    } catch {
-      try rollBack(connection, statements)
-      throw error
-    }
-  }
-
-  private static func rollBack(
-    _ connection: UserConnection, _ statements: UserWriteStatements
-  ) throws(DatabaseError) {
-    // After some failures SQLite has rolled back already (sqlite.org/lang_transaction.html §3).
-    if !connection.connection.isInAutocommit { try statements.rollBackTransaction() }
+    // At the last moment, so that no commit to a file without its path is acknowledged.
+    try files?.requireUnmoved()
+    try statements.commitTransaction()
+    // Before the answers, so that a client that has one reads what it says, and no token that it ends is accepted; and
+    // while the connection is held, so that the list learns of this process's and others' commits in their order.
+    readers.invalidateSnapshots()
+    let ended = statements.sessions.revocations
+    if !ended.isEmpty { revocations.apply(ended) }
+    return .committed
   }
 }

@@ -1,0 +1,81 @@
+import GRDB
+import UserDomain
+
+/// The revocations that the database holds, as the `RevocationList` learns them: all at once when a repository is
+/// opened, and again when another process has changed them.
+enum StoredRevocations {
+  /// A mark of what is stored: revocations that are added, changed or deleted change it. Cheaper than to load them.
+  struct Mark: Equatable, Sendable {
+    fileprivate let values: [Int64]
+  }
+
+  /// What a repository knows of the stored revocations.
+  struct Knowledge: Sendable {
+    /// Of what was loaded last.
+    var mark: Mark
+    /// Whether another process has committed since, and it is not known yet what.
+    var mayBeStale = false
+  }
+
+  static let epochsSQL =
+    "SELECT user_id, epoch, began_at, status FROM token_epochs JOIN users ON id = user_id"
+  static let sessionsSQL = "SELECT id, kept_until FROM sessions WHERE ended_at IS NOT NULL"
+  /// A prime: times are reduced by it so that no sum overflows.
+  private static let modulus = 1_000_000_007
+  static let markSQL = """
+    SELECT count(*), coalesce(sum(epoch), 0), coalesce(sum(began_at % \(modulus)), 0), coalesce(sum(status), 0)
+    FROM token_epochs JOIN users ON id = user_id
+    UNION ALL
+    SELECT count(*), coalesce(sum(ended_at % \(modulus)), 0), coalesce(sum(kept_until % \(modulus)), 0), 0
+    FROM sessions WHERE ended_at IS NOT NULL
+    UNION ALL
+    SELECT count(*), coalesce(sum(revoked_at % \(modulus)), 0), coalesce(sum(kept_until % \(modulus)), 0), 0
+    FROM revoked_tokens
+    """
+
+  /// Makes `list` what `connection` finds stored, and returns the mark of it.
+  ///
+  /// The caller holds the writer's connection, so that this process commits nothing meanwhile that the list would then
+  /// forget.
+  static func load(
+    _ list: RevocationList, from connection: UserConnection
+  ) throws(DatabaseError) -> Mark {
+    _ = try connection.noteOtherCommits()
+    try connection.reads.begin.run()
+    defer { connection.endTransaction() }
+    list.replace(with: try events(connection.connection))
+    return try mark(connection.connection)
+  }
+
+  /// The mark of what is stored now.
+  static func mark(_ connection: SQLiteConnection) throws(DatabaseError) -> Mark {
+    let statement = try connection.prepare(markSQL)
+    defer { statement.reset() }
+    var values: [Int64] = []
+    while try statement.step() { values += (0..<4).map { statement.integer(at: $0) } }
+    return Mark(values: values)
+  }
+
+  /// Everything that was revoked and not forgotten yet.
+  private static func events(_ connection: SQLiteConnection) throws(DatabaseError) -> [RevocationList.Event] {
+    var events: [RevocationList.Event] = []
+    let epochs = try connection.prepare(epochsSQL)
+    defer { epochs.reset() }
+    while try epochs.step() {
+      events.append(
+        .epochBegan(
+          try epochs.id(at: 0),
+          RevocationList.Epoch(
+            number: epochs.integer(at: 1), beganAt: Timestamp(microsecondsSinceEpoch: epochs.integer(at: 2)),
+            isUserActive: epochs.integer(at: 3) == UserStatus.active.rawValue)))
+    }
+    let sessions = try connection.prepare(sessionsSQL)
+    defer { sessions.reset() }
+    while try sessions.step() {
+      if let id = SessionID(bytes: sessions.blob(at: 0)) {
+        events.append(.sessionEnded(id, until: Timestamp(microsecondsSinceEpoch: sessions.integer(at: 1))))
+      }
+    }
+    return try events + connection.storedTokenRevocations()
+  }
+}

@@ -1,0 +1,79 @@
+import Dispatch
+import GRDB
+import Synchronization
+public import UserDomain
+
+/// What a service asks of its database from time to time.
+extension SQLiteUserRepository {
+  /// Why writes fail: the last one did, or the files were deleted or replaced. Nil while they succeed. Takes
+  /// nanoseconds, and never touches the disk.
+  public var writeFault: StorageFault? { writer.fault }
+
+  /// A fault of this database as a failure for operators, which prints as one line.
+  public func failure(_ fault: StorageFault) -> StoreError {
+    .storage(path: location.description, fault)
+  }
+
+  /// Looks whether the files are where they were when they were opened (``writeFault`` tells), and whether another
+  /// process has revoked tokens, which ``revocations`` then knows. Does so on a thread of its own, in microseconds
+  /// unless revocations have to be loaded. Call it at least once a second.
+  public func inspect() async {
+    await withCheckedContinuation { continuation in
+      inspectionQueue.async {
+        self.writer.checkFiles()
+        self.learnRevocations()
+        continuation.resume()
+      }
+    }
+  }
+
+  /// While there is a ``writeFault``: writes some pages and deletes them again, to find out whether it has ended. May
+  /// take as long as the busy timeout.
+  public func recover() async {
+    guard let fault = writeFault, fault.kind != .moved, await isMigrated() else { return }
+    // A failure is the fault again, or one that replaces it.
+    try? await writer.tryToWrite()
+  }
+
+  /// Whether the database has all migrations, as far as it can be read.
+  private func isMigrated() async -> Bool {
+    await withCheckedContinuation { continuation in
+      inspectionQueue.async {
+        do throws(UserError) {
+          try self.writers.withConnection { (connection) throws(DatabaseError) in
+            try connection.requireSchema()
+          }
+          continuation.resume(returning: true)
+        } catch {
+          // The fault remains, whatever this one is.
+          continuation.resume(returning: false)
+        }
+      }
+    }
+  }
+
+  private func learnRevocations() {
+    guard readers !== writers else { return }
+    do throws(UserError) {
+      if try writers.withConnection({ (connection) throws(DatabaseError) in try connection.noteOtherCommits()
+      }) {
+        stored.withLock { $0.mayBeStale = true }
+      }
+      let known = stored.withLock { $0 }
+      guard known.mayBeStale else { return }
+      readers.invalidateSnapshots()
+      let mark = try readers.withConnection { (connection) throws(DatabaseError) in
+        try StoredRevocations.mark(connection.connection)
+      }
+      let learned =
+        mark == known.mark
+        ? mark
+        : try writers.withConnection { (connection) throws(DatabaseError) in
+          try StoredRevocations.load(revocations, from: connection)
+        }
+      stored.withLock { $0 = StoredRevocations.Knowledge(mark: learned) }
+    } catch {
+      // The next inspection tries again, and health checks read too.
+    }
+  }
+}

@@ -1,0 +1,226 @@
+import FaultVFS
+import Foundation
+import GRDB
+import TestSupport
+import Testing
+
+@testable import UserDomain
+@testable import UserStore
+
+/// A disk whose calls fail one after the other: whatever fails, the repository goes on when the disk does.
+///
+/// Serialized, because the faults are the process's; no other suite uses files of that name.
+@Suite(.serialized, .timeLimit(.minutes(10))) struct InjectedFaultTests {
+  private let directory: TemporaryDirectory
+  private let path: String
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    path = directory.path("faulty-users.db")
+    // SQLITE_OK
+    try #require(fault_vfs_register() == 0)
+  }
+
+  /// A transaction of the repository, whose parts are told apart by a number.
+  enum Transaction: String, CaseIterable, Sendable {
+    case create, createWithRequestID, bulk, updateWithPassword, deactivate
+    case beginSignIn, withdrawSignIn, createSession, refresh, endSession, upgradeHash, secret
+
+    private static let hash = PasswordHash(phcString: "$argon2id$stored")
+    private static let policy = SessionPolicy()
+
+    /// What the transaction needs to find, stored before any fault.
+    struct Ground: Sendable {
+      var user: User
+      var session: Session
+      var now: Timestamp
+      var before: SignInAttempts
+
+      var account: SignInAccount { SignInAccount(user.email) }
+    }
+
+    static func ground(_ repository: SQLiteUserRepository, _ number: Int) async throws -> Ground {
+      let user = try await repository.create(.sample(number * 10, passwordHash: hash))
+      let now = Timestamp.now
+      let session = Session(
+        id: .random(), userID: user.id, tokenHash: [UInt8](repeating: 1, count: 32), rotatedAt: now,
+        expiresAt: now + policy.sessionLifetime, keptUntil: now + policy.refreshLifetime)
+      try await repository.create(session, epoch: 0, account: SignInAccount(user.email))
+      let before = try await repository.beginSignIn(SignInAccount(user.email), now: now)
+      return Ground(user: user, session: session, now: now, before: before)
+    }
+
+    func run(_ repository: SQLiteUserRepository, _ number: Int, _ ground: Ground) async throws {
+      switch self {
+      case .create: _ = try await repository.create(.sample(number * 10 + 1))
+      case .createWithRequestID:
+        _ = try await repository.create(
+          CreateRequest(.sample(number * 10 + 1), id: RequestID(UUID().uuidString)))
+      case .bulk:
+        for outcome in try await repository.create((1...3).map { .sample(number * 10 + $0) }) {
+          _ = try outcome.get()
+        }
+      case .updateWithPassword:
+        let changes = UserChanges(
+          name: UserName(trusted: "changed"), password: .replace(PasswordHash(phcString: "$argon2id$new")))
+        _ = try await repository.update(ground.user.id, changes)
+      case .deactivate: _ = try await repository.update(ground.user.id, UserChanges(status: .inactive))
+      case .beginSignIn: _ = try await repository.beginSignIn(ground.account, now: ground.now)
+      case .withdrawSignIn:
+        try await repository.withdrawSignIn(ground.account, begun: ground.now, after: ground.before)
+      case .createSession:
+        var session = ground.session
+        session = Session(
+          id: .random(), userID: session.userID, tokenHash: session.tokenHash, rotatedAt: session.rotatedAt,
+          expiresAt: session.expiresAt, keptUntil: session.keptUntil)
+        try await repository.create(session, epoch: 0, account: ground.account)
+      case .refresh:
+        _ = try await repository.refresh(
+          SessionRefresh(
+            session: ground.session.id, presented: ground.session.tokenHash,
+            successor: [UInt8](repeating: 2, count: 32), now: ground.now, policy: Self.policy))
+      case .endSession: try await repository.end(ground.session.id, now: ground.now)
+      case .upgradeHash:
+        try await repository.upgrade(
+          Self.hash, to: PasswordHash(phcString: "$argon2id$upgraded"), of: ground.user.id)
+      case .secret: _ = try await repository.secret("secret \(number)", length: 16)
+      }
+    }
+  }
+
+  /// Every row of every table but the history.
+  private func contents() throws -> Set<String> {
+    let queue = try DatabaseQueue(path: path)
+    // What was read is what is tested.
+    defer { try? queue.close() }
+    return try queue.read { database in
+      var rows: Set<String> = []
+      let tables = try String.fetchAll(
+        database, sql: "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'schema_migrations'")
+      for table in tables {
+        for row in try Row.fetchAll(database, sql: "SELECT * FROM \(table)") {
+          rows.insert("\(table) \(row)")
+        }
+      }
+      return rows
+    }
+  }
+
+  private func repository() throws -> SQLiteUserRepository {
+    var configuration = SQLiteUserRepository.Configuration()
+    // So small that statements read from the disk what they need.
+    configuration.cacheSize = 4_096
+    configuration.readers = 1
+    return try SQLiteUserRepository(.file(path), configuration: configuration)
+  }
+
+  @Test(
+    "after a fault at any call of a transaction nothing of it is stored, and the next ones succeed",
+    arguments: Transaction.allCases, [1, Int32.max])
+  func transactions(transaction: Transaction, failures: Int32) async throws {
+    let repository = try repository()
+    let other = try OtherConnection(path)
+    var number = 0
+    var hasFailed = true
+    while hasFailed {
+      number += 1
+      let ground = try await Transaction.ground(repository, number)
+      let before = try contents()
+      fault_vfs_arm(Int32(number - 1), failures, 0)
+      var outcome: Result<Void, any Error> = .success(())
+      do { try await transaction.run(repository, number, ground) } catch { outcome = .failure(error) }
+      hasFailed = fault_vfs_disarm() > 0
+
+      switch outcome {
+      case .success: #expect(try contents() != before, "\(number): acknowledged and lost")
+      case .failure(UserError.storage(let fault)):
+        #expect(hasFailed)
+        #expect(repository.writeFault == fault)
+        #expect(try contents() == before, "\(number): refused, but stored")
+      case .failure(let error): Issue.record("\(number): \(error)")
+      }
+      // The write lock is free.
+      try await other.execute("BEGIN IMMEDIATE")
+      try await other.execute("ROLLBACK")
+      // The same repository goes on, and knows it.
+      let next = try await repository.create(.sample(number * 10 + 9))
+      #expect(try repository.user(id: next.id) == next)
+      #expect(repository.writeFault == nil)
+    }
+    #expect(number > 3)
+    try other.close()
+    try await repository.close()
+    try Migrator(path: path).verify()
+  }
+
+  @Test("after a fault at any call of a read the next reads succeed", arguments: [1, Int32.max])
+  func reads(failures: Int32) async throws {
+    let repository = try repository()
+    let users = try await repository.create((0..<500).map { .sample($0) }).map { try $0.get() }
+    var count: Int32 = 0
+    var hasFailed = true
+    while hasFailed {
+      fault_vfs_arm(count, failures, 0)
+      // What a read answers during the fault does not matter.
+      for user in users[..<20] { _ = try? repository.user(id: user.id) }
+      hasFailed = fault_vfs_disarm() > 0
+      count += 1
+      #expect(try repository.user(id: users[7].id) == users[7])
+      _ = try await repository.create(.sample(1_000 + Int(count)))
+    }
+    try await repository.close()
+  }
+
+  @Test(
+    "after a fault at any call of the first start the next start makes the database",
+    arguments: [1, Int32.max])
+  func firstStart(failures: Int32) async throws {
+    var count: Int32 = 0
+    var hasFailed = true
+    while hasFailed {
+      let file = directory.path("faulty-\(count).db")
+      fault_vfs_arm(count, failures, 0)
+      // Whether it started does not matter.
+      let first = try? SQLiteUserRepository(.file(file))
+      hasFailed = fault_vfs_disarm() > 0
+      count += 1
+      try await first?.close()
+      let second = try SQLiteUserRepository(.file(file))
+      _ = try await second.create(.sample(1))
+      try await second.close()
+    }
+    #expect(count > 10)
+  }
+
+  @Test("a disk that is full at the start is named, with what to do", arguments: [0, 1, 2, 4, 8])
+  func fullAtStart(count: Int32) throws {
+    // SQLITE_FULL, as SQLite's own VFS says for ENOSPC.
+    fault_vfs_arm(count, Int32.max, 13)
+    defer { fault_vfs_disarm() }
+    let error = #expect(throws: StoreError.self) { try SQLiteUserRepository(.file(path)) }
+    #expect(
+      error?.description.contains("the disk is full; make room") == true, "\(String(describing: error))")
+  }
+
+  @Test("shared memory that cannot grow means a full disk")
+  func fullSharedMemory() {
+    #expect(StorageFault(DatabaseError(resultCode: .SQLITE_IOERR_SHMSIZE)).kind == .full)
+    #expect(StorageFault(DatabaseError(resultCode: .SQLITE_IOERR_SHMMAP)).kind == .inputOutput)
+  }
+
+  @Test("a service finds out that the disk works again without a client's help")
+  func recovery() async throws {
+    let repository = try repository()
+    fault_vfs_arm(0, Int32.max, 0)
+    await #expect(throws: UserError.self) { try await repository.create(.sample(1)) }
+    #expect(repository.writeFault?.kind == .inputOutput)
+    await repository.recover()
+    #expect(repository.writeFault != nil)
+    fault_vfs_disarm()
+    let before = try contents()
+    await repository.recover()
+    #expect(repository.writeFault == nil)
+    #expect(try contents() == before)
+    try await repository.close()
+  }
+}

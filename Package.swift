@@ -32,12 +32,13 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CArgon2", providers: [.apt(["libargon2-dev"])]),
+    .systemLibrary(name: "CIdn2", providers: [.apt(["libidn2-dev"])]),
     .systemLibrary(name: "CNghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
     .target(
       name: "UserDomain",
-      dependencies: [.product(name: "Crypto", package: "swift-crypto")],
+      dependencies: ["CIdn2", .product(name: "Crypto", package: "swift-crypto")],
       exclude: ["CommonPasswords/common-passwords.txt", "CommonPasswords/LICENSE-Django"]
     ),
     .target(name: "PasswordHashing", dependencies: ["UserDomain", "CArgon2"]),

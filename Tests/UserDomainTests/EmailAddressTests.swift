@@ -54,13 +54,78 @@ import UserDomain
     #expect(violation?.reason == reason)
   }
 
+  /// 57 letters; their label is as long as one may be with its A-label, and longer with one more.
+  private static let longForeign = "ü" + String(repeating: "b", count: 55)
+
   @Test(
-    "letter case makes no difference to uniqueness",
+    "a domain that is not one is refused, and the message names what is wrong",
+    arguments: [
+      ("ada@", "must have a domain name after the @"), ("ada@[192.0.2.1]", "not an address in brackets"),
+      ("ada@example..com", "empty label"), ("ada@example.com.", "empty label"),
+      ("ada@-example.com", "begins or ends with a hyphen"),
+      ("ada@exämple-.com", "begins or ends with a hyphen"),
+      ("ada@exa_mple.com", "must not have '_'"), ("ada@exam\nple.com", "must not have U+000A"),
+      ("ada@\(String(repeating: "b", count: 64)).com", "at most 63 bytes"),
+      ("ada@\(longForeign)b.com", "at most 63 bytes"), ("ada@a。com", "must not have U+3002"),
+      ("ada@a\u{2044}b.com", "must not have U+2044"), ("ada@💩.la", "must not have U+1F4A9"),
+      ("ada@ａ.com", "must not have U+FF41"), ("ada@a☃.com", "must not have U+2603"),
+      ("ada@\u{308}a.com", "combining mark"), ("ada@a.\u{308}a.com", "combining mark"),
+      ("ada@a·b.com", "IDNA 2008"), ("ada@・.jp", "IDNA 2008"), ("ada@אa.com", "right-to-left"),
+      ("ada@ab--ü.com", "third and fourth place"), ("ada@xn--ls8h.la", "not an A-label"),
+      ("ada@xn--0.com", "not an A-label"), ("ada@XN--99999999.com", "not an A-label"),
+    ])
+  func domain(text: String, words: String) {
+    let violation = #expect(throws: FieldViolation.self) { try EmailAddress(text) }
+    #expect(violation?.reason == .malformed)
+    #expect(violation?.description.contains(words) == true, "\(violation?.description ?? "")")
+  }
+
+  @Test(
+    "domains by IDNA 2008 are accepted",
+    arguments: [
+      "ada@straße.de", "ada@faß.XN--P1AI", "ada@BÜCHER.example", "ada@bu\u{308}cher.example",
+      "ada@xn--bcher-kva.de",
+      "ada@l·l.cat", "ada@の・の.jp", "ada@א1.com", "ada@कॉम", "ada@r3---sn.example", "ada@xna--b.example",
+      "ada@\(longForeign).com", "ada@\(String(repeating: "ก", count: 30)).th",
+    ])
+  func idna(text: String) throws {
+    #expect(try EmailAddress(text).address == text)
+  }
+
+  @Test("an address is measured with the A-labels of its domain, and as it is given")
+  func length() throws {
+    let domain = "\(Self.longForeign).\(Self.longForeign).\(Self.longForeign)"
+    // 57 bytes a label as given, 63 as an A-label; 191 and two dots.
+    #expect(try EmailAddress("\(String(repeating: "a", count: 62))@\(domain)").address.utf8.count < 254)
+    let violation = #expect(throws: FieldViolation.self) {
+      try EmailAddress("\(String(repeating: "a", count: 63))@\(domain)")
+    }
+    #expect(violation?.reason == .tooLong && violation?.description.contains("A-labels") == true)
+  }
+
+  @Test("an account of earlier rules is found by its address, and no other syntax is let through")
+  func ofAccount() throws {
+    #expect(try EmailAddress(ofAccount: " ada@💩.la ").uniquenessKey == "ada@💩.la")
+    #expect(try EmailAddress(ofAccount: "ada@ＥXAMPLE.com").uniquenessKey == "ada@ｅxample.com")
+    for text in ["", "ada", "ada@a..b", "a b@example.com", "ada\u{200b}@example.com"] {
+      #expect(throws: FieldViolation.self) { try EmailAddress(ofAccount: text) }
+    }
+  }
+
+  @Test(
+    "letter case and composition make no difference to uniqueness",
     arguments: [
       ("ada@example.com", "ADA@Example.COM"), ("josé@example.es", "JOSÉ@EXAMPLE.ES"),
       ("jose\u{301}@example.es", "JOSÉ@example.es"), ("straße@example.de", "STRASSE@example.de"),
       ("straße@example.de", "STRAẞE@example.de"),
       ("οδός@example.gr", "ΟΔΌΣ@example.gr"), ("я@пример.рф", "Я@ПРИМЕР.РФ"),
+      // Iota subscript: precomposed, decomposed in either order, and in upper case.
+      ("ᾴ@example.gr", "α\u{301}\u{345}@example.gr"), ("ᾴ@example.gr", "α\u{345}\u{301}@example.gr"),
+      ("ᾴ@example.gr", "ΆΙ@example.gr"), ("ᾴ@example.gr", "α\u{345}\u{301}@EXAMPLE.gr"),
+      ("Ꭰ@example.com", "ꭰ@example.com"), ("ﬃ@example.com", "FFI@example.com"),
+      ("ada@bücher.example", "ADA@XN--BCHER-KVA.example"),
+      ("ada@BU\u{308}CHER.example", "ada@bücher.example"),
+      ("ada@STRAẞE.de", "ada@straße.de"),
     ])
   func sameKey(one: String, other: String) throws {
     #expect(try EmailAddress(one).uniquenessKey == EmailAddress(other).uniquenessKey)
@@ -70,6 +135,7 @@ import UserDomain
   func differentKeys() throws {
     let addresses = [
       "a.b@example.com", "ab@example.com", "a+b@example.com", "a@example.com", "à@example.com",
+      "i@example.com", "ı@example.com", "ada@straße.de", "ada@strasse.de", "ada@νέος.gr", "ada@νέοσ.gr",
     ]
     #expect(Set(try addresses.map { try EmailAddress($0).uniquenessKey }).count == addresses.count)
   }

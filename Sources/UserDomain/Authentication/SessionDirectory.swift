@@ -55,7 +55,7 @@ public struct SessionDirectory: Sendable {
     for requester: HashRequester
   ) async throws(UserError) -> TokenPair {
     var collector = ViolationCollector()
-    let address = collector.check { () throws(FieldViolation) in try EmailAddress(email) }
+    let address = collector.check { () throws(FieldViolation) in try EmailAddress(ofAccount: email) }
     let secret = collector.check { () throws(FieldViolation) in try Password(attempt: password) }
     try collector.throwIfAny()
     guard let address, let secret else { throw .invalid(collector.violations) }

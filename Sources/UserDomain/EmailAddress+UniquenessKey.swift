@@ -1,0 +1,62 @@
+import Foundation
+
+extension EmailAddress {
+  /// The text that two addresses have in common when they belong to one account.
+  ///
+  /// The part before the `@` is compared by canonical caseless matching (Unicode definition D145): NFD, full case
+  /// folding, NFD. The domain is compared by its A-labels (RFC 5891 §5), so `ß` is not `ss` there. A domain that IDNA
+  /// 2008 does not permit, which earlier rules accepted, is compared like the part before the `@`.
+  ///
+  /// The store keeps it: another rule needs a migration.
+  public var uniquenessKey: String {
+    var text = address
+    switch text.withUTF8(Letters.init) {
+    case .lowerCaseASCII: return address
+    case .ascii: return address.lowercased()
+    case .foreign: return foreignKey
+    }
+  }
+
+  private enum Letters {
+    case lowerCaseASCII, ascii, foreign
+
+    init(_ bytes: UnsafeBufferPointer<UInt8>) {
+      var union: UInt8 = 0
+      var hasUpperCase = false
+      for byte in bytes {
+        union |= byte
+        // `A` to `Z`; smaller bytes wrap around.
+        hasUpperCase = hasUpperCase || byte &- 0x41 < 26
+      }
+      self = union >= 0x80 ? .foreign : hasUpperCase ? .ascii : .lowerCaseASCII
+    }
+  }
+
+  private var foreignKey: String {
+    guard let (localPart, domain) = Self.split(address) else { return Self.folded(address[...]) }
+    let key: String
+    do throws(DomainName.Fault) {
+      key = try DomainName.aLabels(domain)
+    } catch {
+      key = Self.folded(domain)
+    }
+    return "\(Self.folded(localPart))@\(key)"
+  }
+
+  /// NFD(toCasefold(NFD(`text`))).
+  ///
+  /// Swift has no case folding. Lower, upper and lower case of each scalar in turn comes to the same in all of Unicode,
+  /// but for dotless `ı`, which folds to itself, and Cherokee, which comes to its other case: one letter for both all
+  /// the same.
+  private static func folded(_ text: Substring) -> String {
+    var folded = String.UnicodeScalarView()
+    for scalar in text.decomposedStringWithCanonicalMapping.unicodeScalars {
+      if scalar == "\u{131}" {
+        folded.append(scalar)
+      } else {
+        folded += scalar.properties.lowercaseMapping.uppercased().lowercased().unicodeScalars
+      }
+    }
+    return String(folded).decomposedStringWithCanonicalMapping
+  }
+}

@@ -1,7 +1,6 @@
 /// Splits CSV (RFC 4180) into records, in whatever pieces its bytes come. A value without I/O.
 ///
-/// Lines end with CRLF or LF. Empty lines, and a byte order mark at the beginning, are left out. It is our own because
-/// SwiftCSV wants the whole file in memory.
+/// Lines end with CRLF or LF. Empty lines are left out. It is our own because SwiftCSV wants the whole file in memory.
 public struct CSVParser {
   /// One record.
   public struct Record: Hashable, Sendable {
@@ -11,6 +10,10 @@ public struct CSVParser {
     public let fields: [String]
     /// What is wrong with it, or nil.
     public let problem: String?
+    /// Its bytes as they came, with the line end.
+    public let raw: [UInt8]
+    /// Where the commas between its fields are in `raw`.
+    let commas: [Int]
   }
 
   /// The longest record, in bytes.
@@ -30,23 +33,24 @@ public struct CSVParser {
   private var field: [UInt8] = []
   private var fields: [String] = []
   private var problem: String?
-  private var length = 0
+  private var raw: [UInt8] = []
+  private var commas: [Int] = []
   private var line = 1
   private var firstLine = 1
-  private var isAtStart = true
 
   /// A parser at the beginning of a file.
   public init() {}
 
   /// Takes more bytes, and returns the records that they complete.
   ///
-  /// - Throws: `UserFileError` for a record that is too long: a quote that nobody has closed would swallow the file.
+  /// - Throws: `UserFileError` for a record that is too long: a quote that is not closed would swallow the file.
   public mutating func append(_ bytes: some Sequence<UInt8>) throws(UserFileError) -> [Record] {
     var records: [Record] = []
     for byte in bytes {
+      raw.append(byte)
       if let record = take(byte) { records.append(record) }
-      length += 1
-      if length > Self.maximumLength + 1 {
+      // One more for a carriage return.
+      if raw.count > Self.maximumLength + 1 {
         throw UserFileError(
           line: firstLine, "a record of more than \(Self.maximumLength) bytes: is a quote not closed?")
       }
@@ -77,11 +81,10 @@ public struct CSVParser {
       field.append(byte)
       place = .quoted
     case (.fieldStart, UInt8(ascii: "\"")):
-      // A byte order mark may be before the first field.
-      if isAtStart, field == Self.byteOrderMark { field = [] }
       if !field.isEmpty { problem = problem ?? "a quote within a field that is not quoted" }
       place = .quoted
     case (_, UInt8(ascii: ",")):
+      commas.append(raw.count - 1)
       endField()
     case (.quote, UInt8(ascii: "\n")), (.quoteReturn, UInt8(ascii: "\n")):
       return endRecord()
@@ -99,22 +102,17 @@ public struct CSVParser {
       field.append(byte)
     case (_, _):
       field.append(byte)
-      // What may come before a quote, or before the end of an empty line.
-      let isNothingYet = field == [UInt8(ascii: "\r")] || isAtStart && Self.byteOrderMark.starts(with: field)
-      if !isNothingYet { place = .plain }
+      // A carriage return alone is an empty line.
+      if field != [UInt8(ascii: "\r")] { place = .plain }
     }
     return nil
   }
 
-  private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
-
   private mutating func endField() {
-    if isAtStart, field.starts(with: Self.byteOrderMark) { field.removeFirst(Self.byteOrderMark.count) }
-    isAtStart = false
     if let text = String(validating: field, as: UTF8.self) {
       fields.append(text)
     } else {
-      problem = problem ?? "not UTF-8"
+      problem = problem ?? TextEncoding.problem(of: field)
       fields.append(String(decoding: field, as: UTF8.self))
     }
     field.removeAll(keepingCapacity: true)
@@ -123,10 +121,23 @@ public struct CSVParser {
 
   private mutating func endRecord() -> Record? {
     defer {
-      (fields, problem, length, firstLine) = ([], nil, 0, line)
+      (fields, problem, commas, firstLine) = ([], nil, [], line)
+      // The record has this buffer; one of the same capacity would be as long as the longest record so far.
+      raw = []
     }
     if fields.isEmpty, field.isEmpty, case .fieldStart = place { return nil }
     endField()
-    return Record(line: firstLine, fields: fields, problem: problem)
+    return Record(line: firstLine, fields: fields, problem: problem, raw: raw, commas: commas)
+  }
+}
+
+extension CSVParser.Record {
+  /// `raw` without the fields at those places: the bytes of the others are as they came.
+  func raw(without places: Set<Int>) -> [UInt8] {
+    if places.isEmpty { return raw }
+    let starts = [0] + commas.map { $0 + 1 }
+    let ends = commas + [raw.count]
+    let kept = zip(starts, ends).enumerated().filter { !places.contains($0.offset) }
+    return Array(kept.map { raw[$0.element.0..<$0.element.1] }.joined(separator: [UInt8(ascii: ",")]))
   }
 }

@@ -29,26 +29,36 @@ struct JSONLinesParser {
   private mutating func endLine() -> UserFileRow? {
     defer {
       line += 1
-      bytes.removeAll(keepingCapacity: true)
+      // The row has this buffer; one of the same capacity would be as long as the longest line so far.
+      bytes = []
     }
     if bytes.allSatisfy({ $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r") || $0 == UInt8(ascii: "\t") }) {
       return nil
     }
-    return UserFileRow(
-      line: line, user: Result { () throws(UserFileRow.Problem) in try user() },
-      original: [String(decoding: bytes, as: UTF8.self)])
+    let user = Result { () throws(UserFileRow.Problem) in try self.user() }
+    if case .success(nil) = user { return nil }
+    return UserFileRow(line: line, user: user.map { $0 ?? NewUser(email: "") }, original: bytes)
   }
 
-  private func user() throws(UserFileRow.Problem) -> NewUser {
+  /// The user of the line, or nil for a note of ``UserFileWriter``.
+  private func user() throws(UserFileRow.Problem) -> NewUser? {
     if bytes.count > Self.maximumLength {
       throw UserFileRow.Problem("a line of more than \(Self.maximumLength) bytes")
     }
+    if let problem = TextEncoding.problem(of: bytes) { throw UserFileRow.Problem(problem) }
+    // The decoder takes text with NULs for UTF-16 (RFC 4627 §3), and JSON permits none (RFC 8259 §7).
+    if bytes.contains(0) { throw UserFileRow.Problem("a NUL, which JSON does not permit: is it UTF-16?") }
     let value: [String: JSONValue]
     do {
       value = try JSONDecoder().decode([String: JSONValue].self, from: Data(bytes))
     } catch {
-      // The decoder's own words tell of its types, which is of no use to whoever wrote the file.
+      // The decoder's own words tell of its types, which does not help the writer of the file.
       throw UserFileRow.Problem("not a JSON object")
+    }
+    if value.count == 2, value[UserColumn.line.rawValue]?.isText == true,
+      value[UserColumn.reason.rawValue]?.isText == true
+    {
+      return nil
     }
     var user = NewUser(email: "")
     var hasEmail = false
@@ -79,6 +89,8 @@ private enum JSONValue: Decodable {
   case text(String)
   case null
   case other
+
+  var isText: Bool { if case .text = self { true } else { false } }
 
   init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()

@@ -18,8 +18,9 @@ public struct UserFileRow: Hashable, Sendable {
   public let line: Int
   /// The user, or why the row is none.
   public let user: Result<NewUser, Problem>
-  /// What the file says, for a file of rejected rows: a CSV record's fields, or a line of JSON.
-  let original: [String]
+  /// The bytes that the file has for it, for a file of rejected rows: a CSV record with its line end, but without the
+  /// columns `line` and `reason` of an earlier such file; or a line of JSON. A line that is too long is cut.
+  let original: [UInt8]
 }
 
 /// Reads users out of a file's bytes, in whatever pieces they come. A value without I/O.
@@ -30,8 +31,12 @@ public struct UserFileParser {
   }
 
   private var state: State
-  /// The names of the columns as the file has them; empty for JSON, and before the first line.
-  public private(set) var header: [String] = []
+  private var beginning = TextBeginning()
+  /// The first line of a CSV file, byte for byte but for the columns `line` and `reason`; empty for JSON, and before
+  /// that line.
+  public private(set) var header: [UInt8] = []
+  /// The places of those columns.
+  private var own: Set<Int> = []
 
   /// A parser at the beginning of a file.
   public init(_ format: UserFileFormat) {
@@ -44,9 +49,13 @@ public struct UserFileParser {
 
   /// Takes more bytes, and returns the rows that they complete.
   ///
-  /// - Throws: `UserFileError` if the rest of the file makes no sense any more: its columns are not ours, or a quote is
-  ///   not closed.
+  /// - Throws: `UserFileError` if the rest of the file makes no sense any more: it is UTF-16, its columns are not ours,
+  ///   or a quote is not closed.
   public mutating func append(_ bytes: some Sequence<UInt8>) throws(UserFileError) -> [UserFileRow] {
+    try parse(beginning.append(bytes))
+  }
+
+  private mutating func parse(_ bytes: [UInt8]) throws(UserFileError) -> [UserFileRow] {
     switch state {
     case .csv(var parser, let columns):
       let records = try parser.append(bytes)
@@ -63,16 +72,17 @@ public struct UserFileParser {
   ///
   /// - Throws: as ``append(_:)``, and for a CSV file without a line.
   public mutating func finish() throws(UserFileError) -> [UserFileRow] {
+    let first = try parse(beginning.finish())
     switch state {
     case .csv(var parser, _):
       let last = try parser.finish()
-      let rows = try rows(last.map { [$0] } ?? [])
+      let rows = try first + rows(last.map { [$0] } ?? [])
       guard case .csv(_, .some) = state else {
         throw UserFileError(line: 1, "there is no line with the names of the columns")
       }
       return rows
     case .jsonl(var parser):
-      return parser.finish()
+      return first + parser.finish()
     }
   }
 
@@ -86,10 +96,12 @@ public struct UserFileParser {
           UserFileRow(
             line: record.line,
             user: Result { () throws(UserFileRow.Problem) in try Self.user(record, columns) },
-            original: record.fields))
+            original: record.raw(without: own)))
       } else {
-        state = .csv(parser, columns: try Self.columns(record))
-        header = record.fields
+        let columns = try Self.columns(record)
+        state = .csv(parser, columns: columns)
+        own = Set(columns.indices.filter { [.line, .reason].contains(columns[$0]) })
+        header = record.raw(without: own)
       }
     }
     return rows
@@ -121,7 +133,13 @@ public struct UserFileParser {
       throw UserFileRow.Problem("\(record.fields.count) fields where the first line has \(columns.count)")
     }
     var user = NewUser(email: "")
+    // A listing may be one for spreadsheets; taken as it is, its addresses and names would be others.
+    let isListing = columns.contains(.id)
     for (column, text) in zip(columns, record.fields) {
+      if isListing, UserColumn.read.contains(column), SpreadsheetText.isQuoted(text) {
+        throw UserFileRow.Problem(
+          "\(column.rawValue) has a ' for spreadsheets in front; write the listing with --raw")
+      }
       switch column {
       case .email: user.email = text
       case .name: user.name = text

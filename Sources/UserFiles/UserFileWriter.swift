@@ -4,10 +4,15 @@ public import UserServiceClient
 /// Writes users, and rows that are none, as lines of a file. A value without I/O.
 public struct UserFileWriter: Sendable {
   private let format: UserFileFormat
+  private let isForSpreadsheets: Bool
 
   /// A writer of that format.
-  public init(_ format: UserFileFormat) {
+  ///
+  /// - Parameter isForSpreadsheets: whether CSV fields that a spreadsheet would take for a formula get a `'` in front:
+  ///   the listing is then one to look at, not to import.
+  public init(_ format: UserFileFormat, isForSpreadsheets: Bool = false) {
     self.format = format
+    self.isForSpreadsheets = isForSpreadsheets
   }
 
   /// The line before the first user, if the format has one; with its line end, as all that it returns.
@@ -22,46 +27,45 @@ public struct UserFileWriter: Sendable {
   public func line(_ user: User) -> String {
     let values = [user.id, user.email, user.name, user.status.description, user.createdAt.rfc3339]
     switch format {
-    case .csv: return Self.csv(values)
+    case .csv: return Self.csv(isForSpreadsheets ? values.map(SpreadsheetText.quoted) : values)
     case .jsonl: return Self.json(Array(zip(UserColumn.listed.map(\.rawValue), values)))
     }
   }
 
-  /// The line before the first rejected row, if the format has one.
-  public func rejectedHeader(_ header: [String]) -> String {
+  /// The bytes before the first rejected row.
+  ///
+  /// - Parameter header: the first line of a CSV file, as ``UserFileParser/header`` has it.
+  public func rejectedHeader(_ header: [UInt8]) -> [UInt8] {
     switch format {
-    // In front, so that a row with too many fields has them in their place too.
-    case .csv: Self.csv([UserColumn.line.rawValue, UserColumn.reason.rawValue] + Self.own(header, header))
-    case .jsonl: ""
+    case .csv: Self.behind([UserColumn.line.rawValue, UserColumn.reason.rawValue], header)
+    case .jsonl: []
     }
   }
 
-  /// A rejected row: what the file said, with its line and what is wrong with it. Corrected, it can be read again.
-  public func rejected(_ row: UserFileRow, _ header: [String], reason: String) -> String {
-    let why = [(UserColumn.line.rawValue, String(row.line)), (UserColumn.reason.rawValue, reason)]
+  /// A rejected row, byte for byte as the file has it, with its line and what is wrong with it.
+  ///
+  /// In CSV these are two more columns. They come first, where a row with a broken field or too many of them has them
+  /// too. In JSON lines they are an object on the line before, a note, which is left out when the file is read again:
+  /// so a line that is not an object stays what it is.
+  public func rejected(_ row: UserFileRow, reason: String) -> [UInt8] {
     switch format {
     case .csv:
-      return Self.csv(why.map(\.1) + Self.own(row.original, header))
+      return Self.behind([String(row.line), reason], row.original)
     case .jsonl:
-      let text = row.original.first ?? ""
-      let object = (try? JSONSerialization.jsonObject(with: Data(text.utf8))) as? [String: Any]
-      // Not an object: kept as text.
-      guard var object else { return Self.json([("text", text)] + why) }
-      for (name, value) in why { object[name] = value }
-      let data = try? JSONSerialization.data(
-        withJSONObject: object, options: [.sortedKeys, .withoutEscapingSlashes])
-      // What was decoded can be encoded.
-      return String(decoding: data ?? Data(), as: UTF8.self) + "\n"
+      let note = Self.json([
+        (UserColumn.line.rawValue, String(row.line)), (UserColumn.reason.rawValue, reason),
+      ])
+      return note.utf8 + row.original + [UInt8(ascii: "\n")]
     }
   }
 
-  /// The fields of a row but for those that tell why it was rejected before.
-  private static func own(_ fields: [String], _ header: [String]) -> [String] {
-    fields.enumerated().filter { index, _ in
-      guard index < header.count else { return true }
-      let name = header[index].trimmingCharacters(in: .whitespaces).lowercased()
-      return ![UserColumn.line.rawValue, UserColumn.reason.rawValue].contains(name)
-    }.map(\.1)
+  /// Those fields and the bytes of a record, with a line end if they have none.
+  private static func behind(_ fields: [String], _ record: [UInt8]) -> [UInt8] {
+    var line = Array(csv(fields).utf8)
+    line[line.count - 1] = UInt8(ascii: ",")
+    line += record
+    if record.last != UInt8(ascii: "\n") { line.append(UInt8(ascii: "\n")) }
+    return line
   }
 
   /// A record of those fields: RFC 4180, but for the line end, which is the one of other commands.

@@ -4,10 +4,77 @@ import UserFiles
 import UserServiceClient
 
 @Suite struct UserFileTests {
-  private func rows(_ text: String, _ format: UserFileFormat) throws -> ([UserFileRow], [String]) {
+  private func rows(_ text: String, _ format: UserFileFormat) throws -> ([UserFileRow], [UInt8]) {
+    try rows(Array(text.utf8), format)
+  }
+
+  /// The rows of a file, which comes in pieces of so many bytes, and its header.
+  private func rows(
+    _ bytes: [UInt8], _ format: UserFileFormat, pieces: Int = .max
+  ) throws -> ([UserFileRow], [UInt8]) {
     var parser = UserFileParser(format)
-    let rows = try parser.append(Array(text.utf8))
+    var rows: [UserFileRow] = []
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      rows += try parser.append(rest.prefix(pieces))
+      rest = rest.dropFirst(pieces)
+    }
     return (try rows + parser.finish(), parser.header)
+  }
+
+  private static let wideText: [UInt8] = Array("email\na@b.example\n".utf16).flatMap { [UInt8($0), 0] }
+
+  @Test(
+    "UTF-16 and UTF-32 are named, with a byte order mark or without, in both formats",
+    arguments: [
+      [0xFF, 0xFE] + wideText, [0xFE, 0xFF, 0] + wideText, wideText, [0] + wideText, [0xFF, 0xFE], [0x7B, 0],
+      [0, 0, 0xFE, 0xFF], [0xFF, 0xFE, 0, 0, 0x7B, 0, 0, 0],
+    ] as [[UInt8]], UserFileFormat.allCases)
+  func wideEncodings(bytes: [UInt8], format: UserFileFormat) throws {
+    for pieces in [1, .max] {
+      let error = #expect(throws: UserFileError.self) { try rows(bytes, format, pieces: pieces) }
+      #expect(error?.description == "line 1: the file is UTF-16 or UTF-32; save it as UTF-8")
+    }
+  }
+
+  @Test(
+    "a byte order mark is not part of what is read",
+    arguments: [
+      ("\u{FEFF}email\na@b.example\n", UserFileFormat.csv), ("\u{FEFF}\"email\"\n\na@b.example\n", .csv),
+      ("\u{FEFF}{\"email\": \"a@b.example\"}\n", .jsonl),
+    ], [1, 2, .max])
+  func byteOrderMark(example: (text: String, format: UserFileFormat), pieces: Int) throws {
+    let (rows, header) = try rows(Array(example.text.utf8), example.format, pieces: pieces)
+    #expect(try rows.map { try $0.user.get().email } == ["a@b.example"])
+    #expect(header.first != 0xEF)
+  }
+
+  @Test("a line of JSON in another encoding is named, and the next one is read")
+  func jsonEncoding() throws {
+    let line = Array(#"{"email": "a@b.example"}"#.utf8)
+    let bytes =
+      line + [0x0A] + Array(#"{"email": "j"#.utf8) + [0xFC] + Array(#"rgen@b.example"}"#.utf8) + [0x0A]
+      + line.flatMap { [$0, 0] } + [0x0A] + line
+    let (rows, _) = try rows(bytes, .jsonl)
+    #expect(rows.map { problem($0) == nil } == [true, false, false, true])
+    #expect(problem(rows[1])?.contains("byte FC is not UTF-8") == true)
+    #expect(problem(rows[2])?.contains("NUL") == true)
+  }
+
+  @Test(
+    "a listing for spreadsheets has no formulas, and is not taken for one to import",
+    arguments: ["=1+1", "+1", "-1", "@a", "\ta", "＝1"])
+  func spreadsheets(name: String) throws {
+    let user = User(id: "1", email: "+a@b.example", name: name, createdAt: Date(timeIntervalSince1970: 0))
+    func listing(_ writer: UserFileWriter) -> String { writer.listingHeader + writer.line(user) }
+    let text = listing(UserFileWriter(.csv, isForSpreadsheets: true))
+    #expect(text.contains("1,'+a@b.example,'\(name),"))
+    #expect(problem(try rows(text, .csv).0[0])?.contains("--raw") == true)
+    let raw = listing(UserFileWriter(.csv))
+    #expect(try rows(raw, .csv).0[0].user.get() == NewUser(email: "+a@b.example", name: name))
+    let json = listing(UserFileWriter(.jsonl, isForSpreadsheets: true))
+    #expect(try rows(json, .jsonl).0[0].user.get() == NewUser(email: "+a@b.example", name: name))
+    #expect(try rows("email,name\na@b.example,'\(name)\n", .csv).0[0].user.get().name == "'\(name)")
   }
 
   private func problem(_ row: UserFileRow) -> String? {
@@ -101,23 +168,76 @@ import UserServiceClient
     #expect(text.contains("2025-11-24T16:00:00.123456Z") && text.contains("1969-12-31T23:59:59.999999Z"))
   }
 
-  @Test("rejected rows say why, and can be rejected again", arguments: UserFileFormat.allCases)
-  func rejected(format: UserFileFormat) throws {
+  private static let broken: [(UserFileFormat, [UInt8])] = [
+    (.csv, Array("email,name\r\na@b.example,A\r\n\"b\",B,B\r\nc".utf8)),
+    (.csv, Array("email,name\nj@b.example,J".utf8) + [0xFC] + Array("rgen\n\"a@b\".example,A\n".utf8)),
+    (.csv, Array("name, email ,line,reason\nA,\"a@b\"x.example,7,\"old, reason\"\nB,b\"b,7\n\"C\"\n".utf8)),
+    (.csv, Array("line,reason,email\n4,\"old \"\"words\"\"\",\"a\"b@c.example\n4,x\"y,\"a\nb\"c\n".utf8)),
+    (
+      .jsonl,
+      Array("{\"email\": \"b\", \"x\": 1.0, \"x\":1e400}\r\nc\n{\"email\" :\"\\u0041\", \"y\":{} }".utf8)
+    ),
+    (
+      .jsonl,
+      Array("{\"email\": \"j".utf8) + [0xFC] + Array("rgen\"}\n{\"line\": 1, \"reason\": \"\"}\n".utf8)
+    ),
+  ]
+
+  @Test(
+    "a rejected row is the row byte for byte, and is rejected again, however often", arguments: broken.indices
+  )
+  func rejected(index: Int) throws {
+    let (format, file) = Self.broken[index]
     let writer = UserFileWriter(format)
-    var text =
-      switch format {
-      case .csv: "email,name\na@b.example,A\n\"b\",B,B\nc\n"
-      case .jsonl: "{\"email\": \"a@b.example\", \"name\": \"A\"}\n{\"email\": \"b\", \"x\": 1}\nc\n"
-      }
-    for round in 1...2 {
-      let (rows, header) = try rows(text, format)
-      #expect(rows.count == 3)
-      #expect(try rows[0].user.get() == NewUser(email: "a@b.example", name: "A"))
-      text =
-        writer.rejectedHeader(header)
-        + rows.map { writer.rejected($0, header, reason: "round \(round)") }.joined()
+    var bytes = file
+    var problems: [[String?]] = []
+    var files: [[UInt8]] = []
+    for _ in 1...3 {
+      let (rows, header) = try rows(bytes, format)
+      problems.append(rows.map(problem))
+      bytes = writer.rejectedHeader(header)
+      for row in rows { bytes += writer.rejected(row, reason: "a \"reason\", with\ntwo lines") }
+      files.append(bytes)
     }
-    #expect(text.contains("round 2") && !text.contains("round 1"))
+    #expect(problems[1] == problems[2])
+    // A row that is good but for its number of fields says another number.
+    #expect(
+      problems[0].map { $0 == nil } == problems[1].map { $0 == nil } && problems[0].contains { $0 != nil })
+    // Nothing grows, and nothing gets lost.
+    #expect(files[2].count == files[1].count)
+    let lines = file.split(separator: UInt8(ascii: "\n")).dropFirst(format == .csv ? 1 : 0)
+    let isOwn = String(decoding: file, as: UTF8.self).contains("reason")
+    if format == .jsonl || !isOwn {
+      for line in lines { #expect(files[1].firstRange(of: line) != nil) }
+    }
+    #expect(String(decoding: files[2], as: UTF8.self).contains("old") == false)
+  }
+
+  @Test("a rejected file says line and reason, and can be corrected")
+  func corrected() throws {
+    let (rows, header) = try rows("email,name\n\"ada\"@b.example,Ada\n", .csv)
+    let writer = UserFileWriter(.csv)
+    let bytes = writer.rejectedHeader(header) + writer.rejected(rows[0], reason: problem(rows[0]) ?? "")
+    let text = String(decoding: bytes, as: UTF8.self)
+    #expect(text == "line,reason,email,name\n2,text behind a quoted field,\"ada\"@b.example,Ada\n")
+    let corrected = text.replacing("\"ada\"@", with: "ada@")
+    #expect(
+      try self.rows(corrected, .csv).0.map { try $0.user.get() } == [
+        NewUser(email: "ada@b.example", name: "Ada")
+      ])
+  }
+
+  @Test("a note in JSON lines is left out, and nothing that looks like a user is")
+  func notes() throws {
+    let text = """
+      {"line":"3","reason":"not a JSON object"}
+      nonsense
+      {"line":"4","reason":"x","email":"a@b.example"}
+      {"line":4,"reason":"x"}
+
+      """
+    let (rows, _) = try rows(text, .jsonl)
+    #expect(rows.map(problem) == ["not a JSON object", nil, "there is no email"])
   }
 
   @Test("the format is that of the name's ending")

@@ -8,6 +8,8 @@ import UserServiceClient
 final class ImportRun: @unchecked Sendable {
   private let source: ImportSource
   private var rejected: RejectedRows
+  /// Where rows go whose address is registered already; nil for nowhere.
+  private var already: RejectedRows?
   /// Rows whose users were asked for, and of which no batch has told yet.
   private var underWay: [UserFileRow] = []
   /// Why the file could not be read to its end.
@@ -18,13 +20,15 @@ final class ImportRun: @unchecked Sendable {
   private let begin = ContinuousClock.now
   private var shownAt: ContinuousClock.Instant?
 
-  init(_ source: ImportSource, rejected: RejectedRows, showsProgress: Bool) {
+  init(_ source: ImportSource, rejected: RejectedRows, already: RejectedRows?, showsProgress: Bool) {
     self.source = source
     self.rejected = rejected
+    self.already = already
     self.showsProgress = showsProgress && isatty(STDERR_FILENO) == 1
   }
 
   var rejectedCount: Int { rejected.count }
+  var alreadyCount: Int { already?.count ?? 0 }
 
   /// The users of the file, in their order. Rows that are none are rejected on the way.
   var users: AsyncThrowingStream<NewUser, any Error> {
@@ -57,7 +61,9 @@ final class ImportRun: @unchecked Sendable {
     for (row, outcome) in zip(underWay, batch.outcomes) {
       switch outcome {
       case .success: created += 1
-      case .failure(.emailAlreadyRegistered): registered += 1
+      case .failure(.emailAlreadyRegistered):
+        registered += 1
+        try already?.add(row, source.header, reason: UserServiceError.emailAlreadyRegistered.description)
       case .failure(let error): try reject(row, error.description)
       }
     }

@@ -10,8 +10,8 @@ final class ImportSource: @unchecked Sendable {
   let size: Int?
   /// Bytes that were read so far.
   private(set) var position = 0
-  /// The columns of a CSV file.
-  var header: [String] { parser.header }
+  /// The first line of a CSV file, for files of its rows.
+  var header: [UInt8] { parser.header }
 
   private let path: String
   private let handle: FileHandle

@@ -9,6 +9,16 @@ struct OutputOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp("table, json (an object a line) or csv.", valueName: "format"))
   var output = Format.table
+  @Flag(
+    help: """
+      With --output csv: write every field as it is, to be imported elsewhere. Without it a field that a spreadsheet \
+      would take for a formula (it begins with = + - @ or a tab) gets a ' in front.
+      """)
+  var raw = false
 
-  var writer: UserOutput { UserOutput(output) }
+  func validate() throws {
+    if raw, output != .csv { throw ValidationError("--raw goes with --output csv") }
+  }
+
+  var writer: UserOutput { UserOutput(output, isRaw: raw) }
 }

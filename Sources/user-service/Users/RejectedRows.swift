@@ -1,8 +1,8 @@
 import Foundation
 import UserFiles
 
-/// The file of rejected rows, which is made for the first of them, and never in place of another: that may be one that
-/// somebody is correcting.
+/// A file of rows that an import has not stored, each as it was read and with the reason. It is made for the first of
+/// them, and never in place of another, which may be one that is being corrected.
 ///
 /// It may hold passwords: only its owner can read it.
 struct RejectedRows {
@@ -26,23 +26,36 @@ struct RejectedRows {
     }
   }
 
+  /// Makes sure that the file can be made, and leaves nothing behind: a row is not read before there is a place for it.
+  ///
+  /// - Throws: `FileFailure` that names the path and the reason.
+  func check() throws {
+    do {
+      _ = try FileHandle(creatingPrivate: path)
+    } catch let error as POSIXError {
+      throw FileFailure("\(path) cannot be made: \(String(cString: strerror(error.code.rawValue)))")
+    }
+    unlink(path)
+  }
+
   /// Writes a row, with the reason for it.
   ///
+  /// - Parameter header: the first line of the file that the row is from, as the parser has it.
   /// - Throws: `FileFailure` if it cannot be written.
-  mutating func add(_ row: UserFileRow, _ header: [String], reason: String) throws {
+  mutating func add(_ row: UserFileRow, _ header: [UInt8], reason: String) throws {
     do {
       let handle = try handle ?? open(header)
       self.handle = handle
-      try handle.write(contentsOf: Data(writer.rejected(row, header, reason: reason).utf8))
+      try handle.write(contentsOf: Data(writer.rejected(row, reason: reason)))
       count += 1
     } catch {
       throw FileFailure("\(path) cannot be written: \(error.localizedDescription)")
     }
   }
 
-  private func open(_ header: [String]) throws -> FileHandle {
+  private func open(_ header: [UInt8]) throws -> FileHandle {
     let handle = try FileHandle(creatingPrivate: path)
-    try handle.write(contentsOf: Data(writer.rejectedHeader(header).utf8))
+    try handle.write(contentsOf: Data(writer.rejectedHeader(header)))
     return handle
   }
 }

@@ -6,13 +6,16 @@ import UserServiceClient
 /// Shows users on standard output, a page at a time.
 struct UserOutput {
   private let format: OutputOptions.Format
+  private let isRaw: Bool
   private let isColoured: Bool
   private var hasHeader = false
   /// As the first page wants it: what comes later must not move the columns.
   private var table = TextTable()
 
-  init(_ format: OutputOptions.Format) {
+  /// - Parameter isRaw: whether CSV fields that a spreadsheet would take for a formula stay as they are.
+  init(_ format: OutputOptions.Format, isRaw: Bool) {
     self.format = format
+    self.isRaw = isRaw
     // https://no-color.org
     isColoured =
       isatty(STDOUT_FILENO) == 1 && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
@@ -26,7 +29,7 @@ struct UserOutput {
     var text = ""
     switch format {
     case .json, .csv:
-      let writer = UserFileWriter(format == .csv ? .csv : .jsonl)
+      let writer = UserFileWriter(format == .csv ? .csv : .jsonl, isForSpreadsheets: !isRaw)
       if !hasHeader { text = writer.listingHeader }
       for user in users { text += writer.line(user) }
     case .table:

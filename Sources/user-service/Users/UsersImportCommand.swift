@@ -12,8 +12,14 @@ struct UsersImportCommand: AsyncParsableCommand {
       password. The id and time of a listing are left out, and its inactive users rejected: users are created active.
 
       Users whose address is registered already are left as they are, so the same file can be imported again, also \
-      after an import that broke off. Rows that are rejected go to a file of the same format with their line and the \
-      reason; corrected, that file can be imported. A password costs the service some 20 ms.
+      after an import that broke off; --already lists their rows. A password costs the service some 20 ms.
+
+      Rows that are rejected go to a file of the same format, byte for byte as they are, with their line and the \
+      reason: in CSV as two more columns, in JSON lines as an object on the line before. Corrected, that file can be \
+      imported; unchanged, its rows are rejected again.
+
+      The file has to be UTF-8. A listing is imported as --raw or as JSON writes it: the ' that 'users list --output \
+      csv' puts in front of formulas is not taken off again, and such rows are rejected.
 
       Exits with 0 if every user of the file is there now, with 1 if rows were rejected.
       """)
@@ -34,6 +40,11 @@ struct UsersImportCommand: AsyncParsableCommand {
       "Where rejected rows go. (default: FILE.rejected.csv or .jsonl, or with a number if that is there)",
       valueName: "path"))
   var rejected: String?
+  @Option(
+    help: ArgumentHelp(
+      "Where rows go whose address is registered already, in the same form. (default: nowhere)",
+      valueName: "path"))
+  var already: String?
   @Flag(help: "Show no progress. Without a terminal there is none.")
   var quiet = false
   @OptionGroup var connection: ConnectionOptions
@@ -42,8 +53,13 @@ struct UsersImportCommand: AsyncParsableCommand {
     if format == nil, UserFileFormat(path: file) == nil {
       throw ValidationError("give --format: the file's name ends with neither .csv nor .jsonl")
     }
-    if let rejected, FileManager.default.fileExists(atPath: rejected) {
-      throw ValidationError("--rejected must name a new file: there is a \(rejected)")
+    for (option, path) in [("--rejected", rejected), ("--already", already)] {
+      if let path, FileManager.default.fileExists(atPath: path) {
+        throw ValidationError("\(option) must name a new file: there is a \(path)")
+      }
+    }
+    if let rejected, rejected == already {
+      throw ValidationError("--rejected and --already must name two files")
     }
   }
 
@@ -51,8 +67,12 @@ struct UsersImportCommand: AsyncParsableCommand {
     // `validate` has seen to that.
     let format = format ?? UserFileFormat(path: file) ?? .csv
     let source = try ImportSource(file, format)
-    let target = rejected ?? RejectedRows.freePath(file == "-" ? "import" : stem, format)
-    let run = ImportRun(source, rejected: RejectedRows(target, format), showsProgress: !quiet)
+    let rejected = RejectedRows(
+      rejected ?? RejectedRows.freePath(file == "-" ? "import" : stem, format), format)
+    let already = already.map { RejectedRows($0, format) }
+    try rejected.check()
+    try already?.check()
+    let run = ImportRun(source, rejected: rejected, already: already, showsProgress: !quiet)
     do {
       try await connection.withClient { client in
         try await client.bulkCreateUsers(run.users) { batch in try run.take(batch) }
@@ -62,7 +82,7 @@ struct UsersImportCommand: AsyncParsableCommand {
     } catch {
       run.end()
       Terminal.note("Stopped after \(run.summary).")
-      if run.rejectedCount > 0 { Terminal.note("The rejected rows are in \(target).") }
+      tellFiles(run, rejected, already)
       if error is UserServiceError {
         Terminal.note("It can be run again: users that are there are left as they are.")
       }
@@ -70,9 +90,14 @@ struct UsersImportCommand: AsyncParsableCommand {
     }
     run.end()
     print(run.summary)
-    guard run.rejectedCount == 0 else {
-      Terminal.note("The rejected rows are in \(target).")
-      throw ExitCode.failure
+    tellFiles(run, rejected, already)
+    if run.rejectedCount > 0 { throw ExitCode.failure }
+  }
+
+  private func tellFiles(_ run: ImportRun, _ rejected: RejectedRows, _ already: RejectedRows?) {
+    if run.rejectedCount > 0 { Terminal.note("The rejected rows are in \(rejected.path).") }
+    if let already, run.alreadyCount > 0 {
+      Terminal.note("The rows of users who are registered already are in \(already.path).")
     }
   }
 

@@ -4,7 +4,8 @@ import Foundation
 extension Terminal {
   /// Asks for a password that nobody sees.
   ///
-  /// - Throws: `ValidationError` if there is no terminal, `ExitCode` if the person gives up.
+  /// - Throws: `ValidationError` if there is no terminal, `ExitCode` if the person gives up, or has typed what is not
+  ///   UTF-8 or a control character, such as that of an arrow key.
   static func password(_ question: String) throws -> String {
     guard isInteractive else {
       throw ValidationError("there is no terminal to ask for the password at; use --password-file")
@@ -19,7 +20,15 @@ extension Terminal {
         // An interrupted or failed read, or the end of the terminal, ends the question as Ctrl-C does.
         guard read(STDIN_FILENO, &byte, 1) == 1 else { throw ExitCode.failure }
         switch byte {
-        case 0x0A, 0x0D: return String(decoding: bytes, as: UTF8.self)
+        case 0x0A, 0x0D:
+          guard let text = String(validating: bytes, as: UTF8.self),
+            !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+          else {
+            note("")
+            note("A key was pressed that gives no letter; nothing was done.", ending: "")
+            throw ExitCode.failure
+          }
+          return text
         case 0x03, 0x04: throw ExitCode(130)  // Ctrl-C and Ctrl-D; as of a process that SIGINT has ended.
         case 0x15: bytes = []  // Ctrl-U
         case 0x08, 0x7F:

@@ -4,24 +4,47 @@ import Foundation
 enum SmallFile {
   private static let longest = 65_536
 
-  /// The line, without its end; `-` is standard input.
+  /// The line, without its end and without a byte order mark in front; `-` is standard input.
+  ///
+  /// - Throws: `FileFailure` for what is not one line of UTF-8, and for control characters: they cannot be seen, and
+  ///   would become part of the secret.
   static func line(_ path: String) throws -> String {
+    let name = path == "-" ? "standard input" : path
     let data: Data
     do {
       let handle =
         path == "-" ? FileHandle.standardInput : try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
       data = try handle.readUpToEnd(longest)
     } catch {
-      throw FileFailure("\(path) cannot be read")
+      throw FileFailure("\(name) cannot be read")
     }
-    guard data.count <= longest, var text = String(validating: data, as: UTF8.self) else {
-      throw FileFailure("\(path) is no line of UTF-8")
+    if data.count > longest { throw FileFailure("\(name) has more than \(longest) bytes") }
+    if data.starts(with: [0xFF, 0xFE]) || data.starts(with: [0xFE, 0xFF]) {
+      throw FileFailure("\(name) is UTF-16; save it as UTF-8")
     }
-    if text.hasSuffix("\r\n") { text.removeLast() } else if text.hasSuffix("\n") { text.removeLast() }
-    guard !text.isEmpty, !text.contains(where: \.isNewline) else {
-      throw FileFailure("\(path) is not one line")
+    guard let text = String(validating: data, as: UTF8.self) else {
+      throw FileFailure("\(name) is not UTF-8")
     }
-    return text
+    return try line(of: text, name)
+  }
+
+  private static func line(of text: String, _ name: String) throws -> String {
+    var line = text.unicodeScalars[...]
+    if line.first == "\u{FEFF}" { line.removeFirst() }
+    if line.last == "\n" {
+      line.removeLast()
+      if line.last == "\r" { line.removeLast() }
+    }
+    if line.isEmpty { throw FileFailure("\(name) is empty") }
+    if line.contains(where: { "\n\r\u{85}\u{2028}\u{2029}".unicodeScalars.contains($0) }) {
+      throw FileFailure("\(name) is not one line")
+    }
+    if line.contains("\0") { throw FileFailure("\(name) has a NUL: if it is UTF-16, save it as UTF-8") }
+    if let control = line.first(where: { $0.properties.generalCategory == .control }) {
+      let digits = String(control.value, radix: 16, uppercase: true)
+      throw FileFailure("\(name) has a control character, U+00\(digits.count < 2 ? "0" : "")\(digits)")
+    }
+    return String(line)
   }
 }
 

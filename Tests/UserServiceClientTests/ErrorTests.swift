@@ -82,4 +82,44 @@ import UserProtos
     let text = Self.table[index].1.description
     #expect(!text.isEmpty && !text.contains("\n") && !text.contains("UserServiceError"))
   }
+
+  @Test("a response that cannot be decoded is the service's failure, not the request's")
+  func undecodable() {
+    let error = #expect(throws: RPCError.self) {
+      _ = try ProtobufDeserializer<User_V1_User>().deserialize([0xFF, 0xFF])
+    }
+    guard let error else { return }
+    for subject in [UserServiceError.Subject.user(id: "7"), .change(), .other] {
+      guard case .failed("internalError", let message, nil) = UserServiceError(error, subject) else {
+        Issue.record("\(UserServiceError(error, subject))")
+        continue
+      }
+      #expect(message == "the service has answered with a message that cannot be decoded")
+    }
+    // The same status from the service is about the request.
+    let sent = RPCError(code: .invalidArgument, message: "")
+    #expect(UserServiceError(sent) == .invalidRequest(fields: []))
+  }
+
+  @Test(
+    "an error without words of the service's has words all the same",
+    arguments: [
+      (.unavailable(""), "the service is not available"), (.unavailable(" "), "the service is not available"),
+      (.failed(status: "dataLoss", message: "", errorID: nil), "the call has failed with dataLoss"),
+      (.failed(status: "", message: "", errorID: nil), "the call has failed"),
+      (.invalidRequest(fields: []), "the request is invalid"),
+      (.invalidUser(fields: [.init(name: "email", reason: "", description: "")]), "email is invalid"),
+      (.permissionDenied(missingScope: ""), "not permitted"),
+      (.updateFailed(index: 3, .unavailable("")), "update 3: the service is not available"),
+    ] as [(UserServiceError, String)])
+  func withoutWords(error: UserServiceError, words: String) {
+    #expect(error.description == words)
+  }
+
+  @Test("of a chain of causes, the last one that says something is told")
+  func causes() {
+    let bottom = RPCError(code: .unknown, message: "")
+    let error = RPCError(code: .unavailable, message: "the channel is not ready", cause: bottom)
+    #expect(UserServiceError(error) == .unavailable("the channel is not ready"))
+  }
 }

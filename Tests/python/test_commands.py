@@ -1,5 +1,6 @@
 """The commands that reach a running service, as a person types them and as a script calls them."""
 
+import concurrent.futures
 import csv
 import io
 import json
@@ -12,7 +13,9 @@ import stat
 import subprocess
 import termios
 import time
+import unicodedata
 
+import grpc
 import pytest
 
 from conftest import PROGRAM, lengthen_waits
@@ -411,11 +414,201 @@ def test_every_rejected_row_of_a_long_file_has_its_reason_and_no_file_is_written
 
 def test_rejected_lines_of_json_keep_what_they_said(commands, tmp_path):
     file, rejected = tmp_path / "users.jsonl", tmp_path / "why.jsonl"
-    file.write_text('{"email": "a@example.com"}\n{"email": "bad", "name": "B"}\nnonsense\n')
+    file.write_text('{"email": "a@example.com"}\n{"email": "bad", "name":1e0}\nnonsense\n{"email":"b"}\n')
     commands("users", "import", str(file), "--rejected", str(rejected), code=1)
-    assert [json.loads(line) for line in rejected.read_text().splitlines()] == [
-        {"text": "nonsense", "line": "3", "reason": "not a JSON object"},
-        {"email": "bad", "name": "B", "line": "2", "reason": "email must have the form local-part@domain"}]
+    notes = rejected.read_text().splitlines()[::2]
+    assert [json.loads(note) for note in notes] == [
+        {"line": "2", "reason": "name is no string"}, {"line": "3", "reason": "not a JSON object"},
+        {"line": "4", "reason": "email must have the form local-part@domain"}]
+    assert rejected.read_text().splitlines()[1::2] == ['{"email": "bad", "name":1e0}', "nonsense", '{"email":"b"}']
+    again = commands.run("users", "import", str(rejected))
+    assert again.stdout == "0 created, 0 registered already, 3 rejected\n"
+    rejected.write_text(rejected.read_text().replace('"b"', '"b@example.com"').replace("nonsense", ""))
+    assert commands.run("users", "import", str(rejected)).stdout == "1 created, 0 registered already, 1 rejected\n"
+
+
+BROKEN = {
+    "csv": b"email,name\na@example.com,A\r\nj@example.com,J\xfcrgen\n\"b\"@example.com,B\nc\n",
+    "jsonl": b'{"email":"a@example.com"}\n{"email":"j@example.com","name":"J\xfcrgen"}\n{"email":"b"@example.com}\nc\n',
+}
+
+
+@pytest.mark.parametrize("form", BROKEN)
+def test_a_rejected_row_is_kept_byte_for_byte_and_rejected_again(commands, tmp_path, form):
+    file, rejected = tmp_path / f"users.{form}", tmp_path / "why"
+    file.write_bytes(BROKEN[form])
+    assert commands.run("users", "import", str(file), "--rejected", str(rejected)).stdout == (
+        "1 created, 0 registered already, 3 rejected\n")
+    written = rejected.read_bytes()
+    for line in BROKEN[form].splitlines()[-3:]:
+        assert line + b"\n" in written
+    assert b"the byte FC is not UTF-8: save the file as UTF-8" in written
+    again = tmp_path / "again"
+    assert commands.run("users", "import", str(rejected), "--format", form, "--rejected", str(again)).stdout == (
+        "0 created, 0 registered already, 3 rejected\n")
+    assert len(users(commands("users", "list", "--output", "csv"))) == 1
+    # The places are those of the first rejected file, the rest is as it was.
+    strip = lambda text: re.sub(rb'(?m)^(\{"line":")?\d+', b"", text)
+    assert again.read_bytes().count(b"\n") == written.count(b"\n")
+    for line in BROKEN[form].splitlines()[-3:]:
+        assert line + b"\n" in strip(again.read_bytes())
+
+
+@pytest.mark.parametrize("form, text", [("csv", "email\na@example.com\n"), ("jsonl", '{"email":"a@example.com"}\n')])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_file_in_utf_16_is_named_as_that(commands, tmp_path, form, text, encoding):
+    file = tmp_path / f"users.{form}"
+    file.write_bytes(text.encode(encoding))
+    assert "line 1: the file is UTF-16 or UTF-32; save it as UTF-8" in commands("users", "import", str(file), code=1)
+    assert users(commands("users", "list", "--output", "csv")) == []
+    file.write_bytes(text.encode("utf-8-sig"))
+    commands("users", "import", str(file))
+
+
+def test_rows_of_users_who_are_registered_already_are_listed_on_request(commands, tmp_path):
+    file, already = tmp_path / "users.csv", tmp_path / "already.csv"
+    commands("users", "create", "--email", "a@example.com")
+    file.write_text("email,name\nA@example.com,A\nb@example.com,B\nbad,C\na@EXAMPLE.com,D\n")
+    done = commands.run("users", "import", str(file), "--already", str(already))
+    assert done.stdout == "1 created, 2 registered already, 1 rejected\n"
+    assert str(already) in done.stderr
+    assert already.read_text() == (
+        "line,reason,email,name\n2,the address is already registered,A@example.com,A\n"
+        "5,the address is already registered,a@EXAMPLE.com,D\n")
+    assert stat.S_IMODE(already.stat().st_mode) == 0o600
+    assert "new file" in commands("users", "import", str(file), "--already", str(already), code=2)
+    assert "two files" in commands("users", "import", str(file), "--already", "x", "--rejected", "x", code=2)
+
+
+@pytest.mark.parametrize("option", ["--rejected", "--already"])
+def test_no_row_is_sent_when_there_is_no_place_for_those_that_are_not_stored(commands, tmp_path, option):
+    file = tmp_path / "users.csv"
+    file.write_text("email\na@example.com\nbad\n")
+    error = commands("users", "import", str(file), option, str(tmp_path / "missing" / "rows.csv"), code=1)
+    assert error == f"Error: {tmp_path / 'missing' / 'rows.csv'} cannot be made: No such file or directory\n"
+    assert users(commands("users", "list", "--output", "csv")) == []
+    # What was tried leaves nothing behind.
+    file.write_text("email\na@example.com\n")
+    commands("users", "import", str(file), option, str(tmp_path / "rows.csv"))
+    assert not (tmp_path / "rows.csv").exists()
+
+
+def test_a_listing_for_spreadsheets_has_no_formulas_and_a_raw_one_can_be_imported(commands, serve, tmp_path):
+    rows = [{"email": f"=user{number}@example.com", "name": name}
+            for number, name in enumerate(["=1+1", "+1", "-1", "@a", "'=1", "plain", '=HYPERLINK("x";"y")'])]
+    commands("users", "import", "-", "--format", "jsonl", input="".join(json.dumps(row) + "\n" for row in rows))
+    for user in users(commands("users", "list", "--output", "csv")):
+        assert user["email"][:2] == "'=" and user["name"][:1] not in "=+-@"
+    raw = commands("users", "list", "--output", "csv", "--raw")
+    assert [user["name"] for user in users(raw)] == [row["name"] for row in rows]
+    commands("users", "list", "--raw", code=2)
+    other = Commands(tmp_path / "other", serve().address)
+    done = other.run("users", "import", "-", "--format", "csv", input=commands("users", "list", "--output", "csv"),
+                     directory=tmp_path)
+    assert done.stdout == "0 created, 0 registered already, 7 rejected\n"
+    # A name that begins with a quote for spreadsheets of its own cannot be told from one of ours.
+    done = other.run("users", "import", "-", "--format", "csv", input=raw, directory=tmp_path)
+    assert done.stdout == "6 created, 0 registered already, 1 rejected\n"
+
+
+# Secrets in files
+
+def test_a_byte_order_mark_is_not_part_of_a_password_or_a_token(secured, tmp_path):
+    file = tmp_path / "password"
+    file.write_bytes(b"\xef\xbb\xbf" + PASSWORD.encode() + b"\r\n")
+    secured("users", "create", "--email", "ada@example.com", "--password-file", str(file))
+    secured("sign-in", "--email", "ada@example.com", "--password-file", "-", input=PASSWORD)
+    secured.token_file.write_bytes(b"\xef\xbb\xbf" + secured.token.strip().encode() + b"\n")
+    assert "ada@example.com" in secured("users", "list", "--token-file", str(secured.token_file))
+
+
+@pytest.mark.parametrize("content, words", [
+    (b"correct\0horse", "a NUL"), (b"correct\thorse", "control character, U+0009"), (b"\x1b[Acorrect horse", "U+001B"),
+    ("correct\x85horse".encode(), "one line"), (b"correct h\xf6rse", "not UTF-8"),
+    (PASSWORD.encode("utf-16"), "UTF-16"), (PASSWORD.encode("utf-16-le"), "UTF-16"), (b"", "empty"), (b"\n", "empty"),
+    (b"\xef\xbb\xbf\n", "empty"), (b"two\nlines", "one line"), (b"x" * 70_000, "more than 65536 bytes")])
+def test_a_file_that_is_not_one_line_of_text_is_not_a_password_nor_a_token(commands, tmp_path, content, words):
+    file = tmp_path / "secret"
+    file.write_bytes(content)
+    for option in ("--password-file", "--token-file"):
+        error = commands("users", "create", "--email", "ada@example.com", option, str(file), code=1)
+        assert error.startswith(f"Error: {file} ") and words in error and "correct" not in error, error
+    assert users(commands("users", "list", "--output", "csv")) == []
+
+
+def test_a_token_that_cannot_be_sent_says_what_is_wrong_with_it(secured):
+    for token, words in [("a\nb", "a line break"), ("a b", "a space"), ("\ufeffa", "a byte order mark")]:
+        assert secured("users", "list", environment={"USER_SERVICE_TOKEN": token}, code=4) == (
+            f"Error: the token has {words}\n")
+
+
+def test_a_key_that_gives_no_letter_does_not_become_part_of_a_password(secured):
+    for keys in (b"\x1b[Acorrect horse\r".decode(), "correct\x00horse\r"):
+        code, shown = secured.terminal(
+            "users", "create", "--email", "ada@example.com", "--ask-password", answers=[("New password: ", keys)])
+        assert code == 1 and "gives no letter" in shown
+
+
+# What a service answers that is not ours
+
+def answering(handler):
+    """A service whose GetUser is `handler`, and its address."""
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(1))
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(
+        "user.v1.UserService", {"GetUser": grpc.unary_unary_rpc_method_handler(handler)})])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    return server, f"127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize("handler, words", [
+    (lambda request, context: b"\xff\xff", "the service has answered with a message that cannot be decoded"),
+    (lambda request, context: b"\x0a\x02\xc3\x28", "the service has answered with a message that cannot be decoded"),
+    (lambda request, context: context.abort(grpc.StatusCode.UNAVAILABLE, ""), "the service is not available"),
+    (lambda request, context: context.abort(grpc.StatusCode.DATA_LOSS, ""), "the call has failed with dataLoss"),
+])
+def test_what_another_service_answers_is_told_in_words(tmp_path, handler, words):
+    server, address = answering(handler)
+    try:
+        commands = Commands(tmp_path / "home", address)
+        assert commands("users", "get", "7", "--timeout", "30s", code=1) == f"Error: {words}\n"
+    finally:
+        server.stop(None)
+
+
+# Addresses
+
+def test_addresses_are_one_as_unicode_says_for_every_letter_there_is(commands):
+    # Letters without case and composition, such as ideographs, are themselves and too many.
+    letters = [chr(code) for code in range(0x80, 0x110000) if unicodedata.category(chr(code))[0] in "LMNPS" and (
+        unicodedata.category(chr(code)) != "Lo" or unicodedata.decomposition(chr(code)))]
+    normal = lambda text: unicodedata.normalize("NFD", text)
+    # Those that the service does not take, as they cannot be seen.
+    rows = "".join(json.dumps({"email": f"x{letter}x@example.com"}) + "\n" for letter in letters)
+    done = commands.run("users", "import", "-", "--format", "jsonl", input=rows, directory=commands.home.parent)
+    rejected = [line for line in (commands.home.parent / "import.rejected.jsonl").read_text().splitlines()
+                if "reason" not in line]
+    refused = {json.loads(line)["email"][1:-len("x@example.com")] for line in rejected}
+    assert all("must not contain" in line for line in (
+        commands.home.parent / "import.rejected.jsonl").read_text().splitlines() if "reason" in line)
+    kinds = {normal(normal(letter).casefold()) for letter in letters if letter not in refused}
+    assert done.stdout.startswith(f"{len(kinds):,} created, "), done.stdout
+    # And each is that of its folded form.
+    changed = [letter for letter in letters if letter not in refused and normal(letter.casefold()) != normal(letter)]
+    rows = "".join(json.dumps({"email": f"X{normal(letter).casefold()}X@example.com"}) + "\n" for letter in changed)
+    assert commands("users", "import", "-", "--format", "jsonl", input=rows) == (
+        f"0 created, {len(changed):,} registered already, 0 rejected\n")
+
+
+def test_a_domain_that_is_not_one_is_told_and_its_spellings_are_one(commands):
+    for address, words in [("ada@a\u3002com", "U+3002"), ("ada@a\u2044b.com", "U+2044"), ("ada@\U0001F4A9.la", "U+1F4A9"),
+                           ("ada@xn--ls8h.la", "A-label"), ("ada@a..com", "empty label")]:
+        assert words in commands("users", "create", "--email", address, code=4)
+    commands("users", "create", "--email", "ada@bücher.example")
+    for address in ("ADA@xn--bcher-kva.example", "ada@BU\u0308CHER.example"):
+        assert "already registered" in commands("users", "create", "--email", address, code=4)
+    commands("users", "create", "--email", "ada@straße.de")
+    commands("users", "create", "--email", "ada@strasse.de")
 
 
 def test_a_file_that_makes_no_sense_says_where(commands, tmp_path):

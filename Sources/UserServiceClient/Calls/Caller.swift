@@ -70,6 +70,9 @@ struct Caller: Sendable {
     while true {
       do {
         let token = try await token(kind, replacing: refused)
+        if let token, let problem = AccessTokenProblem.description(token) {
+          throw UserServiceError.unauthenticated(.malformed(problem))
+        }
         // The same token again would be refused again.
         if let refused, refused == token { throw UserServiceError.unauthenticated(.expired) }
         do {

@@ -17,6 +17,12 @@ extension UserServiceError {
 
   /// What a call ended with.
   init(_ error: RPCError, _ subject: Subject = .other) {
+    if error.isUndecodableResponse {
+      self = .failed(
+        status: "\(RPCError.Code.internalError)",
+        message: "the service has answered with a message that cannot be decoded", errorID: nil)
+      return
+    }
     // Details that cannot be read are no details.
     let details = (try? error.unpackGoogleRPCStatus())?.details ?? []
     self.init(error.code, error.rootMessage, details, subject)
@@ -100,7 +106,7 @@ extension RPCError {
     var cause = cause
     while let error = cause {
       if let error = error as? RPCError {
-        message = error.message
+        if !error.message.isEmpty { message = error.message }
         cause = error.cause
       } else {
         // NIO's own words for it are about its calls.
@@ -109,6 +115,14 @@ extension RPCError {
       }
     }
     return message
+  }
+
+  /// Whether a response of the service is not the message that the contract has for it, or not Protobuf.
+  ///
+  /// The decoder of GRPCProtobuf calls it INVALID_ARGUMENT, which is what a service says of a request; the cause tells
+  /// the two apart, because nothing that was received has one. A request of ours can always be encoded.
+  var isUndecodableResponse: Bool {
+    code == .invalidArgument && (cause is BinaryDecodingError || cause is SwiftProtobufError)
   }
 
   /// When a client may try again, as the service says: in the trailers (gRFC A6) or in the details.

@@ -22,12 +22,14 @@ public indirect enum UserServiceError: Error, Hashable, Sendable {
   public enum TokenProblem: Hashable, Sendable {
     /// The call was made without one.
     case missing
-    /// It is no token, not signed by somebody whom the service trusts, or not good yet.
+    /// It is not a token, not signed by an issuer that the service trusts, or not valid yet.
     case invalid
     /// Its time is over.
     case expired
     /// It was revoked: the session was ended, or the password or status of its user changed.
     case revoked
+    /// It cannot be sent, and was not: what is wrong with it, as in "the token has a line break".
+    case malformed(String)
   }
 
   /// No user has that id; which is empty for an update of a stream.
@@ -80,14 +82,15 @@ extension UserServiceError: CustomStringConvertible {
     case .emailAlreadyRegistered: "the address is already registered"
     case .invalidUser(let fields), .invalidRequest(let fields):
       fields.isEmpty
-        ? "the request is invalid" : fields.map { "\($0.name) \($0.description)" }.joined(separator: "; ")
+        ? "the request is invalid" : fields.map(Self.words(for:)).joined(separator: "; ")
     case .unauthenticated(.missing): "not signed in"
     case .unauthenticated(.invalid): "the token is not accepted"
     case .unauthenticated(.expired): "the token has expired"
     case .unauthenticated(.revoked): "the token was revoked"
+    case .unauthenticated(.malformed(let problem)): "the token \(problem)"
     case .wrongCredentials: "wrong e-mail or password"
     case .permissionDenied(let scope):
-      scope.map { "not permitted without the scope \($0)" } ?? "not permitted"
+      Self.isBlank(scope ?? "") ? "not permitted" : "not permitted without the scope \(scope ?? "")"
     case .tooManyAttempts(let delay): "too many failed attempts, \(Self.words(for: delay))"
     case .signInDisabled:
       "too many failed attempts: sign-in by password is disabled for this account; ask an operator"
@@ -96,12 +99,28 @@ extension UserServiceError: CustomStringConvertible {
     case .peerLimitExceeded(let delay): "too many calls, \(Self.words(for: delay))"
     case .tooManyRows(let created): "too many rows in one call; \(created) users were created"
     case .overloaded(let delay): "the service has too much to do, \(Self.words(for: delay))"
-    case .unavailable(let reason): "the service is not available: \(reason)"
+    case .unavailable(let reason):
+      Self.isBlank(reason) ? "the service is not available" : "the service is not available: \(reason)"
     case .deadlineExceeded: "the service did not answer in time"
     case .cancelled: "cancelled"
     case .updateFailed(let index, let error): "update \(index): \(error)"
-    case .failed(let status, let message, _): message.isEmpty ? status : message
+    case .failed(let status, let message, _):
+      if !Self.isBlank(message) {
+        message
+      } else if Self.isBlank(status) {
+        "the call has failed"
+      } else {
+        "the call has failed with \(status)"
+      }
     }
+  }
+
+  /// Whether `text` says nothing.
+  private static func isBlank(_ text: String) -> Bool { text.allSatisfy(\.isWhitespace) }
+
+  private static func words(for field: InvalidField) -> String {
+    let name = isBlank(field.name) ? "a field" : field.name
+    return isBlank(field.description) ? "\(name) is invalid" : "\(name) \(field.description)"
   }
 
   private static func words(for delay: Duration?) -> String {

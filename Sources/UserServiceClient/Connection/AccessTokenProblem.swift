@@ -1,0 +1,22 @@
+/// Judges access tokens before they are sent.
+enum AccessTokenProblem {
+  /// What is wrong with `token`, as the end of a sentence that begins with it; nil if it can be sent.
+  ///
+  /// A bearer token is visible ASCII (RFC 6750 §2.1). HTTP/2 ends the stream of a field value with a line break or NUL
+  /// (RFC 9113 §8.2.1), which would look like a service that is not available.
+  static func description(_ token: String) -> String? {
+    if token.isEmpty { return "is empty" }
+    guard let scalar = token.unicodeScalars.first(where: { !(0x21...0x7E).contains($0.value) }) else {
+      return nil
+    }
+    switch scalar {
+    case "\n", "\r": return "has a line break"
+    case " ", "\t": return "has a space"
+    case "\0": return "has a NUL"
+    case "\u{FEFF}": return "has a byte order mark"
+    default:
+      let digits = String(scalar.value, radix: 16, uppercase: true)
+      return "has the character U+\(String(repeating: "0", count: max(4 - digits.count, 0)))\(digits)"
+    }
+  }
+}

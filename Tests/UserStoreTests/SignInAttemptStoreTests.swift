@@ -1,5 +1,4 @@
 import Foundation
-import GRDB
 import TestSupport
 import Testing
 import UserDomain
@@ -142,16 +141,16 @@ import UserDomain
     let before = Migration.embedded.prefix { $0.name != "create_sign_in_counters" }
     let connection = try SQLiteConnection(.file(path), .create)
     try SchemaMigrator(connection, at: .file(path), migrations: Array(before)).up()
-    try connection.withDatabase { database in
-      try database.execute(
-        sql: """
-          INSERT INTO users VALUES (randomblob(16), 'a@b', 'a@b', '', 1, 0);
-          INSERT INTO sessions (id, user_id, token_hash, rotated_at, expires_at, kept_until)
-            SELECT zeroblob(16), id, randomblob(32), 1, 2, 2 FROM users;
-          INSERT INTO sign_in_attempts VALUES (randomblob(32), 7, 1);
-          """)
-    }
     try connection.close()
+    let other = try OtherConnection(path)
+    try await other.execute(
+      """
+      INSERT INTO users VALUES (randomblob(16), 'a@b', 'a@b', '', 1, 0);
+      INSERT INTO sessions (id, user_id, token_hash, rotated_at, expires_at, kept_until)
+        SELECT zeroblob(16), id, randomblob(32), 1, 2, 2 FROM users;
+      INSERT INTO sign_in_attempts VALUES (randomblob(32), 7, 1);
+      """)
+    try other.close()
     let repository = try open()
     let id = try #require(SessionID(bytes: [UInt8](repeating: 0, count: 16)))
     #expect(try repository.deviceUser(id) == repository.newestUserID())

@@ -85,8 +85,8 @@ final class AttemptTable {
     for (purge, mend, _, memory) in kinds {
       try purge.bind((now - memory).microsecondsSinceEpoch, at: 1)
       try purge.run()
-      // Not for every clock that was set back by a little: that is mended where it matters.
-      try mend.bind(now.microsecondsSinceEpoch, at: 1)
+      // To a time that nothing has to wait for. Not for every clock that was set back by a little: that is mended where it matters.
+      try mend.bind((now - SignInAttempts.longestWait).microsecondsSinceEpoch, at: 1)
       try mend.bind((now + memory).microsecondsSinceEpoch, at: 2)
       try mend.run()
     }

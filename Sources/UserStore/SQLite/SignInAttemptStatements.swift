@@ -63,7 +63,7 @@ final class SignInAttemptStatements {
       "INSERT INTO known_devices (session_id, user_id, failures, last_at) VALUES (?1, ?2, 0, ?3)")
     deleteDevice = try connection.prepare("DELETE FROM known_devices WHERE session_id = ?1")
     mendDevices = try connection.prepare(
-      "UPDATE known_devices SET last_at = ?2 WHERE user_id = ?1 AND last_at > ?2")
+      "UPDATE known_devices SET last_at = ?3 WHERE user_id = ?1 AND last_at > ?2")
     deleteDevicesInExcess = try connection.prepare(Self.devicesInExcessSQL)
   }
 
@@ -149,6 +149,8 @@ final class SignInAttemptStatements {
     // Those that a clock that was ahead has noted would otherwise never be the oldest.
     try mendDevices.bind(user, at: 1)
     try mendDevices.bind(now.microsecondsSinceEpoch, at: 2)
+    // A time that nothing has to wait for.
+    try mendDevices.bind((now - SignInAttempts.longestWait).microsecondsSinceEpoch, at: 3)
     try mendDevices.run()
     try deleteDevicesInExcess.bind(user, at: 1)
     try deleteDevicesInExcess.bind(session.id.bytes, at: 2)

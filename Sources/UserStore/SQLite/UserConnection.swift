@@ -24,6 +24,8 @@ final class UserConnection: @unchecked Sendable {
     self.schemaVersion = schemaVersion
     let reads = try UserReadStatements(connection)
     readStatements = reads
+    // Now and not when they are needed: GRDB permits no transaction to be open while it compiles statements.
+    signInStatements = try SignInReadStatements(connection)
     if let writes { writeStatements = try UserWriteStatements(connection, writes, reads: reads) }
   }
 
@@ -35,14 +37,11 @@ final class UserConnection: @unchecked Sendable {
     }
   }
 
-  /// The statements that read what has failed before at an account: compiled when they are first needed.
+  /// The statements that read what has failed before at an account.
   var signIns: SignInReadStatements {
     get throws(DatabaseError) {
-      if let signInStatements { return signInStatements }
-      guard readStatements != nil else { throw Self.closed }
-      let statements = try SignInReadStatements(connection)
-      signInStatements = statements
-      return statements
+      guard let signInStatements else { throw Self.closed }
+      return signInStatements
     }
   }
 

@@ -31,8 +31,14 @@ extension Nghttp2ServerTransport {
     public var keepalive = Keepalive()
     /// Pings that a client may send.
     public var enforcementPolicy = EnforcementPolicy()
-    /// Connections that may be open at once; more are closed as they come.
+    /// Connections that may be open at once. One more takes the place of the connection that has been without calls for
+    /// longest, or is closed as it comes if every connection has calls.
     public var maxConnections = 10_000
+    /// How many of the connections one network may have: an IPv4 address, the /64 of an IPv6 address, or all Unix-domain
+    /// sockets together. One more takes the place of that network's own.
+    public var networkShare = NetworkShare.automatic
+    /// Permissions of Unix-domain sockets, nine bits; connecting needs the permission to write (unix(7)).
+    public var unixSocketMode: UInt32 = 0o600
     /// How long a connection may take for its TLS handshake, and then for its preface and its first SETTINGS.
     public var connectionTimeout: Duration = .seconds(20)
     /// How long a header block, a message that has begun, or the request of a call that is not
@@ -64,6 +70,17 @@ extension Nghttp2ServerTransport {
       public var maxConnectionAgeGrace: Duration?
     }
 
+    /// The part of the connections that one network may have.
+    public enum NetworkShare: Hashable, Sendable {
+      /// A quarter of all, at least one; as many as there may be from this machine itself, where a proxy stands for
+      /// many clients.
+      case automatic
+      /// So many, from this machine too.
+      case connections(Int)
+      /// As many as there may be.
+      case unlimited
+    }
+
     /// How often a client may ping (gRFC A8). One that pings more often is forgiven twice, and anew whenever
     /// it is sent headers or data; then its connection ends with GOAWAY "too_many_pings".
     public struct EnforcementPolicy: Sendable {
@@ -91,5 +108,21 @@ extension Nghttp2ServerTransport {
       /// Settings in a SETTINGS frame.
       public var settings = 32
     }
+  }
+}
+
+extension Nghttp2ServerTransport.Configuration {
+  var connectionLimits: ConnectionLimits {
+    switch networkShare {
+    case .automatic: .init(total: maxConnections, network: max(maxConnections / 4, 1), countsLocal: false)
+    case .connections(let count): .init(total: maxConnections, network: count, countsLocal: true)
+    case .unlimited: .init(total: maxConnections, network: nil, countsLocal: true)
+    }
+  }
+
+  /// Descriptors that the sockets of `connections` connections may need at once: those that are ended to make room stay
+  /// open until their clients have seen it.
+  public static func descriptors(forConnections connections: Int) -> Int {
+    connections + ConnectionLimits.leaving(total: connections)
   }
 }

@@ -49,7 +49,8 @@ extension Nghttp2ServerTransport {
         certificate: handler?.peerCertificate)
     }
 
-    private static func describe(_ address: NIOCore.SocketAddress?) -> String {
+    /// `address` as ``remote`` writes it.
+    static func describe(_ address: NIOCore.SocketAddress?) -> String {
       switch address {
       case .v4: "ipv4:\(address?.ipAddress ?? ""):\(address?.port ?? 0)"
       case .v6: "ipv6:[\(address?.ipAddress ?? "")]:\(address?.port ?? 0)"

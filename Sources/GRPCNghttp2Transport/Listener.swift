@@ -6,7 +6,7 @@ public struct Listener: Sendable {
   public enum Address: Hashable, Sendable, CustomStringConvertible {
     /// An IPv4 or IPv6 address and a port; port 0 is any free one.
     case tcp(host: String, port: Int)
-    /// The path of a Unix-domain socket. A socket that is there already is replaced.
+    /// The path of a Unix-domain socket. A socket there that no process listens on is replaced.
     case unix(path: String)
 
     /// `HOST:PORT`, with brackets around an IPv6 address, or `unix:PATH`.

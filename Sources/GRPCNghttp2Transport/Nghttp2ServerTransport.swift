@@ -1,3 +1,4 @@
+import Foundation
 public import GRPCCore
 public import Logging
 public import NIOCore
@@ -26,6 +27,7 @@ public final class Nghttp2ServerTransport: ServerTransport {
   private struct State {
     var methods = MethodTable([])
     var listening: [any Channel] = []
+    var socketFiles: [UnixSocketFile] = []
     var addresses: Result<[Listener.Address], any Error>?
     var waiters: [UInt64: CheckedContinuation<[Listener.Address], any Error>] = [:]
     var nextWaiter: UInt64 = 0
@@ -37,6 +39,7 @@ public final class Nghttp2ServerTransport: ServerTransport {
   private let group: any EventLoopGroup
   private let logger: Logger
   private let registry: ConnectionRegistry
+  private let acceptLog: ThrottledLog
   private let state = Mutex(State())
 
   /// A transport that serves at `listeners`, all of them or none.
@@ -57,11 +60,33 @@ public final class Nghttp2ServerTransport: ServerTransport {
     self.group = eventLoopGroup
     self.inlineMethods = configuration.answersInline ? inlineMethods : []
     self.logger = logger
-    registry = ConnectionRegistry(limit: configuration.maxConnections)
+    let loop = eventLoopGroup.next()
+    registry = ConnectionRegistry(configuration, logger: logger, loop: loop)
+    acceptLog = ThrottledLog(
+      "connections cannot be accepted", level: .error, every: .minutes(1), logger: logger, loop: loop)
   }
 
   /// How many connections are open.
   public var connectionCount: Int { registry.count }
+
+  /// Connections that were closed as they came since the start, because of the limits of connections.
+  public var refusedConnectionCount: UInt64 { registry.refusedCount }
+
+  /// Reads the files of every TLS identity again, and logs what has changed or is wrong.
+  public func reloadCertificates() {
+    for security in identities {
+      do throws(TLSIdentity.Failure) {
+        if try security.reload() { logger.notice("TLS certificate reloaded") }
+      } catch {
+        logger.error("TLS certificate not reloaded", metadata: ["reason": "\(error)"])
+      }
+    }
+  }
+
+  /// Each identity once: listeners may share one.
+  private var identities: [TLSIdentity] {
+    Dictionary(grouping: listeners.compactMap(\.security), by: ObjectIdentifier.init).values.map { $0[0] }
+  }
 
   /// The addresses on which it listens, in the listeners' order and with their real ports, once it does.
   ///
@@ -121,11 +146,8 @@ public final class Nghttp2ServerTransport: ServerTransport {
     }
     await withTaskCancellationHandler {
       await withTaskGroup(of: Void.self) { group in
-        // Listeners may share an identity.
-        for security in Dictionary(grouping: listeners.compactMap(\.security), by: ObjectIdentifier.init)
-          .values
-        {
-          group.addTask { await security[0].reloadUntilCancelled(self.logger) }
+        for security in identities {
+          group.addTask { await security.reloadUntilCancelled(self.logger) }
         }
         await registry.ended()
         group.cancelAll()
@@ -144,12 +166,12 @@ public final class Nghttp2ServerTransport: ServerTransport {
   }
 
   private func closeListeners() {
-    let channels = state.withLock { state in
-      defer { state.listening = [] }
-      return state.listening
+    let (channels, files) = state.withLock { state in
+      defer { (state.listening, state.socketFiles) = ([], []) }
+      return (state.listening, state.socketFiles)
     }
+    for file in files { file.remove() }
     for channel in channels { channel.close(promise: nil) }
-    for case .unix(let path) in listeners.map(\.address) where !channels.isEmpty { unlink(path) }
   }
 
   /// What makes channels on the loops of `loops` connections of this transport.
@@ -166,30 +188,50 @@ public final class Nghttp2ServerTransport: ServerTransport {
     let initializer = connectionInitializer(on: Array(group.makeIterator()), streamHandler: streamHandler)
     var channels: [any Channel] = []
     do {
-      for listener in listeners {
-        let bootstrap = bootstrap(listener, initializer)
-        let channel =
-          switch listener.address {
-          case .tcp(let host, let port): try await bootstrap.bind(host: host, port: port).get()
-          case .unix(let path):
-            try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
-          }
-        channels.append(channel)
-      }
+      for listener in listeners { channels.append(try await bind(listener, initializer)) }
       return channels
     } catch {
-      for (channel, listener) in zip(channels, listeners) {
-        try? await channel.close()  // It is `error` that says what is wrong.
-        if case .unix(let path) = listener.address { unlink(path) }
+      let files = state.withLock { state in
+        defer { state.socketFiles = [] }
+        return state.socketFiles
       }
-      throw Failure(description: "cannot listen on \(listeners[channels.count].address): \(error)")
+      for file in files { file.remove() }
+      for channel in channels {
+        try? await channel.close()  // It is `error` that says what is wrong.
+      }
+      let address = listeners[channels.count].address
+      throw Failure(description: "cannot listen on \(address): \(BindFailure(error))")
     }
   }
+
+  private func bind(
+    _ listener: Listener, _ initializer: ConnectionInitializer
+  ) async throws -> any Channel {
+    let bootstrap = bootstrap(listener, initializer)
+    switch listener.address {
+    case .tcp(let host, let port): return try await bootstrap.bind(host: host, port: port).get()
+    case .unix(let path):
+      let (file, socket) = try UnixSocketFile.bind(path, mode: configuration.unixSocketMode)
+      state.withLock { $0.socketFiles.append(file) }
+      let channel = try await bootstrap.withBoundSocket(socket).get()
+      // NIO has set the backlog of its own default.
+      _ = Foundation.listen(socket, Self.backlog)
+      return channel
+    }
+  }
+
+  /// Connections that the kernel keeps until they are accepted.
+  static let backlog: CInt = 1_024
 
   private func bootstrap(_ listener: Listener, _ initializer: ConnectionInitializer) -> ServerBootstrap {
     let isTCP = if case .tcp = listener.address { true } else { false }
     let bootstrap = ServerBootstrap(group: group)
-      .serverChannelOption(.backlog, value: 1_024)
+      .serverChannelOption(.backlog, value: Self.backlog)
+      .serverChannelInitializer { [acceptLog] channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(AcceptPause(acceptLog))
+        }
+      }
       .childChannelOption(.writeBufferWaterMark, value: .init(low: 32 * 1_024, high: 128 * 1_024))
       .childChannelOption(.maxMessagesPerRead, value: 4)
       .childChannelInitializer { channel in

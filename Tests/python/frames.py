@@ -112,8 +112,8 @@ class Response:
 
 
 def open_socket(address, buffer=None, source=None):
-    """Connects to HOST:PORT, [HOST]:PORT or unix:PATH, from the address `source`; `buffer` is the size of the receive
-    buffer."""
+    """Connects to HOST:PORT, [HOST]:PORT or unix:PATH; `buffer` is the size of the receive buffer, `source` the IP address
+    or the path that it comes from."""
     if address.startswith("unix:"):
         connection, where = socket.socket(socket.AF_UNIX), address.removeprefix("unix:")
     else:
@@ -124,7 +124,7 @@ def open_socket(address, buffer=None, source=None):
     if buffer:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
     if source:
-        connection.bind((source, 0))
+        connection.bind(source if connection.family == socket.AF_UNIX else (source, 0))
     connection.connect(where)
     if connection.family != socket.AF_UNIX:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -139,8 +139,7 @@ class Client:
     """
 
     def __init__(
-            self, address, window=LARGEST_WINDOW, acknowledges=True, preface=True, tls=None, buffer=None,
-            source=None):
+            self, address, window=LARGEST_WINDOW, acknowledges=True, preface=True, tls=None, buffer=None, source=None):
         self.socket = open_socket(address, buffer, source)
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")

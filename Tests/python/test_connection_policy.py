@@ -1,11 +1,13 @@
 """When and how the service ends a connection: rules 21, 25 and 26."""
 
+import re
 import signal
 
 import pytest
 
 import frames
 from frames import ENHANCE_YOUR_CALM, NO_ERROR, data, field, message, raw, request
+from metrics import families
 
 HIGHEST_STREAM = 2**31 - 1
 PING = raw(frames.PING, payload=bytes(8))
@@ -235,9 +237,66 @@ def test_another_protocol_is_turned_away(service, connect, beginning):
     assert connect(service.address).is_healthy(1)
 
 
+def busy(connect, *arguments, **keywords):
+    """A connection with a call that runs."""
+    client = connect(*arguments, **keywords)
+    client.headers(1, request("UserUpdates"))
+    client.round_trip()
+    return client
+
+
 def test_connections_beyond_the_limit_are_closed(serve, connect):
-    """Rule 26: and there is room again when others have gone."""
+    """Rule 26: when all that there are have calls. There is room again when others have gone."""
     service = serve(settings={"grpc.max.connections": 2})
-    first, second = connect(service.address), connect(service.address)
+    first, second = busy(connect, service.address), busy(connect, service.address)
     connect(service.address, preface=False).end()
-    assert first.is_healthy(1) and second.is_healthy(1)
+    assert first.is_healthy(3) and second.is_healthy(3)
+
+
+def test_the_longest_idle_connection_makes_room(serve, connect):
+    """One with a call stays, and so does one that was used since; the client is told that it may repeat what it sends."""
+    service = serve(settings={"grpc.max.connections": 3})
+    working, used, idle = busy(connect, service.address), connect(service.address), connect(service.address)
+    assert used.is_healthy(1)
+    new = connect(service.address)
+    goaway = idle.end()
+    assert (goaway.error_code, goaway.last_stream_id) == (NO_ERROR, 0)
+    assert all(client.is_healthy(3) for client in (working, used, new))
+    assert not used.goaways
+
+
+def test_idle_connections_keep_no_client_out(serve, connect):
+    """As many as there may be, and they answer pings; clients that come later are served all the same."""
+    service = serve(settings={"grpc.max.connections": 50})
+    hoard = [connect(service.address) for _ in range(50)]
+    for _ in range(100):
+        assert connect(service.address).is_healthy(1)
+    assert len(hoard) == 50
+
+
+def test_a_network_has_its_share_of_the_connections(serve, connect):
+    """Beyond it, its own connections make room, and if all have calls it is refused; other networks are served."""
+    service = serve(settings={"grpc.max.network.connections": 2})
+    first = busy(connect, service.address)
+    idle = connect(service.address)
+    second = busy(connect, service.address)
+    assert idle.end().error_code == NO_ERROR
+    connect(service.address, preface=False).end()
+    assert connect(service.address, source="127.0.0.2").is_healthy(1)
+    assert first.is_healthy(3) and second.is_healthy(3)
+
+
+def test_refused_connections_are_counted_and_not_logged_one_by_one(serve, connect):
+    """A line at once, and then one a second with how many."""
+    service = serve("--log-level", "info", "--metrics-listen", "127.0.0.1:0", settings={"grpc.max.connections": 1})
+    only = busy(connect, service.address)
+    for _ in range(300):
+        connect(service.address, preface=False).end()
+    assert families(service)["user_service_connections_refused"].samples[0].value == 300
+    assert only.is_healthy(3)
+    only.socket.close()
+    code, errors = service.stop()
+    counts = [int(number) for number in re.findall(r"count=(\d+) .*connections refused", errors)]
+    assert code == 0 and sum(counts) == 300 and len(counts) < 100, errors
+    assert counts[0] == 1
+    assert "as many connections as there may be" in errors

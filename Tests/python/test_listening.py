@@ -1,9 +1,11 @@
 """Addresses and TLS."""
 
+import os
 import pathlib
 import select
 import socket
 import ssl
+import stat
 import subprocess
 import time
 
@@ -93,9 +95,82 @@ def test_a_stale_unix_domain_socket_is_replaced(serve, connect, tmp_path):
     assert connect(serve(listen=[f"unix:{path}"]).address).is_healthy(1)
 
 
+def test_a_unix_domain_socket_of_a_running_service_is_not_taken(serve, connect, tmp_path):
+    """The second service says so, and the first one goes on."""
+    path = tmp_path / "service.sock"
+    service = serve(listen=[f"unix:{path}"])
+    message = refusal("--database", tmp_path / "other.db", "--listen", f"unix:{path}")
+    assert f"cannot listen on unix:{path}: another program listens there" in message
+    assert connect(service.address).is_healthy(1)
+
+
+def test_one_of_many_that_start_at_once_gets_a_stale_unix_domain_socket(serve, connect, tmp_path):
+    """The others end, and the socket is the winner's."""
+    path = tmp_path / "service.sock"
+    serve(listen=[f"unix:{path}"]).process.kill()
+    processes = [
+        subprocess.Popen(
+            [PROGRAM, "serve", "--auth", "off", "--database", str(tmp_path / f"many{number}.db"), "--listen",
+             f"unix:{path}", "--log-level", "error"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for number in range(4)]
+    lines = [process.stdout.readline() for process in processes]
+    winners = [process for process, line in zip(processes, lines) if line]
+    assert len(winners) == 1
+    assert connect(f"unix:{path}").is_healthy(1)
+    for process in processes:
+        if process not in winners:
+            assert "another program listens there" in process.communicate(timeout=frames.TIMEOUT)[1]
+    winners[0].terminate()
+    winners[0].communicate(timeout=frames.TIMEOUT)
+    assert winners[0].returncode == 0 and not path.exists()
+
+
+def test_a_service_removes_its_own_unix_domain_socket_only(serve, connect, tmp_path):
+    """Another that was made in its place stays."""
+    path = tmp_path / "service.sock"
+    first = serve(listen=[f"unix:{path}"])
+    path.unlink()
+    second = serve(listen=[f"unix:{path}"])
+    assert first.stop() == (0, "")
+    assert connect(second.address).is_healthy(1)
+
+
+def datagram_socket(path):
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    bound.bind(str(path))
+    return bound
+
+
+@pytest.mark.parametrize("make,words", [
+    (lambda path: path.write_text("precious"), "there is a file that is not a socket"),
+    (lambda path: path.mkdir(), "there is a file that is not a socket"),
+    (lambda path: datagram_socket(path), "a socket of another kind"),
+], ids=["file", "folder", "datagram socket"])
+def test_what_is_not_a_socket_of_ours_is_not_replaced(tmp_path, make, words):
+    """Whatever is at the path stays."""
+    path = tmp_path / "service.sock"
+    kept = make(path)
+    assert words in refusal("--database", tmp_path / "other.db", "--listen", f"unix:{path}")
+    assert path.exists()
+    del kept
+
+
+@pytest.mark.parametrize("umask", [0, 0o077])
+@pytest.mark.parametrize("setting,mode", [(None, 0o600), ("0660", 0o660)])
+def test_a_unix_domain_socket_has_the_mode_of_its_setting(serve, tmp_path, umask, setting, mode):
+    """Whatever the umask."""
+    path = tmp_path / "service.sock"
+    before = os.umask(umask)
+    try:
+        serve(listen=[f"unix:{path}"], settings={"unix.socket.mode": setting} if setting else None)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
 def test_several_addresses(serve, connect, tmp_path):
     """Each has its own port, and all are served."""
-    service = serve(listen=["127.0.0.1:0", "127.0.0.1:0", f"unix:{tmp_path / 'service.sock'}"])
+    service = serve(listen=["127.0.0.1:0,127.0.0.1:0", f"unix:{tmp_path / 'service.sock'}"])
     assert len(set(service.addresses)) == 3
     assert all(connect(address).is_healthy(1) for address in service.addresses)
 
@@ -118,8 +193,10 @@ def refusal(*arguments):
 
 
 def test_an_address_that_is_taken(service, tmp_path):
-    """One line says which."""
-    assert service.address in refusal("--database", tmp_path / "other.db", "--listen", service.address)
+    """One line says which, and what to do."""
+    message = refusal("--database", tmp_path / "other.db", "--listen", service.address)
+    assert f"cannot listen on {service.address}: the address is in use; stop the other program" in message
+    assert "errno" not in message
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

@@ -31,13 +31,17 @@ final class ConnectionHandler: ChannelInboundHandler {
   private var hasEnded = false
   private var timer: (time: NIODeadline, task: Scheduled<Void>)?
   private var handshakeTimer: Scheduled<Void>?
+  /// Since when the connection has no streams, for the registry.
+  let idleTime: IdleTime
+  /// Whether it ends in favour of another connection.
+  private var makesRoom = false
   private var stuckTimer: Scheduled<Void>?
   private let connectionTimeout: TimeAmount
   private let sendTimeout: TimeAmount
 
   init(
     requiresALPN: Bool, connectionTimeout: TimeAmount, sendTimeout: TimeAmount, registry: ConnectionRegistry,
-    executor: LoopExecutor,
+    executor: LoopExecutor, now: NIODeadline,
     logger: Logger, makeConnection: @escaping (any Channel) -> Connection
   ) {
     self.requiresALPN = requiresALPN
@@ -46,6 +50,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     self.registry = registry
     self.executor = executor
     self.logger = logger
+    idleTime = IdleTime(now: now)
     self.makeConnection = makeConnection
   }
 
@@ -68,6 +73,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     guard connection == nil else { return }
     let connection = makeConnection(context.channel)
     self.connection = connection
+    connection.lifetime.idleTime = idleTime
     connection.onWork = { [unowned self] in flushLater() }
     connection.onEnd = { [self] in
       handlersHaveEnded = true
@@ -153,6 +159,23 @@ final class ConnectionHandler: ChannelInboundHandler {
     context?.close(promise: nil)
   }
 
+  /// Ends the connection in favour of another, with GOAWAY: a client may repeat what it names as not processed
+  /// (RFC 9113 §6.8).
+  ///
+  /// - Returns: whether it ends; false if it has streams.
+  func makeRoom() -> Bool {
+    guard let context, !isClosing else { return true }
+    guard let connection else {
+      context.close(promise: nil)
+      return true
+    }
+    guard idleTime.start != nil else { return false }
+    makesRoom = true
+    connection.fail(.noError, "idle, and another connection needs its place")
+    flush()
+    return true
+  }
+
   // MARK: Output
 
   private func flushLater() {
@@ -195,11 +218,24 @@ final class ConnectionHandler: ChannelInboundHandler {
   /// Ends the connection for what its client did, or did not do.
   private func closeFaulty(_ connection: Connection, _ context: ChannelHandlerContext) {
     isClosing = true
+    if makesRoom { return leave(connection, context) }
     logger.info(
       "connection ended",
       metadata: ["reason": "\(connection.fault?.reason ?? "")", "peer": "\(connection.peer.remote)"])
     closeOutput(context.channel, context)
     connection.lost()
+  }
+
+  /// Ends the connection that another takes the place of. The registry logs it, all of a second in one line.
+  private func leave(_ connection: Connection, _ context: ChannelHandlerContext) {
+    connection.lost()
+    if requiresALPN {
+      closeOutput(context.channel, context)
+    } else {
+      // At once, for its descriptor. An idle client has sent nothing that is unread, so it sees GOAWAY all the same.
+      cancelTimers()
+      context.close(promise: nil)
+    }
   }
 
   /// Ends the connection once the client has been sent everything.

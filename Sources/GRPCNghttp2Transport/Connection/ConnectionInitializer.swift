@@ -36,7 +36,7 @@ package struct ConnectionInitializer: Sendable {
     let handler = ConnectionHandler(
       requiresALPN: security != nil, connectionTimeout: TimeAmount(configuration.connectionTimeout),
       sendTimeout: TimeAmount(configuration.sendTimeout), registry: registry, executor: executor,
-      logger: logger
+      now: channel.eventLoop.now, logger: logger
     ) { channel in
       Connection(
         configuration: configuration, executor: executor, peer: Nghttp2ServerTransport.Peer(channel),
@@ -46,9 +46,6 @@ package struct ConnectionInitializer: Sendable {
       try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: security.context))
     }
     try channel.pipeline.syncOperations.addHandler(handler)
-    guard registry.add(handler, on: channel.eventLoop) else {
-      logger.info("connection refused", metadata: ["reason": "too many connections, or shutting down"])
-      throw ChannelError.inputClosed
-    }
+    guard registry.add(handler, for: channel) else { throw ChannelError.inputClosed }
   }
 }

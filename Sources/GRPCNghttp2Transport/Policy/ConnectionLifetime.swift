@@ -32,6 +32,8 @@ struct ConnectionLifetime {
   private var state = State.open
   private var streams = 0
   private var idleSince: NIODeadline?
+  /// Told when the first stream opens and the last one closes; nil for no one.
+  var idleTime: IdleTime?
   private var abortAt = NIODeadline.distantFuture
 
   /// - Parameter jitter: −0.1 to 0.1, by which the greatest age differs.
@@ -45,12 +47,14 @@ struct ConnectionLifetime {
   mutating func streamOpened() {
     streams += 1
     idleSince = nil
+    if streams == 1 { idleTime?.becameBusy() }
   }
 
   mutating func streamClosed(now: NIODeadline) -> Action {
     streams -= 1
     guard streams == 0 else { return .nothing }
     idleSince = now
+    idleTime?.becameIdle(now: now)
     return closeIfDone()
   }
 

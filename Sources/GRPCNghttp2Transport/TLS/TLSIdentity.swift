@@ -96,7 +96,7 @@ public final class TLSIdentity: Sendable {
     do {
       return try Data(contentsOf: URL(fileURLWithPath: path))
     } catch {
-      throw Failure(description: "\(path): \(error.localizedDescription)")
+      throw Failure(description: "\(path): \(BindFailure.words(for: error))")
     }
   }
 

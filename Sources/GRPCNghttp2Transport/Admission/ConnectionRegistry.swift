@@ -1,0 +1,120 @@
+import Logging
+import NIOCore
+import Synchronization
+
+/// The open connections of a transport, from their acceptance to the end of their last handler.
+///
+/// `ConnectionHandler` is not Sendable: the registry only carries it to its own event loop, in a
+/// `NIOLoopBound`.
+final class ConnectionRegistry: Sendable {
+  private struct State {
+    var table: ConnectionTable<NIOLoopBound<ConnectionHandler>>
+    var waiters: [CheckedContinuation<Void, Never>] = []
+
+    mutating func takeWaitersIfDone() -> [CheckedContinuation<Void, Never>] {
+      guard table.isShuttingDown, table.count == 0 else { return [] }
+      defer { waiters = [] }
+      return waiters
+    }
+  }
+
+  private let state: Mutex<State>
+  private let refusedConnections = Atomic<UInt64>(0)
+  private let refusalLog: ThrottledLog
+  private let replacementLog: ThrottledLog
+
+  /// - Parameter loop: keeps the time of what `logger` is told, at most a line of a kind a second.
+  init(_ configuration: Nghttp2ServerTransport.Configuration, logger: Logger, loop: any EventLoop) {
+    state = Mutex(State(table: ConnectionTable(configuration.connectionLimits)))
+    refusalLog = ThrottledLog(
+      "connections refused", level: .warning, every: .seconds(1), logger: logger, loop: loop)
+    replacementLog = ThrottledLog(
+      "idle connections ended to make room", level: .info, every: .seconds(1), logger: logger, loop: loop)
+  }
+
+  var isShuttingDown: Bool { state.withLock { $0.table.isShuttingDown } }
+
+  var count: Int { state.withLock { $0.table.count } }
+
+  /// Connections that were refused because of the limits since the start.
+  var refusedCount: UInt64 { refusedConnections.load(ordering: .relaxed) }
+
+  /// Returns whether there is room for the connection, or room was made. On its event loop.
+  func add(_ handler: ConnectionHandler, for channel: any Channel) -> Bool {
+    let bound = NIOLoopBound(handler, eventLoop: channel.eventLoop)
+    let network = ClientNetwork(channel.remoteAddress)
+    let (id, idleTime, now) = (ObjectIdentifier(handler), handler.idleTime, channel.eventLoop.now)
+    let decision = state.withLock { state in
+      state.table.arrived(id, bound, network, idleTime, now: now)
+    }
+    switch decision {
+    case .admit: return true
+    case .replace(let id, let other):
+      replacementLog.note()
+      other.eventLoop.execute {
+        if !other.value.makeRoom() { self.state.withLock { $0.table.stays(id) } }
+      }
+      return true
+    case .refuse(let reason):
+      refused(reason, channel)
+      return false
+    }
+  }
+
+  private func refused(_ reason: ConnectionRefusal, _ channel: any Channel) {
+    let words: String
+    switch reason {
+    case .shuttingDown: return
+    case .full: words = "as many connections as there may be, and none to end for another"
+    case .networkFull:
+      words = "as many connections of one network as there may be, and none to end for another"
+    }
+    refusedConnections.add(1, ordering: .relaxed)
+    refusalLog.note([
+      "reason": "\(words)", "peer": "\(Nghttp2ServerTransport.Peer.describe(channel.remoteAddress))",
+    ])
+  }
+
+  func remove(_ handler: ConnectionHandler) {
+    let id = ObjectIdentifier(handler)
+    let waiters = state.withLock { state in
+      state.table.ended(id)
+      return state.takeWaitersIfDone()
+    }
+    for waiter in waiters { waiter.resume() }
+  }
+
+  /// Has every connection let its calls finish.
+  func shutDown() {
+    shutDown(with: { $0.shutDown() })
+  }
+
+  /// Closes every connection.
+  func abort() {
+    shutDown(with: { $0.abort() })
+  }
+
+  private func shutDown(with body: @escaping @Sendable (ConnectionHandler) -> Void) {
+    let (connections, waiters) = state.withLock { state in
+      state.table.shutDown()
+      return (state.table.connections, state.takeWaitersIfDone())
+    }
+    for waiter in waiters { waiter.resume() }
+    for connection in connections {
+      connection.eventLoop.execute { body(connection.value) }
+    }
+    refusalLog.flush()
+    replacementLog.flush()
+  }
+
+  /// Returns when the transport is shutting down and its last connection has ended.
+  func ended() async {
+    await withCheckedContinuation { continuation in
+      let waiters = state.withLock { state in
+        state.waiters.append(continuation)
+        return state.takeWaitersIfDone()
+      }
+      for waiter in waiters { waiter.resume() }
+    }
+  }
+}

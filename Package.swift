@@ -306,12 +306,15 @@ let package = Package(
       name: "UserServiceTests",
       dependencies: [
         "TestSupport",
+        "UserDomain",
         "UserProtos",
+        "UserServiceApp",
         "UserStore",
         "user-service",
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+        .product(name: "Logging", package: "swift-log"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]
     ),

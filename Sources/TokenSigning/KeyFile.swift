@@ -112,7 +112,7 @@ public struct KeyFile: Hashable, Sendable {
       try file.synchronize()
     } catch {
       unlink(temporary)
-      let reason = (error as? PrivateFile.Failure)?.reason ?? error.localizedDescription
+      let reason = (error as? PrivateFile.Failure)?.reason ?? error.fileProblem
       throw KeyFailure(path, "cannot be written: \(reason)")
     }
     guard rename(temporary, target) == 0 else {

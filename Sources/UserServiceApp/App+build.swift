@@ -18,18 +18,17 @@ extension UserServiceApp {
     let logger = makeLogger(configuration)
     // Before the database is opened, and so migrated.
     let claim = try DatabaseClaim(configuration, logger: logger)
+    let limits = transportLimits(configuration.transport, logger)
     let security = try configuration.tls.map { files in try TLSIdentity(files) }
     let metrics = configuration.metrics.map { _ in PrometheusRegistry(help: CallMetrics.help) }
     let parts = try await assemble(configuration, metrics: metrics) { inlineMethods in
       Nghttp2ServerTransport(
         listeners: configuration.listen.map { Listener($0, security: security) },
-        configuration: configuration.transport, inlineMethods: inlineMethods, logger: logger)
+        configuration: limits, inlineMethods: inlineMethods, logger: logger)
     }
     if let metrics {
       ProcessMetrics.register(in: metrics)
-      metrics.observe("user_service.connections", .gauge, help: "Open gRPC connections.") {
-        [transport = parts.server.transport] in Double(transport.connectionCount)
-      }
+      observe(parts.server.transport, LogWriter.of(configuration.logFormat), metrics)
     }
     return UserServiceApp(
       configuration: configuration, claim: claim, repository: parts.repository, server: parts.server,
@@ -166,13 +165,55 @@ extension UserServiceApp {
 
   private static func makeLogger(_ configuration: ServiceConfiguration) -> Logger {
     var logger = Logger(label: "user-service") { label in
-      switch configuration.logFormat {
-      case .text: StreamLogHandler.standardError(label: label)
-      case .json: JSONLogHandler(label: label)
-      }
+      QueuedLogHandler(label: label, writer: .of(configuration.logFormat))
     }
     logger.logLevel = configuration.logLevel
     return logger
+  }
+
+  /// `configuration` with as many connections as the process may have descriptors for.
+  private static func transportLimits(
+    _ configuration: Nghttp2ServerTransport.Configuration, _ logger: Logger
+  ) -> Nghttp2ServerTransport.Configuration {
+    var configuration = configuration
+    let descriptors = DescriptorLimit.raise()
+    let wanted = configuration.maxConnections
+    configuration.maxConnections = DescriptorLimit.connections(wanted: wanted, limit: descriptors)
+    if configuration.maxConnections < wanted {
+      logger.warning(
+        "grpc.max.connections is lowered: the process may not open more files",
+        metadata: [
+          "setting": "\(wanted)", "connections": "\(configuration.maxConnections)",
+          "descriptors": "\(descriptors)",
+        ])
+    }
+    return configuration
+  }
+
+  private static func observe(
+    _ transport: Nghttp2ServerTransport, _ log: LogWriter, _ metrics: PrometheusRegistry
+  ) {
+    metrics.observe("user_service.connections", .gauge, help: "Open gRPC connections.") {
+      Double(transport.connectionCount)
+    }
+    metrics.observe(
+      "user_service.connections.refused", .counter,
+      help: "Connections closed as they came, because of the limits of connections."
+    ) { Double(transport.refusedConnectionCount) }
+    metrics.observe(
+      "user_service.log.lines.dropped", .counter,
+      help: "Lines of the log that were lost because it was not read in time."
+    ) { Double(log.droppedLines) }
+  }
+}
+
+extension LogWriter {
+  /// The log of this process, in `format`.
+  static func of(_ format: ServiceConfiguration.LogFormat) -> LogWriter {
+    switch format {
+    case .text: .text
+    case .json: .json
+    }
   }
 }
 

@@ -42,7 +42,9 @@ struct MetricsServer: Service, CustomStringConvertible {
       if Task.isShuttingDownGracefully || Task.isCancelled { return }
       guard isBound.load(ordering: .relaxed) else {
         throw StartError(
-          description: "cannot listen on \(ListenAddress.tcp(host: host, port: port)) for metrics: \(error)")
+          description:
+            "cannot listen on \(ListenAddress.tcp(host: host, port: port)) for metrics: \(BindFailure(error))"
+        )
       }
       logger.error("the metrics server has ended", metadata: ["error": "\(error)"])
     }

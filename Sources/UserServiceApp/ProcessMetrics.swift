@@ -27,6 +27,13 @@ enum ProcessMetrics {
       // Without /proc there is nothing to count.
       Double((try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd"))?.count ?? 0)
     }
+    registry.observe("process.max.fds", .gauge, help: "Most open file descriptors that the process may have.")
+    {
+      var limit = rlimit()
+      // It fails for arguments that are wrong, and these are not.
+      guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
+      return Double(limit.rlim_cur)
+    }
     let start = Date().timeIntervalSince1970
     registry.observe(
       "process.start.time.seconds", .gauge, help: "When the service was started, in seconds since 1970."

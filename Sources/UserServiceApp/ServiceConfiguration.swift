@@ -2,7 +2,6 @@ public import Configuration
 import Foundation
 public import GRPCNghttp2Transport
 public import Logging
-import SystemPackage
 import UserAPI
 
 /// What `serve` needs to know. Each setting comes from, in this order: a flag, an environment variable
@@ -84,7 +83,10 @@ public struct ServiceConfiguration: Sendable {
         environmentVariables: environment ?? ProcessInfo.processInfo.environment
       ).prefixKeys(with: ["user", "service"]),
     ]
-    if let file { providers.append(try await Self.provider(for: file)) }
+    if let file {
+      let known = Self.defaults.map { ($0.key.components.joined(separator: "."), $0.value.content) }
+      providers.append(try ConfigurationFile(file).provider(known: Dictionary(known) { $1 }))
+    }
     providers.append(InMemoryProvider(name: "defaults", values: Self.defaults))
     let reader = ConfigReader(providers: providers)
 
@@ -102,7 +104,7 @@ public struct ServiceConfiguration: Sendable {
     takesOver = try Self.read("take.over") { try reader.requiredBool(forKey: Self.key("take.over")) }
     offersReflection = try Self.read("reflection") { try reader.requiredBool(forKey: "reflection") }
     metrics = try Self.metricsAddress(reader)
-    if let metrics, listen.contains(metrics), case .tcp(_, let port) = metrics, port != 0 {
+    if let metrics, listen.contains(where: metrics.isSame) {
       throw Invalid(description: "metrics.listen is \(metrics), where the service itself listens")
     }
     logLevel = try Self.parse(
@@ -125,17 +127,22 @@ public struct ServiceConfiguration: Sendable {
       if let list = try? reader.requiredStringArray(forKey: "listen") {
         list
       } else {
-        try read("listen") { try reader.requiredString(forKey: "listen") }.split(separator: ",").map(
-          String.init)
+        [try read("listen") { try reader.requiredString(forKey: "listen") }]
       }
-    guard !texts.isEmpty else { throw Invalid(description: "listen names no address") }
-    return try texts.map { text in
-      guard let address = ListenAddress(text) else {
+    var addresses: [ListenAddress] = []
+    for text in texts.flatMap({ $0.split(separator: ",") }) {
+      guard let address = ListenAddress(String(text.trimmingCharacters(in: .whitespaces))) else {
         throw Invalid(
           description: "listen is '\(text)'; it must be HOST:PORT with an IP address, or unix:PATH")
       }
-      return address
+      if let other = addresses.first(where: address.isSame) {
+        let names = other == address ? "\(address) twice" : "\(other) and \(address), which are the same"
+        throw Invalid(description: "listen names \(names)")
+      }
+      addresses.append(address)
     }
+    guard !addresses.isEmpty else { throw Invalid(description: "listen names no address") }
+    return addresses
   }
 
   private static func metricsAddress(_ reader: ConfigReader) throws -> ListenAddress? {
@@ -178,7 +185,7 @@ public struct ServiceConfiguration: Sendable {
     ConfigKey(name.split(separator: ".").map(String.init))
   }
 
-  /// A setting as text; numbers may be written as numbers in the file.
+  /// A setting as text; a flag may give it as a number.
   private static func text(_ name: String, _ reader: ConfigReader) throws -> String {
     let key = key(name)
     // Not a text is no error yet.
@@ -190,34 +197,11 @@ public struct ServiceConfiguration: Sendable {
   private static func parse<Value>(
     _ name: String, _ reader: ConfigReader, _ form: String, _ parse: (String) -> Value?
   ) throws -> Value {
-    let text = try read(name) {
-      try reader.requiredString(forKey: key(name))
-    }
+    let text = try text(name, reader)
     guard let value = parse(text) else {
       throw Invalid(description: "\(name) is '\(text)'; it must be \(form)")
     }
     return value
-  }
-
-  /// A misspelt setting would be as if it were not there, so the file's keys are checked first.
-  private static func provider(for file: String) async throws -> any ConfigProvider {
-    do {
-      let object = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: file)))
-      let known = Set(defaults.keys.map { $0.components.joined(separator: ".") })
-      for name in keys(of: object) where !known.contains(name) {
-        throw Invalid(description: "\(file): there is no setting '\(name)'")
-      }
-      return try await FileProvider<JSONSnapshot>(filePath: FilePath(file))
-    } catch let error as Invalid {
-      throw error
-    } catch {
-      throw Invalid(description: "\(file): cannot be read as JSON: \(error.localizedDescription)")
-    }
-  }
-
-  private static func keys(of value: Any, path: [String] = []) -> [String] {
-    guard let object = value as? [String: Any] else { return [path.joined(separator: ".")] }
-    return object.flatMap { keys(of: $0.value, path: path + [$0.key]) }
   }
 }
 

@@ -1,8 +1,8 @@
 import Configuration
 import GRPCNghttp2Transport
 
-/// The transport's settings, `grpc.*`: grpc-go's names in lower case, with dots between the words. None has a
-/// flag.
+/// The transport's settings, `grpc.*` and `unix.socket.mode`: grpc-go's names in lower case, with dots between the
+/// words. None has a flag.
 enum TransportConfiguration {
   private typealias Transport = Nghttp2ServerTransport.Configuration
 
@@ -58,6 +58,27 @@ enum TransportConfiguration {
     size("grpc.max.recv.msg.size", 4_194_304, 1...1_073_741_824, \.maxReceiveMessageSize),
     size("grpc.max.send.msg.size", 2_147_483_647, 1...2_147_483_647, \.maxSendMessageSize),
     size("grpc.max.connections", 10_000, 1...1_000_000, \.maxConnections),
+    Setting(name: "grpc.max.network.connections", standard: "auto", form: "1 to 1000000, auto or none") {
+      configuration, text in
+      switch text {
+      case "auto": configuration.networkShare = .automatic
+      case "none": configuration.networkShare = .unlimited
+      default:
+        guard let count = Int(text), (1...1_000_000).contains(count) else { return false }
+        configuration.networkShare = .connections(count)
+      }
+      return true
+    },
+    Setting(name: "unix.socket.mode", standard: "0600", form: "permissions in octal, 0600 to 0777") {
+      configuration, text in
+      // The service itself, and so its owner, reads and writes.
+      guard text.count <= 4, let mode = UInt32(text, radix: 8), mode & ~0o777 == 0, mode & 0o600 == 0o600
+      else {
+        return false
+      }
+      configuration.unixSocketMode = mode
+      return true
+    },
     time("grpc.connection.timeout", "20s", \.connectionTimeout),
     time("grpc.receive.timeout", "1m", \.receiveTimeout),
     time("grpc.send.timeout", "5m", \.sendTimeout),

@@ -23,20 +23,25 @@ public struct UserServiceApp: Sendable {
   let logger: Logger
 
   /// Serves until SIGTERM or SIGINT, then drains: no new calls, running ones finish within the grace time,
-  /// the database is checkpointed and closed. A second signal ends the process at once, with exit code 1.
+  /// the database is checkpointed and closed. A second signal ends the process at once, with exit code 1, and so does an
+  /// end that hangs, ``ShutdownWatch/margin`` after the grace time. SIGHUP has the files of keys and certificates read
+  /// again.
   ///
   /// - Parameter ready: called once the service listens, with its addresses, and with that of the metrics if they are
   ///   served.
   /// - Throws: `StartError` if the service cannot listen, `StoreError` if the database cannot be closed in
   ///   order.
   public func run(ready: @escaping @Sendable ([ListenAddress], ListenAddress?) -> Void) async throws {
-    let secondSignal = Task { await Self.exitAtSecondSignal() }
-    defer { secondSignal.cancel() }
+    let log = LogWriter.of(configuration.logFormat)
+    defer { log.flush(timeout: .seconds(1)) }
+    let watch = ShutdownWatch(grace: configuration.shutdownGrace, writer: log)
+    watch.listen()
+    HangUp.shared.listen()
     let (metricsBound, tell) = AsyncStream.makeStream(of: ListenAddress?.self)
     let metricsServer = metricsServer { address in tell.yield(address) }
     if metricsServer == nil { tell.yield(nil) }
     let services: [any Service] = [
-      GRPCService(server: server, health: health, logger: logger) {
+      GRPCService(server: server, health: health, watch: watch, logger: logger) {
         // Before any call is taken. Nothing comes if the metrics server could not start, which ends the group.
         guard let metrics = await metricsBound.first(where: { _ in true }) else { throw CancellationError() }
         return { addresses in
@@ -47,6 +52,7 @@ public struct UserServiceApp: Sendable {
       },
       DatabaseWatch(repository: repository, monitor: health, claim: claim, logger: logger),
       KeyReload(authority: authority),
+      HangUpReload(authority: authority, transport: server.transport, logger: logger),
     ]
     var group = ServiceGroupConfiguration(
       services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
@@ -62,6 +68,7 @@ public struct UserServiceApp: Sendable {
     } catch {
       failure = error
     }
+    watch.arm()
     // Only now, when no call can need it any more.
     try await repository.close()
     claim.release()
@@ -100,14 +107,6 @@ public struct UserServiceApp: Sendable {
     logger.logLevel = max(logger.logLevel, .warning)
     return logger
   }
-
-  private static func exitAtSecondSignal() async {
-    var count = 0
-    for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
-      count += 1
-      if count == 2 { _exit(1) }
-    }
-  }
 }
 
 /// Why the service could not start. One line for an operator.
@@ -119,6 +118,7 @@ public struct StartError: Error, CustomStringConvertible {
 private struct GRPCService: Service, CustomStringConvertible {
   let server: GRPCServer<Nghttp2ServerTransport>
   let health: HealthMonitor
+  let watch: ShutdownWatch
   let logger: Logger
   /// Called before it serves; what it returns hears of the addresses.
   let begin: @Sendable () async throws -> @Sendable ([ListenAddress]) -> Void
@@ -149,7 +149,28 @@ private struct GRPCService: Service, CustomStringConvertible {
     } onGracefulShutdown: {
       // First of all, so that load balancers look elsewhere.
       health.drain()
+      watch.arm()
       server.beginGracefulShutdown()
+    }
+  }
+}
+
+/// Reads the files with keys and certificates again at SIGHUP.
+private struct HangUpReload: Service, CustomStringConvertible {
+  let authority: TokenAuthority
+  let transport: Nghttp2ServerTransport
+  let logger: Logger
+
+  var description: String { "reload at SIGHUP" }
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown {
+      for await _ in HangUp.shared.events {
+        transport.reloadCertificates()
+        // What it finds the authority reports.
+        await authority.reload()
+        logger.notice("the files of keys and certificates were read again at SIGHUP")
+      }
     }
   }
 }

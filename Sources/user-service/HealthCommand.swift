@@ -3,6 +3,7 @@ import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2
 import GRPCNghttp2Transport
+import UserDomain
 import UserProtos
 import UserServiceApp
 
@@ -35,15 +36,37 @@ struct HealthCommand: AsyncParsableCommand {
         "\(address == nil ? "USER_SERVICE_LISTEN" : "--address") must be HOST:PORT with an IP address, or unix:PATH"
       )
     }
+    try checkFiles()
     let status: Grpc_Health_V1_HealthCheckResponse.ServingStatus
     do {
       status = try await check(target)
     } catch let error as RPCError {
-      Terminal.note("\(target): \(error.code): \(error.message)")
+      Terminal.note(Terminal.harmless("\(target): \(words(for: error))"))
       throw ExitCode.failure
     }
     print(status == .serving ? "serving" : "not serving")
     if status != .serving { throw ExitCode.failure }
+  }
+
+  private func words(for error: RPCError) -> String {
+    switch error.code {
+    case .unavailable: "no service answers there; is it running, and with TLS or without as this command?"
+    case .deadlineExceeded: "no answer within \(timeout.defaultValueDescription)"
+    case .notFound: "the server has no service '\(service)'"
+    case .unimplemented: "the server has no health checks: it is another program"
+    default: "\(error.message) (\(error.code))"
+    }
+  }
+
+  /// Finds out what is wrong with a file before the TLS library does, in its own words.
+  private func checkFiles() throws {
+    for path in [tls.tlsCA, tls.tlsCert, tls.tlsKey].compactMap({ $0 }) {
+      do {
+        _ = try Data(contentsOf: URL(fileURLWithPath: path))
+      } catch {
+        throw FileFailure("\(path): \(error.fileProblem)")
+      }
+    }
   }
 
   private func check(_ target: ListenAddress) async throws -> Grpc_Health_V1_HealthCheckResponse.ServingStatus

@@ -16,7 +16,8 @@ struct ServeCommand: AsyncParsableCommand {
       One service serves a database. A second one is refused, by a lock on DATABASE.lock, unless --take-over is given.
 
       SIGTERM or SIGINT drains: no new calls, running ones finish within --shutdown-grace, the database is \
-      checkpointed and closed. A second signal ends the process at once.
+      checkpointed and closed. A second signal ends the process at once, and so does an end that takes 5 seconds longer \
+      than the grace time. SIGHUP has the files of keys and certificates read again.
       """)
 
   @Option(help: ArgumentHelp("A JSON file with settings.", valueName: "path"))
@@ -25,7 +26,10 @@ struct ServeCommand: AsyncParsableCommand {
   var database: String?
   @Option(
     help: ArgumentHelp(
-      "Where to listen, HOST:PORT or unix:PATH; repeatable; port 0 is any free one. (default: 127.0.0.1:50051)",
+      """
+      Where to listen, HOST:PORT or unix:PATH; several by repeating it or with commas; port 0 is any free one. \
+      (default: 127.0.0.1:50051)
+      """,
       valueName: "address"))
   var listen: [String] = []
   @Option(
@@ -85,6 +89,7 @@ struct ServeCommand: AsyncParsableCommand {
   var argon2Parallelism: Int?
 
   func run() async throws {
+    HangUp.shared.listen()
     let settings = try await ServiceConfiguration(flags: flags, file: config)
     let app = try await UserServiceApp.build(settings)
     try await app.run { addresses, metrics in

@@ -1,18 +1,26 @@
 import Foundation
+import UserServiceApp
 
 /// What the commands say, and to whom.
 enum Terminal {
   /// Whether a person may be asked: standard input is a terminal.
   static var isInteractive: Bool { isatty(STDIN_FILENO) == 1 }
 
-  /// Writes a line to standard output at once, also when that is a file or a pipe.
+  /// Writes a line to standard output at once, also when that is a file or a pipe; ``harmless(_:)``, as everything here.
   static func say(_ line: String) {
-    write(line + "\n", to: .standardOutput)
+    write(harmless(line) + "\n", to: .standardOutput)
   }
 
-  /// Writes a line to standard error: for people, beside the output proper.
-  static func note(_ line: String, ending: String = "\n") {
-    write(line + ending, to: .standardError)
+  /// Writes lines to standard error: for people, beside the output proper.
+  static func note(_ lines: String, ending: String = "\n") {
+    let lines = lines.split(separator: "\n", omittingEmptySubsequences: false).map { harmless(String($0)) }
+    write(lines.joined(separator: "\n") + ending, to: .standardError)
+  }
+
+  /// Shows `text` on the current line of the terminal, in place of what is there. For text of the program's own.
+  static func showProgress(_ text: String) {
+    // To the line's beginning, and its rest away.
+    write("\r\(text)\u{1B}[K", to: .standardError)
   }
 
   /// Asks a yes-or-no question. Anything but `y` or `yes` is a no.
@@ -25,15 +33,8 @@ enum Terminal {
   /// the direction of the line.
   static func harmless(_ text: String) -> String {
     let scalars = text.unicodeScalars
-    if !scalars.contains(where: isObeyed) { return text }
-    return String(String.UnicodeScalarView(scalars.map { isObeyed($0) ? "\u{FFFD}" : $0 }))
-  }
-
-  private static func isObeyed(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.value {
-    case 0x061C, 0x200E...0x200F, 0x202A...0x202E, 0x2066...0x2069: true  // Unicode's bidirectional controls
-    default: scalar.properties.generalCategory == .control
-    }
+    if !scalars.contains(where: \.isObeyed) { return text }
+    return String(String.UnicodeScalarView(scalars.map { $0.isObeyed ? "\u{FFFD}" : $0 }))
   }
 
   private static func write(_ text: String, to file: FileHandle) {
@@ -41,8 +42,9 @@ enum Terminal {
     try? file.write(contentsOf: Data(text.utf8))
   }
 
-  /// Rows as the lines of a table.
+  /// Rows as the lines of a table, each cell ``harmless(_:)``.
   static func table(_ rows: [[String]]) -> String {
+    let rows = rows.map { $0.map(harmless) }
     let table = TextTable(fitting: rows)
     return rows.map { table.line($0) }.joined(separator: "\n")
   }

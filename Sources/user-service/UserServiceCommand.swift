@@ -1,4 +1,6 @@
 import ArgumentParser
+import Foundation
+import UserDomain
 import UserServiceClient
 
 /// The program. One file a subcommand.
@@ -10,6 +12,7 @@ struct UserServiceCommand: AsyncParsableCommand {
     discussion: """
       Exit codes: 0 done, 1 failed, 2 the command line was wrong, 3 there is no such user, 4 the service refused it.
       """,
+    version: "user-service \(Version.current)",
     subcommands: [
       ServeCommand.self, HealthCommand.self, UsersCommand.self, SignInCommand.self, SignOutCommand.self,
       TokenCommand.self, KeysCommand.self, MigrateCommand.self, Argon2Command.self, VersionCommand.self,
@@ -34,9 +37,24 @@ struct UserServiceCommand: AsyncParsableCommand {
       Terminal.note("Error: \(Terminal.harmless(error.description))")
       exit(withError: ExitCode(error.exitStatus))
     }
-    guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
-    Terminal.note(fullMessage(for: error))
-    exit(withError: ExitCode(2))
+    switch exitCode(for: error) {
+    case .validationFailure:
+      Terminal.note(fullMessage(for: error))
+      exit(withError: ExitCode(2))
+    case .failure where !(error is ExitCode):
+      // On one line: its words may be a file's, or a service's.
+      Terminal.note("Error: \(Terminal.harmless(words(for: error)))")
+      exit(withError: ExitCode.failure)
+    default: exit(withError: error)
+    }
+  }
+
+  private static func words(for error: any Error) -> String {
+    switch error {
+    case is POSIXError, is CocoaError: error.fileProblem
+    case let error as any CustomStringConvertible: error.description
+    default: message(for: error)
+    }
   }
 }
 

@@ -622,6 +622,16 @@ def test_a_file_that_makes_no_sense_says_where(commands, tmp_path):
     assert len(users(commands("users", "list", "--output", "csv"))) == 1
 
 
+def test_text_of_a_file_does_not_reach_the_terminal_as_commands(commands, tmp_path):
+    """The name of a column, and the path of a database, are shown without what a terminal obeys."""
+    file = tmp_path / "users.csv"
+    file.write_text("email,\x1b[31mcolour\nx,y\n")
+    error = commands("users", "import", str(file), code=1)
+    assert "\x1b" not in error and "[31mcolour" in error
+    error = commands("keys", "list", "--database", str(tmp_path / "x\x1b[1m.db"), code=1)
+    assert "\x1b" not in error
+
+
 def test_an_import_that_breaks_off_says_so_and_goes_on_when_it_is_run_again(serve, tmp_path):
     service = serve()
     commands = Commands(tmp_path / "home", service.address)

@@ -82,14 +82,13 @@ final class ImportRun: @unchecked Sendable {
     let line = ProgressBar(total: source.size).line(
       done: source.position, rows: created + registered + rejected.count, elapsed: .now - begin,
       width: width - 1)
-    // To the line's beginning, and its rest away.
-    Terminal.note("\r\(line)\u{1B}[K", ending: "")
+    Terminal.showProgress(line)
     shownAt = .now
   }
 
   /// Takes the progress off the terminal.
   func end() {
-    if shownAt != nil { Terminal.note("\r\u{1B}[K", ending: "") }
+    if shownAt != nil { Terminal.showProgress("") }
   }
 
   /// What became of all.

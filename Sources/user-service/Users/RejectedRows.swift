@@ -1,4 +1,5 @@
 import Foundation
+import UserDomain
 import UserFiles
 
 /// A file of rows that an import has not stored, each as it was read and with the reason. It is made for the first of
@@ -49,7 +50,7 @@ struct RejectedRows {
       try handle.write(contentsOf: Data(writer.rejected(row, reason: reason)))
       count += 1
     } catch {
-      throw FileFailure("\(path) cannot be written: \(error.localizedDescription)")
+      throw FileFailure("\(path) cannot be written: \(error.fileProblem)")
     }
   }
 

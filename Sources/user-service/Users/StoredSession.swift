@@ -1,4 +1,5 @@
 import Foundation
+import UserDomain
 import UserServiceClient
 
 /// The tokens of the last sign-in to a service, in a file of the user's own, for the commands to come.
@@ -43,7 +44,7 @@ struct StoredSession: Sendable {
     do {
       if let tokens { try write(JSONEncoder().encode(tokens)) } else { try remove() }
     } catch {
-      Terminal.note("warning: the sign-in is not kept for the next command: \(error.localizedDescription)")
+      Terminal.note("warning: the sign-in is not kept for the next command: \(error.fileProblem)")
     }
   }
 

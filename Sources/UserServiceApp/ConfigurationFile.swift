@@ -1,0 +1,243 @@
+import Configuration
+import Foundation
+import UserDomain
+
+/// The JSON file of settings that `--config` names.
+struct ConfigurationFile {
+  private typealias Invalid = ServiceConfiguration.Invalid
+
+  private let path: String
+
+  /// The file at `path`.
+  init(_ path: String) {
+    self.path = path
+  }
+
+  /// The settings in the file.
+  ///
+  /// - Parameter known: all settings, with their defaults. A misspelt one would be as if it were not there, so it is
+  ///   refused. Numbers, `true` and `false` are texts where the default is one.
+  /// - Throws: `ServiceConfiguration.Invalid`, which names the file and the place in it.
+  func provider(known: [String: ConfigContent]) throws -> any ConfigProvider {
+    var contents: Data
+    do {
+      contents = try Data(contentsOf: URL(fileURLWithPath: path))
+    } catch {
+      throw Invalid(description: "\(path): \(error.fileProblem)")
+    }
+    if contents.starts(with: [0xEF, 0xBB, 0xBF]) { contents = contents.dropFirst(3) }
+    if let error = JSONSyntax.firstError(in: contents) { throw Invalid(description: "\(path), \(error)") }
+    let value: JSONValue
+    do {
+      value = try JSONDecoder().decode(JSONValue.self, from: contents)
+    } catch {
+      // What the grammar permits and the decoder does not: a number that is too large.
+      throw Invalid(description: "\(path): a value is out of range")
+    }
+    guard case .object(let object) = value else {
+      throw Invalid(
+        description: "\(path): the file must be one JSON object, such as {\"database\": \"users.db\"}")
+    }
+    var values: [AbsoluteConfigKey: ConfigValue] = [:]
+    try read(object, [], known, &values)
+    return InMemoryProvider(name: path, values: values)
+  }
+
+  private func read(
+    _ object: [String: JSONValue], _ folder: [String], _ known: [String: ConfigContent],
+    _ values: inout [AbsoluteConfigKey: ConfigValue]
+  ) throws {
+    for (key, value) in object.sorted(by: { $0.key < $1.key }) {
+      let name = (folder + [key]).joined(separator: ".")
+      if let standard = known[name] {
+        let content = try content(of: value, name, standard)
+        values[AbsoluteConfigKey(folder + [key])] = ConfigValue(content, isSecret: false)
+      } else if known.keys.contains(where: { $0.hasPrefix(name + ".") }) {
+        guard case .object(let group) = value else {
+          throw Invalid(description: "\(path): '\(name)' is a group of settings and must be an object")
+        }
+        try read(group, folder + [key], known, &values)
+      } else {
+        throw Invalid(description: "\(path): there is no setting '\(name)'")
+      }
+    }
+  }
+
+  private func content(
+    of value: JSONValue, _ name: String, _ standard: ConfigContent
+  ) throws -> ConfigContent {
+    let isText = if case .string = standard { true } else { false }
+    switch value {
+    case .flag(let flag): return isText ? .string("\(flag)") : .bool(flag)
+    case .whole(let number): return isText ? .string("\(number)") : .int(number)
+    case .number(let number): return isText ? .string("\(number)") : .double(number)
+    case .text(let text): return .string(text)
+    case .list(let list):
+      let texts = list.compactMap { if case .text(let text) = $0 { text } else { nil } }
+      guard texts.count == list.count else {
+        throw Invalid(description: "\(path): the setting '\(name)' is a list of something other than texts")
+      }
+      return .stringArray(texts)
+    case .object:
+      throw Invalid(description: "\(path): the setting '\(name)' is an object; it must be one value")
+    case .null:
+      throw Invalid(description: "\(path): the setting '\(name)' is null; leave it out for its default")
+    }
+  }
+}
+
+/// A value of JSON, with `true` and 1 told apart.
+private enum JSONValue: Decodable {
+  case null
+  case flag(Bool)
+  case whole(Int)
+  case number(Double)
+  case text(String)
+  case list([JSONValue])
+  case object([String: JSONValue])
+
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    // A value of another type is no error yet.
+    if container.decodeNil() {
+      self = .null
+    } else if let flag = try? container.decode(Bool.self) {
+      self = .flag(flag)
+    } else if let number = try? container.decode(Int.self) {
+      self = .whole(number)
+    } else if let number = try? container.decode(Double.self) {
+      self = .number(number)
+    } else if let text = try? container.decode(String.self) {
+      self = .text(text)
+    } else if let list = try? container.decode([JSONValue].self) {
+      self = .list(list)
+    } else {
+      self = .object(try container.decode([String: JSONValue].self))
+    }
+  }
+}
+
+/// The grammar of JSON (RFC 8259), to say where a text breaks it.
+struct JSONSyntax {
+  /// A place, and what is wrong there.
+  struct Violation: Error, CustomStringConvertible {
+    let line: Int
+    let column: Int
+    let problem: String
+
+    var description: String { "line \(line), column \(column): \(problem)" }
+  }
+
+  private static let deepest = 64
+
+  private let bytes: [UInt8]
+  private var position = 0
+
+  /// The first violation in `contents`; nil for JSON. A byte order mark at the beginning is left out.
+  static func firstError(in contents: Data) -> Violation? {
+    guard String(validating: contents, as: UTF8.self) != nil else {
+      return Violation(line: 1, column: 1, problem: "the file is not UTF-8")
+    }
+    var syntax = JSONSyntax(
+      bytes: Array(contents.starts(with: [0xEF, 0xBB, 0xBF]) ? contents.dropFirst(3) : contents))
+    do throws(Violation) {
+      try syntax.value(depth: 0)
+      syntax.skipSpace()
+      if syntax.next != nil { throw syntax.unexpected("the end of the file") }
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  private init(bytes: [UInt8]) {
+    self.bytes = bytes
+  }
+
+  private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+  private func unexpected(_ wanted: String) -> Violation {
+    let before = bytes[..<position]
+    let lineStart = (before.lastIndex(of: UInt8(ascii: "\n")) ?? -1) + 1
+    // Columns count characters: a byte that continues one begins with the bits 10.
+    let column = bytes[lineStart..<position].count { $0 & 0xC0 != 0x80 } + 1
+    let line = before.count { $0 == UInt8(ascii: "\n") } + 1
+    return Violation(
+      line: line, column: column, problem: next == nil ? "\(wanted) is missing" : "\(wanted) is expected")
+  }
+
+  private mutating func skipSpace() {
+    while let byte = next, [0x20, 0x09, 0x0A, 0x0D].contains(byte) { position += 1 }
+  }
+
+  private mutating func take(_ character: Unicode.Scalar) -> Bool {
+    skipSpace()
+    guard next == UInt8(ascii: character) else { return false }
+    position += 1
+    return true
+  }
+
+  private mutating func value(depth: Int) throws(Violation) {
+    skipSpace()
+    guard depth < Self.deepest else { throw unexpected("less nesting") }
+    switch next {
+    case UInt8(ascii: "{"):
+      try items("}", depth) { (syntax, depth) throws(Violation) in
+        try syntax.member(depth)
+      }
+    case UInt8(ascii: "["):
+      try items("]", depth) { (syntax, depth) throws(Violation) in
+        try syntax.value(depth: depth)
+      }
+    case UInt8(ascii: "\""): try string()
+    default: try word()
+    }
+  }
+
+  private mutating func items(
+    _ end: Unicode.Scalar, _ depth: Int, _ item: (inout JSONSyntax, Int) throws(Violation) -> Void
+  ) throws(Violation) {
+    position += 1
+    if take(end) { return }
+    repeat { try item(&self, depth + 1) } while take(",")
+    if !take(end) { throw unexpected("a comma or '\(end)'") }
+  }
+
+  private mutating func member(_ depth: Int) throws(Violation) {
+    skipSpace()
+    guard next == UInt8(ascii: "\"") else { throw unexpected("a name in quotes") }
+    try string()
+    if !take(":") { throw unexpected("a colon") }
+    try value(depth: depth)
+  }
+
+  private mutating func string() throws(Violation) {
+    position += 1
+    while let byte = next {
+      switch byte {
+      case UInt8(ascii: "\""):
+        position += 1
+        return
+      case UInt8(ascii: "\\"):
+        guard position + 1 < bytes.count, #""\/bfnrtu"#.utf8.contains(bytes[position + 1]) else {
+          throw unexpected(#"one of \" \\ \/ \b \f \n \r \t \u"#)
+        }
+        position += 2
+      case ..<0x20: throw unexpected("a closing quote, or an escape in place of a control character,")
+      default: position += 1
+      }
+    }
+    throw unexpected("a closing quote")
+  }
+
+  /// true, false, null, or a number.
+  private mutating func word() throws(Violation) {
+    let start = position
+    while let byte = next, !#" ,]}:"#.utf8.contains(byte), byte > 0x20 { position += 1 }
+    let word = String(decoding: bytes[start..<position], as: UTF8.self)
+    if ["true", "false", "null"].contains(word) { return }
+    if word.wholeMatch(of: /-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?/) != nil { return }
+    position = start
+    throw unexpected("a value")
+  }
+}

@@ -1,0 +1,137 @@
+import Foundation
+import Logging
+import Synchronization
+
+/// Writes lines of the log to a file descriptor on a thread of its own, so that no call waits for who reads the log.
+///
+/// At most ``capacity`` bytes wait, and as many are being written. Lines that do not fit, or that cannot be written, are
+/// dropped and counted, and a line of the log says so as soon as one can be written again.
+final class LogWriter: Sendable {
+  /// Bytes of lines that wait.
+  static let capacity = 1 << 20
+
+  private struct State {
+    var lines: [UInt8] = []
+    /// Dropped since the log last said so.
+    var dropped = 0
+    /// Whether the thread is at work, or has been woken up.
+    var isAwake = false
+    var isStarted = false
+    var flushed: [DispatchSemaphore] = []
+  }
+
+  private let state = Mutex(State())
+  private let wake = DispatchSemaphore(value: 0)
+  private let descriptor: CInt
+  private let render: @Sendable (LogLine) -> String
+  private let total = Atomic<Int>(0)
+
+  /// The log of this process: standard error, as text.
+  static let text = LogWriter(STDERR_FILENO) { $0.text }
+  /// The log of this process: standard error, as JSON. A process uses one of the two, so that lines stay whole.
+  static let json = LogWriter(STDERR_FILENO) { $0.json }
+
+  /// - Parameters:
+  ///   - descriptor: where to write; it stays the caller's.
+  ///   - render: the bytes of a line, without its end.
+  init(_ descriptor: CInt, render: @escaping @Sendable (LogLine) -> String) {
+    self.descriptor = descriptor
+    self.render = render
+  }
+
+  /// Lines that were dropped since the start.
+  var droppedLines: Int { total.load(ordering: .relaxed) }
+
+  /// Has `line` written soon, or drops it. Does not wait.
+  func write(_ line: LogLine) {
+    var text = render(line)
+    text.append("\n")
+    let (wakes, starts) = state.withLock { state in
+      if state.lines.count + text.utf8.count <= Self.capacity {
+        state.lines.append(contentsOf: text.utf8)
+      } else {
+        state.dropped += 1
+        total.add(1, ordering: .relaxed)
+      }
+      defer { (state.isAwake, state.isStarted) = (true, true) }
+      return (!state.isAwake, !state.isStarted)
+    }
+    if starts { Thread.detachNewThread { self.run() } }
+    if wakes { wake.signal() }
+  }
+
+  /// Waits until every line is written, or `timeout` is over.
+  func flush(timeout: DispatchTimeInterval) {
+    let flushed: DispatchSemaphore? = state.withLock { state in
+      guard state.isAwake else { return nil }
+      let flushed = DispatchSemaphore(value: 0)
+      state.flushed.append(flushed)
+      return flushed
+    }
+    // Lines that are not written by then are lost with the process, as is whether they were.
+    _ = flushed?.wait(timeout: .now() + timeout)
+  }
+
+  private func run() -> Never {
+    while true {
+      wake.wait()
+      var lines: [UInt8] = []
+      while take(&lines) {
+        let lost = Self.write(lines[...], to: descriptor)
+        if lost > 0 { drop(lost) } else { reportDropped() }
+      }
+    }
+  }
+
+  /// Takes the lines that wait, and leaves the memory of the last ones in their place. Returns false if there are none.
+  private func take(_ lines: inout [UInt8]) -> Bool {
+    lines.removeAll(keepingCapacity: lines.capacity <= 65_536)
+    return state.withLock { state in
+      if state.lines.isEmpty {
+        state.isAwake = false
+        for waiter in state.flushed { waiter.signal() }
+        state.flushed = []
+        return false
+      }
+      swap(&state.lines, &lines)
+      return true
+    }
+  }
+
+  private func drop(_ count: Int) {
+    state.withLock { $0.dropped += count }
+    total.add(count, ordering: .relaxed)
+  }
+
+  private func reportDropped() {
+    let count = state.withLock { state in
+      defer { state.dropped = 0 }
+      return state.dropped
+    }
+    guard count > 0 else { return }
+    let line = LogLine(
+      level: .warning, label: "user-service", source: "UserServiceApp",
+      message: "\(count) lines of the log were dropped: it was not read in time")
+    let lost = Self.write(Array((render(line) + "\n").utf8)[...], to: descriptor)
+    // To be said later. The line itself does not count.
+    if lost > 0 { state.withLock { $0.dropped += count } }
+  }
+
+  /// Writes `bytes`, and returns how many lines of them could not be written.
+  private static func write(_ bytes: ArraySlice<UInt8>, to descriptor: CInt) -> Int {
+    var rest = bytes
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+      if count >= 0 {
+        rest = rest.dropFirst(count)
+      } else if errno == EAGAIN {
+        // Another process has made the descriptor non-blocking.
+        var poller = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        poll(&poller, 1, -1)
+      } else if errno != EINTR {
+        return rest.count { $0 == UInt8(ascii: "\n") }
+      }
+    }
+    return 0
+  }
+}

@@ -218,6 +218,50 @@ def test_tls_of_a_stock_client(serve, pb, authority, identity):
         assert list(pb.Stub(channel).ListUsers(pb.ListUsersRequest(), timeout=frames.TIMEOUT)) == []
 
 
+@pytest.fixture(scope="module")
+def rsa_identity(tmp_path_factory):
+    """A certificate with an RSA key, signed by itself."""
+    folder = tmp_path_factory.mktemp("rsa")
+    openssl(
+        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", 2, "-subj", "/CN=localhost", "-addext",
+        "subjectAltName=DNS:localhost", "-keyout", folder / "rsa.key", "-out", folder / "rsa.pem")
+    return folder / "rsa.pem", folder / "rsa.key"
+
+
+@pytest.mark.parametrize("rsa,suite,permitted", [
+    (False, "ECDHE-ECDSA-AES128-GCM-SHA256", True), (False, "ECDHE-ECDSA-AES256-GCM-SHA384", True),
+    (False, "ECDHE-ECDSA-CHACHA20-POLY1305", True), (True, "ECDHE-RSA-AES128-GCM-SHA256", True),
+    (True, "ECDHE-RSA-AES256-GCM-SHA384", True), (True, "ECDHE-RSA-CHACHA20-POLY1305", True),
+    (False, "ECDHE-ECDSA-AES128-SHA", False), (False, "ECDHE-ECDSA-AES256-SHA", False),
+    (True, "ECDHE-RSA-AES128-SHA", False), (True, "ECDHE-RSA-AES256-SHA", False), (True, "AES128-SHA", False),
+    (True, "AES128-GCM-SHA256", False), (True, "AES256-GCM-SHA384", False)])
+def test_suites_of_tls_1_2(serve, connect, identity, rsa_identity, rsa, suite, permitted):
+    """Forward secrecy and AEAD (RFC 9113 section 9.2.2, RFC 9325 section 4.2)."""
+    service = serve(*flags(*(rsa_identity if rsa else identity)))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["h2"])
+    context.set_ciphers(suite + ":@SECLEVEL=0")
+    if permitted:
+        client = connect(service.address, tls=context)
+        assert client.socket.cipher()[0] == suite
+        assert client.is_healthy(1)
+    else:
+        with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
+            connect(service.address, tls=context)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_protocols_without_h2_get_the_alert(serve, connect, authority, identity, version):
+    """RFC 7301 section 3.2."""
+    service = serve(*flags(*identity))
+    with pytest.raises(ssl.SSLError, match="(?i)no.application.protocol"):
+        connect(service.address, tls=trusting(authority, protocols=["http/1.1", "h2c"], version=version))
+    both = trusting(authority, protocols=["http/1.1", "h2"], version=version)
+    assert connect(service.address, tls=both).is_healthy(1)
+
+
 @pytest.mark.parametrize("protocols", [None, ["http/1.1"], ["grpc-exp", "http/1.1"]])
 def test_tls_without_h2_is_refused(serve, connect, authority, identity, protocols):
     """ALPN must be h2 (RFC 9113 section 3.2)."""

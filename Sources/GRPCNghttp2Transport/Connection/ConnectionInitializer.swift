@@ -43,7 +43,8 @@ package struct ConnectionInitializer: Sendable {
         methods: methods, now: channel.eventLoop.now, streamHandler: streamHandler)
     }
     if let security {
-      try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: security.context))
+      try channel.pipeline.syncOperations.addHandlers(
+        ProtocolOfferHandler(logger: logger), NIOSSLServerHandler(context: security.context))
     }
     try channel.pipeline.syncOperations.addHandler(handler)
     guard registry.add(handler, for: channel) else { throw ChannelError.inputClosed }

@@ -108,6 +108,14 @@ public final class TLSIdentity: Sendable {
     }
   }
 
+  /// The suites of TLS 1.2: those with forward secrecy and AEAD, which leaves out all that HTTP/2 prohibits (RFC 9113
+  /// §9.2.2, RFC 9325 §4.2). TLS 1.3 has only such.
+  private static let suites: [NIOTLSCipher] = [
+    .TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, .TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    .TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, .TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    .TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, .TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+  ]
+
   private static func context(_ files: Files, _ contents: Contents) throws(Failure) -> NIOSSLContext {
     let chain = try certificates(files.certificate, contents.certificate)
     let key: NIOSSLPrivateKey
@@ -121,6 +129,7 @@ public final class TLSIdentity: Sendable {
     var configuration = TLSConfiguration.makeServerConfiguration(
       certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
     configuration.minimumTLSVersion = .tlsv12
+    configuration.cipherSuiteValues = suites
     configuration.applicationProtocols = ["h2"]
     if let authorities = files.clientAuthorities, let pem = contents.clientAuthorities {
       configuration.trustRoots = .certificates(try certificates(authorities, pem))

@@ -1,3 +1,5 @@
+public import GRPCCore
+
 extension Nghttp2ServerTransport {
   /// Limits and time-outs of the transport, under grpc-go's names where it has one
   /// (pkg.go.dev/google.golang.org/grpc, `ServerOption` and `keepalive`). The defaults suit a server that
@@ -43,12 +45,17 @@ extension Nghttp2ServerTransport {
     public var connectionTimeout: Duration = .seconds(20)
     /// How long a header block, a message that has begun, or the request of a call that is not
     /// client-streaming may stay incomplete while the server waits for it; 4 KiB of a message's length add a
-    /// second each.
+    /// second each. A frame or a header block ends its connection, anything else its call with
+    /// DEADLINE_EXCEEDED.
     public var receiveTimeout: Duration = .seconds(60)
-    /// How long a response may wait for a client that does not read.
+    /// How long a response may wait for a client that does not read; its stream is then reset with CANCEL. A client
+    /// that takes nothing from its socket for as long loses its connection.
     public var sendTimeout: Duration = .seconds(300)
     /// Whether the transport's inline methods are asked; if not, every call goes to its handler.
     public var answersInline = true
+    /// The metadata of the status with which the transport itself ends a call, such as
+    /// `grpc-status-details-bin`. Called on event loops; none by default.
+    public var faultDetails: @Sendable (CallFault) -> Metadata = { _ in [:] }
     /// How many frames that ask for nothing a client may send.
     public var floodLimits = FloodLimits()
 
@@ -92,12 +99,13 @@ extension Nghttp2ServerTransport {
 
     /// Budgets whose end ends the connection with GOAWAY: `burst` at once, and `rate` more a second.
     public struct FloodLimits: Sendable {
-      /// RST_STREAM frames that the client sends (CVE-2023-44487). Honest clients spend it when calls are
-      /// cancelled.
+      /// RST_STREAM frames that the client sends before a response has ended (CVE-2023-44487). Honest clients
+      /// spend it when calls are cancelled.
       public var resets = (burst: 1_000, rate: 33)
       /// RST_STREAM frames that the client makes the server send (CVE-2025-8671).
       public var provokedResets = (burst: 1_000, rate: 33)
-      /// PRIORITY, SETTINGS and unknown frames and acknowledgements, and DATA frames without data.
+      /// PRIORITY, SETTINGS and unknown frames and acknowledgements, DATA frames without data, and RST_STREAM
+      /// frames on streams that both sides have ended.
       public var idleFrames = (burst: 1_000, rate: 100)
       /// WINDOW_UPDATE frames for each HEADERS or DATA frame sent, beyond a burst of 1,000.
       public var windowUpdatesPerFrameSent = 10

@@ -1,4 +1,4 @@
-import GRPCCore
+public import GRPCCore
 import GRPCProtobuf
 public import Logging
 import UserDomain
@@ -38,6 +38,11 @@ public struct ErrorMapper: Sendable {
     default:
       return unexpected(error, method)
     }
+  }
+
+  /// The metadata of a status that the transport ends a call with, where no handler does: its google.rpc details.
+  public static func details(of code: RPCError.Code, _ message: String, reason: ErrorReason) -> Metadata {
+    GoogleRPCStatus.endedByTransport(code, message, reason: reason).rpcErrorMetadata
   }
 
   private func unexpected(_ error: any Error, _ method: MethodDescriptor) -> GoogleRPCStatus {

@@ -86,6 +86,13 @@ extension GoogleRPCStatus {
     GoogleRPCStatus(.internalError, .undecodableRequest, "The request cannot be decoded", metadata)
   }
 
+  /// The status of a call that the transport has ended for `reason`.
+  static func endedByTransport(
+    _ code: RPCError.Code, _ message: String, reason: ErrorReason
+  ) -> GoogleRPCStatus {
+    GoogleRPCStatus(code, reason, message, [:])
+  }
+
   /// The status of a call that gRPC itself has refused.
   static func malformedCall(_ error: RPCError) -> GoogleRPCStatus {
     GoogleRPCStatus(error.code, .malformedCall, error.message, [:])

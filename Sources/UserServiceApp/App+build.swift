@@ -18,13 +18,14 @@ extension UserServiceApp {
     let logger = makeLogger(configuration)
     // Before the database is opened, and so migrated.
     let claim = try DatabaseClaim(configuration, logger: logger)
-    let limits = transportLimits(configuration.transport, logger)
     let security = try configuration.tls.map { files in try TLSIdentity(files) }
     let metrics = configuration.metrics.map { _ in PrometheusRegistry(help: CallMetrics.help) }
-    let parts = try await assemble(configuration, metrics: metrics) { inlineMethods in
+    var transport = transportLimits(configuration.transport, logger)
+    transport.faultDetails = { $0.details }
+    let parts = try await assemble(configuration, metrics: metrics) { [transport] inlineMethods in
       Nghttp2ServerTransport(
         listeners: configuration.listen.map { Listener($0, security: security) },
-        configuration: limits, inlineMethods: inlineMethods, logger: logger)
+        configuration: transport, inlineMethods: inlineMethods, logger: logger)
     }
     if let metrics {
       ProcessMetrics.register(in: metrics)
@@ -220,6 +221,21 @@ extension LogWriter {
 // UserAPI and the transport do not know each other.
 
 extension MessageBytes: FramedMessageBytes {}
+
+extension Nghttp2ServerTransport.CallFault {
+  /// The google.rpc details of the status, as the contract promises them. A method that does not exist has no contract.
+  var details: Metadata {
+    let cause: ErrorReason
+    switch reason {
+    case .unknownMethod: return [:]
+    case .malformedCall: cause = .malformedCall
+    case .deadlineExceeded: cause = .deadlineExceeded
+    case .shuttingDown: cause = .shuttingDown
+    case .handlerFailure: cause = .internal
+    }
+    return ErrorMapper.details(of: code, message, reason: cause)
+  }
+}
 
 extension InlineCall: InlineUnaryCall {
   public mutating func respondLater(

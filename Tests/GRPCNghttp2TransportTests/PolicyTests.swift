@@ -154,7 +154,7 @@ extension NIODeadline {
 @Suite struct FloodGuardTests {
   private func guarded() -> FloodGuard { FloodGuard(Configuration.FloodLimits(), now: .at(0)) }
 
-  @Test("rules 28 and 29: a burst is permitted, a flood is not, and time forgives")
+  @Test("rules 27 to 29: a burst is permitted, a flood is not, and time forgives")
   func buckets() {
     var floods = guarded()
     for _ in 0..<1_000 { expect(floods.idleFrameReceived(now: .at(0)), nil) }
@@ -163,6 +163,10 @@ extension NIODeadline {
     expect(floods.idleFrameReceived(now: .at(1)), .idleFrames)
     for _ in 0..<1_000 { expect(floods.resetSent(now: .at(0)), nil) }
     expect(floods.resetSent(now: .at(0)), .provokedResets)
+    for _ in 0..<1_000 { expect(floods.resetReceived(now: .at(0)), nil) }
+    expect(floods.resetReceived(now: .at(0)), .resets)
+    for _ in 0..<33 { expect(floods.resetReceived(now: .at(1)), nil) }
+    expect(floods.resetReceived(now: .at(1)), .resets)
   }
 
   @Test("rule 29: WINDOW_UPDATE frames are paid for by what is sent")

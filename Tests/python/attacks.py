@@ -1,7 +1,7 @@
 """What attackers send.
 
 Each attack takes a `frames.Client` that has just connected, and returns the last GOAWAY once the server has
-closed the connection.
+closed the connection; nothing if the server has ended the calls alone, and the connection serves others.
 """
 
 import itertools
@@ -221,11 +221,18 @@ def dripping_headers(client):
     return drip(client, client.header_frame(1, request("GetUser", ("x", "x" * 1_000))))
 
 
+def outlived(client, streams, status):
+    """Returns when the server has ended the calls, which is all that it ends."""
+    for stream in streams:
+        assert client.response(stream).status == status
+    assert client.is_healthy(max(streams) + 2)
+
+
 @attack(30)
 def slow_unary_body(client):
     client.headers(1, request("GetUser"))
     client.send(data(1, message(field(1, "nobody"))[:-1]))
-    return client.end()
+    outlived(client, [1], "4")
 
 
 @attack(30)
@@ -233,29 +240,41 @@ def endless_unary_request(client):
     """The message is complete, but END_STREAM never comes."""
     client.headers(1, request("GetUser"))
     client.send(data(1, message(field(1, "nobody"))))
-    return client.end()
+    outlived(client, [1], "4")
+
+
+@attack(30)
+def headers_without_a_request(client):
+    client.headers(1, request("CreateUser"))
+    outlived(client, [1], "4")
 
 
 @attack(30)
 def slow_message_of_a_stream(client):
     client.headers(1, request("UserUpdates"))
     client.send(data(1, message(field(1, "nobody"))[:3]))
-    return client.end()
+    outlived(client, [1], "4")
 
 
 @attack(30)
 def dripping_body(client):
     client.headers(1, request("UserUpdates"))
-    return drip(client, b"".join(data(1, bytes([byte])) for byte in message(b"x" * 1_000)))
+    for byte in message(b"x" * 1_000):
+        client.send(data(1, bytes([byte])))
+        if select.select([client.socket], [], [], 0.05)[0]:
+            client.receive()
+        if client.stream(1).is_over:
+            break
+    outlived(client, [1], "4")
 
 
 @attack(30)
 def slow_uploads(client):
     """Messages that are never completed on as many streams as there may be."""
-    for stream in odd(200):
+    for stream in odd(90):
         client.headers(stream, request("CreateUser"))
         client.send(data(stream, b"\0\0\0\x1f\x40" + bytes(4_000)))
-    return client.end()
+    outlived(client, odd(90), "4")
 
 
 @attack(30, preface=False)
@@ -276,9 +295,10 @@ def no_settings(client):
 
 @attack(30, window=0)
 def shut_windows(client):
-    for stream in odd(100):
+    for stream in odd(90):
         client.send(client.header_frame(stream, request("ListUsers")), data(stream, message(), True))
-    return client.end()
+    outlived(client, odd(90), None)
+    assert {client.stream(stream).reset for stream in odd(90)} == {frames.CANCEL}
 
 
 @attack(30, acknowledges=False)

@@ -1,5 +1,6 @@
 """An HTTP/2 client that sends what it is told to, frame by frame, and takes notes of what comes back."""
 
+import base64
 import collections
 import contextlib
 import dataclasses
@@ -10,6 +11,7 @@ import struct
 import time
 
 import hpack
+from google.rpc import error_details_pb2, status_pb2
 from hyperframe import frame as h2
 
 # How long a test waits before it fails.
@@ -96,6 +98,17 @@ class Response:
     @property
     def status(self):
         return self.trailers.get("grpc-status") if self.blocks else None
+
+    @property
+    def reason(self):
+        """The reason of the google.rpc.ErrorInfo in the trailers, which has the contract's domain."""
+        packed = self.trailers.get("grpc-status-details-bin", "")
+        status = status_pb2.Status.FromString(base64.b64decode(packed + "=" * (-len(packed) % 4)))
+        info = error_details_pb2.ErrorInfo()
+        if not any(detail.Unpack(info) for detail in status.details):
+            return None
+        assert (info.domain, str(status.code)) == ("user.v1", self.status)
+        return info.reason
 
     @property
     def is_over(self):

@@ -69,6 +69,9 @@ def test_an_attack_ends_its_own_connection_and_nothing_else(serve, connect, pb, 
     if name.startswith(("27", "28", "29")):
         # libnghttp2 chooses another code for some.
         assert goaway.error_code in (ENHANCE_YOUR_CALM, PROTOCOL_ERROR, INTERNAL_ERROR)
+    if name.startswith("27"):
+        assert goaway.error_code == ENHANCE_YOUR_CALM
+        assert b"reset before their responses had ended" in goaway.additional_data
 
 
 def test_honest_cancellations_are_no_attack(shared_service, connect):
@@ -80,15 +83,18 @@ def test_honest_cancellations_are_no_attack(shared_service, connect):
 
 
 def test_a_listing_that_is_not_read_is_reset(serve, connect, pb):
-    """Rule 30: and its connection goes on if there are other calls on it."""
+    """Rule 30: and its connection goes on, whether there are other calls on it or not."""
     service = serve(settings={"grpc.send.timeout": "1s"})
     writer = connect(service.address)
     assert writer.call(1, request("CreateUser"), message(frames.field(1, "ada@example.com"))).status == "0"
-    client = connect(service.address, window=0)
-    client.headers(1, request("UserUpdates"))
-    client.send(client.header_frame(3, request("ListUsers")), data(3, message(), end=True))
-    assert client.response(3).reset == CANCEL
-    assert client.is_healthy(5)
+    for streams in ([1], [1, 3]):
+        client = connect(service.address, window=0)
+        for stream in streams[:-1]:
+            client.headers(stream, request("UserUpdates"))
+        listing = streams[-1]
+        client.send(client.header_frame(listing, request("ListUsers")), data(listing, message(), end=True))
+        assert client.response(listing).reset == CANCEL
+        assert client.is_healthy(listing + 2)
 
 
 def test_a_client_that_reads_nothing_at_all_loses_its_connection(serve, connect, pb):

@@ -54,6 +54,7 @@ struct ClientStreams {
     return nil
   }
 
-  /// The client has sent RST_STREAM.
-  mutating func resetReceived(_ id: UInt32) { open.remove(id) }
+  /// The client has sent RST_STREAM. Returns whether it might still have sent something else on the stream.
+  @discardableResult
+  mutating func resetReceived(_ id: UInt32) -> Bool { open.remove(id) != nil }
 }

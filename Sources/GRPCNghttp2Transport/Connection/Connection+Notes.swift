@@ -4,23 +4,18 @@ import NIOCore
 extension Connection {
   func headersBegan(_ id: Int32, isRequest: Bool) {
     headerListSize = 0
-    // The one before was not completed: nghttp2 has found it malformed, and resets it.
-    if arriving != nil { abandonArriving() }
+    trailersAreMalformed = false
+    newestRequest = max(newestRequest, id)
     guard isRequest else { return }
     guard max(streams.count, runningHandlers) < configuration.maxConcurrentStreams, id <= lastStream ?? .max
     else {
-      refused.append(id)
+      refused.append((id, .refusedStream))
       return
     }
     var memory = executor.takeStreamMemory()
     let head = RequestHead(maxListSize: configuration.maxHeaderListSize, fields: memory.takeFields())
     arriving = ArrivingRequest(id: id, head: head, memory: memory)
     lifetime.streamOpened()
-  }
-
-  private func abandonArriving() {
-    arriving = nil
-    abandoned += 1
   }
 
   /// Returns whether the connection may go on.
@@ -31,16 +26,28 @@ extension Connection {
       fail(.enhanceYourCalm, "a header list is far larger than the limit")
       return false
     }
-    arriving?.head.add(name, value, methods: methods)
+    if arriving != nil {
+      arriving?.head.add(name, value, methods: methods)
+    } else if !trailersAreMalformed {
+      trailersAreMalformed = FieldRules.isForbiddenTrailer(name, value)
+    }
     return true
   }
 
   func headersReceived(_ id: Int32, endsStream: Bool) {
     if let request = arriving.take() {
+      if request.head.isMalformed {
+        abandoned += 1
+        refused.append((id, .protocolError))
+        return
+      }
       let stream = ServerStream(request, connection: self)
       streams[id] = stream
       current = stream
       begun.append(stream)
+    } else if let stream = stream(id), trailersAreMalformed || !endsStream {
+      // Trailers have no pseudo-headers, and end the request (RFC 9113 §8.1).
+      return malformed(stream)
     }
     if endsStream { requestEnded(id) }
   }
@@ -50,13 +57,29 @@ extension Connection {
     windowToReturn += bytes.count
     guard let stream = stream(id) else { return }
     stream.dataReceived(bytes)
+    guard stream.bodyLength <= stream.head.contentLength ?? .max else { return malformed(stream) }
     touch(stream)
   }
 
   func requestEnded(_ id: Int32) {
     guard let stream = stream(id) else { return }
+    guard stream.bodyLength == stream.head.contentLength ?? stream.bodyLength else {
+      return malformed(stream)
+    }
     stream.requestEnded()
     touch(stream)
+  }
+
+  /// A request of which a part was taken breaks the rules of HTTP/2, a stream error (RFC 9113 §8.1.1).
+  private func malformed(_ stream: ServerStream) {
+    stream.isMalformed = true
+    refused.append((stream.id, .protocolError))
+  }
+
+  /// nghttp2 ends the connection, and tells the client why.
+  func goAwaySent(_ code: HTTP2Session.ErrorCode, _ reason: String) {
+    guard code != .noError, fault == nil, nghttp2Fault == nil else { return }
+    nghttp2Fault = Fault(code: code, reason: reason.isEmpty ? code.name : "\(code.name): \(reason)")
   }
 
   private func touch(_ stream: ServerStream) {
@@ -66,7 +89,6 @@ extension Connection {
 
   func streamClosed(_ id: Int32) {
     if current?.id == id { current = nil }
-    if arriving?.id == id { abandonArriving() }
     if let stream = streams.removeValue(forKey: id) { closed.append(stream) }
   }
 
@@ -81,7 +103,9 @@ extension Connection {
 
   /// The client is told to stop sending what nobody reads (RFC 9113 §8.1).
   private func responseEnded(_ id: Int32) {
-    if let stream = stream(id), !stream.requestHasEnded { ended.append(id) }
+    guard let stream = stream(id) else { return }
+    stream.responseHasEnded = true
+    if !stream.requestHasEnded { ended.append(id) }
   }
 
   func resetSent(_ code: HTTP2Session.ErrorCode) {

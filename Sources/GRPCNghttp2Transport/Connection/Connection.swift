@@ -52,18 +52,24 @@ final class Connection {
   @exclusivity(unchecked) var begun: [ServerStream] = []
   @exclusivity(unchecked) var touched: [ServerStream] = []
   @exclusivity(unchecked) var closed: [ServerStream] = []
-  var refused: [Int32] = []
+  var refused: [(id: Int32, code: HTTP2Session.ErrorCode)] = []
   var ended: [Int32] = []
   @exclusivity(unchecked) var windowToReturn = 0
   private var noticeIsAnswered = false
   private(set) var fault: Fault?
+  /// Why nghttp2 has ended the connection, if it has.
+  var nghttp2Fault: Fault?
   var hasSentFault = false
   /// The last stream that the final GOAWAY permits.
   var lastStream: Int32?
   /// The request whose header block is being decoded, of which there is one at a time; nil for trailers, and
   /// for streams that are refused.
   @exclusivity(unchecked) var arriving: ArrivingRequest?
-  /// Requests that were not completed and whose end the lifetime has not heard of.
+  /// Whether the header block that is being decoded, if it is of trailers, breaks the rules of HTTP/2.
+  var trailersAreMalformed = false
+  /// The request with the highest id of which nghttp2 has told.
+  @exclusivity(unchecked) var newestRequest: Int32 = 0
+  /// Requests that were malformed and whose end the lifetime has not heard of.
   @exclusivity(unchecked) var abandoned = 0
   /// Bytes of the header block that is being decoded. A block this many times as large as the limit ends the
   /// connection.
@@ -230,8 +236,8 @@ final class Connection {
         fail(.protocolError, "PRIORITY on the connection, or on itself")
       }
       flood = floods.idleFrameReceived(now: now)
-    case 0x3:  // RST_STREAM: nghttp2 counts them.
-      clientStreams.resetReceived(frame.streamID)
+    case 0x3:  // RST_STREAM
+      flood = judgeReset(of: frame.streamID)
     case 0x4:  // SETTINGS
       if !frame.isAcknowledgement { hasReceivedSettings = true }
       flood = floods.idleFrameReceived(now: now)
@@ -253,6 +259,17 @@ final class Connection {
     if let flood { fail(.enhanceYourCalm, flood.rawValue) }
   }
 
+  /// A client that ends a call before its response has ended makes work for nothing (CVE-2023-44487). Afterwards
+  /// RST_STREAM only says that it sends no more, as grpc-java does of each call that fails early.
+  private func judgeReset(of id: UInt32) -> FloodGuard.Flood? {
+    let mightSend = clientStreams.resetReceived(id)
+    // A stream that begins in the same read is not known yet.
+    if id > newestRequest || streams[Int32(id)]?.responseHasEnded == false {
+      return floods.resetReceived(now: now)
+    }
+    return mightSend ? nil : floods.idleFrameReceived(now: now)
+  }
+
   private func reject(_ violation: ClientStreams.Violation?) {
     switch violation {
     case nil: break
@@ -264,7 +281,11 @@ final class Connection {
   private func actOnNotes() {
     endClosed()
     if !refused.isEmpty {
-      for id in refused { session?.submitReset(id, .refusedStream) }
+      for (id, code) in refused {
+        // Its handler ends now; nghttp2 tells of the end once RST_STREAM has been sent.
+        if let stream = streams[id], stream.isMalformed { stream.closed() }
+        session?.submitReset(id, code)
+      }
       refused.removeAll(keepingCapacity: true)
     }
     if windowToReturn > 0 {
@@ -359,18 +380,9 @@ final class Connection {
 
   private func streamTimePassed() {
     streamWakeup = .distantFuture
-    var unread = 0
     for stream in streams.values {
-      switch stream.timePassed(now: now) {
-      case nil: break
-      case .request: fail(.enhanceYourCalm, "a request was not completed in time")
-      case .response:
-        reset(stream, .cancel)
-        unread += 1
-      }
+      stream.timePassed(now: now)
       wakeupNeeded(at: stream.wakeup)
     }
-    // A client that reads none of its responses has no use for its connection.
-    if unread > 0, unread == streams.count { fail(.enhanceYourCalm, "a response was not read in time") }
   }
 }

@@ -154,9 +154,21 @@ final class ConnectionHandler: ChannelInboundHandler {
     if let connection { connection.shutDown(now: context.eventLoop.now) } else { context.close(promise: nil) }
   }
 
-  /// Closes at once.
+  /// Ends the calls that still run with a status, and closes.
   func abort() {
-    context?.close(promise: nil)
+    guard let context, !isClosing else { return }
+    guard let connection else { return context.close(promise: nil) }
+    connection.cutOff(now: context.eventLoop.now)
+    flush()
+    guard !isClosing else { return }
+    isClosing = true
+    // A client that does not take what was written is not waited for.
+    if context.channel.isWritable {
+      closeOutput(context.channel, context)
+    } else {
+      context.close(promise: nil)
+    }
+    connection.lost()
   }
 
   /// Ends the connection in favour of another, with GOAWAY: a client may repeat what it names as not processed
@@ -219,9 +231,7 @@ final class ConnectionHandler: ChannelInboundHandler {
   private func closeFaulty(_ connection: Connection, _ context: ChannelHandlerContext) {
     isClosing = true
     if makesRoom { return leave(connection, context) }
-    logger.info(
-      "connection ended",
-      metadata: ["reason": "\(connection.fault?.reason ?? "")", "peer": "\(connection.peer.remote)"])
+    logEnd(connection.fault?.reason ?? "")
     closeOutput(context.channel, context)
     connection.lost()
   }
@@ -238,9 +248,15 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
   }
 
+  private func logEnd(_ reason: String) {
+    logger.info(
+      "connection ended", metadata: ["reason": "\(reason)", "peer": "\(connection?.peer.remote ?? "")"])
+  }
+
   /// Ends the connection once the client has been sent everything.
   private func closeOrderly(_ context: ChannelHandlerContext) {
     isClosing = true
+    if let fault = connection?.nghttp2Fault { logEnd(fault.reason) }
     let channel = context.channel
     let sent = context.eventLoop.makePromise(of: Void.self)
     context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: sent)

@@ -10,6 +10,9 @@ struct HTTP2Session: ~Copyable {
   struct ErrorCode: RawRepresentable, Equatable {
     let rawValue: UInt32
 
+    /// Its name in RFC 9113.
+    var name: String { String(cString: nghttp2_http2_strerror(rawValue)) }
+
     static let noError = ErrorCode(rawValue: 0x0)
     static let protocolError = ErrorCode(rawValue: 0x1)
     static let internalError = ErrorCode(rawValue: 0x2)
@@ -52,8 +55,10 @@ struct HTTP2Session: ~Copyable {
     // Windows are given back as handlers consume.
     nghttp2_option_set_no_auto_window_update(option, 1)
     nghttp2_option_set_no_closed_streams(option, 1)
-    nghttp2_option_set_stream_reset_rate_limit(
-      option, UInt64(floods.resets.burst), UInt64(floods.resets.rate))
+    // ``FloodGuard`` counts RST_STREAM: nghttp2 does not tell honest ones from the others.
+    nghttp2_option_set_stream_reset_rate_limit(option, .max, .max)
+    // ``RequestHead`` judges the fields of requests, and ``Connection`` the order and the length of what follows.
+    nghttp2_option_set_no_http_messaging(option, 1)
     nghttp2_option_set_max_continuations(option, floods.continuations)
     nghttp2_option_set_max_outbound_ack(option, floods.outboundAcknowledgements)
     nghttp2_option_set_max_settings(option, floods.settings)
@@ -229,6 +234,11 @@ struct HTTP2Session: ~Copyable {
       switch UInt32(header.type) {
       case NGHTTP2_HEADERS.rawValue:
         withConnection(user) { $0.headersSent(header.stream_id, endsStream: header.flags & 1 != 0) }
+      case NGHTTP2_GOAWAY.rawValue:
+        let goAway = frame!.pointee.goaway
+        let code = ErrorCode(rawValue: goAway.error_code)
+        let reason = UnsafeBufferPointer(start: goAway.opaque_data, count: goAway.opaque_data_len)
+        withConnection(user) { $0.goAwaySent(code, String(decoding: reason, as: UTF8.self)) }
       case NGHTTP2_RST_STREAM.rawValue:
         let code = ErrorCode(rawValue: frame!.pointee.rst_stream.error_code)
         withConnection(user) { $0.resetSent(code) }

@@ -16,6 +16,17 @@ extension UnsafeBufferPointer<UInt8> {
     count == bytes.count && (count == 0 || memcmp(baseAddress!, bytes, count) == 0)
   }
 
+  /// Whether the bytes are those of `text`, which is in lower case, but for the case of ASCII letters.
+  func equalsIgnoringCase(_ text: StaticString) -> Bool {
+    if equals(text) { return true }
+    guard count == text.utf8CodeUnitCount else { return false }
+    for (index, byte) in enumerated() {
+      let lower = (0x41...0x5a).contains(byte) ? byte | 0x20 : byte
+      if lower != text.utf8Start[index] { return false }
+    }
+    return true
+  }
+
   func starts(with text: StaticString) -> Bool {
     count >= text.utf8CodeUnitCount && memcmp(baseAddress!, text.utf8Start, text.utf8CodeUnitCount) == 0
   }

@@ -1,11 +1,12 @@
 import NIOCore
 
 /// Counts the frames of a connection that cost the server something and ask for nothing, where nghttp2 has no
-/// limit of its own. Its limits on RST_STREAM, CONTINUATION, acknowledgements and settings are set in
-/// ``HTTP2Session``.
+/// limit of its own. Its limits on CONTINUATION, acknowledgements and settings are set in ``HTTP2Session``; its
+/// limit on RST_STREAM counts honest ones too, and is replaced by the one here.
 struct FloodGuard {
   /// What a peer did too often.
   enum Flood: String {
+    case resets = "too many streams were reset before their responses had ended"
     case idleFrames = "too many frames that ask for nothing"
     case provokedResets = "too many streams had to be reset"
     case windowUpdates = "too many WINDOW_UPDATE frames"
@@ -13,18 +14,26 @@ struct FloodGuard {
 
   private static let windowUpdateBurst = 1_000
 
+  private var resets: TokenBucket
   private var idleFrames: TokenBucket
   private var provokedResets: TokenBucket
   private let windowUpdatesPerFrameSent: Int
   private var windowUpdatesLeft = windowUpdateBurst
 
   init(_ limits: Nghttp2ServerTransport.Configuration.FloodLimits, now: NIODeadline) {
+    resets = TokenBucket(limits.resets, now: now)
     idleFrames = TokenBucket(limits.idleFrames, now: now)
     provokedResets = TokenBucket(limits.provokedResets, now: now)
     windowUpdatesPerFrameSent = limits.windowUpdatesPerFrameSent
   }
 
-  /// A PRIORITY, SETTINGS or unknown frame, a PING acknowledgement, or a DATA frame without data or end.
+  /// RST_STREAM on a stream whose response has not ended (CVE-2023-44487).
+  mutating func resetReceived(now: NIODeadline) -> Flood? {
+    resets.take(now: now) ? nil : .resets
+  }
+
+  /// A PRIORITY, SETTINGS or unknown frame, a PING acknowledgement, a DATA frame without data or end, or
+  /// RST_STREAM on a stream that both sides have ended.
   mutating func idleFrameReceived(now: NIODeadline) -> Flood? {
     idleFrames.take(now: now) ? nil : .idleFrames
   }

@@ -147,7 +147,7 @@ extension ServerStream {
       return
     }
     guard message.count <= configuration.maxSendMessageSize else {
-      throw Self.tooLarge(message.count, configuration)
+      throw rpcError(Self.tooLarge(message.count, configuration))
     }
     let start = output.writerIndex
     if encoding != .identity, message.isCompressed {

@@ -8,17 +8,13 @@ extension ServerStream {
 
   func noteWakeup() { connection.wakeupNeeded(at: wakeup) }
 
-  enum Overdue {
-    case request
-    case response
-  }
-
-  /// Ends the call if its deadline has passed. Returns what the client has been too slow with, if anything.
-  func timePassed(now: NIODeadline) -> Overdue? {
+  /// Ends the call if its deadline has passed, or the client has been too slow with its request or in reading the
+  /// response. Its connection goes on: behind a proxy its other calls are other clients'.
+  func timePassed(now: NIODeadline) {
     if now >= deadline {
       deadline = .distantFuture
       if output.readableBytes == 0 {
-        end(Status(code: .deadlineExceeded, message: "the deadline has passed"))
+        end(.deadlinePassed)
       } else {
         // Messages that the client has not taken are before the status.
         connection.reset(self, .cancel)
@@ -27,13 +23,30 @@ extension ServerStream {
     }
     if now >= receiveBy {
       receiveBy = .distantFuture
-      return .request
+      requestIsOverdue(now: now)
     }
     if now >= sendBy {
       sendBy = .distantFuture
-      return .response
+      connection.reset(self, .cancel)
     }
-    return nil
+  }
+
+  private func requestIsOverdue(now: NIODeadline) {
+    if isRefused { return refuse() }
+    // The handler ends the call, so that what it logs is what the client gets.
+    failRequest(rpcError(.requestOverdue))
+    dataDelivered(now: now)
+  }
+
+  /// Ends the call because the server stops.
+  func cutOff() {
+    if isRefused { refuse() } else { end(.cutOff) }
+    cancelHandler()
+  }
+
+  /// `fault` as a handler sees it.
+  func rpcError(_ fault: CallFault) -> RPCError {
+    RPCError(code: fault.code, message: fault.message, metadata: configuration.faultDetails(fault))
   }
 
   /// Of a message that the handler waits for, and of a request with one message, time is counted from its

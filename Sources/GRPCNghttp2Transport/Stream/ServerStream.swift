@@ -8,6 +8,7 @@ import NIOCore
 /// event loop. The handler's side, which may run anywhere, goes through ``nextPart()`` and ``write(_:)``,
 /// which go there.
 final class ServerStream: @unchecked Sendable {
+  typealias CallFault = Nghttp2ServerTransport.CallFault
   typealias Part = RPCRequestPart<MessageBytes>
   typealias Reader = CheckedContinuation<Part?, any Error>
   typealias Writer = CheckedContinuation<Void, any Error>
@@ -21,6 +22,10 @@ final class ServerStream: @unchecked Sendable {
   /// Whether ``begin(now:)`` has acted on the head.
   private var hasBegun = false
   @exclusivity(unchecked) private(set) var deframer: MessageDeframer
+  /// Bytes of DATA that have come, of which `content-length` may have told.
+  @exclusivity(unchecked) private(set) var bodyLength = 0
+  /// Whether what has come after the head breaks the rules of HTTP/2.
+  var isMalformed = false
   /// Whether the client has ended its side.
   @exclusivity(unchecked) var requestHasEnded = false
   /// Whether the request may have any number of messages.
@@ -36,6 +41,8 @@ final class ServerStream: @unchecked Sendable {
   @exclusivity(unchecked) var windowToReturn = 0
 
   // The response.
+  /// Whether its END_STREAM has been sent.
+  var responseHasEnded = false
   @exclusivity(unchecked) var response = ResponseState()
   @exclusivity(unchecked) var output: ByteBuffer
   @exclusivity(unchecked) var writers: [(continuation: Writer, wait: Wait)] = []
@@ -91,11 +98,11 @@ final class ServerStream: @unchecked Sendable {
         }
       }
       updateReceiveTime(now: now)
-    case .fail(let code, let message):
-      end(Status(code: Status.Code(code), message: message))
+    case .fail(let fault):
+      end(fault)
     case .malformed(let message):
       response.setHTTPStatus(400)
-      end(Status(code: .internalError, message: message))
+      end(.malformed(.internalError, message))
     case .refuse:
       // A client that is still sending would be cut off, and lose the answer.
       if requestHasEnded { return refuse() }
@@ -104,7 +111,7 @@ final class ServerStream: @unchecked Sendable {
     }
   }
 
-  private var isRefused: Bool {
+  var isRefused: Bool {
     if case .refuse = verdict { true } else { false }
   }
 
@@ -113,7 +120,7 @@ final class ServerStream: @unchecked Sendable {
   var wantsDelivery: Bool { hasBegun || isRefused }
 
   /// Answers in HTTP what is no gRPC request.
-  private func refuse() {
+  func refuse() {
     guard case .refuse(let status, let message) = verdict, !isClosed, !response.hasStatus else { return }
     receiveBy = .distantFuture
     response.refuse(httpStatus: status)
@@ -156,7 +163,8 @@ final class ServerStream: @unchecked Sendable {
       if respond(count: message.count, { $0.copyBytes(from: message) }) {
         response.unary()
       } else {
-        setStatus(Status(Self.tooLarge(message.count, configuration)), [:])
+        let fault = Self.tooLarge(message.count, configuration)
+        response.status(Status(fault), configuration.faultDetails(fault))
       }
     case .failure(let error):
       setStatus(Status(error), error.metadata)
@@ -168,17 +176,18 @@ final class ServerStream: @unchecked Sendable {
   func setStatus(_ status: Status, _ metadata: Metadata) {
     if let problem = ReservedMetadata.problem(in: metadata) {
       // The status must not get lost for the sake of what comes with it.
-      response.status(Status(code: .internalError, message: problem), [:])
+      let fault = CallFault(.handlerFailure, .internalError, problem)
+      response.status(Status(fault), configuration.faultDetails(fault))
     } else {
       response.status(status, metadata)
     }
   }
 
   /// What a call fails with whose response has a message of `count` bytes.
-  static func tooLarge(_ count: Int, _ configuration: Nghttp2ServerTransport.Configuration) -> RPCError {
-    RPCError(
-      code: .resourceExhausted,
-      message: "a response of \(count) bytes is larger than the limit of \(configuration.maxSendMessageSize)")
+  static func tooLarge(_ count: Int, _ configuration: Nghttp2ServerTransport.Configuration) -> CallFault {
+    .malformed(
+      .resourceExhausted,
+      "a response of \(count) bytes is larger than the limit of \(configuration.maxSendMessageSize)")
   }
 
   /// Takes the message of the response that an inline method gives. Returns false if it is too large.
@@ -237,13 +246,14 @@ final class ServerStream: @unchecked Sendable {
     cancellation = nil
     if !isClosed, !response.hasStatus {
       // GRPCCore always writes a status; another handler may not.
-      end(Status(code: .internalError, message: "the handler ended without a status"))
+      end(CallFault(.handlerFailure, .internalError, "the handler ended without a status"))
     }
     connection.handlerEnded()
   }
 
   /// Bytes of a DATA frame have arrived. Only takes notes: ``dataDelivered(now:)`` acts on them.
   func dataReceived(_ bytes: UnsafeRawBufferPointer) {
+    bodyLength += bytes.count
     guard !isClosed, requestFailure == nil, !response.hasStatus, !isRefused else {
       // Nobody reads it any more, but its window has to come back.
       windowToReturn += bytes.count
@@ -293,7 +303,7 @@ final class ServerStream: @unchecked Sendable {
     }
   }
 
-  private func failRequest(_ error: RPCError) {
+  func failRequest(_ error: RPCError) {
     requestFailure = error
     dropRequest()
     returnWindow(heldWindow)
@@ -428,10 +438,10 @@ final class ServerStream: @unchecked Sendable {
     cancellation?.cancel()
   }
 
-  /// Ends the call with `status` in the handler's place.
-  func end(_ status: Status) {
+  /// Ends the call with the status of `fault` in the handler's place.
+  func end(_ fault: CallFault) {
     guard !isClosed, !response.hasStatus else { return }
-    response.status(status, [:])
+    response.status(Status(fault), configuration.faultDetails(fault))
     connection.submitLater(self)
   }
 }

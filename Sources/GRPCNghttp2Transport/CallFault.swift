@@ -13,7 +13,7 @@ extension Nghttp2ServerTransport {
       case unknownMethod
       /// The call's deadline has passed, or its request was not completed in time.
       case deadlineExceeded
-      /// The grace time of a shutdown is over.
+      /// The grace time of a shutdown, or of the connection's age, is over.
       case shuttingDown
       /// The handler has broken a rule of gRPC; the caller is not to blame.
       case handlerFailure
@@ -36,7 +36,9 @@ extension Nghttp2ServerTransport {
     static let requestOverdue = CallFault(
       .deadlineExceeded, .deadlineExceeded, "the request was not completed in time")
     static let unknownMethod = CallFault(.unknownMethod, .unimplemented, "there is no such method")
-    static let cutOff = CallFault(.shuttingDown, .unavailable, "the server is shutting down")
+    static let serverStops = CallFault(.shuttingDown, .unavailable, "the server is shutting down")
+    static let connectionTooOld = CallFault(
+      .shuttingDown, .unavailable, "the connection's age and its grace are over")
 
     static func malformed(_ code: RPCError.Code, _ message: String) -> CallFault {
       CallFault(.malformedCall, code, message)

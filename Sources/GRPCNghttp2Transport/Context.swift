@@ -2,6 +2,7 @@ public import GRPCCore
 import NIOCore
 import NIOPosix
 public import NIOSSL
+import Synchronization
 
 extension Nghttp2ServerTransport {
   /// What a handler's `ServerContext.transportSpecific` is on this transport.
@@ -23,6 +24,9 @@ extension Nghttp2ServerTransport {
       end == .distantFuture ? nil : .now + .nanoseconds((end - .now()).nanoseconds)
     }
 
+    /// Whether the call was cancelled because the grace time of a shutdown, or of its connection's age, was over.
+    public var isCutOff: Bool { peer.isCutOff.load(ordering: .relaxed) }
+
     /// Whether the call's deadline has passed.
     public var deadlineHasPassed: Bool { end <= .now() }
   }
@@ -33,6 +37,8 @@ extension Nghttp2ServerTransport {
     let remote: String
     let local: String
     let certificate: NIOSSLCertificate?
+    /// Whether the connection has ended its calls itself.
+    let isCutOff = Atomic(false)
 
     init(remote: String, local: String, certificate: NIOSSLCertificate? = nil) {
       self.remote = remote

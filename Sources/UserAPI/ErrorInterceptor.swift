@@ -1,9 +1,11 @@
 public import GRPCCore
+import UserDomain
 
 /// Makes a status of whatever a handler throws, as an ``ErrorMapper`` says.
 public struct ErrorInterceptor: ServerInterceptor {
   private let errors: ErrorMapper
   private let deadlineHasPassed: @Sendable (ServerContext) -> Bool
+  private let isCutOff: @Sendable (ServerContext) -> Bool
 
   /// The interceptor, which goes outside of everything that may throw.
   ///
@@ -11,9 +13,14 @@ public struct ErrorInterceptor: ServerInterceptor {
   ///   - errors: maps errors to statuses.
   ///   - deadlineHasPassed: whether a call that was cancelled was so because its deadline has passed. The
   ///     transport knows.
-  public init(_ errors: ErrorMapper, deadlineHasPassed: @escaping @Sendable (ServerContext) -> Bool) {
+  ///   - isCutOff: whether it was so because the grace time of a shutdown is over.
+  public init(
+    _ errors: ErrorMapper, deadlineHasPassed: @escaping @Sendable (ServerContext) -> Bool,
+    isCutOff: @escaping @Sendable (ServerContext) -> Bool = { _ in false }
+  ) {
     self.errors = errors
     self.deadlineHasPassed = deadlineHasPassed
+    self.isCutOff = isCutOff
   }
 
   /// Runs the handler, and then its stream of responses, and maps what they throw.
@@ -42,6 +49,8 @@ public struct ErrorInterceptor: ServerInterceptor {
   }
 
   private func status(for error: any Error, _ context: ServerContext) -> any Error {
-    errors.status(for: error, of: context.descriptor, deadlineHasPassed: deadlineHasPassed(context))
+    var error = error
+    if error is CancellationError, isCutOff(context) { error = UserError.shuttingDown }
+    return errors.status(for: error, of: context.descriptor, deadlineHasPassed: deadlineHasPassed(context))
   }
 }

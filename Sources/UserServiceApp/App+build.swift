@@ -159,6 +159,8 @@ extension UserServiceApp {
     interceptors.append(
       ErrorInterceptor(errors) { context in
         (context.transportSpecific as? Nghttp2ServerTransport.Context)?.deadlineHasPassed ?? false
+      } isCutOff: { context in
+        (context.transportSpecific as? Nghttp2ServerTransport.Context)?.isCutOff ?? false
       })
     if let authorizer { interceptors.append(AuthorizationInterceptor(authorizer)) }
     return interceptors

@@ -207,12 +207,12 @@ def test_an_old_connection_is_ended_when_its_calls_are(serve, connect):
 
 
 def test_an_old_connections_grace_has_an_end(serve, connect):
-    """Rule 26: its calls are cut off."""
+    """Rule 26: its calls are cut off, and told so."""
     service = serve(settings={"grpc.max.connection.age": "300ms", "grpc.max.connection.grace": "300ms"})
     client = connect(service.address)
     client.headers(1, request("UserUpdates"))
     assert client.end().error_code == NO_ERROR
-    assert not client.stream(1).ended
+    assert (client.stream(1).status, client.stream(1).reason) == ("14", "SHUTTING_DOWN")
 
 
 @pytest.mark.parametrize("beginning", [

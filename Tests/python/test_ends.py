@@ -216,7 +216,7 @@ def test_the_deadline_of_an_idle_stream_carries_details(client, method):
     ("UserUpdates", b""), ("GetUser", message()[:2]), ("BulkCreateUsers", NOBODY), ("ListUsers", b"")])
 def test_calls_that_the_grace_time_cuts_off_are_told(serve, connect, method, body):
     """UNAVAILABLE, so that clients try another server."""
-    service = serve("--shutdown-grace", "300ms")
+    service = serve("--shutdown-grace", "300ms", "--log-level", "info")
     client = connect(service.address)
     client.headers(1, request(method))
     client.send(data(1, body))
@@ -225,7 +225,10 @@ def test_calls_that_the_grace_time_cuts_off_are_told(serve, connect, method, bod
     response = client.response(1)
     assert (response.status, response.reason) == ("14", "SHUTTING_DOWN")
     client.end()
-    assert service.process.wait(timeout=frames.TIMEOUT) == 0
+    _, log = service.process.communicate(timeout=frames.TIMEOUT)
+    assert service.process.returncode == 0
+    call, = [line for line in log.splitlines() if "/" + method in line]
+    assert "unavailable" in call and "SHUTTING_DOWN" in call
 
 
 @pytest.mark.parametrize("frame,reason", [

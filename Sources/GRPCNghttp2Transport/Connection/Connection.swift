@@ -177,7 +177,9 @@ final class Connection {
       lastStream = session?.submitGoAway(.noError, "")
       act(lifetime.finalSent())
     case .close: mustClose = true
-    case .abort: fail(.noError, "the connection's age and its grace are over")
+    case .abort:
+      cutOff(.connectionTooOld)
+      fail(.noError, "the connection's age and its grace are over")
     }
   }
 

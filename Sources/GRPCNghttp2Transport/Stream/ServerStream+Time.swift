@@ -38,9 +38,9 @@ extension ServerStream {
     dataDelivered(now: now)
   }
 
-  /// Ends the call because the server stops.
-  func cutOff() {
-    if isRefused { refuse() } else { end(.cutOff) }
+  /// Ends the call with `fault`, whatever its handler does.
+  func cutOff(_ fault: CallFault) {
+    if isRefused { refuse() } else { end(fault) }
     cancelHandler()
   }
 

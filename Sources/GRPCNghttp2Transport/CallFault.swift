@@ -15,6 +15,8 @@ extension Nghttp2ServerTransport {
       case deadlineExceeded
       /// The grace time of a shutdown, or of the connection's age, is over.
       case shuttingDown
+      /// The calls of the connection, or of the process, hold all the memory that they may.
+      case overloaded
       /// The handler has broken a rule of gRPC; the caller is not to blame.
       case handlerFailure
     }

@@ -7,28 +7,42 @@ extension Nghttp2ServerTransport {
   public struct Configuration: Sendable {
     /// Streams that a connection may have open at once, as SETTINGS announce; more are refused with
     /// REFUSED_STREAM. A stream counts until its handler has ended.
-    public var maxConcurrentStreams = 250
+    public var maxConcurrentStreams = 100
     /// Bytes of a header block, each field counted as its name, its value and 32 (RFC 9113 §6.5.2). A larger
     /// block is answered with RESOURCE_EXHAUSTED; one that decodes to 16 times as much ends its connection.
     public var maxHeaderListSize = 8 * 1_024
     /// Flow-control window of a stream, in bytes: what a client may send ahead of the handler.
-    public var initialWindowSize = 256 * 1_024
-    /// Flow-control window of a connection, in bytes.
-    public var initialConnectionWindowSize = 1_024 * 1_024
+    public var initialWindowSize = 64 * 1_024
+    /// Flow-control window of a connection, in bytes: what its client may send ahead of all handlers together. It
+    /// is given back as they read (RFC 9113 §5.2). Several times ``initialWindowSize``, so that one handler that
+    /// does not read leaves room for the others.
+    public var initialConnectionWindowSize = 512 * 1_024
     /// Bytes of the largest frame that the peer may send, 16,384 to 16,777,215 (RFC 9113 §4.2).
     public var maxFrameSize = 16_384
     /// Bytes of the largest request message, inflated; larger ones are answered with RESOURCE_EXHAUSTED.
     public var maxReceiveMessageSize = 4 * 1_024 * 1_024
     /// Bytes of the largest response message; a larger one fails its call with RESOURCE_EXHAUSTED.
     public var maxSendMessageSize = Int(Int32.max)
-    /// Bytes of request messages that a connection may hold, over all of its streams. The stream that exceeds
-    /// it ends with RESOURCE_EXHAUSTED.
-    public var maxBufferedRequestBytes = 8 * 1_024 * 1_024
+    /// Bytes that the calls of a connection may hold: their headers, 8 KiB for each handler that runs, the
+    /// message that a handler has in hand, inflated, and what has come of a message that it waits for. The call
+    /// that exceeds them ends with RESOURCE_EXHAUSTED. What the connection's window covers is not counted.
+    ///
+    /// No less than four of the largest messages of a request are permitted, whatever is set.
+    public var maxConnectionMemory = 1_024 * 1_024
+    /// Bytes that the calls of all connections may hold, with what waits to be read and to be sent. Beyond them,
+    /// calls on connections that hold more than 16 KiB end with RESOURCE_EXHAUSTED.
+    public var maxMemory = 256 * 1_024 * 1_024
     /// Bytes of responses that a stream holds before its handler is suspended; it goes on at half of them.
     public var writeBufferSize = 64 * 1_024
+    /// Bytes of responses that a connection holds before its handlers are suspended that write more than 4 KiB, or
+    /// ask for another message, and before calls of server-streaming methods begin.
+    public var connectionWriteBufferSize = 256 * 1_024
     /// How responses are compressed, for clients that accept it. A handler chooses otherwise for its call
     /// with the metadata `grpc-encoding`.
     public var compression: MessageEncoding = .identity
+    /// Bytes of the smallest response message that is compressed. Larger ones are sent compressed if that makes
+    /// them smaller, and if they have no more than 1 MiB, which takes tens of milliseconds of the event loop.
+    public var compressionMinSize = 1_024
     /// Pings that the server sends.
     public var keepalive = Keepalive()
     /// Pings that a client may send.

@@ -6,7 +6,11 @@ public import GRPCCore
 /// For answers that take microseconds: meanwhile the loop serves nobody else. Those that wait for something else,
 /// such as a disk, are given later.
 public struct InlineMethod: Sendable {
-  typealias Answer = @Sendable (inout InlineCall) -> Void
+  /// How calls are answered.
+  enum Answer: Sendable {
+    case unary(@Sendable (inout InlineCall) -> Void)
+    case stream(@Sendable (borrowing InlineStream) -> Bool)
+  }
 
   let method: String
   let answer: Answer
@@ -17,7 +21,17 @@ public struct InlineMethod: Sendable {
   ///   method's handler, as do those whose request is not complete, or compressed, when it is seen first.
   public init(_ descriptor: MethodDescriptor, answer: @escaping @Sendable (inout InlineCall) -> Void) {
     method = descriptor.fullyQualifiedMethod
-    self.answer = answer
+    self.answer = .unary(answer)
+  }
+
+  /// The method `descriptor`, which also needs a handler, registered as server-streaming. Its calls last long, send
+  /// little, and have no task.
+  ///
+  /// - Parameter accept: takes the call, which it answers whenever it likes, and returns true; or returns false, having
+  ///   done nothing: the call then goes to the method's handler, as do those whose request is compressed.
+  public init(streaming descriptor: MethodDescriptor, accept: @escaping @Sendable (borrowing InlineStream) -> Bool) {
+    method = descriptor.fullyQualifiedMethod
+    answer = .stream(accept)
   }
 }
 

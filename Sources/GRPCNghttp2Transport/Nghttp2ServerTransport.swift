@@ -35,11 +35,13 @@ public final class Nghttp2ServerTransport: ServerTransport {
 
   private let listeners: [Listener]
   private let inlineMethods: [InlineMethod]
+  private let receiveLimits: [MethodDescriptor: Int]
   private let configuration: Configuration
   private let group: any EventLoopGroup
   private let logger: Logger
   private let registry: ConnectionRegistry
   private let acceptLog: ThrottledLog
+  private let memory: MemoryBudget
   private let state = Mutex(State())
 
   /// A transport that serves at `listeners`, all of them or none.
@@ -47,23 +49,28 @@ public final class Nghttp2ServerTransport: ServerTransport {
   /// - Parameters:
   ///   - eventLoopGroup: the loops that connections are spread over, by default NIO's global ones, one a
   ///     core.
+  ///   - receiveLimits: bytes of the largest message of a request, inflated, by method. Known before a message is
+  ///     kept or inflated: a larger one ends its call with RESOURCE_EXHAUSTED. Methods without one have
+  ///     ``Configuration/maxReceiveMessageSize``, which also bounds the others.
   ///   - inlineMethods: methods that can be answered short of their handlers.
   ///   - logger: hears of connections that are ended for what they did, at level info.
   public init(
     listeners: [Listener], configuration: Configuration = Configuration(),
     eventLoopGroup: any EventLoopGroup = .singletonMultiThreadedEventLoopGroup,
-    inlineMethods: [InlineMethod] = [],
+    receiveLimits: [MethodDescriptor: Int] = [:], inlineMethods: [InlineMethod] = [],
     logger: Logger = Logger(label: "grpc-nghttp2", factory: { _ in SwiftLogNoOpLogHandler() })
   ) {
     self.listeners = listeners
     self.configuration = configuration
     self.group = eventLoopGroup
+    self.receiveLimits = receiveLimits
     self.inlineMethods = configuration.answersInline ? inlineMethods : []
     self.logger = logger
     let loop = eventLoopGroup.next()
     registry = ConnectionRegistry(configuration, logger: logger, loop: loop)
     acceptLog = ThrottledLog(
       "connections cannot be accepted", level: .error, every: .minutes(1), logger: logger, loop: loop)
+    memory = MemoryBudget(limit: configuration.maxMemory)
   }
 
   /// How many connections are open.
@@ -87,6 +94,9 @@ public final class Nghttp2ServerTransport: ServerTransport {
   private var identities: [TLSIdentity] {
     Dictionary(grouping: listeners.compactMap(\.security), by: ObjectIdentifier.init).values.map { $0[0] }
   }
+
+  /// Bytes that the connections' calls hold, as far as they count in ``Configuration/maxMemory``.
+  public var memoryInUse: Int { memory.inUse }
 
   /// The addresses on which it listens, in the listeners' order and with their real ports, once it does.
   ///
@@ -122,7 +132,11 @@ public final class Nghttp2ServerTransport: ServerTransport {
   }
 
   public func configure(context: GRPCServerContext) {
-    state.withLock { $0.methods = MethodTable(context.methods, inline: inlineMethods) }
+    state.withLock {
+      $0.methods = MethodTable(
+        context.methods, limits: receiveLimits, maximum: configuration.maxReceiveMessageSize,
+        inline: inlineMethods)
+    }
   }
 
   /// Serves until it is shut down and the last call has ended; cancelled, it closes every connection first.
@@ -180,8 +194,8 @@ public final class Nghttp2ServerTransport: ServerTransport {
     streamHandler: @escaping @concurrent @Sendable (RPCStream<Inbound, Outbound>, ServerContext) async -> Void
   ) -> ConnectionInitializer {
     ConnectionInitializer(
-      configuration, methods: state.withLock { $0.methods }, registry: registry, loops: loops, logger: logger,
-      streamHandler: streamHandler)
+      configuration, methods: state.withLock { $0.methods }, registry: registry, memory: memory, loops: loops,
+      logger: logger, streamHandler: streamHandler)
   }
 
   private func bind(_ streamHandler: @escaping Connection.StreamHandler) async throws -> [any Channel] {

@@ -35,14 +35,19 @@ struct BulkCreate {
   private let limits: BulkLimits
   private let caller: CallAuthorization
   private var batch: [Row] = []
+  /// What the batch may take of the memory that all bulk calls share.
+  private let share: BatchMemory.Share
   private var rows = 0
   private var response = User_V1_BulkCreateResponse()
   /// Failures that have their details, from the first, and what these take.
   private var detailed: (count: Int, bytes: Int) = (0, 0)
 
-  /// A call of `caller`. Nothing is stored once its token is invalid.
-  init(directory: UserDirectory, limits: BulkLimits, caller: CallAuthorization) {
+  /// A call of `caller`, whose batches share `memory` with other calls. Nothing is stored once its token is invalid.
+  init(
+    directory: UserDirectory, limits: BulkLimits, caller: CallAuthorization, memory: BatchMemory = BatchMemory()
+  ) {
     self.directory = directory
+    share = memory.share()
     self.limits = limits
     self.caller = caller
   }
@@ -57,7 +62,7 @@ struct BulkCreate {
 
   private var hashRequester: HashRequester { caller.hashRequester.inBackground }
 
-  /// Takes one more row, and stores a batch when it is full.
+  /// Takes one more row, and stores a batch when it is full, or when there is no memory for more of it.
   ///
   /// - Throws: `GoogleRPCStatus` when there are too many rows, once those before are stored; `UserError` when
   ///   the store fails as a whole, and `.unauthenticated` when the caller's token has become invalid.
@@ -69,7 +74,14 @@ struct BulkCreate {
     }
     rows += 1
     batch.append(try row(request))
-    if batch.count == limits.batch { try await flush() }
+    let hasRoom = share.hold(Self.size(of: request))
+    if batch.count == limits.batch || !hasRoom { try await flush() }
+  }
+
+  /// Bytes that a row takes while it waits, about.
+  private static func size(of request: DecodedRow) -> Int {
+    guard case .success(let row) = request else { return 1_024 }
+    return 128 + row.email.utf8.count + row.name.utf8.count + row.password.utf8.count + row.requestID.utf8.count
   }
 
   private func row(_ request: DecodedRow) throws -> Row {
@@ -102,6 +114,7 @@ struct BulkCreate {
     let first = rows - batch.count
     let outcomes = try await store(batch)
     batch.removeAll(keepingCapacity: true)
+    share.release()
     for (offset, outcome) in outcomes.enumerated() {
       switch outcome {
       case .success(let user): response.userIds.append(user.id.description)

@@ -3,10 +3,17 @@ import Synchronization
 /// Whether the server's services can serve: they can while the database answers and the server is not
 /// draining.
 public final class HealthMonitor: Sendable {
+  /// What a watch is told.
+  enum WatchedState: Equatable {
+    case serves(Bool)
+    /// The server drains, and the watch has ended.
+    case drained
+  }
+
   private struct State {
     var isServing: Bool
     var isDraining = false
-    var watchers: [UInt64: AsyncStream<Bool>.Continuation] = [:]
+    var watchers: [UInt64: @Sendable (WatchedState) -> Void] = [:]
     var nextID: UInt64 = 0
   }
 
@@ -33,7 +40,7 @@ public final class HealthMonitor: Sendable {
       let isServing = answers && !state.isDraining
       if isServing != state.isServing {
         state.isServing = isServing
-        for watcher in state.watchers.values { watcher.yield(isServing) }
+        for tell in state.watchers.values { tell(.serves(isServing)) }
       }
       return isServing
     }
@@ -41,36 +48,55 @@ public final class HealthMonitor: Sendable {
 
   /// The first step of a shutdown: nothing serves from now on, and every watch ends after it has said so.
   public func drain() {
-    let watchers = state.withLock { state in
+    state.withLock { state in
       state.isDraining = true
       state.isServing = false
-      defer { state.watchers = [:] }
-      return state.watchers.values
+      for tell in state.watchers.values {
+        tell(.serves(false))
+        tell(.drained)
+      }
+      state.watchers = [:]
     }
-    for watcher in watchers {
-      watcher.yield(false)
-      watcher.finish()
+  }
+
+  /// Has `tell` told whether the services serve, now and after each change, until the server drains. It is called on
+  /// any thread, under a lock: it must neither block nor call the monitor.
+  ///
+  /// Returns what ``forget(_:)`` takes; nil if the watch has ended already.
+  func watch(_ tell: @escaping @Sendable (WatchedState) -> Void) -> UInt64? {
+    state.withLock { state in
+      tell(.serves(state.isServing))
+      if state.isDraining {
+        tell(.drained)
+        return nil
+      }
+      state.nextID += 1
+      state.watchers[state.nextID] = tell
+      return state.nextID
     }
+  }
+
+  /// Ends a watch. Returns false if it had ended.
+  @discardableResult
+  func forget(_ watch: UInt64) -> Bool {
+    state.withLock { $0.watchers.removeValue(forKey: watch) != nil }
   }
 
   /// Whether the services serve, now and after each change, until the server drains. Only the newest value
   /// waits for a slow reader. The watch is forgotten when its reader goes.
   func watch() -> AsyncStream<Bool> {
     let (stream, continuation) = AsyncStream.makeStream(of: Bool.self, bufferingPolicy: .bufferingNewest(1))
-    let id = state.withLock { state -> UInt64? in
-      continuation.yield(state.isServing)
-      if state.isDraining {
+    let watch = watch { state in
+      switch state {
+      case .serves(let isServing): continuation.yield(isServing)
+      case .drained:
+        // Under the lock, which forgetting takes.
+        continuation.onTermination = nil
         continuation.finish()
-        return nil
       }
-      state.nextID += 1
-      state.watchers[state.nextID] = continuation
-      return state.nextID
     }
-    if let id {
-      continuation.onTermination = { [weak self] _ in
-        self?.state.withLock { $0.watchers[id] = nil }
-      }
+    if let watch {
+      continuation.onTermination = { [weak self] _ in self?.forget(watch) }
     }
     return stream
   }

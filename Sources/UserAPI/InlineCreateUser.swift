@@ -78,7 +78,7 @@ public final class InlineCreateUser: Sendable {
 
 extension RPCError {
   /// What goes on the wire of a status that ``ErrorMapper`` has made.
-  fileprivate init(mapped status: any Error) {
+  init(mapped status: any Error) {
     switch status {
     case let error as RPCError: self = error
     case let error as any RPCErrorConvertible: self.init(error)

@@ -14,6 +14,7 @@ public struct UserServiceHandler: RegistrableRPCService {
   private let directory: UserDirectory
   private let pageTokens: PageTokenCodec
   private let bulkLimits: BulkLimits
+  private let batchMemory = BatchMemory()
   private let defaultCaller: Principal
 
   /// The service over the use cases of `directory`.
@@ -168,7 +169,7 @@ public struct UserServiceHandler: RegistrableRPCService {
   private func bulkCreateUsers(
     _ rows: RPCAsyncSequence<DecodedRow, any Error>, _ caller: CallAuthorization
   ) async throws -> User_V1_BulkCreateResponse {
-    var bulk = BulkCreate(directory: directory, limits: bulkLimits, caller: caller)
+    var bulk = BulkCreate(directory: directory, limits: bulkLimits, caller: caller, memory: batchMemory)
     do {
       for try await row in rows {
         try Task.checkCancellation()

@@ -25,7 +25,7 @@ extension UserServiceApp {
     let parts = try await assemble(configuration, metrics: metrics) { [transport] inlineMethods in
       Nghttp2ServerTransport(
         listeners: configuration.listen.map { Listener($0, security: security) },
-        configuration: transport, inlineMethods: inlineMethods, logger: logger)
+        configuration: transport, receiveLimits: ReceiveLimits.all, inlineMethods: inlineMethods, logger: logger)
     }
     if let metrics {
       ProcessMetrics.register(in: metrics)
@@ -131,9 +131,12 @@ extension UserServiceApp {
     let getUser = InlineGetUser(repository: repository, authorizer: authorizer, observer: observer)
     let createUser = InlineCreateUser(
       directory: directory, authorizer: authorizer, observer: observer, errors: errors)
+    let watch = try InlineHealthWatch(
+      monitor: health, authorizer: authorizer, observer: observer, errors: errors)
     let transport = makeTransport([
       InlineMethod(InlineGetUser.method) { getUser.answer(&$0) },
       InlineMethod(InlineCreateUser.method) { createUser.answer(&$0) },
+      InlineMethod(streaming: InlineHealthWatch.method) { watch.accept($0) },
     ])
     let server = GRPCServer(transport: transport, router: router)
     return Parts(server: server, repository: repository, health: health, authority: authority)
@@ -233,9 +236,19 @@ extension Nghttp2ServerTransport.CallFault {
     case .malformedCall: cause = .malformedCall
     case .deadlineExceeded: cause = .deadlineExceeded
     case .shuttingDown: cause = .shuttingDown
+    case .overloaded: cause = .overloaded
     case .handlerFailure: cause = .internal
     }
     return ErrorMapper.details(of: code, message, reason: cause)
+  }
+}
+
+extension InlineStream.Responses: InlineResponses {}
+
+extension InlineStream: InlineStreamingCall {
+  public func whenCancelled(_ body: @escaping @Sendable (_ deadlineHasPassed: Bool) -> Void) {
+    let context = context
+    whenCancelled { body(context.deadlineHasPassed) }
   }
 }
 

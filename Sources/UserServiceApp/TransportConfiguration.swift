@@ -51,12 +51,14 @@ enum TransportConfiguration {
   }
 
   private static let settings: [Setting] = [
-    size("grpc.max.concurrent.streams", 250, 1...100_000, \.maxConcurrentStreams),
+    size("grpc.max.concurrent.streams", 100, 1...100_000, \.maxConcurrentStreams),
     size("grpc.max.header.list.size", 8_192, 1_024...1_048_576, \.maxHeaderListSize),
-    size("grpc.initial.window.size", 262_144, 1...1_073_741_824, \.initialWindowSize),
-    size("grpc.initial.conn.window.size", 1_048_576, 65_535...1_073_741_824, \.initialConnectionWindowSize),
+    size("grpc.initial.window.size", 65_536, 1...1_073_741_824, \.initialWindowSize),
+    size("grpc.initial.conn.window.size", 524_288, 65_535...1_073_741_824, \.initialConnectionWindowSize),
     size("grpc.max.recv.msg.size", 4_194_304, 1...1_073_741_824, \.maxReceiveMessageSize),
     size("grpc.max.send.msg.size", 2_147_483_647, 1...2_147_483_647, \.maxSendMessageSize),
+    size("grpc.max.connection.memory", 1_048_576, 65_536...1_073_741_824, \.maxConnectionMemory),
+    size("grpc.max.memory", 268_435_456, 1_048_576...1_099_511_627_776, \.maxMemory),
     size("grpc.max.connections", 10_000, 1...1_000_000, \.maxConnections),
     Setting(name: "grpc.max.network.connections", standard: "auto", form: "1 to 1000000, auto or none") {
       configuration, text in
@@ -101,6 +103,7 @@ enum TransportConfiguration {
       configuration.compression = encoding
       return true
     },
+    size("grpc.compression.min.size", 1_024, 0...1_073_741_824, \.compressionMinSize),
   ]
 
   /// Names and defaults, as ``ServiceConfiguration`` wants them.

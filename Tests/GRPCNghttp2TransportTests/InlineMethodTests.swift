@@ -138,10 +138,10 @@ import Testing
     await #expect(throws: (any Error).self) { try await call.value }
   }
 
-  @Test("requests whose answers come later are not unread ones: their connection's share is free again")
+  @Test("requests whose answers come later are not unread ones: their connection's window comes back")
   func laterFreesTheRequest() async throws {
     var configuration = Nghttp2ServerTransport.Configuration()
-    configuration.maxBufferedRequestBytes = 2_500
+    configuration.initialConnectionWindowSize = 65_535
     let count = 5
     // All are answered once the last has come; one that went to its handler is answered when it comes.
     let waiting = Mutex<[CheckedContinuation<Void, Never>]>([])
@@ -156,7 +156,7 @@ import Testing
       }
     }
     let answers = try await answers(
-      Array(repeating: [UInt8](repeating: 0, count: 1_000), count: count), configuration: configuration,
+      Array(repeating: [UInt8](repeating: 0, count: 30_000), count: count), configuration: configuration,
       inline: inline, onAnswer: { arrived.yield() }
     ) { begun in
       _ = await arrivals.first { true }

@@ -62,7 +62,8 @@ struct TransportFuzzer: ParsableCommand {
     configuration.maxHeaderListSize = 1_024
     configuration.initialWindowSize = 1_024
     configuration.maxReceiveMessageSize = 4_096
-    configuration.maxBufferedRequestBytes = 8_192
+    configuration.maxConnectionMemory = 8_192
+    configuration.connectionWriteBufferSize = 4_096
     configuration.writeBufferSize = 2_048
     configuration.floodLimits.idleFrames = (20, 1)
     configuration.floodLimits.resets = (20, 1)

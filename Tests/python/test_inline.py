@@ -182,10 +182,10 @@ def test_both_ways_create_in_the_end(serve, connect, pb):
     """Rows that were answered are there, once, in both."""
     for service in both_ways(serve):
         client = connect(service.address)
-        for number in range(200):
+        for number in range(100):
             client.send(*[client.header_frame(1 + 2 * number, request("CreateUser")),
                           frames.data(1 + 2 * number, message(field(1, f"user{number}@example.com")), end=True)])
-        ids = {pb.User.FromString(client.response(1 + 2 * number).messages[0][1]).id for number in range(200)}
+        ids = {pb.User.FromString(client.response(1 + 2 * number).messages[0][1]).id for number in range(100)}
         with sqlite3.connect(service.database) as database:
             assert {str(uuid.UUID(bytes=row[0])) for row in database.execute("SELECT id FROM users")} == ids
 

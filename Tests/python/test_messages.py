@@ -180,7 +180,8 @@ def test_a_hundred_bombs_at_once_take_no_memory(serve, connect):
     ("deflate", "gzip,deflate", "deflate")])
 def test_responses_are_compressed_for_those_who_accept_it(serve, connect, pb, configured, accepted, expected):
     """Rule 13: and only if the service is set so."""
-    client = connect(serve(settings={"grpc.compression": configured}).address)
+    settings = {"grpc.compression": configured, "grpc.compression.min.size": 100}
+    client = connect(serve(settings=settings).address)
     body = message(field(1, "ada@example.com") + field(2, "A" * 100))
     response = client.call(1, request("CreateUser", grpc_accept_encoding=accepted), body)
     assert response.headers.get("grpc-encoding") in (expected, None if expected else "identity")
@@ -189,6 +190,30 @@ def test_responses_are_compressed_for_those_who_accept_it(serve, connect, pb, co
     if expected:
         payload = {"gzip": gzip.decompress, "deflate": zlib.decompress}[expected](payload)
     assert pb.User.FromString(payload).name == "A" * 100
+
+
+@pytest.mark.parametrize("name,is_compressed", [("A" * 256, False), ("\N{GRINNING FACE}" * 256, True)])
+def test_responses_are_compressed_from_a_length_on(serve, connect, pb, name, is_compressed):
+    """Rule 13: 1,024 bytes, if nothing else is set."""
+    client = connect(serve(settings={"grpc.compression": "gzip"}).address)
+    body = message(pb.CreateUserRequest(email="ada@example.com", name=name).SerializeToString())
+    (flag, payload), = client.call(1, request("CreateUser", grpc_accept_encoding="gzip"), body).messages
+    assert flag == is_compressed
+    assert pb.User.FromString(gzip.decompress(payload) if flag else payload).name == name
+
+
+def test_a_response_that_compression_does_not_make_smaller_goes_as_it_is(serve, connect, pb):
+    """Rule 13: and so do the small messages of a page beside a large one."""
+    client = connect(serve(settings={"grpc.compression": "gzip", "grpc.compression.min.size": 1}).address)
+    random = [chr(0x4E00 + (number * 7_919) % 20_000) for number in range(256)]
+    names = ["", "".join(random), "A" * 200]
+    for number, name in enumerate(names):
+        body = message(pb.CreateUserRequest(email=f"{number}@example.com", name=name).SerializeToString())
+        assert client.call(1 + 2 * number, request("CreateUser"), body).status == "0"
+    listing = client.call(7, request("ListUsers", grpc_accept_encoding="gzip")).messages
+    assert [flag for flag, _ in listing] == [0, 0, 1]
+    users = [pb.User.FromString(gzip.decompress(payload) if flag else payload) for flag, payload in listing]
+    assert [user.name for user in users] == names
 
 
 def fill(service, count):

@@ -53,9 +53,10 @@ extension Connection {
   }
 
   func dataReceived(_ id: Int32, _ bytes: UnsafeRawBufferPointer) {
-    // The connection's window comes back at once, so that one slow stream does not stop the others.
-    windowToReturn += bytes.count
-    guard let stream = stream(id) else { return }
+    guard let stream = stream(id) else {
+      windowToReturn += bytes.count
+      return
+    }
     stream.dataReceived(bytes)
     guard stream.bodyLength <= stream.head.contentLength ?? .max else { return malformed(stream) }
     touch(stream)
@@ -124,6 +125,7 @@ extension Connection {
   func sendData(
     _ stream: ServerStream, header: UnsafeRawBufferPointer, count: Int, endsStream: Bool
   ) -> Bool {
+    memory.unsent -= count
     output.writeBytes(header)
     stream.moveOutput(count, to: &output)
     pings.responseSent()

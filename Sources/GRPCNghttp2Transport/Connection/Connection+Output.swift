@@ -35,6 +35,8 @@ extension Connection {
       mustClose = true
     }
     defer {
+      resumeWaiting()
+      memory.balance()
       if output.capacity <= LoopExecutor.largestSpareBuffer { executor.spareBuffer = output }
       output = ByteBuffer()
     }
@@ -44,7 +46,7 @@ extension Connection {
   /// Whether ``submit()`` has something to do.
   private var hasNotes: Bool {
     !dirty.isEmpty || !closed.isEmpty || !ended.isEmpty || !unsent.isEmpty || !sent.isEmpty
-      || abandoned > 0 || (fault != nil && !hasSentFault)
+      || windowToReturn > 0 || abandoned > 0 || (fault != nil && !hasSentFault)
   }
 
   private func submit() {
@@ -76,6 +78,7 @@ extension Connection {
         for stream in streams { submitDirty(stream) }
         giveBack(streams)
       }
+      returnWindow()
     }
   }
 

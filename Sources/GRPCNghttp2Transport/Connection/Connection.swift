@@ -45,8 +45,11 @@ final class Connection {
   /// The stream that was asked for last, which mostly is the next one too.
   @exclusivity(unchecked) var current: ServerStream?
   var runningHandlers = 0
-  /// Bytes of request messages that no handler has taken yet.
-  @exclusivity(unchecked) var bufferedBytes = 0
+  @exclusivity(unchecked) var memory: ConnectionMemory
+  /// Streams that wait until more has been sent, in the order in which they go on.
+  var waiting: [ServerStream] = []
+  /// Since when the first of them has waited, or others were last looked at for its sake.
+  var waitingSince = NIODeadline.distantFuture
 
   // Notes of the callbacks.
   @exclusivity(unchecked) var begun: [ServerStream] = []
@@ -99,14 +102,15 @@ final class Connection {
 
   init(
     configuration: Nghttp2ServerTransport.Configuration, executor: LoopExecutor,
-    peer: Nghttp2ServerTransport.Peer, methods: MethodTable, jitter: Double = .random(in: -0.1...0.1),
-    now: NIODeadline, streamHandler: @escaping StreamHandler
+    peer: Nghttp2ServerTransport.Peer, methods: MethodTable, budget: MemoryBudget,
+    jitter: Double = .random(in: -0.1...0.1), now: NIODeadline, streamHandler: @escaping StreamHandler
   ) {
     self.configuration = configuration
     self.executor = executor
     self.peer = peer
     self.methods = methods
     self.streamHandler = streamHandler
+    memory = ConnectionMemory(configuration, largestMessage: methods.largestMessage, budget: budget)
     self.now = now
     floods = FloodGuard(configuration.floodLimits, now: now)
     pings = PingPolicy(configuration.keepalive, configuration.enforcementPolicy, now: now)
@@ -117,6 +121,10 @@ final class Connection {
   /// How many streams nghttp2 permits. It ends the connection of a client that exceeds what SETTINGS said
   /// (nghttp2 issue 687), so SETTINGS are sent with our own limit in its place, and we refuse the excess.
   private var hardStreamLimit: UInt32 { UInt32(clamping: configuration.maxConcurrentStreams) &* 2 &+ 1_000 }
+
+  deinit {
+    memory.release()
+  }
 
   // MARK: Start and end
 
@@ -152,15 +160,23 @@ final class Connection {
     current = nil
     for stream in open { stream.closed() }
     for stream in closed { stream.closed() }
-    (begun, touched, closed, dirty, sent) = ([], [], [], [], [])
-    if runningHandlers == 0 { onEnd() }
+    (begun, touched, closed, dirty, sent, waiting) = ([], [], [], [], [], [])
+    memory.balance()
+    if runningHandlers == 0 { end() }
+  }
+
+  private func end() {
+    memory.release()
+    onEnd()
   }
 
   func handlerStarted() { runningHandlers += 1 }
 
   func handlerEnded() {
     runningHandlers -= 1
-    if runningHandlers == 0, session == nil { onEnd() }
+    guard session == nil else { return }
+    memory.balance()
+    if runningHandlers == 0 { end() }
   }
 
   func fail(_ code: HTTP2Session.ErrorCode, _ reason: String) {
@@ -200,6 +216,7 @@ final class Connection {
       }
     }
     actOnNotes()
+    memory.balance()
   }
 
   /// Judges frames by their headers, before nghttp2 sees them.
@@ -290,10 +307,7 @@ final class Connection {
       }
       refused.removeAll(keepingCapacity: true)
     }
-    if windowToReturn > 0 {
-      session?.consumeConnection(windowToReturn)
-      windowToReturn = 0
-    }
+    returnWindow()
     if noticeIsAnswered {
       // Only now, when nghttp2 knows of the streams that came before the answer.
       noticeIsAnswered = false
@@ -310,6 +324,12 @@ final class Connection {
       for stream in streams where !stream.isClosed { stream.dataDelivered(now: now) }
       giveBack(streams)
     }
+  }
+
+  func returnWindow() {
+    guard windowToReturn > 0 else { return }
+    session?.consumeConnection(windowToReturn)
+    windowToReturn = 0
   }
 
   func endClosed() {
@@ -357,7 +377,7 @@ final class Connection {
 
   /// When ``timePassed(now:)`` has something to do.
   var wakeup: NIODeadline {
-    var next = min(pings.wakeup, min(lifetime.wakeup, streamWakeup))
+    var next = min(pings.wakeup, min(lifetime.wakeup, min(streamWakeup, roomWakeup)))
     if !hasReceivedSettings { next = min(next, startBy) }
     if let incompleteSince { next = min(next, incompleteSince + TimeAmount(configuration.receiveTimeout)) }
     return next
@@ -376,6 +396,7 @@ final class Connection {
     case .close: fail(.noError, "a ping was not answered in time")
     }
     act(lifetime.timePassed(now: now))
+    if now >= roomWakeup { endStalled() }
     if now >= streamWakeup { streamTimePassed() }
     onWork()
   }

@@ -7,6 +7,7 @@ package struct ConnectionInitializer: Sendable {
   let configuration: Nghttp2ServerTransport.Configuration
   let methods: MethodTable
   let registry: ConnectionRegistry
+  let memory: MemoryBudget
   let executors: [ObjectIdentifier: LoopExecutor]
   let logger: Logger
   let streamHandler: Connection.StreamHandler
@@ -14,11 +15,12 @@ package struct ConnectionInitializer: Sendable {
   /// For connections on the loops of `loops`, with calls of `methods` going to `streamHandler`.
   init(
     _ configuration: Nghttp2ServerTransport.Configuration, methods: MethodTable, registry: ConnectionRegistry,
-    loops: [any EventLoop], logger: Logger, streamHandler: @escaping Connection.StreamHandler
+    memory: MemoryBudget, loops: [any EventLoop], logger: Logger, streamHandler: @escaping Connection.StreamHandler
   ) {
     self.configuration = configuration
     self.methods = methods
     self.registry = registry
+    self.memory = memory
     executors = Dictionary(
       loops.map { (ObjectIdentifier($0), LoopExecutor(loop: $0)) }, uniquingKeysWith: { first, _ in first })
     self.logger = logger
@@ -40,7 +42,7 @@ package struct ConnectionInitializer: Sendable {
     ) { channel in
       Connection(
         configuration: configuration, executor: executor, peer: Nghttp2ServerTransport.Peer(channel),
-        methods: methods, now: channel.eventLoop.now, streamHandler: streamHandler)
+        methods: methods, budget: memory, now: channel.eventLoop.now, streamHandler: streamHandler)
     }
     if let security {
       try channel.pipeline.syncOperations.addHandlers(

@@ -16,6 +16,8 @@ final class LoopExecutor: TaskExecutor, @unchecked Sendable {
   /// Memory for calls, which those of all connections use in turn. On the loop only.
   @exclusivity(unchecked) private var spareStreamMemory: [StreamMemory] = []
   private static let maxSpareStreamMemory = 256
+  /// Compresses the responses of all connections of the loop. On the loop only.
+  let deflater = Deflater()
   private var longRunners = LongRunners()
   private var resting: [CheckedContinuation<Void, Never>] = []
   /// When the handler that runs began to.

@@ -5,12 +5,22 @@ final class Method: Sendable {
   let descriptor: MethodDescriptor
   /// Whether its requests may have any number of messages.
   let takesManyMessages: Bool
+  /// Whether its responses may have any number of messages, and its requests have one: once it has begun it writes
+  /// for as long as there is room.
+  let isServerStreaming: Bool
+  /// Whether requests and responses may both have any number of messages.
+  let answersEachMessage: Bool
+  /// Bytes of the largest message of a request, inflated.
+  let maxReceiveMessageSize: Int
   /// Answers its calls without a task, if it can.
   let inline: InlineMethod.Answer?
 
-  init(_ descriptor: MethodDescriptor, inline: InlineMethod.Answer? = nil) {
+  init(_ descriptor: MethodDescriptor, maxReceiveMessageSize: Int = .max, inline: InlineMethod.Answer? = nil) {
     self.descriptor = descriptor
     takesManyMessages = descriptor.type?.isRequestStreaming ?? true
+    isServerStreaming = !takesManyMessages && descriptor.type?.isResponseStreaming ?? true
+    answersEachMessage = takesManyMessages && descriptor.type?.isResponseStreaming ?? true
+    self.maxReceiveMessageSize = maxReceiveMessageSize
     self.inline = takesManyMessages ? nil : inline
   }
 }
@@ -28,14 +38,25 @@ struct MethodTable: Sendable {
 
   /// By hash, at least twice as many as methods, so that most have one or none.
   private var buckets: [[Entry]]
+  /// Bytes of the largest message that any method takes.
+  private(set) var largestMessage = 0
 
-  init(_ methods: [MethodDescriptor], inline: [InlineMethod] = []) {
+  /// - Parameters:
+  ///   - limits: bytes of the largest message of a request, by method; of a method without one it is `maximum`, which
+  ///     none exceeds.
+  init(
+    _ methods: [MethodDescriptor], limits: [MethodDescriptor: Int] = [:], maximum: Int = .max,
+    inline: [InlineMethod] = []
+  ) {
+    let limits = Dictionary(limits.map { ($0.fullyQualifiedMethod, $1) }, uniquingKeysWith: min)
     let size = 1 << (Int.bitWidth - (2 * methods.count).leadingZeroBitCount)
     buckets = Array(repeating: [], count: size)
     for descriptor in methods {
       let path = Array("/\(descriptor.fullyQualifiedMethod)".utf8)
       let method = Method(
-        descriptor, inline: inline.first { $0.method == descriptor.fullyQualifiedMethod }?.answer)
+        descriptor, maxReceiveMessageSize: min(limits[descriptor.fullyQualifiedMethod] ?? maximum, maximum),
+        inline: inline.first { $0.method == descriptor.fullyQualifiedMethod }?.answer)
+      largestMessage = max(largestMessage, method.maxReceiveMessageSize)
       path.withUnsafeBufferPointer { buckets[bucket(of: $0)].append(Entry(path: path, method: method)) }
     }
   }

@@ -27,19 +27,6 @@ public struct MessageBytes: GRPCContiguousBytes, Hashable, Sendable {
     isFramed = true
   }
 
-  /// The messages of several at once, one by one.
-  var frames: [MessageBytes] {
-    var frames: [MessageBytes] = []
-    var rest = bytes[...]
-    while rest.count >= MessageDeframer.prefixLength {
-      let length = rest.dropFirst().prefix(4).reduce(0) { $0 << 8 | Int($1) }
-      rest = rest.dropFirst(MessageDeframer.prefixLength)
-      frames.append(MessageBytes(Array(rest.prefix(length))))
-      rest = rest.dropFirst(length)
-    }
-    return frames
-  }
-
   public init(repeating byte: UInt8, count: Int) {
     self.init([UInt8](repeating: byte, count: count))
   }

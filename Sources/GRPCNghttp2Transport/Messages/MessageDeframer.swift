@@ -15,7 +15,7 @@ struct MessageDeframer {
 
   static let prefixLength = 5
 
-  private let maxLength: Int
+  let maxLength: Int
   /// Whether the call names an encoding other than identity.
   private let permitsCompression: Bool
   private var buffer: ByteBuffer

@@ -2,13 +2,12 @@ import CZlib
 import GRPCCore
 import NIOCore
 
-/// One message at a time through zlib; no context crosses from one to the next (doc/compression.md).
+/// Inflates one message at a time; no context crosses from one to the next (doc/compression.md).
 ///
-/// A stream is made for each message and ended with it: 40 KiB to inflate and 256 KiB to deflate, while it
-/// works.
+/// A stream of 40 KiB is made for each message and ended with it.
 enum Zlib {
   /// Window bits: 15 for the zlib format, 16 more for gzip (zlib.h, `inflateInit2`).
-  private static func windowBits(_ encoding: MessageEncoding) -> Int32 { encoding == .gzip ? 31 : 15 }
+  static func windowBits(_ encoding: MessageEncoding) -> Int32 { encoding == .gzip ? 31 : 15 }
 
   private static let chunk = 16 * 1_024
 
@@ -48,29 +47,6 @@ enum Zlib {
     }
     try result.get()
     return inflated
-  }
-
-  /// Appends the deflated `message` to `output`. Returns whether it did; if not, there was no memory for it
-  /// and `output` is as it was.
-  static func deflate(_ message: [UInt8], to encoding: MessageEncoding, into output: inout ByteBuffer) -> Bool
-  {
-    var stream = z_stream()
-    guard CZlib_deflateInit(&stream, windowBits(encoding)) == Z_OK else { return false }
-    defer { deflateEnd(&stream) }
-    var message = message
-    let bound = Int(deflateBound(&stream, UInt(message.count)))
-    message.withUnsafeMutableBufferPointer { input in
-      stream.next_in = input.baseAddress
-      stream.avail_in = UInt32(input.count)
-      output.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { room in
-        stream.next_out = room.bindMemory(to: UInt8.self).baseAddress
-        stream.avail_out = UInt32(bound)
-        // Z_STREAM_END: with room for `deflateBound` bytes, one call does it all (zlib.h).
-        _ = CZlib.deflate(&stream, Z_FINISH)
-        return bound - Int(stream.avail_out)
-      }
-    }
-    return true
   }
 }
 

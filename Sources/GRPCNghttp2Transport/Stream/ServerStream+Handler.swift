@@ -75,7 +75,13 @@ extension ServerStream {
     }
   }
 
-  private var isFull: Bool { output.readableBytes > configuration.writeBufferSize && !response.hasStatus }
+  /// Whether a handler that writes has to wait.
+  var isFull: Bool {
+    let count = output.readableBytes
+    guard !response.hasStatus, count > 0 else { return false }
+    return count > configuration.writeBufferSize
+      || (connection.memory.isSendingFull && count > Connection.smallResponse)
+  }
 
   private func waitForRoom() async throws {
     let wait = Wait()
@@ -94,6 +100,7 @@ extension ServerStream {
       continuation.resume(throwing: CancellationError())
     } else if isFull {
       writers.append((continuation, wait))
+      if connection.memory.isSendingFull { connection.waitForRoom(self) }
       if sendBy == .distantFuture {
         sendBy = connection.executor.loop.now + TimeAmount(configuration.sendTimeout)
         noteWakeup()
@@ -127,6 +134,8 @@ extension ServerStream {
       }
       response.metadata(metadata)
     case .message(let message):
+      let before = output.readableBytes
+      defer { connection.memory.unsent += output.readableBytes - before }
       try frame(message)
       response.message()
     case .status(let status, let metadata):
@@ -137,32 +146,59 @@ extension ServerStream {
     connection.submitLater(self)
   }
 
+  /// Messages beyond this many bytes are not compressed: it would keep the event loop for too long.
+  private static let largestCompressed = 1_024 * 1_024
+
   private func frame(_ message: MessageBytes) throws {
-    if message.isFramed, encoding == .identity {
-      output.writeBytes(message.bytes)
-      return
-    }
     if message.isFramed {
-      for part in message.frames { try frame(part) }
-      return
+      return message.withUnsafeBytes { encoding == .identity ? append($0) : compressFrames($0) }
     }
     guard message.count <= configuration.maxSendMessageSize else {
       throw rpcError(Self.tooLarge(message.count, configuration))
     }
-    let start = output.writerIndex
-    if encoding != .identity, message.isCompressed {
-      output.writeRepeatingByte(0, count: MessageDeframer.prefixLength)
-      if Zlib.deflate(message.bytes, to: encoding, into: &output) {
-        let length = output.writerIndex - start - MessageDeframer.prefixLength
-        output.setInteger(UInt8(1), at: start)
-        output.setInteger(UInt32(length), at: start + 1)
-        return
-      }
-      output.moveWriterIndex(to: start)
+    message.withUnsafeBytes { bytes in
+      if message.isCompressed, compress(bytes) { return }
+      output.writeInteger(UInt8(0))
+      output.writeInteger(UInt32(bytes.count))
+      output.writeBytes(bytes)
     }
-    output.writeInteger(UInt8(0))
-    output.writeInteger(UInt32(message.count))
-    output.writeBytes(message.bytes)
+  }
+
+  private func append(_ bytes: UnsafeRawBufferPointer) { output.writeBytes(bytes) }
+
+  /// Appends messages that have their prefixes: those that are worth it compressed, the others as they are, as many as
+  /// follow each other at once.
+  private func compressFrames(_ frames: UnsafeRawBufferPointer) {
+    let prefix = MessageDeframer.prefixLength
+    var plain = 0
+    var next = 0
+    while next + prefix <= frames.count {
+      let length = Int(UInt32(bigEndian: frames.loadUnaligned(fromByteOffset: next + 1, as: UInt32.self)))
+      let end = min(next + prefix + length, frames.count)
+      if length >= configuration.compressionMinSize {
+        append(UnsafeRawBufferPointer(rebasing: frames[plain..<next]))
+        plain = compress(UnsafeRawBufferPointer(rebasing: frames[next + prefix..<end])) ? end : next
+      }
+      next = end
+    }
+    append(UnsafeRawBufferPointer(rebasing: frames[plain...]))
+  }
+
+  /// Appends a message compressed, with its prefix, if it may be and that makes it smaller. Returns whether it did.
+  private func compress(_ message: UnsafeRawBufferPointer) -> Bool {
+    guard encoding != .identity, message.count >= configuration.compressionMinSize,
+      message.count <= Self.largestCompressed
+    else { return false }
+    let start = output.writerIndex
+    output.writeRepeatingByte(0, count: MessageDeframer.prefixLength)
+    guard connection.executor.deflater.deflate(message, to: encoding, into: &output) else {
+      output.moveWriterIndex(to: start)
+      return false
+    }
+    let length = output.writerIndex - start - MessageDeframer.prefixLength
+    output.setInteger(UInt8(1), at: start)
+    output.setInteger(UInt32(length), at: start + 1)
+    return true
   }
 
   /// The encoding that the response's headers name.

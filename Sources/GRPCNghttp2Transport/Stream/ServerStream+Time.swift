@@ -54,7 +54,7 @@ extension ServerStream {
   func updateReceiveTime(now: NIODeadline) {
     let isWaiting =
       !requestHasEnded && requestFailure == nil && !response.hasStatus
-      && (!takesManyMessages || (deframer.isIncomplete && reader != nil))
+      && (!takesManyMessages || (deframer.isIncomplete && reader != nil && !isWaitingForRoom))
     guard isWaiting else {
       receiveBy = .distantFuture
       if takesManyMessages { receiveSince = nil }

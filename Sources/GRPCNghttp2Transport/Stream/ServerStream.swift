@@ -19,6 +19,10 @@ final class ServerStream: @unchecked Sendable {
   // The request.
   @exclusivity(unchecked) var head: RequestHead
   private let verdict: RequestHead.Verdict
+  /// The method of a call that is accepted.
+  private let method: Method?
+  /// Whether the call waits for what its handler needs to begin: its request, or room for its responses.
+  @exclusivity(unchecked) private(set) var isPending = false
   /// Whether ``begin(now:)`` has acted on the head.
   private var hasBegun = false
   @exclusivity(unchecked) private(set) var deframer: MessageDeframer
@@ -39,6 +43,16 @@ final class ServerStream: @unchecked Sendable {
   @exclusivity(unchecked) var heldWindow = 0
   /// Bytes of the stream's window that the connection is to give back.
   @exclusivity(unchecked) var windowToReturn = 0
+  /// Bytes of the message that the handler has taken last, inflated, until it asks for the next.
+  @exclusivity(unchecked) var inHand = 0
+  /// Bytes that the message in hand is going to be answered with, as the connection's memory counts them.
+  @exclusivity(unchecked) var expected = 0
+  /// Bytes that the connection's memory counts for this call.
+  @exclusivity(unchecked) var charged = 0
+  /// Whether the header fields are kept.
+  var keepsHead = true
+  /// Whether the connection has it in its list of streams that wait for room.
+  var isWaitingForRoom = false
 
   // The response.
   /// Whether its END_STREAM has been sent.
@@ -51,7 +65,9 @@ final class ServerStream: @unchecked Sendable {
   // The end.
   private var task: Task<Void, Never>?
   private var cancellation: ServerContext.RPCCancellationHandle?
-  private var hasHandler = false
+  /// Called when a call of an ``InlineStream`` ends before its status.
+  var whenCancelled: (@Sendable () -> Void)?
+  @exclusivity(unchecked) private(set) var hasHandler = false
   private(set) var isClosed = false
   /// When the call must have ended; `distantFuture` is never, here and below.
   var deadline = NIODeadline.distantFuture
@@ -72,11 +88,13 @@ final class ServerStream: @unchecked Sendable {
     self.connection = connection
     head = request.head
     verdict = head.verdict()
-    takesManyMessages = if case .accept(let method) = verdict { method.takesManyMessages } else { true }
+    method = if case .accept(let method) = verdict { method } else { nil }
+    takesManyMessages = method?.takesManyMessages ?? true
     deframer = MessageDeframer(
-      maxLength: connection.configuration.maxReceiveMessageSize,
-      permitsCompression: head.encoding != .identity, buffer: request.memory.request)
+      maxLength: method?.maxReceiveMessageSize ?? 0, permitsCompression: head.encoding != .identity,
+      buffer: request.memory.request)
     output = request.memory.response
+    settle()
   }
 
   var configuration: Nghttp2ServerTransport.Configuration { connection.configuration }
@@ -91,13 +109,7 @@ final class ServerStream: @unchecked Sendable {
       connection.executor.callBegan()
       encoding =
         head.acceptedEncodings.contains(configuration.compression) ? configuration.compression : .identity
-      if let inline = method.inline, respond(by: inline, now: now) { return }
-      start(now: now) { stream in
-        await withServerContextRPCCancellationHandle { handle in
-          await stream.run(method.descriptor, handle)
-        }
-      }
-      updateReceiveTime(now: now)
+      launch(method, now: now)
     case .fail(let fault):
       end(fault)
     case .malformed(let message):
@@ -109,6 +121,51 @@ final class ServerStream: @unchecked Sendable {
       receiveBy = now + TimeAmount(configuration.receiveTimeout)
       noteWakeup()
     }
+  }
+
+  /// Answers the call, begins its handler, or waits for what that needs: the whole request if it is one message, so
+  /// that a client that does not complete it holds no task; and room for a stream of responses.
+  private func launch(_ method: Method, now: NIODeadline) {
+    guard !response.hasStatus else { return }
+    isPending = true
+    if !method.takesManyMessages, !requestHasEnded, requestFailure == nil {
+      noteDeadline(now: now)
+      awaitRequest()
+      updateReceiveTime(now: now)
+      // What has come may be too much.
+      if requestFailure == nil { return }
+    }
+    if let inline = method.inline, respond(by: inline, now: now) { return }
+    if method.isServerStreaming, requestFailure == nil, connection.memory.isSendingFull {
+      noteDeadline(now: now)
+      return connection.waitForRoom(self)
+    }
+    isPending = false
+    guard connection.memory.hasRoom(for: costOfHandler) else {
+      return end(Self.noRoom)
+    }
+    start(now: now) { stream in
+      await withServerContextRPCCancellationHandle { handle in
+        await stream.run(method.descriptor, handle)
+      }
+    }
+    updateReceiveTime(now: now)
+  }
+
+  private func noteDeadline(now: NIODeadline) {
+    guard let timeout = head.timeout, deadline == .distantFuture else { return }
+    deadline = now + timeout
+    noteWakeup()
+  }
+
+  /// There is room for responses again.
+  func roomCame(now: NIODeadline) {
+    if isPending {
+      if let method { launch(method, now: now) }
+      return
+    }
+    if !isFull { resumeWriters() }
+    if reader != nil { dataDelivered(now: now) }
   }
 
   var isRefused: Bool {
@@ -124,13 +181,24 @@ final class ServerStream: @unchecked Sendable {
     guard case .refuse(let status, let message) = verdict, !isClosed, !response.hasStatus else { return }
     receiveBy = .distantFuture
     response.refuse(httpStatus: status)
-    if !head.isHead { output.writeString(message) }
+    if !head.isHead { connection.memory.unsent += output.writeString(message) }
     connection.submitLater(self)
   }
 
   /// Lets an inline method answer a request that is complete and plain. Returns whether it does, now or later.
   private func respond(by method: InlineMethod.Answer, now: NIODeadline) -> Bool {
-    guard requestHasEnded, requestFailure == nil, encoding == .identity else { return false }
+    guard requestHasEnded, requestFailure == nil else { return false }
+    switch method {
+    case .unary(let method): return encoding == .identity && respond(by: method, now: now)
+    case .stream(let method):
+      noteDeadline(now: now)
+      guard acceptStream(by: method) else { return false }
+      isPending = false
+      return true
+    }
+  }
+
+  private func respond(by method: (inout InlineCall) -> Void, now: NIODeadline) -> Bool {
     let answer = deframer.withNextMessage { message in
       var call = InlineCall(self, message: message)
       method(&call)
@@ -140,13 +208,16 @@ final class ServerStream: @unchecked Sendable {
     case nil, .some(nil):
       return false
     case .given:
+      isPending = false
+      returnWindow(heldWindow)
+      settle()
       response.unary()
       connection.submitLater(self)
     case .later(let response):
+      isPending = false
       // Nobody reads it any more, however long the answer takes.
-      let before = deframer.bufferedBytes
       deframer.skip()
-      connection.bufferedBytes -= before - deframer.bufferedBytes
+      returnWindow(heldWindow)
       start(now: now) { stream in
         let result = await response(stream.context)
         stream.connection.executor.run { stream.respond(with: result) }
@@ -202,18 +273,15 @@ final class ServerStream: @unchecked Sendable {
       write(UnsafeMutableRawBufferPointer(rebasing: buffer.dropFirst(MessageDeframer.prefixLength)))
       return end
     }
+    connection.memory.unsent += end
     return true
   }
 
   /// `handler` runs here and now until it first waits for something.
   private func start(now: NIODeadline, _ handler: @escaping @Sendable (ServerStream) async -> Void) {
-    if let timeout = head.timeout { deadline = now + timeout }
-    if !takesManyMessages, !requestHasEnded {
-      receiveSince = (now, 0)
-      receiveBy = now + TimeAmount(configuration.receiveTimeout)
-    }
-    noteWakeup()
+    noteDeadline(now: now)
     hasHandler = true
+    settle()
     connection.handlerStarted()
     connection.executor.beginSlice()
     let task = Task.immediate(executorPreference: connection.executor) { [self] in
@@ -224,7 +292,7 @@ final class ServerStream: @unchecked Sendable {
     if isClosed { task.cancel() }
   }
 
-  private var context: Nghttp2ServerTransport.Context {
+  var context: Nghttp2ServerTransport.Context {
     Nghttp2ServerTransport.Context(peer: connection.peer, deadline: deadline)
   }
 
@@ -244,6 +312,9 @@ final class ServerStream: @unchecked Sendable {
     hasHandler = false
     task = nil
     cancellation = nil
+    inHand = 0
+    expectAnswer()
+    settle()
     if !isClosed, !response.hasStatus {
       // GRPCCore always writes a status; another handler may not.
       end(CallFault(.handlerFailure, .internalError, "the handler ended without a status"))
@@ -254,13 +325,14 @@ final class ServerStream: @unchecked Sendable {
   /// Bytes of a DATA frame have arrived. Only takes notes: ``dataDelivered(now:)`` acts on them.
   func dataReceived(_ bytes: UnsafeRawBufferPointer) {
     bodyLength += bytes.count
-    guard !isClosed, requestFailure == nil, !response.hasStatus, !isRefused else {
+    guard !isClosed, requestFailure == nil, !response.hasStatus, method != nil else {
       // Nobody reads it any more, but its window has to come back.
       windowToReturn += bytes.count
+      connection.windowToReturn += bytes.count
       return
     }
     heldWindow += bytes.count
-    connection.bufferedBytes += bytes.count
+    connection.memory.unread += bytes.count
     let before = deframer.completeMessages
     do throws(RPCError) {
       try deframer.receive(bytes)
@@ -268,10 +340,7 @@ final class ServerStream: @unchecked Sendable {
       if !takesManyMessages, messagesReceived > 1 {
         throw RPCError(code: .unimplemented, message: "the method takes one message, and more have come")
       }
-      if connection.bufferedBytes > configuration.maxBufferedRequestBytes {
-        throw RPCError(
-          code: .resourceExhausted, message: "the connection has more than its share of unread messages")
-      }
+      if connection.memory.mustRefuse { throw rpcError(Self.noRoom) }
     } catch {
       failRequest(error)
     }
@@ -284,12 +353,24 @@ final class ServerStream: @unchecked Sendable {
       if requestHasEnded { refuse() }
       return
     }
-    if let reader, let result = takePart() {
-      self.reader = nil
-      reader.continuation.resume(with: result)
+    if isPending {
+      if let method { launch(method, now: now) }
+      return
     }
-    if reader != nil { returnWindow(heldWindow) }
+    deliver()
+    if reader != nil, !isWaitingForRoom {
+      awaitRequest()
+      // What has come may be too much.
+      deliver()
+    }
     updateReceiveTime(now: now)
+  }
+
+  /// Gives a handler that waits what there is for it.
+  private func deliver() {
+    guard let reader, let result = takePart() else { return }
+    self.reader = nil
+    reader.continuation.resume(with: result)
   }
 
   /// The client has ended its side.
@@ -312,8 +393,10 @@ final class ServerStream: @unchecked Sendable {
   func returnWindow(_ count: Int) {
     guard count > 0 else { return }
     heldWindow -= count
-    // Whoever has ended its side needs no window.
-    if requestHasEnded { return }
+    connection.memory.unread -= count
+    connection.windowToReturn += count
+    // A stream whose client has ended its side needs no window of its own.
+    if requestHasEnded { return connection.onWork() }
     windowToReturn += count
     connection.submitLater(self)
   }
@@ -324,23 +407,35 @@ final class ServerStream: @unchecked Sendable {
       hasDeliveredHead = true
       return .success(.metadata(head.metadata))
     }
+    inHand = 0
+    expectAnswer()
+    defer { settle() }
     if isClosed { return .failure(CancellationError()) }
-    let before = deframer.bufferedBytes
-    if let frame = deframer.next() {
-      let taken = before - deframer.bufferedBytes
-      connection.bufferedBytes -= taken
-      returnWindow(min(heldWindow, taken))
-      return Result { .message(try inflate(frame)) }
-    }
     if let requestFailure { return .failure(requestFailure) }
-    return requestHasEnded ? .success(nil) : nil
+    if takesManyMessages, connection.memory.isSendingFull {
+      // What the next message is answered with would only add to what waits to be sent.
+      connection.waitForRoom(self)
+      return nil
+    }
+    let before = deframer.bufferedBytes
+    guard let frame = deframer.next() else { return requestHasEnded ? .success(nil) : nil }
+    returnWindow(min(heldWindow, before - deframer.bufferedBytes))
+    do throws(RPCError) {
+      let message = try inflate(frame)
+      inHand = message.count
+      guard connection.memory.hasRoom(for: costInHand) else { throw rpcError(Self.noRoom) }
+      if method?.answersEachMessage ?? false { expectAnswer() }
+      return .success(.message(message))
+    } catch {
+      failRequest(error)
+      return .failure(error)
+    }
   }
 
   private func inflate(_ frame: MessageDeframer.Frame) throws(RPCError) -> MessageBytes {
     guard frame.isCompressed else { return MessageBytes(frame.bytes, isCompressed: false) }
     return MessageBytes(
-      try Zlib.inflate(frame.bytes, from: head.encoding, maxLength: configuration.maxReceiveMessageSize),
-      isCompressed: true)
+      try Zlib.inflate(frame.bytes, from: head.encoding, maxLength: deframer.maxLength), isCompressed: true)
   }
 
   /// Moves `count` bytes of the response to the connection's.
@@ -367,7 +462,8 @@ final class ServerStream: @unchecked Sendable {
       sendBy = now + TimeAmount(configuration.sendTimeout)
     }
     noteWakeup()
-    if output.readableBytes <= configuration.writeBufferSize / 2 { resumeWriters() }
+    guard !writers.isEmpty, output.readableBytes <= configuration.writeBufferSize / 2 else { return }
+    if isFull { connection.waitForRoom(self) } else { resumeWriters() }
   }
 
   private func resumeWriters() {
@@ -398,6 +494,7 @@ final class ServerStream: @unchecked Sendable {
   func closed() {
     guard !isClosed else { return }
     isClosed = true
+    if isWaitingForRoom { connection.waiting.removeAll { $0 === self } }
     releaseMemory()
     receiveBy = .distantFuture
     sendBy = .distantFuture
@@ -415,24 +512,30 @@ final class ServerStream: @unchecked Sendable {
   }
 
   private func releaseMemory() {
-    connection.bufferedBytes -= deframer.bufferedBytes
+    connection.memory.unread -= heldWindow
+    connection.memory.unsent -= output.readableBytes
+    connection.windowToReturn += heldWindow
+    heldWindow = 0
     let memory = StreamMemory(
       // A handler may ask for its metadata even now.
       fields: hasHandler ? RequestFields() : head.takeFields(), request: deframer.takeBuffer(),
       response: output)
     output = ByteBuffer()
+    settle()
     connection.executor.giveBack(memory)
   }
 
   /// Forgets the messages that nobody has taken.
-  private func dropRequest() {
-    let count = deframer.bufferedBytes
-    guard count > 0 else { return }
-    connection.bufferedBytes -= count
+  func dropRequest() {
+    guard deframer.bufferedBytes > 0 else { return }
     deframer.removeAll()
   }
 
   func cancelHandler() {
+    if let whenCancelled {
+      self.whenCancelled = nil
+      whenCancelled()
+    }
     guard hasHandler else { return }
     task?.cancel()
     cancellation?.cancel()

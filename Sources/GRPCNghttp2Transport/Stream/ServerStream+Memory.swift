@@ -1,0 +1,57 @@
+import GRPCCore
+import NIOCore
+
+/// What the call counts in its connection's memory.
+extension ServerStream {
+  /// Bytes that a handler's task counts for, with the first ``smallMessage`` bytes of the message in its hand.
+  private static let handler = 8 * 1_024
+  private static let smallMessage = 1_024
+
+  /// What a call fails with for which there is no memory.
+  static let noRoom = CallFault(
+    .overloaded, .resourceExhausted, "the calls of the connection hold all the memory that they may")
+
+  /// Header fields that are beyond the limit are counted, and not kept.
+  private var headerBytes: Int { keepsHead ? min(head.listSize, configuration.maxHeaderListSize) : 0 }
+
+  /// Bytes that the call's handler would add: its task, and the metadata.
+  var costOfHandler: Int { Self.handler + headerBytes }
+
+  /// Bytes that the message in the handler's hand adds.
+  var costInHand: Int { max(0, inHand - Self.smallMessage) }
+
+  /// Has the connection's memory count what the call holds now, but for what the connection's window covers and what
+  /// waits to be sent, which are counted on their own.
+  func settle() {
+    var holds = 0
+    if !isClosed { holds = headerBytes + max(0, deframer.bufferedBytes - heldWindow) }
+    if hasHandler { holds += costOfHandler + costInHand }
+    guard holds != charged else { return }
+    connection.memory.change(by: holds - charged)
+    charged = holds
+  }
+
+  /// Has the connection's memory leave room for the answer to the message in hand, if there is one: the answers to
+  /// messages that are handed over in one turn come when it is over.
+  func expectAnswer() {
+    let count = inHand > 0 ? max(2 * Self.smallMessage, 4 * inHand) : 0
+    guard count != expected else { return }
+    connection.memory.expect(count - expected)
+    expected = count
+    if count == 0, !connection.waiting.isEmpty { connection.onWork() }
+  }
+
+  /// Gives back the window of what has come of a message that is awaited, so that the rest can come. What is kept of
+  /// it counts in the connection's memory from now on, and fails the request if there is no room.
+  func awaitRequest() {
+    returnWindow(heldWindow)
+    settle()
+    if deframer.bufferedBytes > 0, !connection.memory.hasRoom(for: 0) { failRequest(rpcError(Self.noRoom)) }
+  }
+
+  /// Whether the client has taken next to nothing of a response since `time`.
+  func isStalled(since time: NIODeadline) -> Bool {
+    output.readableBytes > Connection.smallResponse && sendBy != .distantFuture
+      && sendBy - TimeAmount(configuration.sendTimeout) <= time
+  }
+}

@@ -1,0 +1,260 @@
+"""What one peer can take of memory and processor time, and what the others notice: rules 9, 13, 18, 30 and 31."""
+
+import concurrent.futures
+import contextlib
+import itertools
+import pathlib
+import re
+import subprocess
+import sys
+import threading
+import time
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
+
+import flood
+import frames
+from flood import AUTH, HEALTH, METHODS, USERS, call_of, compressed, text
+from frames import CANCEL, data, field, message, request
+
+# How much more memory ten attackers may make the service take, at their peak.
+ROOM = 16 << 20
+CONNECTIONS, STREAMS = 10, 100
+# How long the slowest call but one in a hundred may take of a client that has nothing to do with an attack.
+PATIENCE = 0.25
+# A machine that is busy with other things makes calls slow too, but not each time.
+ATTEMPTS = 3
+
+every_method = pytest.mark.parametrize("name,method", METHODS, ids=lambda name: name.removeprefix("grpc."))
+
+
+def test_the_table_has_every_method(pb):
+    services = [
+        pb.DESCRIPTOR.services_by_name["UserService"], pb.auth.DESCRIPTOR.services_by_name["AuthService"],
+        health_pb2.DESCRIPTOR.services_by_name["Health"],
+        reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]]
+    known = {(service.full_name, method.name) for service in services for method in service.methods}
+    assert known <= set(METHODS) and len(METHODS) == len(known) + 1
+
+
+@every_method
+def test_a_methods_limit_is_known_from_the_prefix(shared_service, connect, name, method):
+    """Rule 9: one byte more than the method's largest message is refused before it has come."""
+    client = connect(shared_service.address)
+    limit = METHODS[name, method][1]
+    client.headers(1, call_of(name, method))
+    client.send(data(1, b"\0" + (limit + 1).to_bytes(4, "big")))
+    assert client.response(1).status == "8"
+    client.headers(3, call_of(name, method))
+    client.send(data(3, b"\0" + limit.to_bytes(4, "big")))
+    client.round_trip()
+    assert not client.stream(3).is_over
+
+
+@every_method
+def test_a_methods_limit_holds_while_a_message_is_inflated(shared_service, connect, name, method):
+    """Rule 13."""
+    client = connect(shared_service.address)
+    number, limit = METHODS[name, method]
+    body = compressed(text(number, limit))
+    assert len(body) < 200
+    assert client.call(1, call_of(name, method, grpc_encoding="gzip"), body).status == "8"
+
+
+class HealthyClient:
+    """Makes one call after another in its own thread until the block ends, and takes their times."""
+
+    def __init__(self, service):
+        self.client = frames.Client(service.address)
+        self.times, self.failures = [], []
+        self.changed, self.stopping = threading.Condition(), threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.thread.join()
+        self.client.socket.close()
+
+    def run(self):
+        for stream in itertools.count(1, 2):
+            if self.stopping.is_set():
+                break
+            began = time.monotonic()
+            try:
+                assert self.client.call(stream, request("GetUser"), message(field(1, "nobody"))).status == "5"
+            except Exception as error:
+                self.failures.append(error)
+            with self.changed:
+                self.times.append(time.monotonic() - began)
+                self.changed.notify_all()
+            if self.failures:
+                break
+
+    def more(self, count):
+        """Returns after `count` more calls, or the first failure."""
+        with self.changed:
+            target = len(self.times) + count
+            assert self.changed.wait_for(
+                lambda: len(self.times) >= target or self.failures, timeout=frames.TIMEOUT * 2)
+
+    @property
+    def slowest(self):
+        """But for one call in a hundred."""
+        return sorted(self.times)[len(self.times) * 99 // 100 - 1]
+
+
+@contextlib.contextmanager
+def attacker(service, *arguments):
+    """`flood.py`, once it has begun. It ends with the block."""
+    process = subprocess.Popen(
+        [sys.executable, flood.__file__, service.address, *map(str, arguments)], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "begun\n"
+        yield process
+    finally:
+        process.communicate(timeout=60)
+
+
+def peak(service, reset=False):
+    """The most resident bytes since it was last reset."""
+    process = pathlib.Path(f"/proc/{service.process.pid}")
+    if reset:
+        (process / "clear_refs").write_text("5")
+    return int(re.search(r"VmHWM:\s+(\d+) kB", (process / "status").read_text())[1]) * 1_024
+
+
+@pytest.mark.parametrize("kind", ["bomb", "long", "compressed", "plain"])
+@every_method
+def test_ten_connections_take_little_memory(serve, connect, name, method, kind):
+    """Rules 30 and 31: with every call that they may have, whose responses they do not read, and messages that inflate
+    to 4 MiB, are longer than they may be, or as long."""
+    service = serve()
+    for attempt in range(ATTEMPTS):
+        with HealthyClient(service) as healthy:
+            healthy.more(200)
+            before = peak(service, reset=True)
+            with attacker(service, name, method, kind, CONNECTIONS, STREAMS):
+                healthy.more(100)
+                grown = peak(service) - before
+        assert healthy.failures == []
+        assert grown < ROOM
+        if healthy.slowest < PATIENCE:
+            break
+    assert healthy.slowest < PATIENCE
+    assert connect(service.address).is_healthy(1)
+
+
+def test_bombs_take_little_processor_time(serve):
+    """Two callers without a token, whose every call would inflate to 4 MiB."""
+    service = serve()
+    for attempt in range(ATTEMPTS):
+        with HealthyClient(service) as healthy:
+            with attacker(service, AUTH, "RefreshToken", "bomb", 1, 0), \
+                    attacker(service, AUTH, "RefreshToken", "bomb", 1, 0):
+                healthy.times.clear()
+                healthy.more(500)
+        assert healthy.failures == []
+        if healthy.slowest < PATIENCE:
+            break
+    assert healthy.slowest < PATIENCE
+
+
+def test_sixty_uploads_at_once_on_a_connection_all_succeed(service, channel, users, pb):
+    """Rule 18: what handlers have not read holds the windows back, and ends no call (RFC 9113 section 5.2)."""
+    calls, rows = 60, 1_000
+
+    def load(number):
+        requests = (pb.CreateUserRequest(email=f"{number}.{row}@example.com", name="x" * 250)
+                    for row in range(rows))
+        return users.BulkCreateUsers(requests, timeout=300).created_count
+
+    with concurrent.futures.ThreadPoolExecutor(calls) as pool:
+        assert list(pool.map(load, range(calls))) == [rows] * calls
+
+
+def test_uploads_go_on_beside_those_that_stall(serve, connect, pb):
+    """Rule 18: handlers that do not read leave the connection's window to others."""
+    service = serve()
+    client = connect(service.address, window=0)
+    created = connect(service.address).call(1, request("CreateUser"), message(field(1, "ada@example.com")))
+    user = pb.User.FromString(created.messages[0][1])
+    update = message(pb.UserUpdateRequest(user_id=user.id, name="x" * 256).SerializeToString())
+    for stream in range(1, 7, 2):
+        client.headers(stream, request("UserUpdates"))
+        # The responses that nobody reads fill the handler's buffer, and then the requests the stream's window.
+        while client.room(stream) >= len(update):
+            client.upload(stream, update, end=False)
+            client.round_trip()
+    assert client.call(7, request("BulkCreateUsers"), message(field(1, "bob@example.com")) * 1_000)
+
+
+def fill(service, count, name=""):
+    rows = (message(field(1, f"user{number}@example.com") + text(2, len(name))) for number in range(count))
+    with frames.Client(service.address) as client:
+        assert client.call(1, request("BulkCreateUsers"), b"".join(rows)).status == "0"
+
+
+LISTING = message(b"\x08\xe8\x07")
+
+
+def test_listings_that_are_not_read_share_their_connections_room(serve, connect):
+    """Rules 17 and 31: those for which there is none begin when there is; other calls do not wait."""
+    service = serve()
+    fill(service, 1_000, "x" * 100)
+    client = connect(service.address, window=0)
+    before = service.memory
+    for stream in range(1, 181, 2):
+        client.send(client.header_frame(stream, request("ListUsers")), data(stream, LISTING, end=True))
+    client.round_trip()
+    assert service.memory - before < 4 << 20
+    assert sum(bool(one.blocks) for one in client.streams.values()) < 10
+    client.send(client.header_frame(181, request("GetUser")), data(181, message(), end=True))
+    assert client.response(181).status == "3"
+    client.send(frames.settings({frames.INITIAL_WINDOW_SIZE: frames.LARGEST_WINDOW}))
+    client.send(frames.window_update(0, frames.LARGEST_WINDOW - 65_535))
+    for stream in range(1, 181, 2):
+        assert client.response(stream).status == "0"
+        assert len(client.stream(stream).messages) == 1_000
+
+
+def test_listings_that_are_not_read_make_room_for_those_that_wait(serve, connect):
+    """Rule 30: long before the send time-out."""
+    service = serve()
+    fill(service, 1_000, "x" * 100)
+    client = connect(service.address, window=0)
+    for stream in range(1, 41, 2):
+        client.send(client.header_frame(stream, request("ListUsers")), data(stream, LISTING, end=True))
+    client.until(lambda: client.stream(1).is_over)
+    assert client.stream(1).reset == CANCEL
+    assert client.is_healthy(41)
+
+
+def test_a_thousand_health_watches_take_little_memory(serve, connect):
+    """Rules 31 and 32: 2 KiB each, and they are told of the drain."""
+    service = serve()
+
+    def watch(count):
+        client = connect(service.address)
+        for stream in range(1, 2 * count, 2):
+            client.headers(stream, call_of(HEALTH, "Watch"))
+            client.send(data(stream, message(text(1, 1_000)), end=True))
+        client.until(lambda: all(len(client.stream(1 + 2 * number).messages) == 1 for number in range(count)))
+        return client
+
+    watch(STREAMS)
+    before = service.memory
+    clients = [watch(STREAMS) for _ in range(CONNECTIONS)]
+    assert service.memory - before < CONNECTIONS * (STREAMS * 2_048 + 40_000)
+    clients[0].send(*(frames.reset(stream) for stream in range(3, 2 * STREAMS, 2)))
+    service.process.terminate()
+    for client in clients:
+        assert client.response(1).status == "14"
+    assert service.process.wait(timeout=20) == 0

@@ -29,7 +29,9 @@ public struct InlineMethod: Sendable {
   ///
   /// - Parameter accept: takes the call, which it answers whenever it likes, and returns true; or returns false, having
   ///   done nothing: the call then goes to the method's handler, as do those whose request is compressed.
-  public init(streaming descriptor: MethodDescriptor, accept: @escaping @Sendable (borrowing InlineStream) -> Bool) {
+  public init(
+    streaming descriptor: MethodDescriptor, accept: @escaping @Sendable (borrowing InlineStream) -> Bool
+  ) {
     method = descriptor.fullyQualifiedMethod
     answer = .stream(accept)
   }

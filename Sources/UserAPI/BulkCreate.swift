@@ -81,7 +81,8 @@ struct BulkCreate {
   /// Bytes that a row takes while it waits, about.
   private static func size(of request: DecodedRow) -> Int {
     guard case .success(let row) = request else { return 1_024 }
-    return 128 + row.email.utf8.count + row.name.utf8.count + row.password.utf8.count + row.requestID.utf8.count
+    return 128 + row.email.utf8.count + row.name.utf8.count + row.password.utf8.count
+      + row.requestID.utf8.count
   }
 
   private func row(_ request: DecodedRow) throws -> Row {

@@ -64,22 +64,25 @@ extension UserServiceClient {
   func createUsers(
     _ requests: ArraySlice<User_V1_CreateUserRequest>
   ) async throws(UserServiceError) -> [Result<String, UserServiceError>] {
+    // One row that is larger than messages may be would end the call of all.
+    let sent = requests.filter { $0.problem == nil }
     let response = try await caller.stream(tokens: tokens) { attempt, idle in
       try await users.bulkCreateUsers(metadata: attempt.metadata, options: attempt.options) { writer in
-        for request in requests {
+        for request in sent {
           try await writer.write(request)
           idle.restart()
         }
       }
     }
-    let outcomes = response.outcomes(of: requests.count)
-    guard outcomes.count == requests.count else {
+    let outcomes = response.outcomes(of: sent.count)
+    guard outcomes.count == sent.count else {
       throw .failed(
         status: "internalError",
-        message: "the service has told of \(outcomes.count) of \(requests.count) users",
+        message: "the service has told of \(outcomes.count) of \(sent.count) users",
         errorID: nil)
     }
-    return outcomes
+    var told = outcomes.makeIterator()
+    return requests.compactMap { request in request.problem.map { .failure($0) } ?? told.next() }
   }
 
   /// A service may take fewer rows in a call than we send. Then the same requests go in smaller parts, so those that
@@ -102,6 +105,24 @@ extension UserServiceClient {
       try await onBatch(BulkBatch(firstIndex: first + rest.startIndex, outcomes: outcomes))
       rest = rest.dropFirst(part.count)
     }
+  }
+}
+
+extension User_V1_CreateUserRequest {
+  /// Bytes of text that fit in the largest message that the service reads, which has 8 KiB. No valid user has as many.
+  private static let largestText = 8_000
+
+  /// What is wrong with a user that is too large to be sent; nil for all others.
+  fileprivate var problem: UserServiceError? {
+    let texts = [
+      ("email", email.utf8.count, 254), ("name", name.utf8.count, 1_024),
+      ("password", password.utf8.count, 1_024),
+    ]
+    guard texts.reduce(0, { $0 + $1.1 }) > Self.largestText else { return nil }
+    return .invalidUser(
+      fields: texts.filter { $0.1 > $0.2 }.map { name, _, limit in
+        .init(name: name, reason: "TOO_LONG", description: "must have at most \(limit) bytes")
+      })
   }
 }
 

@@ -62,7 +62,9 @@ import Testing
   func garbage(encoding: MessageEncoding) throws {
     let good = deflated(Array(repeating: 7, count: 100), encoding)
     let other: MessageEncoding = encoding == .gzip ? .deflate : .gzip
-    for bad in [[], [1, 2, 3], Array(good.dropLast()), good + [0], deflated(Array(repeating: 7, count: 100), other)] {
+    for bad in [
+      [], [1, 2, 3], Array(good.dropLast()), good + [0], deflated(Array(repeating: 7, count: 100), other),
+    ] {
       let error = #expect(throws: RPCError.self) { try Zlib.inflate(bad, from: encoding, maxLength: 1_000) }
       #expect(error?.code == .internalError)
     }

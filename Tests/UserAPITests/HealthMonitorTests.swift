@@ -38,6 +38,26 @@ import Testing
     #expect(monitor.watcherCount == 0)
   }
 
+  @Test("a watch without a reader is told at once, of changes, and of the drain, until it is forgotten")
+  func callbacks() {
+    let database = Database()
+    let told = Mutex<[HealthMonitor.WatchedState]>([])
+    let monitor = HealthMonitor(services: ["s"]) { database.answers.withLock { $0 } }
+    let forgotten = monitor.watch { _ in }
+    #expect(monitor.watch { state in told.withLock { $0.append(state) } } != nil)
+    #expect(monitor.watcherCount == 2)
+    #expect(forgotten.map { monitor.forget($0) } == true)
+    #expect(forgotten.map { monitor.forget($0) } == false)
+    database.answers.withLock { $0 = false }
+    monitor.refresh()
+    monitor.refresh()
+    monitor.drain()
+    #expect(told.withLock { $0 } == [.serves(true), .serves(false), .serves(false), .drained])
+    #expect(monitor.watcherCount == 0)
+    #expect(monitor.watch { state in told.withLock { $0.append(state) } } == nil)
+    #expect(told.withLock { $0.suffix(2) } == [.serves(false), .drained])
+  }
+
   @Test("a watch whose reader goes is forgotten")
   func forgotten() async {
     let monitor = HealthMonitor(services: ["s"]) { true }

@@ -103,6 +103,23 @@ import UserProtos
     #expect(await service.stop().status == 0)
   }
 
+  @Test("a user that is larger than messages may be fails alone")
+  func largeRow() async throws {
+    let service = try await service()
+    try await withUserServiceClient(.test(service.port)) { client in
+      var users = [NewUser].numbered(3)
+      users[1].name = String(repeating: "x", count: 10_000)
+      let result = try await client.bulkCreateUsers(users)
+      #expect(result.userIDs.count == 2 && result.failures.map(\.index) == [1])
+      guard case .invalidUser(let fields) = result.failures.first?.error else {
+        Issue.record("\(result.failures)")
+        return
+      }
+      #expect(fields.map(\.name) == ["name"] && fields[0].reason == "TOO_LONG")
+    }
+    #expect(await service.stop().status == 0)
+  }
+
   @Test("a bulk load fits itself to a service that takes fewer rows in a call")
   func bulkLimit() async throws {
     let service = try await service(["--bulk-rows", "300"])

@@ -37,9 +37,13 @@ extension Connection {
     waiting.isEmpty ? .distantFuture : waitingSince + Self.patience
   }
 
-  /// Resets the streams whose responses the client does not read, for the sake of those that wait.
+  /// Resets the streams whose responses the client does not read, for the sake of those that wait, and keeps no more
+  /// room for handlers that have nothing to say.
   func endStalled() {
     waitingSince = now
-    for stream in streams.values where stream.isStalled(since: now - Self.patience) { reset(stream, .cancel) }
+    for stream in streams.values {
+      if stream.isStalled(since: now - Self.patience) { reset(stream, .cancel) }
+      if !stream.takesManyMessages { stream.expect(0) }
+    }
   }
 }

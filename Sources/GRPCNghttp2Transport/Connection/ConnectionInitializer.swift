@@ -15,7 +15,8 @@ package struct ConnectionInitializer: Sendable {
   /// For connections on the loops of `loops`, with calls of `methods` going to `streamHandler`.
   init(
     _ configuration: Nghttp2ServerTransport.Configuration, methods: MethodTable, registry: ConnectionRegistry,
-    memory: MemoryBudget, loops: [any EventLoop], logger: Logger, streamHandler: @escaping Connection.StreamHandler
+    memory: MemoryBudget, loops: [any EventLoop], logger: Logger,
+    streamHandler: @escaping Connection.StreamHandler
   ) {
     self.configuration = configuration
     self.methods = methods

@@ -15,7 +15,8 @@ final class Method: Sendable {
   /// Answers its calls without a task, if it can.
   let inline: InlineMethod.Answer?
 
-  init(_ descriptor: MethodDescriptor, maxReceiveMessageSize: Int = .max, inline: InlineMethod.Answer? = nil) {
+  init(_ descriptor: MethodDescriptor, maxReceiveMessageSize: Int = .max, inline: InlineMethod.Answer? = nil)
+  {
     self.descriptor = descriptor
     takesManyMessages = descriptor.type?.isRequestStreaming ?? true
     isServerStreaming = !takesManyMessages && descriptor.type?.isResponseStreaming ?? true

@@ -137,6 +137,7 @@ extension ServerStream {
       let before = output.readableBytes
       defer { connection.memory.unsent += output.readableBytes - before }
       try frame(message)
+      expect(0)
       response.message()
     case .status(let status, let metadata):
       setStatus(status, metadata)

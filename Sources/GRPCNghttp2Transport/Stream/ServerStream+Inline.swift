@@ -1,8 +1,81 @@
 import GRPCCore
 import NIOCore
 
-/// A call of an ``InlineStream``.
+/// Calls of an ``InlineMethod``.
 extension ServerStream {
+  /// Lets an inline method answer a request that is complete and plain. Returns whether it does, now or later.
+  func respond(by method: InlineMethod.Answer, now: NIODeadline) -> Bool {
+    guard requestHasEnded, requestFailure == nil else { return false }
+    switch method {
+    case .unary(let method): return encoding == .identity && respond(by: method, now: now)
+    case .stream(let method):
+      noteDeadline(now: now)
+      guard acceptStream(by: method) else { return false }
+      isPending = false
+      return true
+    }
+  }
+
+  private func respond(by method: (inout InlineCall) -> Void, now: NIODeadline) -> Bool {
+    let answer = deframer.withNextMessage { message in
+      var call = InlineCall(self, message: message)
+      method(&call)
+      return call.answer
+    }
+    switch answer {
+    case nil, .some(nil):
+      return false
+    case .given:
+      isPending = false
+      returnWindow(heldWindow)
+      settle()
+      response.unary()
+      connection.submitLater(self)
+    case .later(let response):
+      isPending = false
+      // Nobody reads it any more, however long the answer takes.
+      deframer.skip()
+      returnWindow(heldWindow)
+      start(now: now) { stream in
+        let result = await response(stream.context)
+        stream.connection.executor.run { stream.respond(with: result) }
+      }
+    }
+    return true
+  }
+
+  /// Responds with what an inline method has made of the call, unless it is over.
+  private func respond(with result: Result<[UInt8], RPCError>) {
+    guard !isClosed, !response.hasStatus else { return }
+    switch result {
+    case .success(let message):
+      if respond(count: message.count, { $0.copyBytes(from: message) }) {
+        response.unary()
+      } else {
+        end(Self.tooLarge(message.count, configuration))
+      }
+    case .failure(let error):
+      setStatus(Status(error), error.metadata)
+    }
+    connection.submitLater(self)
+  }
+
+  /// Takes the message of the response that an inline method gives. Returns false if it is too large.
+  func respond(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
+    guard count <= configuration.maxSendMessageSize else { return false }
+    let end = MessageDeframer.prefixLength + count
+    output.writeWithUnsafeMutableBytes(minimumWritableBytes: end) { buffer in
+      // The memory may be another call's.
+      let buffer = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(end))
+      buffer.initializeMemory(as: UInt8.self, repeating: 0)
+      buffer.storeBytes(of: UInt32(count).bigEndian, toByteOffset: 1, as: UInt32.self)
+      write(UnsafeMutableRawBufferPointer(rebasing: buffer.dropFirst(MessageDeframer.prefixLength)))
+      return end
+    }
+    connection.memory.unsent += end
+    return true
+  }
+
   /// Lets `method` accept the call, which then keeps nothing of its request. Returns whether it does.
   func acceptStream(by method: (borrowing InlineStream) -> Bool) -> Bool {
     let isAccepted = deframer.withNextMessage { method(InlineStream(self, message: $0)) }
@@ -33,7 +106,7 @@ extension ServerStream {
   func endInline(_ error: RPCError) {
     guard !isClosed, !response.hasStatus else { return }
     whenCancelled = nil
-    setStatus(Status(code: Status.Code(error.code), message: error.message), error.metadata)
+    setStatus(Status(error), error.metadata)
     connection.submitLater(self)
   }
 }

@@ -34,7 +34,12 @@ extension ServerStream {
   /// Has the connection's memory leave room for the answer to the message in hand, if there is one: the answers to
   /// messages that are handed over in one turn come when it is over.
   func expectAnswer() {
-    let count = inHand > 0 ? max(2 * Self.smallMessage, 4 * inHand) : 0
+    let largest = configuration.writeBufferSize
+    expect(inHand > 0 ? min(max(2 * Self.smallMessage, 4 * inHand), largest) : 0)
+  }
+
+  /// Has the connection's memory leave room for `count` bytes of responses.
+  func expect(_ count: Int) {
     guard count != expected else { return }
     connection.memory.expect(count - expected)
     expected = count

@@ -20,12 +20,12 @@ final class ServerStream: @unchecked Sendable {
   @exclusivity(unchecked) var head: RequestHead
   private let verdict: RequestHead.Verdict
   /// The method of a call that is accepted.
-  private let method: Method?
+  let method: Method?
   /// Whether the call waits for what its handler needs to begin: its request, or room for its responses.
-  @exclusivity(unchecked) private(set) var isPending = false
+  @exclusivity(unchecked) var isPending = false
   /// Whether ``begin(now:)`` has acted on the head.
   private var hasBegun = false
-  @exclusivity(unchecked) private(set) var deframer: MessageDeframer
+  @exclusivity(unchecked) var deframer: MessageDeframer
   /// Bytes of DATA that have come, of which `content-length` may have told.
   @exclusivity(unchecked) private(set) var bodyLength = 0
   /// Whether what has come after the head breaks the rules of HTTP/2.
@@ -123,51 +123,6 @@ final class ServerStream: @unchecked Sendable {
     }
   }
 
-  /// Answers the call, begins its handler, or waits for what that needs: the whole request if it is one message, so
-  /// that a client that does not complete it holds no task; and room for a stream of responses.
-  private func launch(_ method: Method, now: NIODeadline) {
-    guard !response.hasStatus else { return }
-    isPending = true
-    if !method.takesManyMessages, !requestHasEnded, requestFailure == nil {
-      noteDeadline(now: now)
-      awaitRequest()
-      updateReceiveTime(now: now)
-      // What has come may be too much.
-      if requestFailure == nil { return }
-    }
-    if let inline = method.inline, respond(by: inline, now: now) { return }
-    if method.isServerStreaming, requestFailure == nil, connection.memory.isSendingFull {
-      noteDeadline(now: now)
-      return connection.waitForRoom(self)
-    }
-    isPending = false
-    guard connection.memory.hasRoom(for: costOfHandler) else {
-      return end(Self.noRoom)
-    }
-    start(now: now) { stream in
-      await withServerContextRPCCancellationHandle { handle in
-        await stream.run(method.descriptor, handle)
-      }
-    }
-    updateReceiveTime(now: now)
-  }
-
-  private func noteDeadline(now: NIODeadline) {
-    guard let timeout = head.timeout, deadline == .distantFuture else { return }
-    deadline = now + timeout
-    noteWakeup()
-  }
-
-  /// There is room for responses again.
-  func roomCame(now: NIODeadline) {
-    if isPending {
-      if let method { launch(method, now: now) }
-      return
-    }
-    if !isFull { resumeWriters() }
-    if reader != nil { dataDelivered(now: now) }
-  }
-
   var isRefused: Bool {
     if case .refuse = verdict { true } else { false }
   }
@@ -182,64 +137,6 @@ final class ServerStream: @unchecked Sendable {
     receiveBy = .distantFuture
     response.refuse(httpStatus: status)
     if !head.isHead { connection.memory.unsent += output.writeString(message) }
-    connection.submitLater(self)
-  }
-
-  /// Lets an inline method answer a request that is complete and plain. Returns whether it does, now or later.
-  private func respond(by method: InlineMethod.Answer, now: NIODeadline) -> Bool {
-    guard requestHasEnded, requestFailure == nil else { return false }
-    switch method {
-    case .unary(let method): return encoding == .identity && respond(by: method, now: now)
-    case .stream(let method):
-      noteDeadline(now: now)
-      guard acceptStream(by: method) else { return false }
-      isPending = false
-      return true
-    }
-  }
-
-  private func respond(by method: (inout InlineCall) -> Void, now: NIODeadline) -> Bool {
-    let answer = deframer.withNextMessage { message in
-      var call = InlineCall(self, message: message)
-      method(&call)
-      return call.answer
-    }
-    switch answer {
-    case nil, .some(nil):
-      return false
-    case .given:
-      isPending = false
-      returnWindow(heldWindow)
-      settle()
-      response.unary()
-      connection.submitLater(self)
-    case .later(let response):
-      isPending = false
-      // Nobody reads it any more, however long the answer takes.
-      deframer.skip()
-      returnWindow(heldWindow)
-      start(now: now) { stream in
-        let result = await response(stream.context)
-        stream.connection.executor.run { stream.respond(with: result) }
-      }
-    }
-    return true
-  }
-
-  /// Responds with what an inline method has made of the call, unless it is over.
-  private func respond(with result: Result<[UInt8], RPCError>) {
-    guard !isClosed, !response.hasStatus else { return }
-    switch result {
-    case .success(let message):
-      if respond(count: message.count, { $0.copyBytes(from: message) }) {
-        response.unary()
-      } else {
-        let fault = Self.tooLarge(message.count, configuration)
-        response.status(Status(fault), configuration.faultDetails(fault))
-      }
-    case .failure(let error):
-      setStatus(Status(error), error.metadata)
-    }
     connection.submitLater(self)
   }
 
@@ -261,24 +158,8 @@ final class ServerStream: @unchecked Sendable {
       "a response of \(count) bytes is larger than the limit of \(configuration.maxSendMessageSize)")
   }
 
-  /// Takes the message of the response that an inline method gives. Returns false if it is too large.
-  func respond(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
-    guard count <= configuration.maxSendMessageSize else { return false }
-    let end = MessageDeframer.prefixLength + count
-    output.writeWithUnsafeMutableBytes(minimumWritableBytes: end) { buffer in
-      // The memory may be another call's.
-      let buffer = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(end))
-      buffer.initializeMemory(as: UInt8.self, repeating: 0)
-      buffer.storeBytes(of: UInt32(count).bigEndian, toByteOffset: 1, as: UInt32.self)
-      write(UnsafeMutableRawBufferPointer(rebasing: buffer.dropFirst(MessageDeframer.prefixLength)))
-      return end
-    }
-    connection.memory.unsent += end
-    return true
-  }
-
   /// `handler` runs here and now until it first waits for something.
-  private func start(now: NIODeadline, _ handler: @escaping @Sendable (ServerStream) async -> Void) {
+  func start(now: NIODeadline, _ handler: @escaping @Sendable (ServerStream) async -> Void) {
     noteDeadline(now: now)
     hasHandler = true
     settle()
@@ -296,7 +177,7 @@ final class ServerStream: @unchecked Sendable {
     Nghttp2ServerTransport.Context(peer: connection.peer, deadline: deadline)
   }
 
-  private func run(_ descriptor: MethodDescriptor, _ handle: ServerContext.RPCCancellationHandle) async {
+  func run(_ descriptor: MethodDescriptor, _ handle: ServerContext.RPCCancellationHandle) async {
     cancellation = handle
     var context = ServerContext(
       descriptor: descriptor, remotePeer: connection.peer.remote, localPeer: connection.peer.local,
@@ -313,7 +194,7 @@ final class ServerStream: @unchecked Sendable {
     task = nil
     cancellation = nil
     inHand = 0
-    expectAnswer()
+    expect(0)
     settle()
     if !isClosed, !response.hasStatus {
       // GRPCCore always writes a status; another handler may not.
@@ -408,7 +289,7 @@ final class ServerStream: @unchecked Sendable {
       return .success(.metadata(head.metadata))
     }
     inHand = 0
-    expectAnswer()
+    if takesManyMessages { expectAnswer() }
     defer { settle() }
     if isClosed { return .failure(CancellationError()) }
     if let requestFailure { return .failure(requestFailure) }
@@ -466,7 +347,7 @@ final class ServerStream: @unchecked Sendable {
     if isFull { connection.waitForRoom(self) } else { resumeWriters() }
   }
 
-  private func resumeWriters() {
+  func resumeWriters() {
     guard !writers.isEmpty else { return }
     let resumed = writers
     writers = []
@@ -516,6 +397,7 @@ final class ServerStream: @unchecked Sendable {
     connection.memory.unsent -= output.readableBytes
     connection.windowToReturn += heldWindow
     heldWindow = 0
+    expect(0)
     let memory = StreamMemory(
       // A handler may ask for its metadata even now.
       fields: hasHandler ? RequestFields() : head.takeFields(), request: deframer.takeBuffer(),
@@ -550,7 +432,7 @@ final class ServerStream: @unchecked Sendable {
 }
 
 extension Status {
-  fileprivate init(_ error: RPCError) {
+  init(_ error: RPCError) {
     self.init(code: Status.Code(error.code), message: error.message)
   }
 }

@@ -253,7 +253,7 @@ def test_a_thousand_health_watches_take_little_memory(serve, connect):
     watch(STREAMS)
     before = service.memory
     clients = [watch(STREAMS) for _ in range(CONNECTIONS)]
-    assert service.memory - before < CONNECTIONS * (STREAMS * 4_096 + 40_000)
+    assert service.memory - before < CONNECTIONS * (STREAMS * 6_144 + 40_000)
     clients[0].send(*(frames.reset(stream) for stream in range(3, 2 * STREAMS, 2)))
     service.process.terminate()
     for client in clients:

@@ -24,19 +24,19 @@ import Testing
   /// A transaction of the repository, whose parts are told apart by a number.
   enum Transaction: String, CaseIterable, Sendable {
     case create, createWithRequestID, bulk, updateWithPassword, deactivate
-    case beginSignIn, withdrawSignIn, createSession, refresh, endSession, upgradeHash, secret
+    case noteFailure, forgetFailures, unlock, createSession, refresh, endSession, upgradeHash, secret
 
     private static let hash = PasswordHash(phcString: "$argon2id$stored")
     private static let policy = SessionPolicy()
+    private static let network = SignInSource.network(PeerNetwork(peer: "ipv4:192.0.2.1:50000"))
 
     /// What the transaction needs to find, stored before any fault.
     struct Ground: Sendable {
       var user: User
       var session: Session
       var now: Timestamp
-      var before: SignInAttempts
 
-      var account: SignInAccount { SignInAccount(user.email) }
+      var account: SignInAccount { .user(user.id) }
     }
 
     static func ground(_ repository: SQLiteUserRepository, _ number: Int) async throws -> Ground {
@@ -45,9 +45,9 @@ import Testing
       let session = Session(
         id: .random(), userID: user.id, tokenHash: [UInt8](repeating: 1, count: 32), rotatedAt: now,
         expiresAt: now + policy.sessionLifetime, keptUntil: now + policy.refreshLifetime)
-      try await repository.create(session, epoch: 0, account: SignInAccount(user.email))
-      let before = try await repository.beginSignIn(SignInAccount(user.email), now: now)
-      return Ground(user: user, session: session, now: now, before: before)
+      try await repository.create(session, epoch: 0, from: network)
+      try await repository.noteFailure(of: .user(user.id), from: network, now: now)
+      return Ground(user: user, session: session, now: now)
     }
 
     func run(_ repository: SQLiteUserRepository, _ number: Int, _ ground: Ground) async throws {
@@ -65,15 +65,16 @@ import Testing
           name: UserName(trusted: "changed"), password: .replace(PasswordHash(phcString: "$argon2id$new")))
         _ = try await repository.update(ground.user.id, changes)
       case .deactivate: _ = try await repository.update(ground.user.id, UserChanges(status: .inactive))
-      case .beginSignIn: _ = try await repository.beginSignIn(ground.account, now: ground.now)
-      case .withdrawSignIn:
-        try await repository.withdrawSignIn(ground.account, begun: ground.now, after: ground.before)
+      case .noteFailure:
+        try await repository.noteFailure(of: ground.account, from: Self.network, now: ground.now)
+      case .forgetFailures: try await repository.forgetFailures(of: ground.account, from: Self.network)
+      case .unlock: try await repository.unlock(ground.user.id)
       case .createSession:
         var session = ground.session
         session = Session(
           id: .random(), userID: session.userID, tokenHash: session.tokenHash, rotatedAt: session.rotatedAt,
           expiresAt: session.expiresAt, keptUntil: session.keptUntil)
-        try await repository.create(session, epoch: 0, account: ground.account)
+        try await repository.create(session, epoch: 0, from: Self.network)
       case .refresh:
         _ = try await repository.refresh(
           SessionRefresh(

@@ -53,7 +53,8 @@ import Testing
     let session = Session(
       id: .random(), userID: user.id, tokenHash: [UInt8](repeating: 1, count: 32), rotatedAt: now,
       expiresAt: now + .seconds(1_000), keptUntil: now + .seconds(1_000))
-    try await ours.create(session, epoch: 0, account: SignInAccount(user.email))
+    try await ours.create(
+      session, epoch: 0, from: .network(PeerNetwork(peer: "ipv4:192.0.2.1:50000")))
     // A session that is not stored has no row that says so.
     let unknown = SessionID.random()
     try await ours.end(unknown, now: now)

@@ -116,7 +116,8 @@ extension Auth_V1_AuthService {
     /// >                                              client's network or device; google.rpc.RetryInfo says when to try again
     /// >   SIGN_IN_DISABLED      FAILED_PRECONDITION  100 failed attempts in a row: the account takes no password, except from
     /// >                                              a known device, until an operator ends that
-    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
+    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's address;
+    /// >                                              google.rpc.RetryInfo
     /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is no refresh token
     /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not give that refresh token, or has forgotten it
     /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, is over
@@ -159,7 +160,7 @@ extension Auth_V1_AuthService {
         /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
         /// > second tab, does no harm. Used later it ends the session: two parties have it then.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Auth_V1_RefreshTokenRequest` messages.
@@ -179,7 +180,7 @@ extension Auth_V1_AuthService {
         /// >
         /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Auth_V1_RevokeTokenRequest` messages.
@@ -198,6 +199,8 @@ extension Auth_V1_AuthService {
         /// > Source IDL Documentation:
         /// >
         /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+        /// > 
+        /// > Errors: PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Auth_V1_GetJsonWebKeySetRequest` messages.
@@ -232,7 +235,8 @@ extension Auth_V1_AuthService {
     /// >                                              client's network or device; google.rpc.RetryInfo says when to try again
     /// >   SIGN_IN_DISABLED      FAILED_PRECONDITION  100 failed attempts in a row: the account takes no password, except from
     /// >                                              a known device, until an operator ends that
-    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
+    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's address;
+    /// >                                              google.rpc.RetryInfo
     /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is no refresh token
     /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not give that refresh token, or has forgotten it
     /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, is over
@@ -275,7 +279,7 @@ extension Auth_V1_AuthService {
         /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
         /// > second tab, does no harm. Used later it ends the session: two parties have it then.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RefreshTokenRequest` message.
@@ -295,7 +299,7 @@ extension Auth_V1_AuthService {
         /// >
         /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RevokeTokenRequest` message.
@@ -314,6 +318,8 @@ extension Auth_V1_AuthService {
         /// > Source IDL Documentation:
         /// >
         /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+        /// > 
+        /// > Errors: PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_GetJsonWebKeySetRequest` message.
@@ -346,7 +352,8 @@ extension Auth_V1_AuthService {
     /// >                                              client's network or device; google.rpc.RetryInfo says when to try again
     /// >   SIGN_IN_DISABLED      FAILED_PRECONDITION  100 failed attempts in a row: the account takes no password, except from
     /// >                                              a known device, until an operator ends that
-    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
+    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's address;
+    /// >                                              google.rpc.RetryInfo
     /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is no refresh token
     /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not give that refresh token, or has forgotten it
     /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, is over
@@ -389,7 +396,7 @@ extension Auth_V1_AuthService {
         /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
         /// > second tab, does no harm. Used later it ends the session: two parties have it then.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A `Auth_V1_RefreshTokenRequest` message.
@@ -409,7 +416,7 @@ extension Auth_V1_AuthService {
         /// >
         /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
         ///
         /// - Parameters:
         ///   - request: A `Auth_V1_RevokeTokenRequest` message.
@@ -428,6 +435,8 @@ extension Auth_V1_AuthService {
         /// > Source IDL Documentation:
         /// >
         /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+        /// > 
+        /// > Errors: PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A `Auth_V1_GetJsonWebKeySetRequest` message.
@@ -619,7 +628,8 @@ extension Auth_V1_AuthService {
     /// >                                              client's network or device; google.rpc.RetryInfo says when to try again
     /// >   SIGN_IN_DISABLED      FAILED_PRECONDITION  100 failed attempts in a row: the account takes no password, except from
     /// >                                              a known device, until an operator ends that
-    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
+    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's address;
+    /// >                                              google.rpc.RetryInfo
     /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is no refresh token
     /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not give that refresh token, or has forgotten it
     /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, is over
@@ -667,7 +677,7 @@ extension Auth_V1_AuthService {
         /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
         /// > second tab, does no harm. Used later it ends the session: two parties have it then.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RefreshTokenRequest` message.
@@ -692,7 +702,7 @@ extension Auth_V1_AuthService {
         /// >
         /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RevokeTokenRequest` message.
@@ -716,6 +726,8 @@ extension Auth_V1_AuthService {
         /// > Source IDL Documentation:
         /// >
         /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+        /// > 
+        /// > Errors: PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_GetJsonWebKeySetRequest` message.
@@ -753,7 +765,8 @@ extension Auth_V1_AuthService {
     /// >                                              client's network or device; google.rpc.RetryInfo says when to try again
     /// >   SIGN_IN_DISABLED      FAILED_PRECONDITION  100 failed attempts in a row: the account takes no password, except from
     /// >                                              a known device, until an operator ends that
-    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
+    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's address;
+    /// >                                              google.rpc.RetryInfo
     /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is no refresh token
     /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not give that refresh token, or has forgotten it
     /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, is over
@@ -822,7 +835,7 @@ extension Auth_V1_AuthService {
         /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
         /// > second tab, does no harm. Used later it ends the session: two parties have it then.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RefreshTokenRequest` message.
@@ -858,7 +871,7 @@ extension Auth_V1_AuthService {
         /// >
         /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RevokeTokenRequest` message.
@@ -893,6 +906,8 @@ extension Auth_V1_AuthService {
         /// > Source IDL Documentation:
         /// >
         /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+        /// > 
+        /// > Errors: PEER_LIMIT_EXCEEDED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_GetJsonWebKeySetRequest` message.
@@ -975,7 +990,7 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
     /// > second tab, does no harm. Used later it ends the session: two parties have it then.
     /// > 
-    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
+    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Auth_V1_RefreshTokenRequest` message.
@@ -1006,7 +1021,7 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// >
     /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
     /// > 
-    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
+    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Auth_V1_RevokeTokenRequest` message.
@@ -1036,6 +1051,8 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// > Source IDL Documentation:
     /// >
     /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+    /// > 
+    /// > Errors: PEER_LIMIT_EXCEEDED.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Auth_V1_GetJsonWebKeySetRequest` message.
@@ -1116,7 +1133,7 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
     /// > second tab, does no harm. Used later it ends the session: two parties have it then.
     /// > 
-    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED.
+    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -1151,7 +1168,7 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// >
     /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
     /// > 
-    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED. A session that is over already is no error.
+    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -1185,6 +1202,8 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// > Source IDL Documentation:
     /// >
     /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+    /// > 
+    /// > Errors: PEER_LIMIT_EXCEEDED.
     ///
     /// - Parameters:
     ///   - message: request message to send.

@@ -127,15 +127,17 @@ extension User_V1_UserService {
     /// > 
     /// >   INVALID_REQUEST           INVALID_ARGUMENT     fields are wrong; google.rpc.BadRequest names each of them
     /// >   USER_NOT_FOUND            NOT_FOUND            no user has that id
-    /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has that address, in this or another letter case
+    /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has that address, or one that differs in letter case
+    /// >                                                  alone, in any script
     /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service takes
     /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to try again
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
     /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced under the service, which an
     /// >                                                  operator has to mend; nothing was stored
     /// >   DATABASE_NOT_MIGRATED     UNAVAILABLE          the database lacks migrations, which an operator has to apply
-    /// >   SHUTTING_DOWN             UNAVAILABLE          the service is being stopped
-    /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done
+    /// >   SHUTTING_DOWN             UNAVAILABLE          the service is being stopped, or the connection has reached its age
+    /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done, or its request was
+    /// >                                                  not completed in time
     /// >   CANCELLED                 CANCELLED            the client cancelled the call
     /// >   STORAGE_FULL              RESOURCE_EXHAUSTED   the service's disk is full
     /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are no message of its type
@@ -155,7 +157,8 @@ extension User_V1_UserService {
     /// >                                                  client's network; google.rpc.RetryInfo
     /// >   SIGN_IN_DISABLED          FAILED_PRECONDITION  100 failed attempts in a row: the user's password may be tried no more
     /// >                                                  until an operator ends that
-    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's address, or
+    /// >                                                  updates by the user; google.rpc.RetryInfo
     /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
@@ -166,7 +169,8 @@ extension User_V1_UserService {
     /// > decided before anything else of a request is looked at.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
-    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
+    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL, and one with a token that
+    /// > the service has not seen before with PEER_LIMIT_EXCEEDED.
     public protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
         /// Handle the "GetUser" method.
         ///
@@ -240,8 +244,8 @@ extension User_V1_UserService {
         /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
         /// > does not end the call. Needs the scope users:write.
         /// > 
-        /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
-        /// > many.
+        /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
+        /// > "created_count" says how many they are.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `User_V1_CreateUserRequest` messages.
@@ -269,7 +273,8 @@ extension User_V1_UserService {
         /// > end SIGN_IN_DISABLED.
         /// > 
         /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
-        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED. They end the stream, with the
+        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
+        /// > scope changes its address or password too often. They end the stream, with the
         /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
         ///
         /// - Parameters:
@@ -302,15 +307,17 @@ extension User_V1_UserService {
     /// > 
     /// >   INVALID_REQUEST           INVALID_ARGUMENT     fields are wrong; google.rpc.BadRequest names each of them
     /// >   USER_NOT_FOUND            NOT_FOUND            no user has that id
-    /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has that address, in this or another letter case
+    /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has that address, or one that differs in letter case
+    /// >                                                  alone, in any script
     /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service takes
     /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to try again
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
     /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced under the service, which an
     /// >                                                  operator has to mend; nothing was stored
     /// >   DATABASE_NOT_MIGRATED     UNAVAILABLE          the database lacks migrations, which an operator has to apply
-    /// >   SHUTTING_DOWN             UNAVAILABLE          the service is being stopped
-    /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done
+    /// >   SHUTTING_DOWN             UNAVAILABLE          the service is being stopped, or the connection has reached its age
+    /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done, or its request was
+    /// >                                                  not completed in time
     /// >   CANCELLED                 CANCELLED            the client cancelled the call
     /// >   STORAGE_FULL              RESOURCE_EXHAUSTED   the service's disk is full
     /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are no message of its type
@@ -330,7 +337,8 @@ extension User_V1_UserService {
     /// >                                                  client's network; google.rpc.RetryInfo
     /// >   SIGN_IN_DISABLED          FAILED_PRECONDITION  100 failed attempts in a row: the user's password may be tried no more
     /// >                                                  until an operator ends that
-    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's address, or
+    /// >                                                  updates by the user; google.rpc.RetryInfo
     /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
@@ -341,7 +349,8 @@ extension User_V1_UserService {
     /// > decided before anything else of a request is looked at.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
-    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
+    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL, and one with a token that
+    /// > the service has not seen before with PEER_LIMIT_EXCEEDED.
     public protocol ServiceProtocol: User_V1_UserService.StreamingServiceProtocol {
         /// Handle the "GetUser" method.
         ///
@@ -415,8 +424,8 @@ extension User_V1_UserService {
         /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
         /// > does not end the call. Needs the scope users:write.
         /// > 
-        /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
-        /// > many.
+        /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
+        /// > "created_count" says how many they are.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `User_V1_CreateUserRequest` messages.
@@ -444,7 +453,8 @@ extension User_V1_UserService {
         /// > end SIGN_IN_DISABLED.
         /// > 
         /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
-        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED. They end the stream, with the
+        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
+        /// > scope changes its address or password too often. They end the stream, with the
         /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
         ///
         /// - Parameters:
@@ -475,15 +485,17 @@ extension User_V1_UserService {
     /// > 
     /// >   INVALID_REQUEST           INVALID_ARGUMENT     fields are wrong; google.rpc.BadRequest names each of them
     /// >   USER_NOT_FOUND            NOT_FOUND            no user has that id
-    /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has that address, in this or another letter case
+    /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has that address, or one that differs in letter case
+    /// >                                                  alone, in any script
     /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service takes
     /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to try again
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
     /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced under the service, which an
     /// >                                                  operator has to mend; nothing was stored
     /// >   DATABASE_NOT_MIGRATED     UNAVAILABLE          the database lacks migrations, which an operator has to apply
-    /// >   SHUTTING_DOWN             UNAVAILABLE          the service is being stopped
-    /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done
+    /// >   SHUTTING_DOWN             UNAVAILABLE          the service is being stopped, or the connection has reached its age
+    /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done, or its request was
+    /// >                                                  not completed in time
     /// >   CANCELLED                 CANCELLED            the client cancelled the call
     /// >   STORAGE_FULL              RESOURCE_EXHAUSTED   the service's disk is full
     /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are no message of its type
@@ -503,7 +515,8 @@ extension User_V1_UserService {
     /// >                                                  client's network; google.rpc.RetryInfo
     /// >   SIGN_IN_DISABLED          FAILED_PRECONDITION  100 failed attempts in a row: the user's password may be tried no more
     /// >                                                  until an operator ends that
-    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's address, or
+    /// >                                                  updates by the user; google.rpc.RetryInfo
     /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
@@ -514,7 +527,8 @@ extension User_V1_UserService {
     /// > decided before anything else of a request is looked at.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
-    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
+    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL, and one with a token that
+    /// > the service has not seen before with PEER_LIMIT_EXCEEDED.
     public protocol SimpleServiceProtocol: User_V1_UserService.ServiceProtocol {
         /// Handle the "GetUser" method.
         ///
@@ -589,8 +603,8 @@ extension User_V1_UserService {
         /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
         /// > does not end the call. Needs the scope users:write.
         /// > 
-        /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
-        /// > many.
+        /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
+        /// > "created_count" says how many they are.
         ///
         /// - Parameters:
         ///   - request: A stream of `User_V1_CreateUserRequest` messages.
@@ -618,7 +632,8 @@ extension User_V1_UserService {
         /// > end SIGN_IN_DISABLED.
         /// > 
         /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
-        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED. They end the stream, with the
+        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
+        /// > scope changes its address or password too often. They end the stream, with the
         /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
         ///
         /// - Parameters:
@@ -841,15 +856,17 @@ extension User_V1_UserService {
     /// > 
     /// >   INVALID_REQUEST           INVALID_ARGUMENT     fields are wrong; google.rpc.BadRequest names each of them
     /// >   USER_NOT_FOUND            NOT_FOUND            no user has that id
-    /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has that address, in this or another letter case
+    /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has that address, or one that differs in letter case
+    /// >                                                  alone, in any script
     /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service takes
     /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to try again
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
     /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced under the service, which an
     /// >                                                  operator has to mend; nothing was stored
     /// >   DATABASE_NOT_MIGRATED     UNAVAILABLE          the database lacks migrations, which an operator has to apply
-    /// >   SHUTTING_DOWN             UNAVAILABLE          the service is being stopped
-    /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done
+    /// >   SHUTTING_DOWN             UNAVAILABLE          the service is being stopped, or the connection has reached its age
+    /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done, or its request was
+    /// >                                                  not completed in time
     /// >   CANCELLED                 CANCELLED            the client cancelled the call
     /// >   STORAGE_FULL              RESOURCE_EXHAUSTED   the service's disk is full
     /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are no message of its type
@@ -869,7 +886,8 @@ extension User_V1_UserService {
     /// >                                                  client's network; google.rpc.RetryInfo
     /// >   SIGN_IN_DISABLED          FAILED_PRECONDITION  100 failed attempts in a row: the user's password may be tried no more
     /// >                                                  until an operator ends that
-    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's address, or
+    /// >                                                  updates by the user; google.rpc.RetryInfo
     /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
@@ -880,7 +898,8 @@ extension User_V1_UserService {
     /// > decided before anything else of a request is looked at.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
-    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
+    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL, and one with a token that
+    /// > the service has not seen before with PEER_LIMIT_EXCEEDED.
     public protocol ClientProtocol: Sendable {
         /// Call the "GetUser" method.
         ///
@@ -969,8 +988,8 @@ extension User_V1_UserService {
         /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
         /// > does not end the call. Needs the scope users:write.
         /// > 
-        /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
-        /// > many.
+        /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
+        /// > "created_count" says how many they are.
         ///
         /// - Parameters:
         ///   - request: A streaming request producing `User_V1_CreateUserRequest` messages.
@@ -1003,7 +1022,8 @@ extension User_V1_UserService {
         /// > end SIGN_IN_DISABLED.
         /// > 
         /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
-        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED. They end the stream, with the
+        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
+        /// > scope changes its address or password too often. They end the stream, with the
         /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
         ///
         /// - Parameters:
@@ -1039,15 +1059,17 @@ extension User_V1_UserService {
     /// > 
     /// >   INVALID_REQUEST           INVALID_ARGUMENT     fields are wrong; google.rpc.BadRequest names each of them
     /// >   USER_NOT_FOUND            NOT_FOUND            no user has that id
-    /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has that address, in this or another letter case
+    /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has that address, or one that differs in letter case
+    /// >                                                  alone, in any script
     /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service takes
     /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to try again
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
     /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced under the service, which an
     /// >                                                  operator has to mend; nothing was stored
     /// >   DATABASE_NOT_MIGRATED     UNAVAILABLE          the database lacks migrations, which an operator has to apply
-    /// >   SHUTTING_DOWN             UNAVAILABLE          the service is being stopped
-    /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done
+    /// >   SHUTTING_DOWN             UNAVAILABLE          the service is being stopped, or the connection has reached its age
+    /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done, or its request was
+    /// >                                                  not completed in time
     /// >   CANCELLED                 CANCELLED            the client cancelled the call
     /// >   STORAGE_FULL              RESOURCE_EXHAUSTED   the service's disk is full
     /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are no message of its type
@@ -1067,7 +1089,8 @@ extension User_V1_UserService {
     /// >                                                  client's network; google.rpc.RetryInfo
     /// >   SIGN_IN_DISABLED          FAILED_PRECONDITION  100 failed attempts in a row: the user's password may be tried no more
     /// >                                                  until an operator ends that
-    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls from the client's address; google.rpc.RetryInfo
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's address, or
+    /// >                                                  updates by the user; google.rpc.RetryInfo
     /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
@@ -1078,7 +1101,8 @@ extension User_V1_UserService {
     /// > decided before anything else of a request is looked at.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
-    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL.
+    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL, and one with a token that
+    /// > the service has not seen before with PEER_LIMIT_EXCEEDED.
     public struct Client<Transport>: ClientProtocol where Transport: GRPCCore.ClientTransport {
         private let client: GRPCCore.GRPCClient<Transport>
 
@@ -1208,8 +1232,8 @@ extension User_V1_UserService {
         /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
         /// > does not end the call. Needs the scope users:write.
         /// > 
-        /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
-        /// > many.
+        /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
+        /// > "created_count" says how many they are.
         ///
         /// - Parameters:
         ///   - request: A streaming request producing `User_V1_CreateUserRequest` messages.
@@ -1253,7 +1277,8 @@ extension User_V1_UserService {
         /// > end SIGN_IN_DISABLED.
         /// > 
         /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
-        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED. They end the stream, with the
+        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
+        /// > scope changes its address or password too often. They end the stream, with the
         /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
         ///
         /// - Parameters:
@@ -1390,8 +1415,8 @@ extension User_V1_UserService.ClientProtocol {
     /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
     /// > does not end the call. Needs the scope users:write.
     /// > 
-    /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
-    /// > many.
+    /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
+    /// > "created_count" says how many they are.
     ///
     /// - Parameters:
     ///   - request: A streaming request producing `User_V1_CreateUserRequest` messages.
@@ -1430,7 +1455,8 @@ extension User_V1_UserService.ClientProtocol {
     /// > end SIGN_IN_DISABLED.
     /// > 
     /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
-    /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED. They end the stream, with the
+    /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
+    /// > scope changes its address or password too often. They end the stream, with the
     /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
     ///
     /// - Parameters:
@@ -1573,8 +1599,8 @@ extension User_V1_UserService.ClientProtocol {
     /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
     /// > does not end the call. Needs the scope users:write.
     /// > 
-    /// > Errors: TOO_MANY_ROWS; the rows before are stored, and the message and the metadata's "created_count" say how
-    /// > many.
+    /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
+    /// > "created_count" says how many they are.
     ///
     /// - Parameters:
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -1618,7 +1644,8 @@ extension User_V1_UserService.ClientProtocol {
     /// > end SIGN_IN_DISABLED.
     /// > 
     /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
-    /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED. They end the stream, with the
+    /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
+    /// > scope changes its address or password too often. They end the stream, with the
     /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
     ///
     /// - Parameters:

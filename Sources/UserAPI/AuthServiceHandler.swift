@@ -33,7 +33,8 @@ public struct AuthServiceHandler: Auth_V1_AuthService.SimpleServiceProtocol {
     let caller = CallAuthorization.current ?? CallAuthorization(peer: context.remotePeer)
     return Auth_V1_Tokens(
       try await sessions.signIn(
-        email: request.email, password: request.password, from: caller.network, knownDevice: request.refreshToken,
+        email: request.email, password: request.password, from: caller.network,
+        knownDevice: request.refreshToken,
         for: caller.hashRequester))
   }
 

@@ -44,7 +44,8 @@ struct BulkCreate {
 
   /// A call of `caller`, whose batches share `memory` with other calls. Nothing is stored once its token is invalid.
   init(
-    directory: UserDirectory, limits: BulkLimits, caller: CallAuthorization, memory: BatchMemory = BatchMemory()
+    directory: UserDirectory, limits: BulkLimits, caller: CallAuthorization,
+    memory: BatchMemory = BatchMemory()
   ) {
     self.directory = directory
     share = memory.share()

@@ -25,7 +25,8 @@ extension UserServiceApp {
     let parts = try await assemble(configuration, metrics: metrics) { [transport] inlineMethods in
       Nghttp2ServerTransport(
         listeners: configuration.listen.map { Listener($0, security: security) },
-        configuration: transport, receiveLimits: ReceiveLimits.all, inlineMethods: inlineMethods, logger: logger)
+        configuration: transport, receiveLimits: ReceiveLimits.all, inlineMethods: inlineMethods,
+        logger: logger)
     }
     if let metrics {
       ProcessMetrics.register(in: metrics)

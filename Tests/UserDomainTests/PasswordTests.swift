@@ -90,7 +90,7 @@ import UserDomain
     arguments: [
       "ada.lovelace@example.com", "ADA.Lovelace@example.com", "ada.lovelace", "Ada.Lovelace1815",
       "AdaLovelace",
-      "adalovelace!!", "Augusta King", "augusta-king1", 
+      "adalovelace!!", "Augusta King", "augusta-king1",
       "user-service",
       "UserService2026", "id.example.org", "12ada_lovelace34",
     ])

@@ -117,8 +117,11 @@ import UserProtos
         #expect(updated?.code == .invalidArgument)
       }
       let megabyte = String(repeating: "x", count: 1 << 20)
-      #expect(try await Failure { try await users.createUser(CreateUser(megabyte)) }.code == .resourceExhausted)
-      #expect(try await users.update([User_V1_UserUpdateRequest(user.id) { $0.name = megabyte }]).1?.code == .resourceExhausted)
+      #expect(
+        try await Failure { try await users.createUser(CreateUser(megabyte)) }.code == .resourceExhausted)
+      #expect(
+        try await users.update([User_V1_UserUpdateRequest(user.id) { $0.name = megabyte }]).1?.code
+          == .resourceExhausted)
       #expect(try await users.list().map(\.id) == [user.id] + bulk.userIds)
     }
   }

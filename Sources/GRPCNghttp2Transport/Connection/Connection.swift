@@ -91,13 +91,13 @@ final class Connection {
   var hasPatchedSettings = false
 
   var now: NIODeadline
-  private var hasReceivedSettings = false
-  private let startBy: NIODeadline
+  var hasReceivedSettings = false
+  let startBy: NIODeadline
   /// Since when a frame or a header block is incomplete.
-  private var incompleteSince: NIODeadline?
+  var incompleteSince: NIODeadline?
   private var isInHeaderBlock = false
   /// The earliest time at which a stream has something to do; `distantFuture` is never.
-  private var streamWakeup = NIODeadline.distantFuture
+  var streamWakeup = NIODeadline.distantFuture
   var mustClose = false
 
   init(
@@ -183,7 +183,7 @@ final class Connection {
     if fault == nil { fault = Fault(code: code, reason: reason) }
   }
 
-  private func act(_ action: ConnectionLifetime.Action) {
+  func act(_ action: ConnectionLifetime.Action) {
     switch action {
     case .nothing: break
     case .sendNotice:
@@ -364,48 +364,5 @@ final class Connection {
     if let current, current.id == id { return current }
     current = streams[id]
     return current
-  }
-
-  // MARK: Time
-
-  /// A stream has something to do at `time`.
-  func wakeupNeeded(at time: NIODeadline) {
-    guard time < streamWakeup else { return }
-    streamWakeup = time
-    onWork()
-  }
-
-  /// When ``timePassed(now:)`` has something to do.
-  var wakeup: NIODeadline {
-    var next = min(pings.wakeup, min(lifetime.wakeup, min(streamWakeup, roomWakeup)))
-    if !hasReceivedSettings { next = min(next, startBy) }
-    if let incompleteSince { next = min(next, incompleteSince + TimeAmount(configuration.receiveTimeout)) }
-    return next
-  }
-
-  /// Does what is due.
-  func timePassed(now: NIODeadline) {
-    self.now = now
-    if !hasReceivedSettings, now >= startBy { fail(.protocolError, "no preface and SETTINGS in time") }
-    if let incompleteSince, now >= incompleteSince + TimeAmount(configuration.receiveTimeout) {
-      fail(.enhanceYourCalm, "a frame was not completed in time")
-    }
-    switch pings.timePassed(now: now) {
-    case .nothing: break
-    case .sendPing: session?.submitPing()
-    case .close: fail(.noError, "a ping was not answered in time")
-    }
-    act(lifetime.timePassed(now: now))
-    if now >= roomWakeup { endStalled() }
-    if now >= streamWakeup { streamTimePassed() }
-    onWork()
-  }
-
-  private func streamTimePassed() {
-    streamWakeup = .distantFuture
-    for stream in streams.values {
-      stream.timePassed(now: now)
-      wakeupNeeded(at: stream.wakeup)
-    }
   }
 }

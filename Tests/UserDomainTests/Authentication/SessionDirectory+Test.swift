@@ -6,6 +6,7 @@ extension SessionDirectory {
     email: String, password: String, network: String = "ipv4:192.0.2.1:50000", knownDevice: String = ""
   ) async throws(UserError) -> TokenPair {
     try await signIn(
-      email: email, password: password, from: PeerNetwork(peer: network), knownDevice: knownDevice, for: .service)
+      email: email, password: password, from: PeerNetwork(peer: network), knownDevice: knownDevice,
+      for: .service)
   }
 }

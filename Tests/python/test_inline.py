@@ -64,7 +64,7 @@ def both_ways(serve, *arguments, settings=None, **keywords):
 
 def test_both_ways_answer_alike(serve, connect):
     inline = serve()
-    task = serve(database=inline.database, settings={"grpc.inline": "false"})
+    task = serve("--take-over", database=inline.database, settings={"grpc.inline": "false"})
     clients = [connect(inline.address), connect(task.address)]
     user_id = create(clients[0])
     stream = 3
@@ -80,7 +80,7 @@ def test_both_ways_keep_to_the_limit_of_responses(serve, connect):
     user_id = create(connect((first := serve()).address))
     answers = []
     for inline in ("true", "false"):
-        service = serve(database=first.database, settings={**small, "grpc.inline": inline})
+        service = serve("--take-over", database=first.database, settings={**small, "grpc.inline": inline})
         blocks, body, reset = ask(connect(service.address), 1, {}, [message(field(1, user_id))], True)
         # The handler's headers may be on their way before its message turns out to be too large.
         fields = {name: value for block in blocks for name, value in block.items()}

@@ -189,7 +189,8 @@ def test_own_updates_do_not_tell_at_any_rate_which_addresses_are_registered(pb, 
         for number in range(20):
             caller.update(ada.id, own, name=f"Ada {number}")
         for _ in range(3):
-            assert failure(lambda: caller.update(ada.id, own, email="bob@example.com"))[1] == "EMAIL_ALREADY_REGISTERED"
+            assert failure(lambda: caller.update(
+                ada.id, own, email="bob@example.com", current_password="correct horse"))[1] == "EMAIL_ALREADY_REGISTERED"
         for changes in [{"email": "bob@example.com"}, {"email": "free@example.com"}, {"password": "x"},
                         {"email": "nonsense"}]:
             code, reason, wait = failure(lambda: caller.update(ada.id, own, **changes))

@@ -141,6 +141,7 @@ def test_sighup_has_the_files_read_again_and_does_not_end_the_service(serve, con
     def install(name):
         for source, target in zip(authority.issue(name), files):
             target.write_bytes(source.read_bytes())
+            target.chmod(0o600)
 
     install("one")
     service = serve("--log-level", "notice", *flags(*files), auth="on")

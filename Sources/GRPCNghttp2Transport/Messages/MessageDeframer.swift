@@ -101,6 +101,12 @@ struct MessageDeframer {
     discardRead()
   }
 
+  /// The next complete message, which stays, or nil.
+  func peek() -> Frame? {
+    var copy = self
+    return copy.next()
+  }
+
   /// The next complete message, or nil.
   mutating func next() -> Frame? {
     guard completeMessages > 0, let flag = buffer.readInteger(as: UInt8.self),

@@ -78,7 +78,12 @@ extension ServerStream {
 
   /// Lets `method` accept the call, which then keeps nothing of its request. Returns whether it does.
   func acceptStream(by method: (borrowing InlineStream) -> Bool) -> Bool {
-    let isAccepted = deframer.withNextMessage { method(InlineStream(self, message: $0)) }
+    var isAccepted = deframer.withNextMessage { method(InlineStream(self, message: $0)) }
+    // A compressed one is at most as long as the method's limit. One that cannot be inflated is left to the handler, which
+    // says so.
+    if isAccepted == nil, let frame = deframer.peek(), let message = try? inflate(frame) {
+      isAccepted = message.bytes.withUnsafeBytes { method(InlineStream(self, message: $0)) }
+    }
     guard isAccepted ?? false else {
       whenCancelled = nil
       return false

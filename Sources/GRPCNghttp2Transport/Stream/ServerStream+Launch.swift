@@ -18,6 +18,8 @@ extension ServerStream {
     if let inline = method.inline, respond(by: inline, now: now) { return }
     if method.isServerStreaming, requestFailure == nil, connection.memory.isSendingFull {
       noteDeadline(now: now)
+      // The client has sent what it has to: it is not waited for any more.
+      updateReceiveTime(now: now)
       return connection.waitForRoom(self)
     }
     isPending = false

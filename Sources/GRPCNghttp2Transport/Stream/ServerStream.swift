@@ -313,7 +313,10 @@ final class ServerStream: @unchecked Sendable {
     }
   }
 
-  private func inflate(_ frame: MessageDeframer.Frame) throws(RPCError) -> MessageBytes {
+  /// The message in `frame`, inflated if it is compressed.
+  ///
+  /// - Throws: `RPCError` for bytes that are not a message of the call's encoding, or inflate to more than the limit.
+  func inflate(_ frame: MessageDeframer.Frame) throws(RPCError) -> MessageBytes {
     guard frame.isCompressed else { return MessageBytes(frame.bytes, isCompressed: false) }
     return MessageBytes(
       try Zlib.inflate(frame.bytes, from: head.encoding, maxLength: deframer.maxLength), isCompressed: true)

@@ -17,8 +17,9 @@ extension ServerStream {
   /// Bytes that the call's handler would add: its task, and the metadata.
   var costOfHandler: Int { Self.handler + headerBytes }
 
-  /// Bytes that the message in the handler's hand adds.
-  var costInHand: Int { max(0, inHand - Self.smallMessage) }
+  /// Bytes that the message in the handler's hand adds: the message, what it is decoded into, and what the handler makes
+  /// of that.
+  var costInHand: Int { 3 * max(0, inHand - Self.smallMessage) }
 
   /// Has the connection's memory count what the call holds now, but for what the connection's window covers and what
   /// waits to be sent, which are counted on their own.

@@ -49,13 +49,13 @@ import UserDomain
     let line = LogLine(
       level: .info, label: "test", source: "Tests", message: "a\nb",
       metadata: [
-        "peer": "unix:/tmp/x\n2026-01-01T00:00:00Z info: forged", "other": "a principal=\"admin\" \\",
+        "peer": "unix:/run/x\n2026-01-01T00:00:00Z info: forged", "other": "a principal=\"admin\" \\",
         "plain": "ipv4:127.0.0.1:5", "empty": "", "colour": "\u{1B}[31m\u{9B}\u{202E}",
       ])
     #expect(
       line.text.hasSuffix(
         #" info test: colour="\u{1B}[31m\u{9B}\u{202E}" empty="" other="a principal=\"admin\" \\" "#
-          + #"peer="unix:/tmp/x\n2026-01-01T00:00:00Z info: forged" plain=ipv4:127.0.0.1:5 [Tests] a\nb"#),
+          + #"peer="unix:/run/x\n2026-01-01T00:00:00Z info: forged" plain=ipv4:127.0.0.1:5 [Tests] a\nb"#),
       "\(line.text)")
     #expect(!line.json.contains("\n"))
   }

@@ -90,7 +90,7 @@ import UserProtos
       (["--listen", "127.0.0.1:1,127.0.0.1:1"], "listen names 127.0.0.1:1 twice"),
       (["--listen", "[::1]:1", "--listen", "[0:0::1]:1"], "listen names [::1]:1 and [0:0::1]:1"),
       (["--listen", "unix:a,unix:./a"], "listen names unix:a and unix:./a, which are the same"),
-      (["--listen", "unix:/tmp/a,unix:/tmp/../tmp/a"], "which are the same"),
+      (["--listen", "unix:/run/a,unix:/run/../run/a"], "which are the same"),
       (["--listen", "999.0.0.1:1"], "listen is '999.0.0.1:1'"),
       (["--listen", "192.0.2.1:0", "--insecure"], "this machine does not have the address"),
       (["--metrics-listen", "192.0.2.1:0"], "for metrics: this machine does not have the address"),

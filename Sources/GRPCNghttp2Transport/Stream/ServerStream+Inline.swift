@@ -33,7 +33,7 @@ extension ServerStream {
       connection.submitLater(self)
     case .later(let response):
       isPending = false
-      // Nobody reads it any more, however long the answer takes.
+      // The request is not read again, however long the answer takes.
       deframer.skip()
       returnWindow(heldWindow)
       start(now: now) { stream in

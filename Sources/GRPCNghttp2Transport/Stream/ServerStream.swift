@@ -276,7 +276,7 @@ final class ServerStream: @unchecked Sendable {
     heldWindow -= count
     connection.memory.unread -= count
     connection.windowToReturn += count
-    // A stream whose client has ended its side needs no window of its own.
+    // A half-closed client sends no more DATA, so its stream needs no window.
     if requestHasEnded { return connection.onWork() }
     windowToReturn += count
     connection.submitLater(self)

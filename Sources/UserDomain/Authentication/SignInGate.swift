@@ -3,8 +3,8 @@ import Synchronization
 /// Which passwords are being checked, by account and source, so that attempts at the same time are no way round a limit.
 ///
 /// An attempt reserves a place, looks at what has failed before, and then begins, gives the place back, or waits until
-/// another attempt of its account and source ends. A failure is stored before its place is given back: whoever has
-/// reserved a place and then reads the failures has missed none that is not counted as running.
+/// another attempt of its account and source ends. A failure is stored before its place is given back: an attempt
+/// that reserves a place and then reads the failures misses none that is not counted as running.
 final class SignInGate: Sendable {
   struct Key: Hashable {
     let account: SignInAccount

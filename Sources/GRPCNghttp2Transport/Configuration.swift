@@ -27,6 +27,9 @@ extension Nghttp2ServerTransport {
     /// message that a handler has in hand, inflated, and what has come of a message that it waits for. The call
     /// that exceeds them ends with RESOURCE_EXHAUSTED. What the connection's window covers is not counted.
     ///
+    /// A call whose messages an inline method takes counts 1 KiB, and 20 KiB while a task works on one. Such tasks wait for
+    /// each other.
+    ///
     /// No less than four of the largest messages of a request are permitted, whatever is set.
     public var maxConnectionMemory = 1_024 * 1_024
     /// Bytes that the calls of all connections may hold, with what waits to be read and to be sent. Beyond them,

@@ -10,6 +10,7 @@ public struct InlineMethod: Sendable {
   enum Answer: Sendable {
     case unary(@Sendable (inout InlineCall) -> Void)
     case stream(@Sendable (borrowing InlineStream) -> Bool)
+    case requests(@Sendable (borrowing InlineStream) -> InlineAcceptance)
   }
 
   let method: String
@@ -34,6 +35,18 @@ public struct InlineMethod: Sendable {
   ) {
     method = descriptor.fullyQualifiedMethod
     answer = .stream(accept)
+  }
+
+  /// The method `descriptor`, which also needs a handler, registered as client-streaming or bidirectional. A call has a
+  /// task only while a message of its request is being worked on, and none while the client is waited for.
+  ///
+  /// - Parameter accept: says what becomes of a call, of which nothing but the headers is there.
+  public init(
+    requests descriptor: MethodDescriptor,
+    accept: @escaping @Sendable (borrowing InlineStream) -> InlineAcceptance
+  ) {
+    method = descriptor.fullyQualifiedMethod
+    answer = .requests(accept)
   }
 }
 

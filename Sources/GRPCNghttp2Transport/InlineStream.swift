@@ -1,9 +1,9 @@
 public import GRPCCore
 
-/// A call of a server-streaming ``InlineMethod``, while the method accepts it and no longer.
+/// A call of a streaming ``InlineMethod``, while the method accepts it and no longer.
 public struct InlineStream: ~Copyable {
   private let stream: ServerStream
-  /// The request's message.
+  /// The request's message; empty where there may be any number of them.
   public let message: UnsafeRawBufferPointer
 
   init(_ stream: ServerStream, message: UnsafeRawBufferPointer) {

@@ -24,9 +24,27 @@ public struct BulkLimits: Hashable, Sendable {
   }
 }
 
+/// What all BulkCreateUsers calls of a process may hold together.
+struct BulkMemory {
+  /// Rows that wait for their batches. A call for which there is no more stores the rows that it has, so that many calls
+  /// have smaller batches, and none fails.
+  let rows: CallMemory
+  /// Responses that wait for the ends of their calls. Failures for which there is no more lose their details; a call for
+  /// whose ids there is none fails before they are stored.
+  let responses: CallMemory
+
+  init(
+    rows: CallMemory = CallMemory(limit: 2 << 20, largestShare: 512 << 10),
+    responses: CallMemory = CallMemory(limit: 64 << 20, largestShare: 8 << 20)
+  ) {
+    self.rows = rows
+    self.responses = responses
+  }
+}
+
 /// One BulkCreateUsers call: rows in, batches to the store, the response out.
 ///
-/// What it holds is bounded: one batch of rows, and a response under gRPC's default message size of 4 MiB.
+/// What it holds is bounded: one batch of rows, and a ``BulkResponse``.
 struct BulkCreate {
   /// A row that waits for its batch: valid, or why it is not.
   private typealias Row = Result<UserDraft, GoogleRPCStatus>
@@ -35,39 +53,32 @@ struct BulkCreate {
   private let limits: BulkLimits
   private let caller: CallAuthorization
   private var batch: [Row] = []
-  /// What the batch may take of the memory that all bulk calls share.
-  private let share: BatchMemory.Share
+  private let share: CallMemory.Share
   private var rows = 0
-  private var response = User_V1_BulkCreateResponse()
-  /// Failures that have their details, from the first, and what these take.
-  private var detailed: (count: Int, bytes: Int) = (0, 0)
+  private var response: BulkResponse
 
-  /// A call of `caller`, whose batches share `memory` with other calls. Nothing is stored once its token is invalid.
+  /// A call of `caller`. Nothing is stored once its token is invalid.
   init(
-    directory: UserDirectory, limits: BulkLimits, caller: CallAuthorization,
-    memory: BatchMemory = BatchMemory()
+    directory: UserDirectory, limits: BulkLimits, caller: CallAuthorization, memory: BulkMemory = BulkMemory()
   ) {
     self.directory = directory
-    share = memory.share()
+    share = memory.rows.share()
+    response = BulkResponse(memory.responses.share())
     self.limits = limits
     self.caller = caller
   }
 
-  /// Room for the largest response: 4 MiB less the two counts.
-  private static let responseSize = (4 << 20) - 64
-  /// An id takes 38 bytes in the response, a failure without its details fewer.
-  private static let bytesPerRow = 38
-
   /// Users that are stored.
-  var createdCount: Int { response.userIds.count }
+  var createdCount: Int { response.createdCount }
 
   private var hashRequester: HashRequester { caller.hashRequester.inBackground }
 
-  /// Takes one more row, and stores a batch when it is full, or when there is no memory for more of it.
+  /// Takes one more row, nil for one that cannot be decoded, and stores a batch when it is full, or when there is no memory
+  /// for more of it.
   ///
   /// - Throws: `GoogleRPCStatus` when there are too many rows, once those before are stored; `UserError` when
   ///   the store fails as a whole, and `.unauthenticated` when the caller's token has become invalid.
-  mutating func add(_ request: DecodedRow) async throws {
+  mutating func add(_ request: User_V1_CreateUserRequest?) async throws {
     if batch.isEmpty { try caller.checkStillGood() }
     if rows == limits.rows {
       try await flush()
@@ -79,15 +90,15 @@ struct BulkCreate {
     if batch.count == limits.batch || !hasRoom { try await flush() }
   }
 
-  /// Bytes that a row takes while it waits, about.
-  private static func size(of request: DecodedRow) -> Int {
-    guard case .success(let row) = request else { return 1_024 }
-    return 128 + row.email.utf8.count + row.name.utf8.count + row.password.utf8.count
+  /// Bytes that a row takes while it waits, about: its place in the batch, and its texts, each in memory of its own.
+  private static func size(of request: User_V1_CreateUserRequest?) -> Int {
+    guard let row = request else { return 1_024 }
+    return 256 + row.email.utf8.count + row.name.utf8.count + row.password.utf8.count
       + row.requestID.utf8.count
   }
 
-  private func row(_ request: DecodedRow) throws -> Row {
-    guard case .success(let row) = request else { return .failure(.undecodable()) }
+  private func row(_ request: User_V1_CreateUserRequest?) throws -> Row {
+    guard let row = request else { return .failure(.undecodable()) }
     do {
       return .success(
         try UserDraft(
@@ -104,23 +115,23 @@ struct BulkCreate {
     return status
   }
 
-  /// Stores what is left and returns the response.
-  mutating func finish() async throws -> User_V1_BulkCreateResponse {
+  /// Stores what is left and returns the response, serialized.
+  mutating func finish() async throws -> [UInt8] {
     try await flush()
-    response.createdCount = Int32(createdCount)
-    return response
+    return try response.serialized()
   }
 
   private mutating func flush() async throws {
-    try makeRoom()
+    try response.makeRoom(rows: rows, new: batch.count)
     let first = rows - batch.count
     let outcomes = try await store(batch)
-    batch.removeAll(keepingCapacity: true)
+    // Many calls would hold the memory of many batches.
+    batch = []
     share.release()
     for (offset, outcome) in outcomes.enumerated() {
       switch outcome {
-      case .success(let user): response.userIds.append(user.id.description)
-      case .failure(let status): try note(status, index: first + offset)
+      case .success(let user): response.created(user.id)
+      case .failure(let status): try response.failed(status, index: first + offset)
       }
     }
   }
@@ -215,56 +226,30 @@ struct BulkCreate {
       }
     }
   }
-
-  /// Adds a failure to the response.
-  private mutating func note(_ status: GoogleRPCStatus, index: Int) throws {
-    // Our own generated type of the same message as the library's, which is not public.
-    let bytes: [UInt8] = try status.serializedBytes()
-    var failure = User_V1_BulkCreateFailure()
-    failure.index = Int32(index)
-    failure.status = try Google_Rpc_Status(serializedBytes: bytes)
-    // Once one has lost its details, those after it have none either.
-    if detailed.count == response.failures.count, detailed.bytes + bytes.count <= roomForDetails {
-      detailed = (detailed.count + 1, detailed.bytes + bytes.count)
-    } else {
-      Self.removeDetails(&failure)
-    }
-    response.failures.append(failure)
-  }
-
-  private var roomForDetails: Int { Self.responseSize - rows * Self.bytesPerRow }
-
-  /// Takes the details of the last failures that have some, when the rows that have come since need their room.
-  private mutating func makeRoom() throws {
-    while detailed.count > 0, detailed.bytes > roomForDetails {
-      let last = detailed.count - 1
-      let bytes: [UInt8] = try response.failures[last].status.serializedBytes()
-      Self.removeDetails(&response.failures[last])
-      detailed = (last, detailed.bytes - bytes.count)
-    }
-  }
-
-  private static func removeDetails(_ failure: inout User_V1_BulkCreateFailure) {
-    failure.status.message = ""
-    failure.status.details = []
-  }
 }
 
-/// A row of a bulk call, or why its bytes are none. A row that cannot be decoded is a failure of that row
-/// only.
-typealias DecodedRow = Result<User_V1_CreateUserRequest, RPCError>
-
-/// Decodes rows without ending the stream at a bad one.
-struct RowDeserializer: MessageDeserializer {
-  private let base = ProtobufDeserializer<User_V1_CreateUserRequest>()
-
-  func deserialize(_ bytes: some GRPCContiguousBytes) throws -> DecodedRow {
-    Result { () throws(RPCError) in
-      do {
-        return try base.deserialize(bytes)
-      } catch {
-        throw RPCError(code: .internalError, message: "undecodable row", cause: error)
-      }
+extension BulkCreate: StreamedCall {
+  mutating func receive(_ message: [UInt8]) async throws -> [UInt8]? {
+    do {
+      // A row that cannot be decoded is a failure of that row only.
+      try await add(try? User_V1_CreateUserRequest(serializedBytes: message))
+      return nil
+    } catch {
+      throw withCreatedCount(error)
     }
+  }
+
+  mutating func requestEnded() async throws -> [UInt8]? {
+    do {
+      return try await finish()
+    } catch {
+      throw withCreatedCount(error)
+    }
+  }
+
+  /// `error`, so that it tells the caller how many users are stored.
+  private func withCreatedCount(_ error: any Error) -> any Error {
+    guard let error = error as? UserError, error != .cancelled else { return error }
+    return GoogleRPCStatus(error, metadata: ["created_count": "\(createdCount)"]) ?? error
   }
 }

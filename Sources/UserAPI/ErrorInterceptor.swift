@@ -4,23 +4,18 @@ import UserDomain
 /// Makes a status of whatever a handler throws, as an ``ErrorMapper`` says.
 public struct ErrorInterceptor: ServerInterceptor {
   private let errors: ErrorMapper
-  private let deadlineHasPassed: @Sendable (ServerContext) -> Bool
-  private let isCutOff: @Sendable (ServerContext) -> Bool
+  private let cause: @Sendable (ServerContext) -> CancellationCause
 
   /// The interceptor, which goes outside of everything that may throw.
   ///
   /// - Parameters:
   ///   - errors: maps errors to statuses.
-  ///   - deadlineHasPassed: whether a call that was cancelled was so because its deadline has passed. The
-  ///     transport knows.
-  ///   - isCutOff: whether it was so because the grace time of a shutdown is over.
+  ///   - cause: why a call was cancelled that was. The transport knows.
   public init(
-    _ errors: ErrorMapper, deadlineHasPassed: @escaping @Sendable (ServerContext) -> Bool,
-    isCutOff: @escaping @Sendable (ServerContext) -> Bool = { _ in false }
+    _ errors: ErrorMapper, cause: @escaping @Sendable (ServerContext) -> CancellationCause
   ) {
     self.errors = errors
-    self.deadlineHasPassed = deadlineHasPassed
-    self.isCutOff = isCutOff
+    self.cause = cause
   }
 
   /// Runs the handler, and then its stream of responses, and maps what they throw.
@@ -49,8 +44,6 @@ public struct ErrorInterceptor: ServerInterceptor {
   }
 
   private func status(for error: any Error, _ context: ServerContext) -> any Error {
-    var error = error
-    if error is CancellationError, isCutOff(context) { error = UserError.shuttingDown }
-    return errors.status(for: error, of: context.descriptor, deadlineHasPassed: deadlineHasPassed(context))
+    errors.status(for: error, of: context.descriptor, cause: cause(context))
   }
 }

@@ -15,11 +15,13 @@ public struct ErrorMapper: Sendable {
   /// The status that a call of `method` ends with because of `error`: a `GoogleRPCStatus`, or the `RPCError`
   /// that GRPCCore has made of one.
   ///
-  /// - Parameter deadlineHasPassed: whether a call that was cancelled was so because its deadline has passed.
-  func status(for error: any Error, of method: MethodDescriptor, deadlineHasPassed: Bool) -> any Error {
+  /// - Parameter cause: why the call was cancelled, if it was.
+  func status(
+    for error: any Error, of method: MethodDescriptor, cause: @autoclosure () -> CancellationCause
+  ) -> any Error {
     switch error {
     case is CancellationError, UserError.cancelled:
-      return GoogleRPCStatus(deadlineHasPassed ? UserError.deadlineExceeded : .cancelled) ?? error
+      return GoogleRPCStatus(UserError(cause())) ?? error
     case let error as GoogleRPCStatus:
       return error
     case let error as UserError:
@@ -28,7 +30,7 @@ public struct ErrorMapper: Sendable {
       return GoogleRPCStatus.undecodable()
     case let error as RPCError where error.code == .unknown && error.cause != nil:
       // A unary handler's error, as gRPC has wrapped it.
-      return error.cause.map { status(for: $0, of: method, deadlineHasPassed: deadlineHasPassed) } ?? error
+      return error.cause.map { status(for: $0, of: method, cause: cause()) } ?? error
     case let error as RPCError where error.carriesDetails:
       // A unary handler's GoogleRPCStatus, as gRPC has wrapped it.
       return error
@@ -53,5 +55,15 @@ public struct ErrorMapper: Sendable {
         "error_id": "\(errorID)", "method": "\(method.fullyQualifiedMethod)", "error": "\(error)",
       ])
     return .unexpected(errorID: errorID)
+  }
+}
+
+extension UserError {
+  fileprivate init(_ cause: CancellationCause) {
+    switch cause {
+    case .client: self = .cancelled
+    case .deadline: self = .deadlineExceeded
+    case .shutdown: self = .shuttingDown
+    }
   }
 }

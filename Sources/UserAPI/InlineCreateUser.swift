@@ -51,14 +51,14 @@ public final class InlineCreateUser: Sendable {
     // Last: it counts the call.
     guard isAdmitted(call, cost, observed?.record) else { return }
     observed?.started()
-    call.respondLater { [directory, errors] deadlineHasPassed in
+    call.respondLater { [directory, errors] cause in
       do throws(UserError) {
         // It has no password, so there is nothing to hash or to check for its caller.
         let user = try await directory.createUser(draft, for: .service)
         observed?.ended(nil)
         return .success(UserMessage(user: user).serialized)
       } catch {
-        let status = errors.status(for: error, of: Self.method, deadlineHasPassed: deadlineHasPassed())
+        let status = errors.status(for: error, of: Self.method, cause: cause())
         observed?.ended(status)
         return .failure(RPCError(mapped: status))
       }

@@ -59,16 +59,17 @@ public final class InlineHealthWatch: Sendable {
       case .serves(let isServing):
         if isKnown { responses.send(isServing ? serving : notServing) }
       case .drained:
-        let status = errors.status(for: UserError.shuttingDown, of: Self.method, deadlineHasPassed: false)
+        let status = errors.status(for: UserError.shuttingDown, of: Self.method, cause: .shutdown)
         observed?.ended(status)
         responses.end(RPCError(mapped: status))
       }
     }
-    call.whenCancelled { [monitor, errors] deadlineHasPassed in
+    let cause = call.cause
+    call.whenCancelled { [monitor, errors] in
       // At drain the watch is forgotten, and its end told, before this.
       guard let watch, monitor.forget(watch) else { return }
       observed?.ended(
-        errors.status(for: CancellationError(), of: Self.method, deadlineHasPassed: deadlineHasPassed))
+        errors.status(for: CancellationError(), of: Self.method, cause: cause()))
     }
     return true
   }

@@ -1,12 +1,12 @@
 public import GRPCCore
 
-/// A call with one request and many responses as a transport hands it to whatever may answer it short of its handler,
-/// without a task for as long as it lasts.
+/// A streaming call as a transport hands it to whatever may answer it short of its handler, without a task for as long as
+/// it lasts.
 public protocol InlineStreamingCall: ~Copyable {
   /// What sends the responses.
   associatedtype Responses: InlineResponses
 
-  /// The request's message, while the call is being accepted and no longer.
+  /// The request's message, while the call is being accepted and no longer. Empty where there may be any number of them.
   var message: UnsafeRawBufferPointer { get }
   /// The request's metadata.
   var metadata: Metadata { get }
@@ -15,8 +15,11 @@ public protocol InlineStreamingCall: ~Copyable {
   /// The response's side, which can be kept.
   var responses: Responses { get }
 
-  /// Has `body` called, once, if the call ends before its response does; with whether its deadline has passed.
-  func whenCancelled(_ body: @escaping @Sendable (_ deadlineHasPassed: Bool) -> Void)
+  /// Says why the call was cancelled, once it was.
+  var cause: @Sendable () -> CancellationCause { get }
+
+  /// Has `body` called, once, if the call ends before its response does.
+  func whenCancelled(_ body: @escaping @Sendable () -> Void)
 }
 
 /// The response's side of an ``InlineStreamingCall``. What it is given takes effect in the order of its calls, which do

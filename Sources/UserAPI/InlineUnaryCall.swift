@@ -19,10 +19,10 @@ public protocol InlineUnaryCall: ~Copyable {
 
   /// Responds with what `response` returns, a message or the status that the call fails with; instead of
   /// ``respond(count:_:)``, and once. It runs in a task that is cancelled when the call is over before its answer, and
-  /// is given whether that was because its deadline has passed.
+  /// is given what says why it was.
   mutating func respondLater(
     _ response:
-      @escaping @Sendable (_ deadlineHasPassed: @escaping @Sendable () -> Bool) async -> Result<
+      @escaping @Sendable (_ cause: @escaping @Sendable () -> CancellationCause) async -> Result<
         [UInt8], RPCError
       >)
 }

@@ -19,31 +19,43 @@ public struct ReflectionHandler: RegistrableRPCService {
   /// The one method, under both names.
   static let methods = ["v1", "v1alpha"].map { package in
     MethodDescriptor(
-      fullyQualifiedService: "grpc.reflection.\(package).ServerReflection", method: "ServerReflectionInfo")
+      fullyQualifiedService: "grpc.reflection.\(package).ServerReflection", method: "ServerReflectionInfo",
+      type: .bidirectionalStreaming)
   }
 
   /// Registers the one handler under both names: the messages of `v1` and `v1alpha` are the same on the wire.
   public func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
-    for method in Self.methods {
-      router.registerHandler(
-        forMethod: method,
-        deserializer: ProtobufDeserializer<Grpc_Reflection_V1_ServerReflectionRequest>(),
-        serializer: ProtobufSerializer<Grpc_Reflection_V1_ServerReflectionResponse>()
-      ) { request, _ in
-        let caller = CallAuthorization.current
-        return StreamingServerResponse { writer in
-          var isFirst = true
-          for try await message in request.messages {
-            try caller?.checkStillGood()
-            // The call itself has paid for the first.
-            if !isFirst { try caller?.admit(.little) }
-            isFirst = false
-            try await writer.write(index.answer(message))
-          }
-          return [:]
-        }
-      }
+    for method in streamedMethods { method.register(with: &router) }
+  }
+
+  /// The one method, under both names.
+  public var streamedMethods: [StreamedMethod] {
+    Self.methods.map { method in
+      StreamedMethod(descriptor: method) { [index] caller, _ in ReflectionCall(index: index, caller: caller) }
     }
+  }
+}
+
+/// One call of server reflection.
+struct ReflectionCall: StreamedCall {
+  private let index: DescriptorIndex
+  private let caller: CallAuthorization?
+  private var isFirst = true
+
+  fileprivate init(index: DescriptorIndex, caller: CallAuthorization?) {
+    self.index = index
+    self.caller = caller
+  }
+
+  mutating func receive(_ message: [UInt8]) async throws -> [UInt8]? {
+    guard let request = try? Grpc_Reflection_V1_ServerReflectionRequest(serializedBytes: message) else {
+      throw GoogleRPCStatus.undecodable()
+    }
+    try caller?.checkStillGood()
+    // The call itself has paid for the first.
+    if !isFirst { try caller?.admit(.little) }
+    isFirst = false
+    return try index.answer(request).serializedBytes()
   }
 }
 

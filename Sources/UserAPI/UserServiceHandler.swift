@@ -7,14 +7,14 @@ import UserProtos
 /// `user.v1.UserService`: turns messages into use cases and back. Errors are mapped by ``ErrorInterceptor``.
 ///
 /// It registers its methods itself and not through the generated protocol: users go out by
-/// ``UserMessageSerializer``, and a row of a bulk load that cannot be decoded does not end its call.
+/// ``UserMessageSerializer``, and methods with many requests are ``StreamedCall``s.
 public struct UserServiceHandler: RegistrableRPCService {
   private typealias Methods = User_V1_UserService.Method
 
   private let directory: UserDirectory
   private let pageTokens: PageTokenCodec
   private let bulkLimits: BulkLimits
-  private let batchMemory = BatchMemory()
+  private let bulkMemory = BulkMemory()
   private let defaultCaller: Principal
 
   /// The service over the use cases of `directory`.
@@ -32,7 +32,11 @@ public struct UserServiceHandler: RegistrableRPCService {
 
   /// The running call's caller.
   private func caller(_ context: ServerContext) -> CallAuthorization {
-    .current ?? CallAuthorization(principal: defaultCaller, peer: context.remotePeer)
+    .current ?? defaultCaller(at: context.remotePeer)
+  }
+
+  private func defaultCaller(at peer: String) -> CallAuthorization {
+    CallAuthorization(principal: defaultCaller, peer: peer)
   }
 
   /// Registers the five methods.
@@ -56,25 +60,21 @@ public struct UserServiceHandler: RegistrableRPCService {
         single: ServerResponse(message: try await createUser(request.message, caller)))
     }
     registerListUsers(with: &router)
-    router.registerHandler(
-      forMethod: Methods.BulkCreateUsers.descriptor, deserializer: RowDeserializer(),
-      serializer: ProtobufSerializer<User_V1_BulkCreateResponse>()
-    ) { request, context in
-      let caller = self.caller(context)
-      return StreamingServerResponse(
-        single: ServerResponse(message: try await bulkCreateUsers(request.messages, caller)))
-    }
-    router.registerHandler(
-      forMethod: Methods.UserUpdates.descriptor,
-      deserializer: ProtobufDeserializer<User_V1_UserUpdateRequest>(),
-      serializer: UserMessageSerializer()
-    ) { request, context in
-      let caller = self.caller(context)
-      return StreamingServerResponse { writer in
-        try await userUpdates(request.messages, writer, caller)
-        return [:]
-      }
-    }
+    for method in streamedMethods { method.register(with: &router) }
+  }
+
+  /// The methods with many requests.
+  public var streamedMethods: [StreamedMethod] {
+    [
+      StreamedMethod(descriptor: Methods.BulkCreateUsers.descriptor) { caller, peer in
+        BulkCreate(
+          directory: directory, limits: bulkLimits, caller: caller ?? defaultCaller(at: peer),
+          memory: bulkMemory)
+      },
+      StreamedMethod(descriptor: Methods.UserUpdates.descriptor) { caller, peer in
+        UserUpdates(directory: directory, caller: caller ?? defaultCaller(at: peer))
+      },
+    ]
   }
 
   private func registerListUsers<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
@@ -164,59 +164,5 @@ public struct UserServiceHandler: RegistrableRPCService {
     if !violations.isEmpty { throw .invalid(violations) }
     return try directory.listing(
       after: position, pageSize: request.pageSize == 0 ? 100 : Int(request.pageSize))
-  }
-
-  private func bulkCreateUsers(
-    _ rows: RPCAsyncSequence<DecodedRow, any Error>, _ caller: CallAuthorization
-  ) async throws -> User_V1_BulkCreateResponse {
-    var bulk = BulkCreate(directory: directory, limits: bulkLimits, caller: caller, memory: batchMemory)
-    do {
-      for try await row in rows {
-        try Task.checkCancellation()
-        try await bulk.add(row)
-      }
-      return try await bulk.finish()
-    } catch let error as UserError where error != .cancelled {
-      // So that the caller can tell what is stored.
-      throw GoogleRPCStatus(error, metadata: ["created_count": "\(bulk.createdCount)"]) ?? error as any Error
-    }
-  }
-
-  private func userUpdates(
-    _ updates: RPCAsyncSequence<User_V1_UserUpdateRequest, any Error>, _ writer: RPCWriter<UserMessage>,
-    _ caller: CallAuthorization
-  ) async throws {
-    var index = 0
-    do {
-      for try await update in updates {
-        try Task.checkCancellation()
-        try caller.checkStillGood()
-        try caller.principal.require(.usersWrite, orBe: update.userID)
-        // Before anything is looked up: the outcome may tell which addresses are registered.
-        if update.hasEmail || update.hasPassword { try caller.admitOwnUpdate() }
-        try await writer.write(UserMessage(user: try await apply(update, by: caller)))
-        index += 1
-      }
-    } catch let error as UserError where error != .cancelled {
-      throw GoogleRPCStatus(error, metadata: ["request_index": "\(index)"]) ?? error as any Error
-    } catch let error as RPCError where error.isUndecodable {
-      throw GoogleRPCStatus.undecodable(metadata: ["request_index": "\(index)"])
-    }
-  }
-
-  private func apply(
-    _ update: User_V1_UserUpdateRequest, by caller: CallAuthorization
-  ) async throws(UserError) -> User {
-    // A token that may change one user alone, its own, may have leaked from that user's device.
-    let proof = PasswordProof(
-      currentPassword: update.hasCurrentPassword ? update.currentPassword : nil,
-      isRequired: !caller.principal.scopes.contains(.usersWrite), network: caller.network)
-    return try await directory.updateUser(
-      id: update.userID,
-      email: update.hasEmail ? update.email : nil,
-      name: update.hasName ? update.name : nil,
-      status: update.hasStatus ? update.status.rawValue : nil,
-      password: update.hasPassword ? update.password : nil, by: caller.authority,
-      proof: proof, for: caller.hashRequester)
   }
 }

@@ -111,10 +111,10 @@ extension UserServiceApp {
       authority.publicKeys.map { AuthServiceHandler.PublicKey(kid: $0.kid, x: $0.x) }
     }.registerMethods(with: &router)
     HealthHandler(monitor: health).registerMethods(with: &router)
-    if configuration.offersReflection {
-      try ReflectionHandler(descriptorSet: DescriptorSet.serialized, services: names).registerMethods(
-        with: &router)
-    }
+    let reflection =
+      configuration.offersReflection
+      ? try ReflectionHandler(descriptorSet: DescriptorSet.serialized, services: names) : nil
+    reflection?.registerMethods(with: &router)
     let observer = CallObserver(
       log: CallLog(logger), metrics: metrics.map { CallMetrics(methods: router.methods, factory: $0) })
     metrics?.observe("user_service.writes.waiting", .gauge, help: "Writes that no transaction has taken yet.")
@@ -134,11 +134,16 @@ extension UserServiceApp {
       directory: directory, authorizer: authorizer, observer: observer, errors: errors)
     let watch = try InlineHealthWatch(
       monitor: health, authorizer: authorizer, observer: observer, errors: errors)
-    let transport = makeTransport([
-      InlineMethod(InlineGetUser.method) { getUser.answer(&$0) },
-      InlineMethod(InlineCreateUser.method) { createUser.answer(&$0) },
-      InlineMethod(streaming: InlineHealthWatch.method) { watch.accept($0) },
-    ])
+    let streamed =
+      (users.streamedMethods + (reflection?.streamedMethods ?? [])).map {
+        $0.inline(authorizer: authorizer, observer: observer, errors: errors)
+      }
+    let transport = makeTransport(
+      [
+        InlineMethod(InlineGetUser.method) { getUser.answer(&$0) },
+        InlineMethod(InlineCreateUser.method) { createUser.answer(&$0) },
+        InlineMethod(streaming: InlineHealthWatch.method) { watch.accept($0) },
+      ] + streamed.map { InlineMethod($0) })
     let server = GRPCServer(transport: transport, router: router)
     return Parts(server: server, repository: repository, health: health, authority: authority)
   }
@@ -162,9 +167,7 @@ extension UserServiceApp {
     if let observer { interceptors.append(ObservationInterceptor(observer)) }
     interceptors.append(
       ErrorInterceptor(errors) { context in
-        (context.transportSpecific as? Nghttp2ServerTransport.Context)?.deadlineHasPassed ?? false
-      } isCutOff: { context in
-        (context.transportSpecific as? Nghttp2ServerTransport.Context)?.isCutOff ?? false
+        (context.transportSpecific as? Nghttp2ServerTransport.Context)?.cause ?? .client
       })
     if let authorizer { interceptors.append(AuthorizationInterceptor(authorizer)) }
     return interceptors
@@ -247,19 +250,63 @@ extension Nghttp2ServerTransport.CallFault {
 extension InlineStream.Responses: InlineResponses {}
 
 extension InlineStream: InlineStreamingCall {
-  public func whenCancelled(_ body: @escaping @Sendable (_ deadlineHasPassed: Bool) -> Void) {
+  public var cause: @Sendable () -> CancellationCause {
     let context = context
-    whenCancelled { body(context.deadlineHasPassed) }
+    return { context.cause }
   }
 }
 
 extension InlineCall: InlineUnaryCall {
   public mutating func respondLater(
     _ response:
-      @escaping @Sendable (_ deadlineHasPassed: @escaping @Sendable () -> Bool) async -> Result<
+      @escaping @Sendable (_ cause: @escaping @Sendable () -> CancellationCause) async -> Result<
         [UInt8], RPCError
       >
   ) {
-    respondLater { context in await response { context.deadlineHasPassed } }
+    respondLater { context in await response { context.cause } }
+  }
+}
+
+extension Nghttp2ServerTransport.Context {
+  fileprivate var cause: CancellationCause {
+    if isCutOff { return .shutdown }
+    return deadlineHasPassed ? .deadline : .client
+  }
+}
+
+extension InlineMethod {
+  /// `method`, as the transport wants it.
+  fileprivate init(_ method: InlineStreamedMethod) {
+    self.init(requests: method.descriptor) { call in
+      switch method.accept(call) {
+      case .taken(let call): .taken(Requests(call: call))
+      case .refused(let error): .refused(error)
+      case .declined: .declined
+      }
+    }
+  }
+
+  private struct Requests: InlineRequests {
+    var call: InlineStreamedCall
+
+    mutating func receive(_ message: MessageBytes) async -> InlineStep {
+      InlineStep(await call.receive(message.bytes))
+    }
+
+    mutating func requestEnded(_ failure: RPCError?) async -> InlineStep {
+      InlineStep(await call.requestEnded(failure))
+    }
+
+    mutating func callEnded() { call.cancelled() }
+  }
+}
+
+extension InlineStep {
+  fileprivate init(_ step: InlineStreamedCall.Step) {
+    switch step {
+    case .goOn(nil): self = .next
+    case .goOn(let answer?): self = .send(MessageBytes(answer))
+    case .end(let answer, let error): self = .end(answer.map { MessageBytes($0) }, error)
+    }
   }
 }

@@ -6,6 +6,7 @@ struct SessionMaker {
   static let methods = [
     MethodDescriptor(fullyQualifiedService: "a.B", method: "Unary", type: .unary),
     MethodDescriptor(fullyQualifiedService: "a.B", method: "Stream", type: .bidirectionalStreaming),
+    MethodDescriptor(fullyQualifiedService: "a.B", method: "Talk", type: .bidirectionalStreaming),
   ]
 
   private var random: SplitMix64
@@ -88,7 +89,7 @@ struct SessionMaker {
     nextStream += 2
     // :method POST and :scheme http, as indexed fields (RFC 7541, appendix A).
     var block: [UInt8] = [0x83, 0x86]
-    block += literal(":path", chance(2) ? "/a.B/Unary" : "/a.B/Stream")
+    block += literal(":path", "/\(Self.methods[Int(number(0...2))].fullyQualifiedMethod)")
     block += literal(":authority", "a")
     block += literal("content-type", "application/grpc")
     block += literal("te", "trailers")

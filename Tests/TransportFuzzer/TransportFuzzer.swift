@@ -24,7 +24,7 @@ struct TransportFuzzer: ParsableCommand {
   func run() throws {
     let calls = CallCounter()
     let transport = Nghttp2ServerTransport(
-      listeners: [], configuration: Self.limits, inlineMethods: [Self.inline(calls)])
+      listeners: [], configuration: Self.limits, inlineMethods: [Self.inline(calls), Self.talk(calls)])
     var context = GRPCServerContext()
     context.methods = SessionMaker.methods
     transport.configure(context: context)
@@ -101,6 +101,47 @@ struct TransportFuzzer: ParsableCommand {
       call.respond(count: message.count) { $0.copyMemory(from: message) }
       calls.end()
     }
+  }
+
+  /// Takes most calls, and hands the others to ``echo(_:)``.
+  private static func talk(_ calls: CallCounter) -> InlineMethod {
+    InlineMethod(requests: SessionMaker.methods[2]) { call in
+      switch call.metadata[binaryValues: "x-bin"].first(where: { _ in true }) {
+      case [0]: return .declined
+      case [0, 1, 2]: return .refused(RPCError(code: .aborted, message: "so"))
+      default:
+        calls.begin()
+        return .taken(Talk(calls: calls))
+      }
+    }
+  }
+
+  /// Sends back what comes, now or later, and now and then ends the call.
+  private struct Talk: InlineRequests {
+    let calls: CallCounter
+
+    mutating func receive(_ message: MessageBytes) async -> InlineStep {
+      switch message.count % 7 {
+      case 0:
+        calls.end()
+        return .end(message, nil)
+      case 1:
+        return .next
+      case 2:
+        await Task.yield()
+        return .send(message)
+      default:
+        return .send(message)
+      }
+    }
+
+    mutating func requestEnded(_ failure: RPCError?) async -> InlineStep {
+      calls.end()
+      return .end(nil, failure)
+    }
+
+    // Not called behind an end; if it were, or neither were, the counter would tell.
+    mutating func callEnded() { calls.end() }
   }
 
   /// Sends back what comes, and now and then fails.

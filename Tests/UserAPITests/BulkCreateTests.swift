@@ -12,8 +12,12 @@ import UserStore
 @Suite(.timeLimit(.minutes(10))) struct BulkCreateTests {
   private let caller = CallAuthorization(principal: .unrestricted, peer: "ipv4:192.0.2.1:7")
 
-  private func row(_ email: String, password: String = "") -> DecodedRow {
-    .success(.with { ($0.email, $0.password) = (email, password) })
+  private func row(_ email: String, password: String = "") -> User_V1_CreateUserRequest {
+    .with { ($0.email, $0.password) = (email, password) }
+  }
+
+  private func response(of bulk: inout BulkCreate) async throws -> User_V1_BulkCreateResponse {
+    try await User_V1_BulkCreateResponse(serializedBytes: bulk.finish())
   }
 
   private func directory(_ limits: HashingLimits = HashingLimits()) throws -> UserDirectory {
@@ -25,7 +29,7 @@ import UserStore
     let directory = try directory(HashingLimits(threads: 1, queueLength: 0))
     var bulk = BulkCreate(directory: directory, limits: BulkLimits(concurrentHashes: 4), caller: caller)
     for number in 0..<8 { try await bulk.add(row("user\(number)@example.com", password: "correct horse")) }
-    let response = try await bulk.finish()
+    let response = try await response(of: &bulk)
     #expect(response.createdCount == 8)
     #expect(response.failures.isEmpty)
     for number in 0..<8 {
@@ -39,7 +43,7 @@ import UserStore
     let directory = try directory()
     var bulk = BulkCreate(directory: directory, limits: BulkLimits(batch: batch), caller: caller)
     for number in 0..<20 { try await bulk.add(row(number % 4 == 3 ? "bad" : "user\(number)@example.com")) }
-    let response = try await bulk.finish()
+    let response = try await response(of: &bulk)
     #expect(response.failures.map(\.index) == [3, 7, 11, 15, 19])
     var listing = try directory.listing(pageSize: 100)
     let users = try #require(try listing.nextPage())
@@ -53,7 +57,7 @@ import UserStore
     for number in 0..<100_000 {
       try await bulk.add(row(number % 4 < goodOf4 ? "user\(number)@example.com" : ""))
     }
-    let response = try await bulk.finish()
+    let response = try await response(of: &bulk)
     #expect(try response.serializedData().count < 4 << 20)
     #expect(response.userIds.count + response.failures.count == 100_000)
     #expect(response.failures.allSatisfy { $0.status.code == 3 })
@@ -66,7 +70,46 @@ import UserStore
     await #expect(throws: GoogleRPCStatus.tooManyRows(limit: 100_000, stored: 100_000)) {
       try await bulk.add(row("more@example.com"))
     }
-    #expect(try await bulk.finish().serializedData().count < 4 << 20)
+    #expect(try await bulk.finish().count < 4 << 20)
+  }
+
+  // MARK: Memory
+
+  @Test("a call for whose ids there is no memory fails before it stores them, and says what is stored")
+  func idsWithoutMemory() async throws {
+    let directory = try directory()
+    // 16 bytes an id; a call has 1 KiB without asking, and what it asks for comes in pieces of 8 KiB.
+    let memory = BulkMemory(responses: CallMemory(limit: 8 << 10, largestShare: 8 << 20))
+    var bulk = BulkCreate(
+      directory: directory, limits: BulkLimits(batch: 100), caller: caller, memory: memory)
+    for number in 0..<599 { try await bulk.add(row("user\(number)@example.com")) }
+    await #expect(throws: UserError.overloaded(retryAfter: .seconds(1))) { _ = try await bulk.finish() }
+    #expect(bulk.createdCount == 500)
+    var listing = try directory.listing(pageSize: 1_000)
+    #expect(try listing.nextPage()?.count == 500)
+  }
+
+  @Test("failures for whose details there is no memory lose them, and nothing else")
+  func detailsWithoutMemory() async throws {
+    let memory = BulkMemory(responses: CallMemory(limit: 8 << 10, largestShare: 8 << 20))
+    var bulk = BulkCreate(
+      directory: try directory(), limits: BulkLimits(batch: 10), caller: caller, memory: memory)
+    for _ in 0..<500 { try await bulk.add(row("bad")) }
+    let failures = try await response(of: &bulk).failures
+    #expect(failures.map(\.index) == Array(0..<500))
+    #expect(failures.allSatisfy { $0.status.code == 3 })
+    #expect(failures.contains { $0.status.details.isEmpty && $0.status.message.isEmpty })
+  }
+
+  @Test("a call's memory is free again when it is over")
+  func memoryComesBack() async throws {
+    let directory = try directory()
+    let memory = BulkMemory(responses: CallMemory(limit: 8 << 10, largestShare: 8 << 20))
+    for call in 0..<20 {
+      var bulk = BulkCreate(directory: directory, limits: BulkLimits(), caller: caller, memory: memory)
+      for number in 0..<400 { try await bulk.add(row("user\(call).\(number)@example.com")) }
+      #expect(try await response(of: &bulk).createdCount == 400)
+    }
   }
 
   // MARK: The caller's token

@@ -15,13 +15,13 @@ import UserDomain
   /// Runs `handler` behind the interceptors, cancels its task when `cancelWhen` returns, as the transport
   /// does when the call is over, and gives what the call ended with.
   private func call(
-    deadlineHasPassed: Bool = false, isCutOff: Bool = false,
+    cause: CancellationCause = .client,
     handler: @escaping @Sendable (RPCWriter<Int>) async throws -> Void,
     cancelWhen: (@Sendable () async -> Void)? = nil
   ) async throws {
     let errors = ErrorInterceptor(
       ErrorMapper(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
-      deadlineHasPassed: { _ in deadlineHasPassed }, isCutOff: { _ in isCutOff })
+      cause: { _ in cause })
     let context = ServerContext(
       descriptor: Self.descriptor, remotePeer: "test:1", localPeer: "test:2", cancellation: .init())
     let call = Task {
@@ -90,18 +90,18 @@ import UserDomain
     let waiting = Waiting()
     let code = await code {
       try await call(
-        deadlineHasPassed: true, handler: { _ in try await waiting.wait() },
+        cause: .deadline, handler: { _ in try await waiting.wait() },
         cancelWhen: { await waiting.untilBegun() })
     }
     #expect(code == .deadlineExceeded)
   }
 
-  @Test("a call that is cut off ends as UNAVAILABLE, whatever its deadline")
+  @Test("a call that is cut off ends as UNAVAILABLE")
   func cutOff() async {
     let waiting = Waiting()
     let code = await code {
       try await call(
-        deadlineHasPassed: true, isCutOff: true, handler: { _ in try await waiting.wait() },
+        cause: .shutdown, handler: { _ in try await waiting.wait() },
         cancelWhen: { await waiting.untilBegun() })
     }
     #expect(code == .unavailable)

@@ -25,7 +25,6 @@ METHODS = {
     (HEALTH, "Check"): (1, 1_024), (HEALTH, "List"): (15, 1_024), (HEALTH, "Watch"): (1, 1_024),
     **{(service, "ServerReflectionInfo"): (1, 4_096) for service in REFLECTION},
 }
-MANY = {"BulkCreateUsers", "UserUpdates", "ServerReflectionInfo"}
 
 
 def call_of(service, method, **replaced):
@@ -59,12 +58,14 @@ def body_of(service, method, kind, name):
     if kind == "long":
         # As much as the window of a stream permits of a message that is longer.
         return b"\0" + BOMB.to_bytes(4, "big") + bytes(65_000), False
+    wrap = compressed if kind == "compressed" else message
     if method == "BulkCreateUsers":
         rows = [field(1, f"{name}.{row}@example.com") + text(2, 256) for row in range(20)]
-        return b"".join(compressed(row) for row in rows), False
+        return b"".join(wrap(row) for row in rows), False
     if method == "ServerReflectionInfo":
-        # Each is answered with all that is sent, twice, and with a file.
-        return compressed(text(1, limit - 100) + field(4, "user.v1.UserService")) * 4, False
+        # Each is answered with all that is sent, twice, and with a file. What is not read for want of room for more answers
+        # holds back the connection's window, so that more than one as it is would not be sent.
+        return wrap(text(1, limit - 100) + field(4, "user.v1.UserService")) * (4 if kind == "compressed" else 1), False
     # The longest that is permitted, of which the last byte never comes where it is sent as it is.
     longest = text(number, limit - 3)
     return (compressed(longest), True) if kind == "compressed" else (message(longest)[:-1], False)

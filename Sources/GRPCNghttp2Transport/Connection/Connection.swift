@@ -48,7 +48,9 @@ final class Connection {
   @exclusivity(unchecked) var memory: ConnectionMemory
   /// Streams that wait until more has been sent, in the order in which they go on.
   var waiting: [ServerStream] = []
-  /// Since when the first of them has waited, or others were last looked at for its sake.
+  /// Streams that go on when handlers have ended.
+  var waitingForHandlers: [ServerStream] = []
+  /// Since when the first of ``waiting`` has waited, or others were last looked at for its sake.
   var waitingSince = NIODeadline.distantFuture
 
   // Notes of the callbacks.
@@ -160,7 +162,7 @@ final class Connection {
     current = nil
     for stream in open { stream.closed() }
     for stream in closed { stream.closed() }
-    (begun, touched, closed, dirty, sent, waiting) = ([], [], [], [], [], [])
+    (begun, touched, closed, dirty, sent, waiting, waitingForHandlers) = ([], [], [], [], [], [], [])
     memory.balance()
     if runningHandlers == 0 { end() }
   }
@@ -174,7 +176,7 @@ final class Connection {
 
   func handlerEnded() {
     runningHandlers -= 1
-    guard session == nil else { return }
+    guard session == nil else { return resumeWaitingForHandlers() }
     memory.balance()
     if runningHandlers == 0 { end() }
   }

@@ -91,6 +91,12 @@ final class LoopExecutor: TaskExecutor, @unchecked Sendable {
     }
   }
 
+  /// Goes on on the loop.
+  func comeBack() async {
+    if isCurrent { return }
+    await withCheckedContinuation { continuation in run { continuation.resume() } }
+  }
+
   private func act(_ step: LongRunners.Step) {
     switch step {
     case .nothing: break

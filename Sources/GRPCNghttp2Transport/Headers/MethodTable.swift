@@ -22,7 +22,7 @@ final class Method: Sendable {
     isServerStreaming = !takesManyMessages && descriptor.type?.isResponseStreaming ?? true
     answersEachMessage = takesManyMessages && descriptor.type?.isResponseStreaming ?? true
     self.maxReceiveMessageSize = maxReceiveMessageSize
-    self.inline = takesManyMessages ? nil : inline
+    self.inline = inline
   }
 }
 

@@ -40,6 +40,12 @@ struct ConnectionMemory {
   /// Whether a call may hold `count` more bytes.
   func hasRoom(for count: Int) -> Bool { !isShort && calls + count <= limit }
 
+  /// Whether a task may begin that counts `count` bytes and can wait, if `othersRun` that give back theirs. It leaves a
+  /// quarter of the memory to what cannot wait.
+  func hasRoom(forTask count: Int, othersRun: Bool) -> Bool {
+    hasRoom(for: othersRun ? count + limit / 4 : count)
+  }
+
   /// Whether more was sent to the connection than the process has memory for.
   var mustRefuse: Bool { isShort }
 

@@ -100,13 +100,18 @@ extension ServerStream {
       continuation.resume(throwing: CancellationError())
     } else if isFull {
       writers.append((continuation, wait))
-      if connection.memory.isSendingFull { connection.waitForRoom(self) }
-      if sendBy == .distantFuture {
-        sendBy = connection.executor.loop.now + TimeAmount(configuration.sendTimeout)
-        noteWakeup()
-      }
+      waitToSend()
     } else {
       continuation.resume()
+    }
+  }
+
+  /// The call is full, and goes on when the client has taken some of its responses.
+  func waitToSend() {
+    if connection.memory.isSendingFull { connection.waitForRoom(self) }
+    if sendBy == .distantFuture {
+      sendBy = connection.executor.loop.now + TimeAmount(configuration.sendTimeout)
+      noteWakeup()
     }
   }
 
@@ -115,7 +120,7 @@ extension ServerStream {
     writers.remove(at: index).continuation.resume(throwing: CancellationError())
   }
 
-  private func accept(_ part: RPCResponsePart<MessageBytes>) throws {
+  func accept(_ part: RPCResponsePart<MessageBytes>) throws {
     guard !isClosed, !response.hasStatus else {
       // Headers that come too late are nobody's failure; the messages after them tell the handler.
       if case .metadata = part { return }

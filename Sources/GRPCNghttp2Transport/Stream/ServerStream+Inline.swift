@@ -3,15 +3,25 @@ import NIOCore
 
 /// Calls of an ``InlineMethod``.
 extension ServerStream {
-  /// Lets an inline method answer a request that is complete and plain. Returns whether it does, now or later.
+  /// Lets an inline method answer a request that is complete and plain, or take the messages of one that may have many.
+  /// Returns whether it does, now or later.
   func respond(by method: InlineMethod.Answer, now: NIODeadline) -> Bool {
-    guard requestHasEnded, requestFailure == nil else { return false }
+    let isComplete = requestHasEnded && requestFailure == nil && !takesManyMessages
     switch method {
-    case .unary(let method): return encoding == .identity && respond(by: method, now: now)
+    case .unary(let method):
+      return isComplete && encoding == .identity && respond(by: method, now: now)
     case .stream(let method):
+      guard isComplete else { return false }
       noteDeadline(now: now)
       guard acceptStream(by: method) else { return false }
       isPending = false
+      return true
+    case .requests(let method):
+      guard takesManyMessages else { return false }
+      noteDeadline(now: now)
+      guard acceptRequests(by: method) else { return false }
+      isPending = false
+      takeRequests(now: now)
       return true
     }
   }
@@ -90,10 +100,15 @@ extension ServerStream {
     }
     dropRequest()
     returnWindow(heldWindow)
+    dropHead()
+    return true
+  }
+
+  /// Keeps nothing more of the header fields.
+  func dropHead() {
     _ = head.takeFields()
     keepsHead = false
     settle()
-    return true
   }
 
   /// Calls `body` on the connection's event loop, behind what was to be called there before.

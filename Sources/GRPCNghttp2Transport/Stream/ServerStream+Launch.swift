@@ -25,7 +25,7 @@ extension ServerStream {
     isPending = false
     // A stream of responses begins with as much as fills its buffer, but possibly not at once.
     if method.isServerStreaming { expect(configuration.writeBufferSize) }
-    guard connection.memory.hasRoom(for: costOfHandler) else {
+    guard connection.memory.hasRoom(for: costOfTask) else {
       expect(0)
       return end(Self.noRoom)
     }
@@ -50,6 +50,6 @@ extension ServerStream {
       return
     }
     if !isFull { resumeWriters() }
-    if reader != nil { dataDelivered(now: now) }
+    if reader != nil || takesRequests { dataDelivered(now: now) }
   }
 }

@@ -6,6 +6,10 @@ extension ServerStream {
   /// Bytes that a handler's task counts for, with the first ``smallMessage`` bytes of the message in its hand.
   private static let handler = 8 * 1_024
   private static let smallMessage = 1_024
+  /// Bytes that a call counts for whose messages an inline method takes: while it waits for the next, and while a task
+  /// works on one. That is more than a task takes, so that calls rather wait for each other's tasks than all have one.
+  private static let waiting = 1_024
+  private static let task = 20 * 1_024
 
   /// What a call fails with for which there is no memory.
   static let noRoom = CallFault(
@@ -14,8 +18,8 @@ extension ServerStream {
   /// Header fields that are beyond the limit are counted, and not kept.
   private var headerBytes: Int { keepsHead ? min(head.listSize, configuration.maxHeaderListSize) : 0 }
 
-  /// Bytes that the call's handler would add: its task, and the metadata.
-  var costOfHandler: Int { Self.handler + headerBytes }
+  /// Bytes that the task of the call's handler would add, with the metadata, or the task of an inline method.
+  var costOfTask: Int { takesRequests ? Self.task : Self.handler + headerBytes }
 
   /// Bytes that the message in the handler's hand adds: the message, what it is decoded into, and what the handler makes
   /// of that.
@@ -26,7 +30,7 @@ extension ServerStream {
   func settle() {
     var holds = 0
     if !isClosed { holds = headerBytes + max(0, deframer.bufferedBytes - heldWindow) }
-    if hasHandler { holds += costOfHandler + costInHand }
+    if hasTask { holds += costOfTask + costInHand } else if requests != nil { holds += Self.waiting }
     guard holds != charged else { return }
     connection.memory.change(by: holds - charged)
     charged = holds

@@ -27,8 +27,11 @@ extension ServerStream {
       sendBy = now + TimeAmount(configuration.sendTimeout)
     }
     noteWakeup()
-    guard !writers.isEmpty, output.readableBytes <= configuration.writeBufferSize / 2 else { return }
-    if isFull { connection.waitForRoom(self) } else { resumeWriters() }
+    guard !writers.isEmpty || takesRequests, output.readableBytes <= configuration.writeBufferSize / 2
+    else { return }
+    if isFull { return connection.waitForRoom(self) }
+    resumeWriters()
+    takeRequests(now: now)
   }
 
   func resumeWriters() {

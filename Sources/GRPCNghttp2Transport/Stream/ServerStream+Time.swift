@@ -49,12 +49,17 @@ extension ServerStream {
     RPCError(code: fault.code, message: fault.message, metadata: configuration.faultDetails(fault))
   }
 
+  /// Whether the client is waited for, and nothing else.
+  private var isAwaited: Bool {
+    (reader != nil || (requests != nil && deframer.completeMessages == 0)) && !isWaitingForRoom
+  }
+
   /// Of a message that the handler waits for, and of a request with one message, time is counted from its
   /// beginning.
   func updateReceiveTime(now: NIODeadline) {
     let isWaiting =
       !requestHasEnded && requestFailure == nil && !response.hasStatus
-      && (!takesManyMessages || (deframer.isIncomplete && reader != nil && !isWaitingForRoom))
+      && (!takesManyMessages || (deframer.isIncomplete && isAwaited))
     guard isWaiting else {
       receiveBy = .distantFuture
       if takesManyMessages { receiveSince = nil }

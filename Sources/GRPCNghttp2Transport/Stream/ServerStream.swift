@@ -39,6 +39,10 @@ final class ServerStream: @unchecked Sendable {
   /// What ends the request instead of its END_STREAM. Messages that nobody has taken yet go with it.
   private(set) var requestFailure: RPCError?
   @exclusivity(unchecked) var reader: (continuation: Reader, wait: Wait)?
+  /// Whether ``requests`` take the messages of the call, which has no handler.
+  @exclusivity(unchecked) var takesRequests = false
+  /// What takes them; nil while a task of the call has it, and at the end.
+  var requests: (any InlineRequests)?
   /// Bytes of the stream's window that have not been given back.
   @exclusivity(unchecked) var heldWindow = 0
   /// Bytes of the stream's window that the connection is to give back.
@@ -53,6 +57,8 @@ final class ServerStream: @unchecked Sendable {
   var keepsHead = true
   /// Whether the connection has it in its list of streams that wait for room.
   var isWaitingForRoom = false
+  /// Whether the connection has it in its list of streams that wait for a handler's end.
+  var isWaitingForHandler = false
 
   // The response.
   /// Whether its END_STREAM has been sent.
@@ -67,7 +73,7 @@ final class ServerStream: @unchecked Sendable {
   private var cancellation: ServerContext.RPCCancellationHandle?
   /// Called when a call of an ``InlineStream`` ends before its status.
   var whenCancelled: (@Sendable () -> Void)?
-  @exclusivity(unchecked) private(set) var hasHandler = false
+  @exclusivity(unchecked) private(set) var hasTask = false
   private(set) var isClosed = false
   /// When the call must have ended; `distantFuture` is never, here and below.
   var deadline = NIODeadline.distantFuture
@@ -161,15 +167,20 @@ final class ServerStream: @unchecked Sendable {
   /// `handler` runs here and now until it first waits for something.
   func start(now: NIODeadline, _ handler: @escaping @Sendable (ServerStream) async -> Void) {
     noteDeadline(now: now)
-    hasHandler = true
+    startTask { stream in
+      await handler(stream)
+      stream.connection.executor.run { stream.handlerEnded() }
+    }
+  }
+
+  /// `body` runs here and now until it first waits for something, and sees to it that ``taskEnded()`` is called at its end.
+  func startTask(_ body: @escaping @Sendable (ServerStream) async -> Void) {
+    hasTask = true
     settle()
     connection.handlerStarted()
     connection.executor.beginSlice()
-    let task = Task.immediate(executorPreference: connection.executor) { [self] in
-      await handler(self)
-      connection.executor.run { self.handlerEnded() }
-    }
-    if hasHandler { self.task = task }
+    let task = Task.immediate(executorPreference: connection.executor) { [self] in await body(self) }
+    if hasTask { self.task = task }
     if isClosed { task.cancel() }
   }
 
@@ -190,16 +201,21 @@ final class ServerStream: @unchecked Sendable {
   }
 
   private func handlerEnded() {
-    hasHandler = false
+    if !isClosed, !response.hasStatus {
+      // GRPCCore always writes a status; another handler may not.
+      end(CallFault(.handlerFailure, .internalError, "the handler ended without a status"))
+    }
+    taskEnded()
+  }
+
+  /// What ``startTask(_:)`` was given has done its work.
+  func taskEnded() {
+    hasTask = false
     task = nil
     cancellation = nil
     inHand = 0
     expect(0)
     settle()
-    if !isClosed, !response.hasStatus {
-      // GRPCCore always writes a status; another handler may not.
-      end(CallFault(.handlerFailure, .internalError, "the handler ended without a status"))
-    }
     connection.handlerEnded()
   }
 
@@ -238,6 +254,7 @@ final class ServerStream: @unchecked Sendable {
       if let method { launch(method, now: now) }
       return
     }
+    if takesRequests { return takeRequests(now: now) }
     deliver()
     if reader != nil, !isWaitingForRoom {
       awaitRequest()
@@ -281,6 +298,9 @@ final class ServerStream: @unchecked Sendable {
     windowToReturn += count
     connection.submitLater(self)
   }
+
+  /// Nobody asks for the headers.
+  func headWasDelivered() { hasDeliveredHead = true }
 
   /// What a handler that asks for the next part gets; nil if it has to wait.
   func takePart() -> Result<Part?, any Error>? {
@@ -351,7 +371,7 @@ final class ServerStream: @unchecked Sendable {
     expect(0)
     let memory = StreamMemory(
       // A handler may ask for its metadata even now.
-      fields: hasHandler ? RequestFields() : head.takeFields(), request: deframer.takeBuffer(),
+      fields: hasTask ? RequestFields() : head.takeFields(), request: deframer.takeBuffer(),
       response: output)
     output = ByteBuffer()
     settle()
@@ -369,7 +389,8 @@ final class ServerStream: @unchecked Sendable {
       self.whenCancelled = nil
       whenCancelled()
     }
-    guard hasHandler else { return }
+    forgetRequests()
+    guard hasTask else { return }
     task?.cancel()
     cancellation?.cancel()
   }

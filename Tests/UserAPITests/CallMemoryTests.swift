@@ -2,19 +2,19 @@ import Testing
 
 @testable import UserAPI
 
-@Suite struct BatchMemoryTests {
+@Suite struct CallMemoryTests {
   @Test("a call may hold its share, then what all calls together may, and gives it back at its end")
   func shares() {
-    let memory = BatchMemory(limit: 32 * 1_024, largestShare: 24 * 1_024)
+    let memory = CallMemory(limit: 48 * 1_024, largestShare: 24 * 1_024)
     let first = memory.share()
     #expect(first.hold(20 * 1_024))
     #expect(!first.hold(4 * 1_024))
     first.release()
     #expect(first.hold(20 * 1_024))
-    var second: BatchMemory.Share? = memory.share()
+    var second: CallMemory.Share? = memory.share()
     #expect(second?.hold(20 * 1_024) == true)
     let third = memory.share()
-    #expect(third.hold(4 * 1_024))
+    #expect(third.hold(1_024))
     #expect(!third.hold(1))
     second = nil
     #expect(third.hold(1))

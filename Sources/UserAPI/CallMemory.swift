@@ -1,12 +1,11 @@
 import Synchronization
 
-/// Bytes of rows that wait for their batches, of all bulk calls together. A call for which there are none stores the
-/// rows that it has, so that many calls have smaller batches, and none fails.
-final class BatchMemory: Sendable {
+/// Bytes that many calls may hold together for a purpose, beyond a little that each holds without asking.
+final class CallMemory: Sendable {
   /// Bytes that calls take at once.
-  private static let piece = 16 * 1_024
-  /// Bytes that a call holds without asking, so that stalled calls do not take the others' batches away.
-  private static let least = 4 * 1_024
+  private static let piece = 8 * 1_024
+  /// Bytes that a call holds without asking, so that stalled calls do not take everything away from the others.
+  private static let least = 1_024
 
   private let limit: Int
   private let largestShare: Int
@@ -15,7 +14,7 @@ final class BatchMemory: Sendable {
   /// - Parameters:
   ///   - limit: bytes for all calls, but for what each may hold without asking.
   ///   - largestShare: bytes for one call.
-  init(limit: Int = 4 * 1_024 * 1_024, largestShare: Int = 512 * 1_024) {
+  init(limit: Int, largestShare: Int) {
     self.limit = limit
     self.largestShare = largestShare
   }
@@ -35,13 +34,13 @@ final class BatchMemory: Sendable {
 
   /// The share of one call, which is given back at its end at the latest.
   ///
-  /// `@unchecked Sendable`: a call holds and releases from one task.
+  /// `@unchecked Sendable`: a call does one thing at a time.
   final class Share: @unchecked Sendable {
-    private let memory: BatchMemory
+    private let memory: CallMemory
     private var held = 0
     private var taken = 0
 
-    fileprivate init(_ memory: BatchMemory) {
+    fileprivate init(_ memory: CallMemory) {
       self.memory = memory
     }
 
@@ -53,9 +52,9 @@ final class BatchMemory: Sendable {
     func hold(_ count: Int) -> Bool {
       held += count
       guard held < memory.largestShare else { return false }
-      while held > BatchMemory.least + taken {
-        guard memory.take(BatchMemory.piece) else { return false }
-        taken += BatchMemory.piece
+      while held > CallMemory.least + taken {
+        guard memory.take(CallMemory.piece) else { return false }
+        taken += CallMemory.piece
       }
       return true
     }

@@ -1,0 +1,99 @@
+import GRPCCore
+import GRPCProtobuf
+import SwiftProtobuf
+import UserDomain
+import UserProtos
+
+/// The response of a BulkCreateUsers call while it grows, smaller than its messages would be. It stays under gRPC's
+/// default message size of 4 MiB.
+struct BulkResponse {
+  /// Room for the largest response: 4 MiB less the two counts.
+  private static let largest = (4 << 20) - 64
+  /// An id takes 38 bytes in the response, a failure without its details fewer.
+  private static let bytesPerRow = 38
+  /// Rows of which messages are made at once.
+  private static let piece = 1_000
+
+  private let share: CallMemory.Share
+  private var ids: [UserID] = []
+  private var failures: [(index: Int32, code: Int32)] = []
+  /// The serialized statuses of the failures that have their details: the first ones.
+  private var statuses: [[UInt8]] = []
+  private var statusBytes = 0
+  private var roomForDetails = largest
+
+  init(_ share: CallMemory.Share) {
+    self.share = share
+  }
+
+  /// Users that are stored.
+  var createdCount: Int { ids.count }
+
+  /// Prepares for the outcomes of `new` rows, the last of `rows`: takes the details of the last failures that have some,
+  /// when these rows need their room, and of all if they need their memory.
+  ///
+  /// - Throws: `UserError.overloaded` if there is no memory for them.
+  mutating func makeRoom(rows: Int, new: Int) throws(UserError) {
+    let bytesPerRow = MemoryLayout<UserID>.stride
+    if !share.hold(new * bytesPerRow) {
+      statuses = []
+      statusBytes = 0
+      share.release()
+      guard share.hold(rows * bytesPerRow) else { throw .overloaded(retryAfter: .seconds(1)) }
+    }
+    roomForDetails = Self.largest - rows * Self.bytesPerRow
+    while statusBytes > roomForDetails, let last = statuses.popLast() { statusBytes -= last.count }
+  }
+
+  /// The next row's user is stored.
+  mutating func created(_ id: UserID) { ids.append(id) }
+
+  /// The row at `index` was not stored.
+  mutating func failed(_ status: GoogleRPCStatus, index: Int) throws {
+    let bytes: [UInt8] = try status.serializedBytes()
+    // Once one has lost its details, those after it have none either.
+    if statuses.count == failures.count, statusBytes + bytes.count <= roomForDetails,
+      share.hold(bytes.count + 48)
+    {
+      statuses.append(bytes)
+      statusBytes += bytes.count
+    }
+    failures.append((Int32(index), Int32(status.code.rawValue)))
+  }
+
+  /// The response's wire format. It is made in pieces: messages one behind the other are one message
+  /// (protobuf.dev/programming-guides/encoding/#last-one-wins).
+  func serialized() throws -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(Self.bytesPerRow * (ids.count + failures.count) + statusBytes + 64)
+    bytes +=
+      try User_V1_BulkCreateResponse.with { $0.createdCount = Int32(ids.count) }
+      .serializedBytes() as [UInt8]
+    for start in stride(from: 0, to: ids.count, by: Self.piece) {
+      bytes +=
+        try User_V1_BulkCreateResponse.with { response in
+          response.userIds = ids[start..<min(start + Self.piece, ids.count)].map(\.description)
+        }.serializedBytes() as [UInt8]
+    }
+    for start in stride(from: 0, to: failures.count, by: Self.piece) {
+      bytes +=
+        try User_V1_BulkCreateResponse.with { response in
+          response.failures = try (start..<min(start + Self.piece, failures.count)).map(failure)
+        }.serializedBytes() as [UInt8]
+    }
+    return bytes
+  }
+
+  private func failure(_ number: Int) throws -> User_V1_BulkCreateFailure {
+    let (index, code) = failures[number]
+    return try .with { failure in
+      failure.index = index
+      // Our own generated type of the same message as the library's, which is not public.
+      if number < statuses.count {
+        failure.status = try Google_Rpc_Status(serializedBytes: statuses[number])
+      } else {
+        failure.status.code = code
+      }
+    }
+  }
+}

@@ -1,0 +1,266 @@
+import GRPCCore
+import GRPCNIOTransportHTTP2
+import GRPCNghttp2Transport
+import Synchronization
+import Testing
+
+/// Calls whose messages an inline method takes.
+@Suite(.timeLimit(.minutes(10))) struct InlineRequestsTests {
+  private static let method = MethodDescriptor(
+    fullyQualifiedService: "test.Service", method: "Talk", type: .bidirectionalStreaming)
+
+  /// Answers `handler:` and each message.
+  private struct Service: RegistrableRPCService {
+    func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+      router.registerHandler(forMethod: method, deserializer: Raw(), serializer: Raw()) { request, _ in
+        StreamingServerResponse { writer in
+          for try await message in request.messages {
+            try await writer.write(Array("handler:".utf8) + message)
+          }
+          return [:]
+        }
+      }
+    }
+  }
+
+  /// What became of the calls.
+  private final class Log: Sendable {
+    private let entries = Mutex<[String]>([])
+    private let stream = AsyncStream.makeStream(of: String.self)
+
+    func note(_ entry: String) {
+      entries.withLock { $0.append(entry) }
+      stream.continuation.yield(entry)
+    }
+
+    var all: [String] { entries.withLock { $0 } }
+
+    /// Returns once `entry` was noted; one waits for each.
+    func wait(for entry: String) async { _ = await stream.stream.first { $0 == entry } }
+  }
+
+  /// Answers each message with its number; `end` ends the call, `fail` fails it, `wait` waits until it is cancelled.
+  private struct Talk: InlineRequests {
+    let log: Log
+    var count = 0
+
+    mutating func receive(_ message: MessageBytes) async -> InlineStep {
+      count += 1
+      switch String(decoding: message.bytes, as: UTF8.self) {
+      case "end": return .end(MessageBytes(Array("last".utf8)), nil)
+      case "fail": return .end(nil, RPCError(code: .aborted, message: "as told", metadata: ["x-why": "told"]))
+      case "silent": return .next
+      case "wait":
+        log.note("waits")
+        // Ends by throwing, when the task is cancelled.
+        do { while true { try await Task.sleep(for: .seconds(3_600)) } } catch {}
+        log.note("was cancelled")
+        return .next
+      default:
+        await Task.yield()
+        return .send(MessageBytes(Array("\(count):".utf8) + message.bytes))
+      }
+    }
+
+    mutating func requestEnded(_ failure: RPCError?) async -> InlineStep {
+      log.note("request ended")
+      return .end(failure == nil ? MessageBytes(Array("bye".utf8)) : nil, failure)
+    }
+
+    mutating func callEnded() { log.note("call ended") }
+  }
+
+  private static func talk(_ log: Log) -> InlineMethod {
+    InlineMethod(requests: method) { call in
+      #expect(call.message.isEmpty && call.remotePeer.hasPrefix("ipv4:127.0.0.1:"))
+      switch Array(call.metadata[stringValues: "x-as"]).first {
+      case "refused":
+        return .refused(RPCError(code: .permissionDenied, message: "no", metadata: ["x-why": "no"]))
+      case "declined": return .declined
+      default: return .taken(Talk(log: log))
+      }
+    }
+  }
+
+  private typealias Client = GRPCClient<HTTP2ClientTransport.Posix>
+
+  private func withClient(
+    _ inline: InlineMethod, configuration: Nghttp2ServerTransport.Configuration = .init(),
+    limit: Int = 1_000, _ body: @escaping @Sendable (Client) async throws -> Void
+  ) async throws {
+    let transport = Nghttp2ServerTransport(
+      listeners: [Listener(.tcp(host: "127.0.0.1", port: 0))], configuration: configuration,
+      receiveLimits: [Self.method: limit], inlineMethods: [inline])
+    try await withGRPCServer(transport: transport, services: [Service()]) { server in
+      guard case .tcp(_, let port) = try await server.transport.addresses[0] else { return }
+      try await withGRPCClient(
+        transport: .http2NIOPosix(
+          target: .ipv4(address: "127.0.0.1", port: port), transportSecurity: .plaintext)
+      ) { try await body($0) }
+    }
+  }
+
+  /// What `messages` are answered with; then the client ends its side.
+  private func answers(
+    _ client: Client, _ messages: [String], metadata: Metadata = [:]
+  ) async throws -> [String] {
+    try await client.bidirectionalStreaming(
+      request: StreamingClientRequest(metadata: metadata) { writer in
+        for message in messages { try await writer.write(Array(message.utf8)) }
+      }, descriptor: Self.method, serializer: Raw(), deserializer: Raw(), options: .defaults
+    ) { response in
+      var answers: [String] = []
+      for try await message in response.messages { answers.append(String(decoding: message, as: UTF8.self)) }
+      return answers
+    }
+  }
+
+  @Test("messages are answered in their order, and the end of the request too")
+  func order() async throws {
+    let log = Log()
+    try await withClient(Self.talk(log)) { client in
+      let none = try await self.answers(client, [])
+      #expect(none == ["bye"])
+      let some = try await self.answers(client, ["a", "silent", "b"])
+      #expect(some == ["1:a", "3:b", "bye"])
+      let messages = (1...3_000).map { "\($0)" }
+      let many = try await self.answers(client, messages)
+      #expect(many == messages.map { "\($0):\($0)" } + ["bye"])
+    }
+    #expect(log.all == Array(repeating: "request ended", count: 3))
+  }
+
+  @Test("a message ends the call, with status OK or a failure, whatever else the client sends")
+  func ends() async throws {
+    let log = Log()
+    try await withClient(Self.talk(log)) { client in
+      let answers = try await self.answers(client, ["a", "end"])
+      #expect(answers == ["1:a", "last"])
+      let failure = await #expect(throws: RPCError.self) { try await self.answers(client, ["fail"]) }
+      #expect(failure?.code == .aborted && failure?.message == "as told")
+      #expect(failure.map { Array($0.metadata[stringValues: "x-why"]) } == ["told"])
+    }
+    #expect(log.all.isEmpty)
+  }
+
+  @Test("a call is refused before its first message, or goes to its handler")
+  func refusedOrDeclined() async throws {
+    try await withClient(Self.talk(Log())) { client in
+      let failure = await #expect(throws: RPCError.self) {
+        try await self.answers(client, [], metadata: ["x-as": "refused"])
+      }
+      #expect(failure?.code == .permissionDenied && failure?.message == "no")
+      #expect(failure.map { Array($0.metadata[stringValues: "x-why"]) } == ["no"])
+      let answers = try await self.answers(client, ["a"], metadata: ["x-as": "declined"])
+      #expect(answers == ["handler:a"])
+    }
+  }
+
+  @Test("a request that exceeds a limit ends with that, after the messages before")
+  func failure() async throws {
+    let log = Log()
+    try await withClient(Self.talk(log), limit: 10) { client in
+      let failure = await #expect(throws: RPCError.self) {
+        try await self.answers(client, [String(repeating: "x", count: 11)])
+      }
+      #expect(failure?.code == .resourceExhausted)
+    }
+    #expect(log.all == ["request ended"])
+  }
+
+  @Test("a call whose client goes is told so once: while it waits for it", arguments: ["silent", "wait"])
+  func cancelled(message: String) async throws {
+    let log = Log()
+    try await withClient(Self.talk(log)) { client in
+      let (ready, tell) = AsyncStream.makeStream(of: Void.self)
+      let call = Task {
+        try await client.bidirectionalStreaming(
+          request: StreamingClientRequest { writer in
+            try await writer.write(Array("a".utf8))
+            try await writer.write(Array(message.utf8))
+            try await Task.sleep(for: .seconds(3_600))
+          }, descriptor: Self.method, serializer: Raw(), deserializer: Raw(), options: .defaults
+        ) { response in
+          for try await _ in response.messages { tell.yield() }
+        }
+      }
+      _ = await ready.first { true }
+      if message == "wait" { await log.wait(for: "waits") }
+      call.cancel()
+      _ = await call.result
+      await log.wait(for: "call ended")
+    }
+    #expect(log.all == (message == "wait" ? ["waits", "was cancelled", "call ended"] : ["call ended"]))
+  }
+
+  @Test("a call whose deadline passes is told so")
+  func deadline() async throws {
+    let log = Log()
+    try await withClient(Self.talk(log)) { client in
+      var options = CallOptions.defaults
+      options.timeout = .milliseconds(50)
+      let isAnswered = Mutex(false)
+      // The deadline of one that has not been answered may have passed on its way.
+      while !isAnswered.withLock({ $0 }) {
+        options.timeout = options.timeout.map { $0 * 2 }
+        let failure = await #expect(throws: RPCError.self) {
+          try await client.bidirectionalStreaming(
+            request: StreamingClientRequest { writer in
+              try await writer.write([1])
+              try await Task.sleep(for: .seconds(3_600))
+            }, descriptor: Self.method, serializer: Raw(), deserializer: Raw(), options: options
+          ) { response in
+            for try await _ in response.messages { isAnswered.withLock { $0 = true } }
+          }
+        }
+        #expect(failure?.code == .deadlineExceeded)
+      }
+      await log.wait(for: "call ended")
+    }
+    #expect(Set(log.all) == ["call ended"])
+  }
+
+  private final class Counts: Sendable {
+    private let counts = Mutex((now: 0, most: 0))
+
+    func change(_ count: Int) {
+      counts.withLock { counts in
+        counts.now += count
+        counts.most = max(counts.most, counts.now)
+      }
+    }
+
+    var most: Int { counts.withLock { $0.most } }
+  }
+
+  /// Counts how many take a message at once.
+  private struct Busy: InlineRequests {
+    let running: Counts
+
+    mutating func receive(_ message: MessageBytes) async -> InlineStep {
+      running.change(1)
+      for _ in 0..<50 { await Task.yield() }
+      running.change(-1)
+      return .next
+    }
+
+    mutating func requestEnded(_ failure: RPCError?) async -> InlineStep { .end(nil, failure) }
+
+    mutating func callEnded() {}
+  }
+
+  @Test("calls for whose tasks there is no memory wait for each other, and none fails")
+  func tasksWaitForEachOther() async throws {
+    let running = Counts()
+    var configuration = Nghttp2ServerTransport.Configuration()
+    configuration.maxConnectionMemory = 131_072
+    let busy = InlineMethod(requests: Self.method) { _ in .taken(Busy(running: running)) }
+    try await withClient(busy, configuration: configuration) { client in
+      try await withThrowingTaskGroup(of: [String].self) { group in
+        for _ in 0..<30 { group.addTask { try await self.answers(client, ["a", "b", "c"]) } }
+        for try await answers in group { #expect(answers.isEmpty) }
+      }
+    }
+    #expect((1...4).contains(running.most))
+  }
+}

@@ -67,9 +67,15 @@ final class GroupCommitWriter: Sendable {
   /// - Throws: the failure that `work` answers; `UserError.storage`, `.overloaded`, `.cancelled` and
   ///   `.shuttingDown` when nothing was stored.
   func write<Value: Sendable>(
-    rows: Int, _ work: @escaping Write<Value>.Work
+    rows: Int,
+    _ work: @escaping @Sendable (UserWriteStatements) throws(DatabaseError) -> WriteAnswer<Value>.Answer
   ) async throws(UserError) -> Value {
-    try await Write(rows: rows, work).answer(submit: submit)
+    let answer = WriteAnswer<Value>()
+    let write = QueuedWrite(rows: rows) { statements throws(DatabaseError) in
+      answer.keep(try work(statements))
+    }
+    try await write.commit(submit: submit)
+    return try answer.take()
   }
 
   /// Refuses new writes and returns once those that were accepted are answered.
@@ -81,7 +87,7 @@ final class GroupCommitWriter: Sendable {
     }
   }
 
-  private func submit(_ write: any QueuedWrite) {
+  private func submit(_ write: QueuedWrite) {
     let refusal = queue.withLock { queue -> UserError? in
       switch queue.submitted(write) {
       case .queued: return nil
@@ -92,7 +98,7 @@ final class GroupCommitWriter: Sendable {
       case .refused(let error): return error
       }
     }
-    if let refusal { write.fail(refusal) }
+    if let refusal { write.end(refusal) }
   }
 
   private func drain() {
@@ -124,30 +130,30 @@ final class GroupCommitWriter: Sendable {
     }
   }
 
-  private func commit(_ group: [any QueuedWrite]) {
+  private func commit(_ group: [QueuedWrite]) {
     do throws(UserError) {
       switch try connections.withConnection({ (connection) throws(DatabaseError) in
         try transact(group, on: connection)
       }) {
       case .committed:
         health.committed()
-        for write in group { write.succeed() }
+        for write in group { write.end(nil) }
       case .rolledBack(let fault):
         retryAlone(group, after: fault)
       }
     } catch {
       if case .storage(let fault) = error { health.failed(fault) }
-      for write in group { write.fail(error) }
+      for write in group { write.end(error) }
     }
   }
 
   /// One write made the transaction fail. Nothing is stored or answered yet, so each gets a transaction of
   /// its own and the one that failed fails alone.
-  private func retryAlone(_ group: [any QueuedWrite], after fault: StorageFault) {
+  private func retryAlone(_ group: [QueuedWrite], after fault: StorageFault) {
     if group.count == 1 {
       // What is unexpected may be due to this one write.
       if fault.kind != .unexpected { health.failed(fault) }
-      group[0].fail(.storage(fault))
+      group[0].end(.storage(fault))
     } else {
       for write in group { commit([write]) }
     }
@@ -163,7 +169,7 @@ final class GroupCommitWriter: Sendable {
   ///
   /// - Throws: the failure to begin or to commit, which is every write's.
   private func transact(
-    _ group: [any QueuedWrite], on connection: UserConnection
+    _ group: [QueuedWrite], on connection: UserConnection
   ) throws(DatabaseError) -> Outcome {
     // A transaction that an earlier failure has left open.
     connection.endTransaction()
@@ -174,7 +180,7 @@ final class GroupCommitWriter: Sendable {
     let statements = try connection.writes
     try statements.beginTransaction()
     do throws(DatabaseError) {
-      for write in group { try write.perform(with: statements) }
+      for write in group { try write.perform(statements) }
     } catch {
       connection.endTransaction()
       return .rolledBack(StorageFault(connection.explained(error)))

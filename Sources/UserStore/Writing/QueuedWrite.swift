@@ -2,122 +2,111 @@ import GRDB
 import Synchronization
 import UserDomain
 
-/// A write that waits for its transaction, whatever its answer's type.
-protocol QueuedWrite: Sendable {
-  /// The rows that it writes, at most.
-  var rows: Int { get }
-  /// Marks the write as begun. Returns false if it was cancelled; it then has no part in the transaction.
-  func start() -> Bool
-  /// Does the write inside the open transaction and keeps the answer. May be called again after a rollback.
-  ///
-  /// - Throws: a failure that calls for a rollback. A domain error is an answer, not a failure.
-  func perform(with statements: UserWriteStatements) throws(DatabaseError)
-  /// Gives the caller the kept answer, whose transaction is durable now.
-  func succeed()
-  /// Tells the caller that nothing was stored.
-  func fail(_ error: UserError)
-}
+/// A write that waits for its transaction, awaited by one caller, who is resumed exactly once.
+///
+/// It is not generic over its answer, which ``perform`` keeps: the queue would ask the runtime for the type at every
+/// step of every write.
+final class QueuedWrite: Sendable {
+  typealias Perform = @Sendable (UserWriteStatements) throws(DatabaseError) -> Void
 
-/// A write whose answer is a `Value`, awaited by one caller, who is resumed exactly once.
-final class Write<Value: Sendable>: QueuedWrite {
-  typealias Answer = Result<Value, UserError>
-  typealias Work = @Sendable (UserWriteStatements) throws(DatabaseError) -> Answer
+  /// nil for a write that was committed, or why nothing was stored.
+  private typealias Waiter = CheckedContinuation<UserError?, Never>
 
   private enum Phase {
-    /// Nobody awaits the answer yet, and nobody has cancelled.
+    /// Nobody awaits the end yet, and nobody has cancelled.
     case created
-    case waiting(CheckedContinuation<Answer, Never>)
-    case started(CheckedContinuation<Answer, Never>, Answer?)
+    case waiting(Waiter)
+    case started(Waiter)
     case cancelled
-    case answered
+    case ended
   }
 
+  /// The rows that it writes, at most.
   let rows: Int
-  private let work: Work
+  /// Does the write inside the open transaction and keeps the answer. May be called again after a rollback.
+  ///
+  /// It throws for a failure that calls for a rollback. A domain error is an answer, not a failure.
+  let perform: Perform
   private let phase = Mutex(Phase.created)
 
-  init(rows: Int, _ work: @escaping Work) {
+  init(rows: Int, perform: @escaping Perform) {
     self.rows = rows
-    self.work = work
+    self.perform = perform
   }
 
-  /// Hands the write to `submit` and awaits its answer. If the task is cancelled before the write starts, the
-  /// answer is `UserError.cancelled` and the write is not done.
-  func answer(submit: (any QueuedWrite) -> Void) async throws(UserError) -> Value {
-    let answer: Answer = await withTaskCancellationHandler {
+  /// Hands the write to `submit` and returns once it is committed.
+  ///
+  /// - Throws: why nothing was stored; `UserError.cancelled`, and the write is not done, if the task is cancelled before the
+  ///   write starts.
+  func commit(submit: (QueuedWrite) -> Void) async throws(UserError) {
+    let failure = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let isCancelled = phase.withLock { phase in
           if case .cancelled = phase { return true }
           phase = .waiting(continuation)
           return false
         }
-        if isCancelled {
-          continuation.resume(returning: .failure(.cancelled))
-        } else {
-          submit(self)
-        }
+        if isCancelled { continuation.resume(returning: .cancelled) } else { submit(self) }
       }
     } onCancel: {
       cancel()
     }
-    return try answer.get()
+    if let failure { throw failure }
   }
 
   private func cancel() {
-    let continuation = phase.withLock { phase -> CheckedContinuation<Answer, Never>? in
+    let waiter = phase.withLock { phase -> Waiter? in
       switch phase {
       case .created:
         phase = .cancelled
         return nil
-      case .waiting(let continuation):
+      case .waiting(let waiter):
         phase = .cancelled
-        return continuation
-      case .started, .cancelled, .answered:
+        return waiter
+      case .started, .cancelled, .ended:
         return nil
       }
     }
-    continuation?.resume(returning: .failure(.cancelled))
+    waiter?.resume(returning: .cancelled)
   }
 
+  /// Marks the write as begun. Returns false if it was cancelled; it then has no part in the transaction.
   func start() -> Bool {
     phase.withLock { phase in
-      guard case .waiting(let continuation) = phase else { return false }
-      phase = .started(continuation, nil)
+      guard case .waiting(let waiter) = phase else { return false }
+      phase = .started(waiter)
       return true
     }
   }
 
-  func perform(with statements: UserWriteStatements) throws(DatabaseError) {
-    let answer = try work(statements)
-    phase.withLock { phase in
-      if case .started(let continuation, _) = phase { phase = .started(continuation, answer) }
-    }
-  }
-
-  func succeed() {
-    end { answer in
-      // `perform` has kept an answer before its transaction was committed.
-      answer ?? .failure(.storage(StorageFault(kind: .unexpected, resultCode: 0, message: "not performed")))
-    }
-  }
-
-  func fail(_ error: UserError) {
-    end { _ in .failure(error) }
-  }
-
-  private func end(_ choose: (Answer?) -> Answer) {
-    let (continuation, answer) = phase.withLock { phase -> (CheckedContinuation<Answer, Never>?, Answer?) in
+  /// Tells the caller that the write's transaction is durable, or, with a failure, that nothing was stored.
+  func end(_ failure: UserError?) {
+    let waiter = phase.withLock { phase -> Waiter? in
       switch phase {
-      case .waiting(let continuation):
-        phase = .answered
-        return (continuation, nil)
-      case .started(let continuation, let answer):
-        phase = .answered
-        return (continuation, answer)
-      case .created, .cancelled, .answered:
-        return (nil, nil)
+      case .waiting(let waiter), .started(let waiter):
+        phase = .ended
+        return waiter
+      case .created, .cancelled, .ended:
+        return nil
       }
     }
-    continuation?.resume(returning: choose(answer))
+    waiter?.resume(returning: failure)
+  }
+}
+
+/// The answer of a write: kept by the writer, and taken by the caller once the write has ended.
+final class WriteAnswer<Value: Sendable>: Sendable {
+  typealias Answer = Result<Value, UserError>
+
+  private let answer = Mutex<Answer?>(nil)
+
+  func keep(_ answer: Answer) { self.answer.withLock { $0 = answer } }
+
+  /// What was kept last: the write has been committed, and so performed.
+  func take() throws(UserError) -> Value {
+    guard let answer = answer.withLock({ $0 }) else {
+      throw .storage(StorageFault(kind: .unexpected, resultCode: 0, message: "not performed"))
+    }
+    return try answer.get()
   }
 }

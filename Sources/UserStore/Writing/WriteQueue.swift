@@ -20,7 +20,7 @@ struct WriteQueue {
   }
 
   private let limits: Limits
-  private var waiting: [any QueuedWrite] = []
+  private var waiting: [QueuedWrite] = []
   private var waitingRows = 0
   private(set) var isDraining = false
   private var isClosed = false
@@ -31,7 +31,7 @@ struct WriteQueue {
 
   var waitingWrites: Int { waiting.count }
 
-  mutating func submitted(_ write: any QueuedWrite) -> Admission {
+  mutating func submitted(_ write: QueuedWrite) -> Admission {
     if isClosed { return .refused(.shuttingDown) }
     // A write alone is admitted whatever its size.
     if !waiting.isEmpty, waitingRows + write.rows > limits.waitingRows {
@@ -46,7 +46,7 @@ struct WriteQueue {
   }
 
   /// The writes of the next transaction, in the order of arrival; empty when the drain ends.
-  mutating func nextGroup() -> [any QueuedWrite] {
+  mutating func nextGroup() -> [QueuedWrite] {
     var rows = 0
     var count = 0
     for write in waiting {

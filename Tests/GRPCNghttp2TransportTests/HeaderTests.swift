@@ -121,6 +121,8 @@ import Testing
     #expect(metadata.timeout == .seconds(1))
   }
 
+  private func breaksRules(_ fields: [(String, String)]) -> Bool { head(fields).isMalformed }
+
   /// Whether a request is malformed whose header block is that of a plain one with `fields`, after those that it
   /// replaces have been left out.
   private func isMalformed(_ fields: [(String, String)]) -> Bool {
@@ -159,14 +161,14 @@ import Testing
   @Test("rule 24: a pseudo-header comes once, before the other fields, and three of them always")
   func pseudoHeaders() {
     #expect(isMalformed([(":path", "/a"), (":path", "/a")]))
-    #expect(head([(":method", "POST"), ("x", "y"), (":scheme", "http"), (":path", "/a.B/C")]).isMalformed)
+    #expect(breaksRules([(":method", "POST"), ("x", "y"), (":scheme", "http"), (":path", "/a.B/C")]))
     for missing in [":method", ":scheme", ":path"] {
       let fields = [(":method", "POST"), (":scheme", "http"), (":path", "/a.B/C")].filter { $0.0 != missing }
-      #expect(head(fields).isMalformed)
+      #expect(breaksRules(fields))
     }
-    #expect(!head([(":method", "CONNECT"), (":authority", "a:1")]).isMalformed)
-    #expect(head([(":method", "CONNECT"), (":authority", "a:1"), (":path", "/")]).isMalformed)
-    #expect(!head([(":method", "OPTIONS"), (":scheme", "http"), (":path", "*")]).isMalformed)
+    #expect(!breaksRules([(":method", "CONNECT"), (":authority", "a:1")]))
+    #expect(breaksRules([(":method", "CONNECT"), (":authority", "a:1"), (":path", "/")]))
+    #expect(!breaksRules([(":method", "OPTIONS"), (":scheme", "http"), (":path", "*")]))
   }
 
   @Test("reserved names are refused", arguments: ["grpc-status", "grpc-message"])

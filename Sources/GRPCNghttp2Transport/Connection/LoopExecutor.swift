@@ -63,7 +63,10 @@ final class LoopExecutor: TaskExecutor, @unchecked Sendable {
   }
 
   /// Memory for a call. On the loop only.
-  func takeStreamMemory() -> StreamMemory { spareStreamMemory.popLast() ?? StreamMemory() }
+  func takeStreamMemory() -> StreamMemory {
+    if let spare = spareStreamMemory.popLast() { return spare }
+    return StreamMemory()
+  }
 
   /// A call is over, and its memory may serve another. On the loop only.
   func giveBack(_ memory: consuming StreamMemory) {

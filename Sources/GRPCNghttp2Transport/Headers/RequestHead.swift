@@ -1,8 +1,9 @@
 import GRPCCore
 import NIOCore
 
-/// A request's header block, taken field by field as it is decoded, and judged when it is complete.
-struct RequestHead {
+/// A request's header block, taken field by field as it is decoded, and judged when it is complete. Never copied: it moves
+/// from the connection to its stream.
+struct RequestHead: ~Copyable {
   /// What to do with the request.
   enum Verdict: Equatable {
     case accept(Method)
@@ -58,10 +59,7 @@ struct RequestHead {
   var metadata: Metadata { fields.metadata }
 
   /// The memory of the fields, which are gone.
-  mutating func takeFields() -> RequestFields {
-    defer { fields = RequestFields() }
-    return fields
-  }
+  mutating func takeFields() -> RequestFields { exchange(&fields, with: RequestFields()) }
 
   private var isTooLarge: Bool { listSize > maxListSize }
 

@@ -140,7 +140,6 @@ struct MessageDeframer {
     unchecked = 0
     missing = 0
     completeMessages = 0
-    defer { buffer = ByteBuffer() }
-    return buffer
+    return exchange(&buffer, with: ByteBuffer())
   }
 }

@@ -372,8 +372,7 @@ final class ServerStream: @unchecked Sendable {
     let memory = StreamMemory(
       // A handler may ask for its metadata even now.
       fields: hasTask ? RequestFields() : head.takeFields(), request: deframer.takeBuffer(),
-      response: output)
-    output = ByteBuffer()
+      response: exchange(&output, with: ByteBuffer()))
     settle()
     connection.executor.giveBack(memory)
   }

@@ -14,10 +14,7 @@ struct StreamMemory {
     max(fields.capacity, request.capacity, response.capacity) <= Self.largest && response.capacity > 0
   }
 
-  mutating func takeFields() -> RequestFields {
-    defer { fields = RequestFields() }
-    return fields
-  }
+  mutating func takeFields() -> RequestFields { exchange(&fields, with: RequestFields()) }
 
   /// Forgets what was in it.
   mutating func clear() {

@@ -253,6 +253,7 @@ let package = Package(
       name: "UserAPITests",
       dependencies: [
         "PasswordHashing",
+        "TestSupport",
         "UserAPI",
         "UserDomain",
         "UserProtos",

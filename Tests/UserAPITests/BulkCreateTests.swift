@@ -2,6 +2,7 @@ import GRPCCore
 import GRPCProtobuf
 import PasswordHashing
 import SwiftProtobuf
+import TestSupport
 import Testing
 import UserDomain
 import UserProtos
@@ -74,6 +75,17 @@ import UserStore
   }
 
   // MARK: Memory
+
+  @Test("rows for which there is no memory are stored before their batch is full")
+  func memory() async throws {
+    let memory = BulkMemory(rows: CallMemory(limit: 0, largestShare: 512 << 10))
+    var bulk = BulkCreate(
+      directory: try directory(), limits: BulkLimits(batch: 500), caller: caller, memory: memory)
+    for number in 0..<100 { try await bulk.add(row("user\(number)@example.com")) }
+    #expect(bulk.createdCount > 0)
+    let response = try await response(of: &bulk)
+    #expect(response.createdCount == 100 && response.failures.isEmpty)
+  }
 
   @Test("a call for whose ids there is no memory fails before it stores them, and says what is stored")
   func idsWithoutMemory() async throws {
@@ -154,6 +166,28 @@ import UserStore
     for number in 500..<900 { try await bulk.add(row("user\(number)@example.com")) }
     await #expect(throws: UserError.unauthenticated(.revoked)) { _ = try await bulk.finish() }
     #expect(try repository.newestUserID() == admin.id)
+  }
+
+  @Test("nothing of a batch is stored when another process has made its user inactive meanwhile")
+  func userEndsElsewhere() async throws {
+    let folder = try TemporaryDirectory()
+    let repository = try SQLiteUserRepository(.file(folder.path("users.db")))
+    let other = try SQLiteUserRepository(.file(folder.path("users.db")))
+    let directory = UserDirectory(repository: repository, hasher: try Argon2idHasher())
+    let admin = try await repository.create(.init(email: EmailAddress("a@example.com"), name: UserName("")))
+    let gate = TokenGate(
+      verifier: OneToken(subject: "\(admin.id)", scopes: .usersWrite, epoch: 0),
+      revocations: repository.revocations, peers: nil)
+    let caller = try CallAuthorization(
+      header: "Bearer good", peer: "ipv4:192.0.2.1:7", gate: gate, peers: nil)
+    var bulk = BulkCreate(directory: directory, limits: BulkLimits(), caller: caller)
+    try await bulk.add(row("user@example.com"))
+    _ = try await other.update(admin.id, UserChanges(status: .inactive))
+    try caller.checkStillGood()
+    await #expect(throws: UserError.unauthenticated(.revoked)) { _ = try await bulk.finish() }
+    #expect(try other.newestUserID() == admin.id)
+    try await other.close()
+    try await repository.close()
   }
 
   @Test("limits are brought inside their bounds", arguments: [(0, 1), (-5, 1), (1_000_000, 100_000)])

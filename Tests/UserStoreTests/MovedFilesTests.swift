@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import GRDBSQLite
 import TestSupport
 import Testing
 import UserDomain
@@ -70,6 +71,17 @@ import UserDomain
     #expect(try successor.user(id: theirs.id) == theirs)
     try await successor.close()
     try Migrator(path: path).verify()
+  }
+
+  @Test("a log that has come in the place of the open one is not deleted by its name")
+  func replacedLog() async throws {
+    let repository = try SQLiteUserRepository(.file(path))
+    _ = try await repository.create(.sample(1))
+    let other = Data("another log".utf8)
+    try FileManager.default.removeItem(atPath: path + "-wal")
+    try other.write(to: URL(fileURLWithPath: path + "-wal"))
+    #expect(await fault { try await repository.close() }?.kind == .moved)
+    #expect(FileManager.default.contents(atPath: path + "-wal") == other)
   }
 
   @Test("a reader that is opened after the replacement does not read the other database")
@@ -148,6 +160,24 @@ import UserDomain
     try await repository.close()
   }
 
+  @Test("a write that needs none of the migrations that were taken back does not end the fault")
+  func partlyMigratedDown() async throws {
+    let repository = try SQLiteUserRepository(.file(path))
+    let migrator = Migrator(path: path)
+    // As far as the tables of failures.
+    try migrator.down(to: 5)
+    let account = SignInAccount.unknown(try EmailAddress("ada@example.com"))
+    let network = SignInSource.network(PeerNetwork(peer: "unix"))
+    let failed = await fault { try await repository.noteFailure(of: account, from: network, now: .now) }
+    #expect(failed?.kind == .notMigrated)
+    _ = try await repository.create(.sample(1))
+    #expect(repository.writeFault?.kind == .notMigrated)
+    try migrator.up()
+    await repository.recover()
+    #expect(repository.writeFault == nil)
+    try await repository.close()
+  }
+
   @Test("a write transaction that is found open is rolled back first")
   func leftOpen() async throws {
     let repository = try SQLiteUserRepository(.file(path))
@@ -159,6 +189,27 @@ import UserDomain
     _ = try repository.writers.withConnection { (connection) throws(DatabaseError) in
       try connection.writes.beginTransaction()
     }
+    try await repository.close()
+  }
+
+  @Test("a connection whose transaction cannot be rolled back makes place for another")
+  func cannotRollBack() async throws {
+    let repository = try SQLiteUserRepository(.file(path))
+    _ = try await repository.create(.sample(1))
+    // SQLite interrupts what begins while an interrupted statement is under way (sqlite.org/c3ref/interrupt.html).
+    let pending = try repository.writers.withConnection { (connection) throws(DatabaseError) in
+      let statement = try connection.connection.prepare("SELECT 1 UNION ALL SELECT 2")
+      let handle = connection.connection.withDatabase { $0.sqliteConnection }
+      try connection.reads.begin.run()
+      _ = try statement.step()
+      sqlite3_interrupt(handle)
+      return statement
+    }
+    let failed = await fault { _ = try await repository.create(.sample(2)) }
+    #expect(failed?.message == "an earlier transaction cannot be rolled back")
+    withExtendedLifetime(pending) {}
+    _ = try await repository.create(.sample(2))
+    #expect(repository.writeFault == nil)
     try await repository.close()
   }
 

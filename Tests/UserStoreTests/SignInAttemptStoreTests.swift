@@ -95,15 +95,17 @@ import UserDomain
     }
   }
 
-  @Test("a user has 100 known devices at most: the one that was used longest ago is known no more")
-  func devices() async throws {
+  @Test(
+    "a user has 100 known devices at most: the one that was used longest ago is known no more",
+    arguments: [30, 3_650])
+  func devices(daysAhead: Int64) async throws {
     let repository = try open()
     let user = try await repository.create(.sample(1)).id
     // By a clock that was ahead: they make room all the same.
-    clock.advance(by: .seconds(3_650 * 86_400))
+    clock.advance(by: .seconds(daysAhead * 86_400))
     let early = session(of: user)
     try await repository.create(early, epoch: 0, from: network)
-    clock.advance(by: .seconds(-3_650 * 86_400))
+    clock.advance(by: .seconds(-daysAhead * 86_400))
     var known: [SessionID] = []
     for _ in 0..<SignInAttempts.devicesPerUser {
       clock.advance(by: .seconds(1))

@@ -86,6 +86,12 @@ class Service:
         return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1_024
 
     @property
+    def processor_time(self):
+        """Seconds that its threads have run."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+    @property
     def sockets(self):
         """How many sockets are open."""
         links = []

@@ -120,7 +120,7 @@ def attacker(service, *arguments):
         assert process.stdout.readline() == "begun\n"
         yield process
     finally:
-        process.communicate(timeout=60)
+        process.said, _ = process.communicate(timeout=60)
 
 
 def peak(service, reset=False):
@@ -156,15 +156,20 @@ def test_ten_connections_take_little_memory(serve, connect, name, method, kind):
 
 
 def test_bombs_take_little_processor_time(serve):
-    """Two callers without a token, whose every call would inflate to 4 MiB."""
+    """Rule 13: two callers without a token, whose every call would inflate to 4 MiB, which takes 10 ms and more."""
     service = serve()
     for attempt in range(ATTEMPTS):
+        before = service.processor_time
         with HealthyClient(service) as healthy:
-            with attacker(service, AUTH, "RefreshToken", "bomb", 1, 0), \
-                    attacker(service, AUTH, "RefreshToken", "bomb", 1, 0):
+            with attacker(service, AUTH, "RefreshToken", "bomb", 1, 0) as one, \
+                    attacker(service, AUTH, "RefreshToken", "bomb", 1, 0) as two:
                 healthy.times.clear()
                 healthy.more(500)
         assert healthy.failures == []
+        calls = int(one.said) + int(two.said)
+        assert calls > 20
+        # The other client's calls take their part too.
+        assert service.processor_time - before < 0.3 + 0.002 * calls
         if healthy.slowest < PATIENCE:
             break
     assert healthy.slowest < PATIENCE
@@ -196,7 +201,46 @@ def test_uploads_go_on_beside_those_that_stall(serve, connect, pb):
         while client.room(stream) >= len(update):
             client.upload(stream, update, end=False)
             client.round_trip()
-    assert client.call(7, request("BulkCreateUsers"), message(field(1, "bob@example.com")) * 1_000)
+    client.headers(7, request("BulkCreateUsers"))
+    client.send(frames.window_update(7, 1 << 20), frames.window_update(0, 1 << 20))
+    client.upload(7, message(field(1, "bob@example.com")) * 1_000)
+    assert client.response(7).status == "0"
+
+
+# The longest that is permitted, with a name that is too long.
+UPDATE = message(field(1, "nobody") + text(3, 8_100))
+
+
+def test_calls_that_exceed_their_connections_memory_end_alone(serve, connect):
+    """Rule 31: the calls before them go on, and so do other connections."""
+    service = serve(settings={"grpc.max.connection.memory": 262_144})
+    client = connect(service.address)
+    for stream in range(1, 81, 2):
+        client.headers(stream, request("UserUpdates"))
+        client.upload(stream, UPDATE[:-1], end=False)
+    # Each counts its 8 KiB, and a little more: in three quarters of the memory there is room for some twenty.
+    for stream in range(51, 81, 2):
+        response = client.response(stream)
+        assert (response.status, response.reason) == ("8", "OVERLOADED")
+    for stream in range(1, 9, 2):
+        client.upload(stream, UPDATE[-1:])
+        assert client.response(stream).status == "3"
+    assert connect(service.address).call(1, request("UserUpdates"), message(field(1, "nobody"))).status == "5"
+
+
+def test_connections_share_the_memory_of_the_process(serve, connect):
+    """Rule 31: one that holds little is served although others have taken all there is."""
+    service = serve(settings={"grpc.max.memory": 1 << 20})
+    clients = [connect(service.address) for _ in range(3)]
+    for client in clients:
+        for stream in range(1, 161, 2):
+            client.headers(stream, request("UserUpdates"))
+            client.upload(stream, UPDATE[:-1], end=False)
+            # What a connection holds is compared with what is left once it has read what there was.
+            client.round_trip()
+    first, *_, last = [{one.status for one in client.streams.values()} for client in clients]
+    assert first == {None} and last == {None, "8"}
+    assert connect(service.address).call(1, request("UserUpdates"), message(field(1, "nobody"))).status == "5"
 
 
 def fill(service, count, name=""):

@@ -40,10 +40,15 @@ struct ConnectionMemory {
   /// Whether a call may hold `count` more bytes.
   func hasRoom(for count: Int) -> Bool { !isShort && calls + count <= limit }
 
-  /// Whether a task may begin that counts `count` bytes and can wait, if `othersRun` that give back theirs. It leaves a
-  /// quarter of the memory to what cannot wait.
+  /// A quarter of the memory is left to calls that are worked on, which cannot wait.
+  private var reserve: Int { limit / 4 }
+
+  /// Whether what has come of incomplete messages may be kept.
+  var hasRoomToWait: Bool { hasRoom(for: reserve) }
+
+  /// Whether a task may begin that counts `count` bytes and can wait, if `othersRun` that give back theirs.
   func hasRoom(forTask count: Int, othersRun: Bool) -> Bool {
-    hasRoom(for: othersRun ? count + limit / 4 : count)
+    hasRoom(for: othersRun ? count + reserve : count)
   }
 
   /// Whether more was sent to the connection than the process has memory for.

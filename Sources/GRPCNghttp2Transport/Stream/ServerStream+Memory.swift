@@ -56,7 +56,7 @@ extension ServerStream {
   func awaitRequest() {
     returnWindow(heldWindow)
     settle()
-    if deframer.bufferedBytes > 0, !connection.memory.hasRoom(for: 0) { failRequest(rpcError(Self.noRoom)) }
+    if deframer.bufferedBytes > 0, !connection.memory.hasRoomToWait { failRequest(rpcError(Self.noRoom)) }
   }
 
   /// Whether the client has taken next to nothing of a response since `time`.

@@ -97,4 +97,15 @@ import Testing
       #expect(!list.isRevoked(service(token)) && !list.isRevoked(claims(epoch: 0, token: token)))
     }
   }
+
+  @Test("what is stored takes the place of the epochs that were known, and of nothing else")
+  func replaced() {
+    let (session, token) = (SessionID.random(), TokenID.random())
+    begin(1, active: false)
+    list.apply([.sessionEnded(session, until: now + .seconds(60)), .tokenRevoked(token, until: now)])
+    list.replace(with: [] as [RevocationList.Event], now: now)
+    #expect(!list.isRevoked(claims(epoch: 0)))
+    #expect(list.isRevoked(claims(epoch: 0, session: session)))
+    #expect(list.isRevoked(claims(epoch: 0, token: token)))
+  }
 }

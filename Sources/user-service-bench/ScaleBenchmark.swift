@@ -30,8 +30,8 @@ struct ScaleBenchmark {
   /// Of the axes on which users do not grow.
   private static let usualUsers = 100_000
   private static let rounds = 5
-  /// Calls at once, over all connections: fewer than one may have.
-  private static let inFlight = 240
+  /// Calls at once: over all connections, and what one may have.
+  private static let inFlight = (all: 240, connection: 100)
   private static let created = 5_000
   private static let loaded = 20_000
 
@@ -119,7 +119,9 @@ struct ScaleBenchmark {
       try User_V1_GetUserRequest.with { $0.userID = "\(RawDatabase.id(.random(in: 0..<users)))" }.framed()
     }
     var calls = generator("GetUser", token, of: server)
-    (calls.connections, calls.streams) = (connections, max(Self.inFlight / connections, 1))
+    (calls.connections, calls.streams) = (
+      connections, min(max(Self.inFlight.all / connections, 1), Self.inFlight.connection)
+    )
     var costs: [Double] = []
     // The first round is no measurement.
     for round in 0...Self.rounds {

@@ -33,7 +33,7 @@ extension Nghttp2ServerTransport {
     /// No less than four of the largest messages of a request are permitted, whatever is set.
     public var maxConnectionMemory = 1_024 * 1_024
     /// Bytes that the calls of all connections may hold, with what waits to be read and to be sent. Beyond them,
-    /// calls on connections that hold more than 16 KiB end with RESOURCE_EXHAUSTED.
+    /// calls on connections that hold more than 32 KiB end with RESOURCE_EXHAUSTED.
     public var maxMemory = 256 * 1_024 * 1_024
     /// Bytes of responses that a stream holds before its handler is suspended; it goes on at half of them.
     public var writeBufferSize = 64 * 1_024

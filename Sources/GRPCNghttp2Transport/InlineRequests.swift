@@ -13,8 +13,9 @@ public protocol InlineRequests: Sendable {
   /// to end now.
   mutating func requestEnded(_ failure: RPCError?) async -> InlineStep
 
-  /// The call is over and no ``InlineStep/end(_:_:)`` was sent: its client has gone, its deadline has passed, or the server
-  /// stops. Called once, on the connection's event loop, behind everything else.
+  /// The call is over and no ``InlineStep/end(_:_:)`` was sent: its client has gone, its deadline has passed, the server
+  /// stops, or a message was too large to be sent. Called once, on the connection's event loop, behind everything else; also
+  /// behind an end that came too late.
   mutating func callEnded()
 }
 

@@ -34,6 +34,7 @@ struct BulkResponse {
   ///
   /// - Throws: `UserError.overloaded` if there is no memory for them.
   mutating func makeRoom(rows: Int, new: Int) throws(UserError) {
+    if new == 0 { return }
     let bytesPerRow = MemoryLayout<UserID>.stride
     if !share.hold(new * bytesPerRow) {
       statuses = []

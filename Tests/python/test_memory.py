@@ -236,6 +236,38 @@ def test_calls_that_exceed_their_connections_memory_end_alone(serve, connect):
     assert connect(service.address).call(1, request("UserUpdates"), message(field(1, "nobody"))).status == "5"
 
 
+def test_calls_that_are_cancelled_give_their_memory_back(serve, connect):
+    """Rule 31: hundreds of them would fill it, if each left something."""
+    service = serve(settings={"grpc.max.connection.memory": 65_536})
+    client = connect(service.address)
+    for stream in range(1, 401, 2):
+        client.headers(stream, request("UserUpdates"))
+        client.until(lambda: client.stream(stream).blocks)
+        client.send(frames.reset(stream))
+    assert client.call(401, request("UserUpdates"), message(field(1, "nobody"))).status == "5"
+
+
+def test_what_waits_for_the_service_is_not_overdue(serve, connect):
+    """Rule 30: a message that came in two parts and waits for another call's work is complete."""
+    service = serve(settings={"grpc.max.connection.memory": 65_536, "grpc.receive.timeout": "200ms"})
+    client = connect(service.address)
+    # Hashes for longer than that, while the halves of two messages leave no room for more work.
+    rows = (field(1, f"{number}@example.com") + field(3, "correct horse") for number in range(60))
+    client.headers(1, request("BulkCreateUsers"))
+    client.upload(1, b"".join(message(row) for row in rows))
+    for stream in (3, 5, 7):
+        client.headers(stream, request("UserUpdates"))
+    client.upload(3, message(field(1, "nobody"))[:-1], end=False)
+    client.round_trip()
+    client.upload(5, UPDATE[:-1], end=False)
+    client.upload(7, UPDATE[:-1], end=False)
+    client.upload(3, message(field(1, "nobody"))[-1:])
+    for stream in (5, 7):
+        assert client.response(stream).status == "4"
+    assert client.response(3).status == "5"
+    assert client.response(1).status == "0"
+
+
 def test_connections_share_the_memory_of_the_process(serve, connect):
     """Rule 31: one that holds little is served although others have taken all there is."""
     service = serve(settings={"grpc.max.memory": 1 << 20})

@@ -39,6 +39,21 @@ def test_create_get_list(pb, users):
     assert [user.id for user in listed] == [ada.id]
 
 
+def test_updates_have_headers_before_the_first_message(users):
+    """Clients may wait for them before they send any."""
+    have_come = threading.Event()
+
+    def requests():
+        have_come.wait(TIMEOUT)
+        return
+        yield
+
+    call = users.UserUpdates(requests(), timeout=TIMEOUT)
+    call.initial_metadata()
+    have_come.set()
+    assert list(call) == []
+
+
 def test_errors_carry_details(pb, users):
     users.CreateUser(pb.CreateUserRequest(email="ada@example.com"), timeout=TIMEOUT)
     code, message, info, fields = failure(

@@ -32,21 +32,21 @@ extension Connection {
     if !waiting.isEmpty { onWork() }
   }
 
-  /// `stream` goes on once a handler has ended, and so given back its memory: ``ServerStream/takeRequests(now:)``.
-  func waitForHandler(_ stream: ServerStream) {
-    guard !stream.isWaitingForHandler else { return }
-    stream.isWaitingForHandler = true
-    waitingForHandlers.append(stream)
+  /// `stream` goes on once a task has ended, and so given back its memory: ``ServerStream/takeRequests(now:)``.
+  func waitForTask(_ stream: ServerStream) {
+    guard !stream.isWaitingForTask else { return }
+    stream.isWaitingForTask = true
+    waitingForTasks.append(stream)
   }
 
-  /// Lets the streams go on that wait for handlers' ends: in a turn of their own, lest the end of each be inside of the end
-  /// of the one before. Those for which there is still no room wait again.
-  func resumeWaitingForHandlers() {
-    guard !waitingForHandlers.isEmpty else { return }
-    let streams = waitingForHandlers
-    waitingForHandlers = []
+  /// Lets the streams go on that wait for tasks' ends: in a turn of their own, lest the end of each be inside of the end of
+  /// the one before. Those for which there is still no room wait again.
+  func resumeWaitingForTasks() {
+    guard !waitingForTasks.isEmpty else { return }
+    let streams = waitingForTasks
+    waitingForTasks = []
     for stream in streams {
-      stream.isWaitingForHandler = false
+      stream.isWaitingForTask = false
       stream.later { $0.takeRequests(now: $0.connection.executor.loop.now) }
     }
   }

@@ -45,11 +45,13 @@ final class Connection {
   /// The stream that was asked for last, which mostly is the next one too.
   @exclusivity(unchecked) var current: ServerStream?
   var runningHandlers = 0
+  /// Those of them that take messages of requests, which end soon.
+  var requestTasks = 0
   @exclusivity(unchecked) var memory: ConnectionMemory
   /// Streams that wait until more has been sent, in the order in which they go on.
   var waiting: [ServerStream] = []
-  /// Streams that go on when handlers have ended.
-  var waitingForHandlers: [ServerStream] = []
+  /// Streams that go on when tasks of others have ended.
+  var waitingForTasks: [ServerStream] = []
   /// Since when the first of ``waiting`` has waited, or others were last looked at for its sake.
   var waitingSince = NIODeadline.distantFuture
 
@@ -162,7 +164,7 @@ final class Connection {
     current = nil
     for stream in open { stream.closed() }
     for stream in closed { stream.closed() }
-    (begun, touched, closed, dirty, sent, waiting, waitingForHandlers) = ([], [], [], [], [], [], [])
+    (begun, touched, closed, dirty, sent, waiting, waitingForTasks) = ([], [], [], [], [], [], [])
     memory.balance()
     if runningHandlers == 0 { end() }
   }
@@ -176,8 +178,8 @@ final class Connection {
 
   func handlerEnded() {
     runningHandlers -= 1
-    guard session == nil else { return resumeWaitingForHandlers() }
     memory.balance()
+    guard session == nil else { return resumeWaitingForTasks() }
     if runningHandlers == 0 { end() }
   }
 

@@ -132,6 +132,11 @@ struct MessageDeframer {
     buffer.discardReadBytes()
   }
 
+  /// Gives back the buffer if it is empty and larger than `limit` bytes.
+  mutating func giveBackMemory(beyond limit: Int) {
+    if buffer.readableBytes == 0, buffer.capacity > limit { buffer = ByteBuffer() }
+  }
+
   /// Drops what has been received.
   mutating func removeAll() { _ = takeBuffer() }
 

@@ -5,7 +5,7 @@
 struct ConnectionMemory {
   /// Bytes that a connection holds without asking the process's budget, so that a client that holds little is served
   /// while others have taken everything.
-  static let share = 16 * 1_024
+  static let share = 32 * 1_024
   /// Bytes that are taken from the process's budget at once, and multiples.
   static let piece = 64 * 1_024
 

@@ -17,7 +17,8 @@ extension ServerStream {
       isPending = false
       return true
     case .requests(let method):
-      guard takesManyMessages else { return false }
+      // Without room the call is the handler's, for which there is none either.
+      guard takesManyMessages, connection.memory.hasRoom(for: Self.waiting) else { return false }
       noteDeadline(now: now)
       guard acceptRequests(by: method) else { return false }
       isPending = false

@@ -8,7 +8,7 @@ extension ServerStream {
   private static let smallMessage = 1_024
   /// Bytes that a call counts for whose messages an inline method takes: while it waits for the next, and while a task
   /// works on one. That is more than a task takes, so that calls rather wait for each other's tasks than all have one.
-  private static let waiting = 1_024
+  static let waiting = 1_024
   private static let task = 20 * 1_024
 
   /// What a call fails with for which there is no memory.
@@ -49,6 +49,12 @@ extension ServerStream {
     connection.memory.expect(count - expected)
     expected = count
     if count == 0, !connection.waiting.isEmpty { connection.onWork() }
+  }
+
+  /// A call that waits keeps no buffers of what it had to do before.
+  func giveBackMemory() {
+    deframer.giveBackMemory(beyond: Self.smallMessage)
+    if output.readableBytes == 0, output.capacity > Self.smallMessage { output = ByteBuffer() }
   }
 
   /// Gives back the window of what has come of a message that is awaited, so that the rest can come. What is kept of

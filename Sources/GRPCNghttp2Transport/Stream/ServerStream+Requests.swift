@@ -11,6 +11,11 @@ extension ServerStream {
       takesRequests = true
       headWasDelivered()
       dropHead()
+      // As GRPCCore's handlers do, for clients that wait for headers before they send messages.
+      if self.method?.answersEachMessage ?? false {
+        response.metadata([:])
+        connection.submitLater(self)
+      }
     case .refused(let error):
       conclude(error)
     case .declined:
@@ -27,24 +32,24 @@ extension ServerStream {
   func takeRequests(now: NIODeadline) {
     guard requests != nil, !response.hasStatus, !isClosed, !isWaitingForRoom else { return }
     if !hasPart {
+      giveBackMemory()
       awaitRequest()
-      updateReceiveTime(now: now)
-      // What has come of a message may be too much.
-      guard hasPart else { return }
     }
+    // Whatever a message that has come waits for now, it is not the client.
+    updateReceiveTime(now: now)
+    // What has come of one may be too much.
+    guard hasPart else { return }
     if isFull { return waitToSend() }
-    let othersRun = connection.runningHandlers > 0
+    let othersRun = connection.requestTasks > 0
     if !connection.memory.hasRoom(forTask: costOfTask, othersRun: othersRun) {
-      if othersRun { return connection.waitForHandler(self) }
+      if othersRun { return connection.waitForTask(self) }
       failRequest(rpcError(Self.noRoom))
     }
+    connection.requestTasks += 1
     startTask { stream in
-      guard var requests = stream.requests.take() else { return stream.taskEnded() }
+      guard var requests = stream.requests.take() else { return stream.requestTaskEnded(nil) }
       let isOver = await stream.takeParts(with: &requests)
-      stream.connection.executor.run { [requests] in
-        stream.taskEnded()
-        if !isOver { stream.keep(requests) }
-      }
+      stream.connection.executor.run { [requests] in stream.requestTaskEnded(isOver ? nil : requests) }
     }
     updateReceiveTime(now: now)
   }
@@ -76,7 +81,7 @@ extension ServerStream {
         end(CallFault(.handlerFailure, .internalError, "the method has not ended its call"))
         return false
       case .next:
-        break
+        expect(0)
       case .send(let message):
         send(message)
       case .end(let message, let error):
@@ -103,17 +108,19 @@ extension ServerStream {
     try? accept(.status(status, error?.metadata ?? [:]))
   }
 
-  /// No task takes messages now: `requests` waits for the next, unless the call is over.
-  private func keep(_ requests: any InlineRequests) {
+  /// No task takes messages now: `requests` wait for the next, unless the call is over.
+  private func requestTaskEnded(_ requests: (any InlineRequests)?) {
+    connection.requestTasks -= 1
     self.requests = requests
-    guard !isClosed, !response.hasStatus else { return forgetRequests() }
+    if isClosed || isCancelled || response.hasStatus { forgetRequests() }
+    taskEnded()
     takeRequests(now: connection.executor.loop.now)
   }
 
   /// The call is over before its status, if nothing else has ended it.
   func forgetRequests() {
-    guard var requests else { return }
-    self.requests = nil
+    guard var requests = requests.take() else { return }
+    settle()
     requests.callEnded()
   }
 }

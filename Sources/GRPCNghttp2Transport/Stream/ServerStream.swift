@@ -57,8 +57,8 @@ final class ServerStream: @unchecked Sendable {
   var keepsHead = true
   /// Whether the connection has it in its list of streams that wait for room.
   var isWaitingForRoom = false
-  /// Whether the connection has it in its list of streams that wait for a handler's end.
-  var isWaitingForHandler = false
+  /// Whether the connection has it in its list of streams that wait for a task's end.
+  var isWaitingForTask = false
 
   // The response.
   /// Whether its END_STREAM has been sent.
@@ -75,6 +75,8 @@ final class ServerStream: @unchecked Sendable {
   var whenCancelled: (@Sendable () -> Void)?
   @exclusivity(unchecked) private(set) var hasTask = false
   private(set) var isClosed = false
+  /// Whether nothing more is to be done for the call, although it may still be there.
+  private(set) var isCancelled = false
   /// When the call must have ended; `distantFuture` is never, here and below.
   var deadline = NIODeadline.distantFuture
   /// When what the server waits for must have arrived, and when that wait began.
@@ -180,7 +182,8 @@ final class ServerStream: @unchecked Sendable {
     connection.handlerStarted()
     connection.executor.beginSlice()
     let task = Task.immediate(executorPreference: connection.executor) { [self] in await body(self) }
-    if hasTask { self.task = task }
+    // Unless it has ended, and another has begun.
+    if hasTask, self.task == nil { self.task = task }
     if isClosed { task.cancel() }
   }
 
@@ -388,6 +391,7 @@ final class ServerStream: @unchecked Sendable {
       self.whenCancelled = nil
       whenCancelled()
     }
+    isCancelled = true
     forgetRequests()
     guard hasTask else { return }
     task?.cancel()

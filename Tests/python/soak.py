@@ -1,6 +1,8 @@
 """Mixed load for minutes: creates, reads, listings, sign-ins, cancelled calls and cut connections. The service's memory
 and open descriptors must stay level. Run by `./dev soak [SECONDS]`, not with the tests."""
 
+import base64
+import json
 import os
 import random
 import socket
@@ -12,10 +14,14 @@ import threading
 import time
 
 import grpc
+from joserfc import jwt
+from joserfc.jwk import OKPKey
 
 import conftest
+import frames
 
 SAMPLES = 10
+NOBODY = frames.message(frames.field(1, "nobody"))
 
 
 def resident_kib(pid):
@@ -63,6 +69,23 @@ class Load:
             for half in range(2):
                 rows = (self.pb.CreateUserRequest(email=f"{half}-{number}@example.com") for number in range(users))
                 assert stub.BulkCreateUsers(rows, timeout=600).created_count == users
+
+    def fill_tokens(self, database, token, tokens=17_000):
+        """As many tokens as each event loop remembers, for the same reason: twice 8,192."""
+        with open(database + ".keys") as file:
+            key = OKPKey.import_key(json.load(file)["keys"][0])
+        header, claims = (json.loads(base64.urlsafe_b64decode(part + "==")) for part in token.split(".")[:2])
+        made = [jwt.encode(header, {**claims, "jti": str(number)}, key, algorithms=["EdDSA"])
+                for number in range(tokens)]
+        # Connections go to the loops by turns.
+        for _ in range(os.cpu_count()):
+            with frames.Client(self.address) as client:
+                for first in range(0, tokens, 50):
+                    streams = range(2 * first + 1, 2 * min(first + 50, tokens), 2)
+                    for stream in streams:
+                        headers = frames.request("GetUser", authorization="Bearer " + made[stream // 2])
+                        client.send(client.header_frame(stream, headers), frames.data(stream, NOBODY, end=True))
+                    assert {client.response(stream).status for stream in streams} == {"5"}
 
     def connect(self):
         return grpc.insecure_channel(self.address, [("grpc.use_local_subchannel_pool", 1)])
@@ -169,6 +192,7 @@ def main(seconds):
         os.mkdir(generated)
         load = Load(service.address, conftest.contract(generated), token)
         load.fill()
+        load.fill_tokens(service.database, token)
         workers = load.run()
         samples = []
         for number in range(SAMPLES + 1):

@@ -157,7 +157,8 @@ def test_uploads_that_are_never_complete_take_little_memory(serve, connect, pb, 
         client.round_trip()
         # Those that exceed the connection's memory.
         assert {one.status for one in client.streams.values() if one.is_over} <= {"8"}
-        assert client.room(199) > 65_000
+        # The window may come back right behind the answer to the ping.
+        client.until(lambda: client.room(199) > 65_000)
         assert client.is_healthy(199)
         healthy.more(10)
         assert service.memory - before < ROOM

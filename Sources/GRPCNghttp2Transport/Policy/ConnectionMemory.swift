@@ -14,6 +14,8 @@ struct ConnectionMemory {
   private let budget: MemoryBudget
   /// Bytes that calls hold: headers, handlers, the messages in their hands, and incomplete ones.
   private(set) var calls = 0
+  /// How many of them are of incomplete messages.
+  var incomplete = 0
   /// Bytes that have arrived and wait for a handler; the connection's window covers them.
   var unread = 0
   /// Bytes of responses that wait to be sent.
@@ -44,7 +46,7 @@ struct ConnectionMemory {
   private var reserve: Int { limit / 4 }
 
   /// Whether what has come of incomplete messages may be kept.
-  var hasRoomToWait: Bool { hasRoom(for: reserve) }
+  var hasRoomToWait: Bool { hasRoom(for: 0) && incomplete <= limit - reserve }
 
   /// Whether a task may begin that counts `count` bytes and can wait, if `othersRun` that give back theirs.
   func hasRoom(forTask count: Int, othersRun: Bool) -> Bool {

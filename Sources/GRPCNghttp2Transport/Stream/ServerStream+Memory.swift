@@ -28,8 +28,11 @@ extension ServerStream {
   /// Has the connection's memory count what the call holds now, but for what the connection's window covers and what
   /// waits to be sent, which are counted on their own.
   func settle() {
-    var holds = 0
-    if !isClosed { holds = headerBytes + max(0, deframer.bufferedBytes - heldWindow) }
+    let incomplete = isClosed ? 0 : max(0, deframer.bufferedBytes - heldWindow)
+    connection.memory.incomplete += incomplete - self.incomplete
+    self.incomplete = incomplete
+    var holds = incomplete
+    if !isClosed { holds += headerBytes }
     if hasTask { holds += costOfTask + costInHand } else if requests != nil { holds += Self.waiting }
     guard holds != charged else { return }
     connection.memory.change(by: holds - charged)

@@ -51,7 +51,9 @@ final class ServerStream: @unchecked Sendable {
   @exclusivity(unchecked) var inHand = 0
   /// Bytes that the message in hand is going to be answered with, as the connection's memory counts them.
   @exclusivity(unchecked) var expected = 0
-  /// Bytes that the connection's memory counts for this call.
+  /// Bytes that it counts for an incomplete message.
+  @exclusivity(unchecked) var incomplete = 0
+  /// Bytes that the connection's memory counts for this call, all in all.
   @exclusivity(unchecked) var charged = 0
   /// Whether the header fields are kept.
   var keepsHead = true

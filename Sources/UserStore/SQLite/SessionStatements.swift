@@ -62,7 +62,7 @@ final class SessionStatements {
       """)
     mendSessions = try connection.prepare(
       """
-      UPDATE sessions SET rotated_at = ?2, expires_at = min(expires_at, ?3), kept_until = min(kept_until, ?4)
+      UPDATE sessions SET rotated_at = ?2 - 1, expires_at = min(expires_at, ?3), kept_until = min(kept_until, ?4)
       WHERE user_id = ?1 AND ended_at IS NULL AND rotated_at > ?2
       """)
     deleteSessions = try connection.prepare("DELETE FROM sessions WHERE user_id = ?1")
@@ -106,8 +106,8 @@ final class SessionStatements {
     return .success(())
   }
 
-  /// Ends the sessions of the user that are too many. Those that a clock that was ahead has noted count as of now:
-  /// they would otherwise never be the oldest.
+  /// Ends the sessions of the user that are too many. Those that a clock that was ahead has noted count as a little older
+  /// than the new one: they would otherwise never be the oldest.
   private func makeRoom(for new: Session) throws(DatabaseError) {
     try mendSessions.bind(new.userID, at: 1)
     try mendSessions.bind(new.rotatedAt.microsecondsSinceEpoch, at: 2)

@@ -255,7 +255,7 @@ import UserStore
     }
     clock.advance(by: .seconds(-3_650 * 86_400))
     var tokens: [TokenPair] = []
-    for _ in 0..<5 {
+    for _ in 0..<60 {
       clock.advance(by: .seconds(1))
       tokens.append(try await sessions.signIn(email: email, password: password))
     }

@@ -26,19 +26,22 @@ public struct BulkLimits: Hashable, Sendable {
 
 /// What all BulkCreateUsers calls of a process may hold together.
 struct BulkMemory {
-  /// Rows that wait for their batches. A call for which there is no more stores the rows that it has, so that many calls
+  /// Rows that wait for their batches. A call that gets no more of it stores the rows that it has, so that many calls
   /// have smaller batches, and none fails.
   let rows: CallMemory
-  /// Responses that wait for the ends of their calls. Failures for which there is no more lose their details; a call for
-  /// whose ids there is none fails before they are stored.
-  let responses: CallMemory
+  /// What became of rows, until their call ends. A call that gets no more of it fails before it stores more.
+  let outcomes: CallMemory
+  /// Details of failures, which the failures lose when they get no more of it.
+  let details: CallMemory
 
   init(
     rows: CallMemory = CallMemory(limit: 2 << 20, largestShare: 512 << 10),
-    responses: CallMemory = CallMemory(limit: 64 << 20, largestShare: 8 << 20)
+    outcomes: CallMemory = CallMemory(limit: 8 << 20, largestShare: 2 << 20),
+    details: CallMemory = CallMemory(limit: 4 << 20, largestShare: 4 << 20)
   ) {
     self.rows = rows
-    self.responses = responses
+    self.outcomes = outcomes
+    self.details = details
   }
 }
 
@@ -63,7 +66,7 @@ struct BulkCreate {
   ) {
     self.directory = directory
     share = memory.rows.share()
-    response = BulkResponse(memory.responses.share())
+    response = BulkResponse(outcomes: memory.outcomes.share(), details: memory.details.share())
     self.limits = limits
     self.caller = caller
   }
@@ -85,16 +88,18 @@ struct BulkCreate {
       throw GoogleRPCStatus.tooManyRows(limit: limits.rows, stored: createdCount)
     }
     rows += 1
-    batch.append(try row(request))
-    let hasRoom = share.hold(Self.size(of: request))
+    let row = try row(request)
+    batch.append(row)
+    let hasRoom = share.hold(Self.size(of: row))
     if batch.count == limits.batch || !hasRoom { try await flush() }
   }
 
-  /// Bytes that a row takes while it waits, about: its place in the batch, and its texts, each in memory of its own.
-  private static func size(of request: User_V1_CreateUserRequest?) -> Int {
-    guard let row = request else { return 1_024 }
-    return 256 + row.email.utf8.count + row.name.utf8.count + row.password.utf8.count
-      + row.requestID.utf8.count
+  /// Bytes that a row takes while it waits, about: its place in the batch, and its texts, each in memory of its own; or
+  /// the details of its failure.
+  private static func size(of row: Row) -> Int {
+    guard case .success(let draft) = row else { return 2_048 }
+    return 256 + draft.email.address.utf8.count + draft.name.text.utf8.count
+      + (draft.password?.normalized.utf8.count ?? 0)
   }
 
   private func row(_ request: User_V1_CreateUserRequest?) throws -> Row {
@@ -124,7 +129,11 @@ struct BulkCreate {
   private mutating func flush() async throws {
     try response.makeRoom(rows: rows, new: batch.count)
     let first = rows - batch.count
-    let outcomes = try await store(batch)
+    let rejected = batch.compactMap { row -> Result<User, GoogleRPCStatus>? in
+      if case .failure(let status) = row { .failure(status) } else { nil }
+    }
+    // A batch of nothing but wrong rows has no part in a transaction.
+    let outcomes = rejected.count == batch.count ? rejected : try await store(batch)
     // Many calls would hold the memory of many batches.
     batch = []
     share.release()

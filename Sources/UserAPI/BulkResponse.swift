@@ -14,7 +14,8 @@ struct BulkResponse {
   /// Rows of which messages are made at once.
   private static let piece = 1_000
 
-  private let share: CallMemory.Share
+  private let outcomes: CallMemory.Share
+  private let details: CallMemory.Share
   private var ids: [UserID] = []
   private var failures: [(index: Int32, code: Int32)] = []
   /// The serialized statuses of the failures that have their details: the first ones.
@@ -22,25 +23,22 @@ struct BulkResponse {
   private var statusBytes = 0
   private var roomForDetails = largest
 
-  init(_ share: CallMemory.Share) {
-    self.share = share
+  init(outcomes: CallMemory.Share, details: CallMemory.Share) {
+    self.outcomes = outcomes
+    self.details = details
   }
 
   /// Users that are stored.
   var createdCount: Int { ids.count }
 
   /// Prepares for the outcomes of `new` rows, the last of `rows`: takes the details of the last failures that have some,
-  /// when these rows need their room, and of all if they need their memory.
+  /// when these rows need their room.
   ///
-  /// - Throws: `UserError.overloaded` if there is no memory for them.
+  /// - Throws: `UserError.overloaded` if they do not fit into memory.
   mutating func makeRoom(rows: Int, new: Int) throws(UserError) {
     if new == 0 { return }
-    let bytesPerRow = MemoryLayout<UserID>.stride
-    if !share.hold(new * bytesPerRow) {
-      statuses = []
-      statusBytes = 0
-      share.release()
-      guard share.hold(rows * bytesPerRow) else { throw .overloaded(retryAfter: .seconds(1)) }
+    guard outcomes.hold(new * MemoryLayout<UserID>.stride) else {
+      throw .overloaded(retryAfter: .seconds(1))
     }
     roomForDetails = Self.largest - rows * Self.bytesPerRow
     while statusBytes > roomForDetails, let last = statuses.popLast() { statusBytes -= last.count }
@@ -54,7 +52,7 @@ struct BulkResponse {
     let bytes: [UInt8] = try status.serializedBytes()
     // Once one has lost its details, those after it have none either.
     if statuses.count == failures.count, statusBytes + bytes.count <= roomForDetails,
-      share.hold(bytes.count + 48)
+      details.hold(bytes.count + 48)
     {
       statuses.append(bytes)
       statusBytes += bytes.count

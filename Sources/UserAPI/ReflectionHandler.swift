@@ -48,6 +48,7 @@ struct ReflectionCall: StreamedCall {
   }
 
   mutating func receive(_ message: [UInt8]) async throws -> [UInt8]? {
+    // Why it cannot be decoded is of no use to the client.
     guard let request = try? Grpc_Reflection_V1_ServerReflectionRequest(serializedBytes: message) else {
       throw GoogleRPCStatus.undecodable()
     }

@@ -18,6 +18,7 @@ struct UserUpdates: StreamedCall {
   mutating func receive(_ message: [UInt8]) async throws -> [UInt8]? {
     // The update's place in the stream, for those who look for the one that failed.
     let place = ["request_index": "\(index)"]
+    // Why it cannot be decoded is of no use to the client.
     guard let update = try? User_V1_UserUpdateRequest(serializedBytes: message) else {
       throw GoogleRPCStatus.undecodable(metadata: place)
     }

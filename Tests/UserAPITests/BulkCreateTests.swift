@@ -91,7 +91,7 @@ import UserStore
   func idsWithoutMemory() async throws {
     let directory = try directory()
     // 16 bytes an id; a call has 1 KiB without asking, and what it asks for comes in pieces of 8 KiB.
-    let memory = BulkMemory(responses: CallMemory(limit: 8 << 10, largestShare: 8 << 20))
+    let memory = BulkMemory(outcomes: CallMemory(limit: 8 << 10, largestShare: 8 << 20))
     var bulk = BulkCreate(
       directory: directory, limits: BulkLimits(batch: 100), caller: caller, memory: memory)
     for number in 0..<599 { try await bulk.add(row("user\(number)@example.com")) }
@@ -103,7 +103,7 @@ import UserStore
 
   @Test("failures for whose details there is no memory lose them, and nothing else")
   func detailsWithoutMemory() async throws {
-    let memory = BulkMemory(responses: CallMemory(limit: 8 << 10, largestShare: 8 << 20))
+    let memory = BulkMemory(details: CallMemory(limit: 8 << 10, largestShare: 8 << 20))
     var bulk = BulkCreate(
       directory: try directory(), limits: BulkLimits(batch: 10), caller: caller, memory: memory)
     for _ in 0..<500 { try await bulk.add(row("bad")) }
@@ -116,7 +116,7 @@ import UserStore
   @Test("a call's memory is free again when it is over")
   func memoryComesBack() async throws {
     let directory = try directory()
-    let memory = BulkMemory(responses: CallMemory(limit: 8 << 10, largestShare: 8 << 20))
+    let memory = BulkMemory(outcomes: CallMemory(limit: 8 << 10, largestShare: 8 << 20))
     for call in 0..<20 {
       var bulk = BulkCreate(directory: directory, limits: BulkLimits(), caller: caller, memory: memory)
       for number in 0..<400 { try await bulk.add(row("user\(call).\(number)@example.com")) }
@@ -150,16 +150,20 @@ import UserStore
     #expect(try directory.repository.newestUserID() == newest)
   }
 
+  /// A call with the token of `user`.
+  private func caller(_ user: User, _ repository: SQLiteUserRepository) throws -> CallAuthorization {
+    let gate = TokenGate(
+      verifier: OneToken(subject: "\(user.id)", scopes: .usersWrite, epoch: 0),
+      revocations: repository.revocations, peers: nil)
+    return try CallAuthorization(header: "Bearer good", peer: "ipv4:192.0.2.1:7", gate: gate, peers: nil)
+  }
+
   @Test("nothing of a batch is stored when its user was made inactive meanwhile")
   func userEnds() async throws {
     let repository = try SQLiteUserRepository(.inMemory)
     let directory = UserDirectory(repository: repository, hasher: try Argon2idHasher())
     let admin = try await repository.create(.init(email: EmailAddress("a@example.com"), name: UserName("")))
-    let gate = TokenGate(
-      verifier: OneToken(subject: "\(admin.id)", scopes: .usersWrite, epoch: 0),
-      revocations: repository.revocations, peers: nil)
-    let caller = try CallAuthorization(
-      header: "Bearer good", peer: "ipv4:192.0.2.1:7", gate: gate, peers: nil)
+    let caller = try caller(admin, repository)
     var bulk = BulkCreate(directory: directory, limits: BulkLimits(), caller: caller)
     for number in 0..<500 { try await bulk.add(row("user\(number)@example.com")) }
     _ = try await repository.update(admin.id, UserChanges(status: .inactive))
@@ -175,11 +179,7 @@ import UserStore
     let other = try SQLiteUserRepository(.file(folder.path("users.db")))
     let directory = UserDirectory(repository: repository, hasher: try Argon2idHasher())
     let admin = try await repository.create(.init(email: EmailAddress("a@example.com"), name: UserName("")))
-    let gate = TokenGate(
-      verifier: OneToken(subject: "\(admin.id)", scopes: .usersWrite, epoch: 0),
-      revocations: repository.revocations, peers: nil)
-    let caller = try CallAuthorization(
-      header: "Bearer good", peer: "ipv4:192.0.2.1:7", gate: gate, peers: nil)
+    let caller = try caller(admin, repository)
     var bulk = BulkCreate(directory: directory, limits: BulkLimits(), caller: caller)
     try await bulk.add(row("user@example.com"))
     _ = try await other.update(admin.id, UserChanges(status: .inactive))

@@ -26,6 +26,8 @@ METHODS = {
     **{(service, "ServerReflectionInfo"): (1, 4_096) for service in REFLECTION},
 }
 
+MANY = {"BulkCreateUsers", "UserUpdates", "ServerReflectionInfo"}
+
 
 def call_of(service, method, **replaced):
     return request(method, path=f"/{service}/{method}", **replaced)
@@ -59,6 +61,8 @@ def body_of(service, method, kind, name):
         # As much as the window of a stream permits of a message that is longer.
         return b"\0" + BOMB.to_bytes(4, "big") + bytes(65_000), False
     wrap = compressed if kind == "compressed" else message
+    if kind == "empty":
+        return message() * 1_000, False
     if method == "BulkCreateUsers":
         rows = [field(1, f"{name}.{row}@example.com") + text(2, 256) for row in range(20)]
         return b"".join(wrap(row) for row in rows), False

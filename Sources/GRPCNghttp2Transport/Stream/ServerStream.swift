@@ -304,7 +304,7 @@ final class ServerStream: @unchecked Sendable {
     connection.submitLater(self)
   }
 
-  /// Nobody asks for the headers.
+  /// The headers need not be delivered.
   func headWasDelivered() { hasDeliveredHead = true }
 
   /// What a handler that asks for the next part gets; nil if it has to wait.

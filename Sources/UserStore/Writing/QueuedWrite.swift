@@ -13,7 +13,7 @@ final class QueuedWrite: Sendable {
   private typealias Waiter = CheckedContinuation<UserError?, Never>
 
   private enum Phase {
-    /// Nobody awaits the end yet, and nobody has cancelled.
+    /// The caller does not wait yet, and has not cancelled.
     case created
     case waiting(Waiter)
     case started(Waiter)

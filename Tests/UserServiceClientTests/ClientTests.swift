@@ -8,7 +8,7 @@ import UserProtos
 @testable import UserServiceClient
 
 /// The client against the real service: what its calls return, and what they throw.
-@Suite(.timeLimit(.minutes(10))) struct ClientTests {
+@Suite(.fewAtOnce, .timeLimit(.minutes(10))) struct ClientTests {
   private let directory: TemporaryDirectory
 
   init() throws {

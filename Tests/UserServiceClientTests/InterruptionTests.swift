@@ -7,7 +7,7 @@ import Testing
 import UserServiceClient
 
 /// The client when the service, or the way to it, fails under its calls.
-@Suite(.timeLimit(.minutes(10))) struct InterruptionTests {
+@Suite(.fewAtOnce, .timeLimit(.minutes(10))) struct InterruptionTests {
   private let directory: TemporaryDirectory
 
   init() throws {

@@ -56,9 +56,11 @@ extension UserServiceApp {
     makeTransport: ([InlineMethod]) -> Transport
   ) async throws -> Parts<Transport> {
     let logger = makeLogger(configuration)
+    var store = SQLiteUserRepository.Configuration()
+    store.busyTimeout = configuration.busyTimeout
     let repository = try SQLiteUserRepository(
       DatabaseLocation(path: configuration.database),
-      schema: configuration.migrates ? .migrate : .requireCurrent)
+      schema: configuration.migrates ? .migrate : .requireCurrent, configuration: store)
     let authority = try await TokenAuthority(configuration.auth.authority) { logger.log($0) }
     let hasher = try Argon2idHasher(
       parameters: configuration.passwords.parameters, limits: configuration.passwords.limits)

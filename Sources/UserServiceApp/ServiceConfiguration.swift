@@ -22,6 +22,9 @@ public struct ServiceConfiguration: Sendable {
 
   /// `database`: the SQLite file, or `:memory:`.
   public let database: String
+  /// `busy.timeout`: how long a write waits for another process that holds the database's lock, 0 to 10 min; then it is
+  /// refused.
+  public let busyTimeout: Duration
   /// `listen`: where the service listens; one address or several, in the environment separated by commas.
   public let listen: [ListenAddress]
   /// `tls.cert`, `tls.key`, `tls.client.ca`: the PEM files of TLS; nil for cleartext.
@@ -56,7 +59,7 @@ public struct ServiceConfiguration: Sendable {
     "metrics.listen": "", "migrate": true, "take.over": false, "reflection": true,
     "auth.reflection.public": true, "auth.jwks.users": true, "insecure": false,
     "log.level": "info",
-    "log.format": "text", "shutdown.grace": "30s", "bulk.rows": 100_000,
+    "log.format": "text", "shutdown.grace": "30s", "bulk.rows": 100_000, "busy.timeout": "5s",
   ]
 
   private static let defaults = ownDefaults.merging(
@@ -92,6 +95,9 @@ public struct ServiceConfiguration: Sendable {
 
     database = try Self.read("database") { try reader.requiredString(forKey: "database") }
     guard !database.isEmpty else { throw Invalid(description: "database: the path is empty") }
+    busyTimeout = try Self.parse("busy.timeout", reader, "a duration up to 10m") { text in
+      Duration(text: text).flatMap { $0 <= .seconds(600) ? $0 : nil }
+    }
     listen = try Self.listenAddresses(reader)
     tls = try Self.tlsFiles(reader)
     transport = try TransportConfiguration.make { name in try Self.text(name, reader) }

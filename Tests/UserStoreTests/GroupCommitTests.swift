@@ -55,7 +55,7 @@ import UserDomain
 
   @Test("a write that is cancelled while it waits is not done, and says so")
   func cancellation() async throws {
-    let repository = try SQLiteUserRepository(.file(path))
+    let repository = try SQLiteUserRepository(.file(path), configuration: .patient)
     // Another process's lock holds the writer up.
     let other = try OtherConnection(path)
     try await other.execute("BEGIN IMMEDIATE")
@@ -89,7 +89,7 @@ import UserDomain
 
   @Test("past the queue's bound a write is refused as overloaded, and nothing is lost")
   func overloaded() async throws {
-    var configuration = SQLiteUserRepository.Configuration()
+    var configuration = SQLiteUserRepository.Configuration.patient
     configuration.writes.waitingRows = 10
     let repository = try SQLiteUserRepository(.file(path), configuration: configuration)
     let other = try OtherConnection(path)

@@ -1,4 +1,5 @@
 import GRDB
+import UserStore
 
 /// A connection of somebody else's to the same file, as another process would have one.
 struct OtherConnection {
@@ -21,5 +22,14 @@ struct OtherConnection {
 
   func close() throws {
     try queue.close()
+  }
+}
+
+extension SQLiteUserRepository.Configuration {
+  /// Waits for another connection's lock for as long as a slow machine may need until the test gives it back.
+  static var patient: Self {
+    var configuration = Self()
+    configuration.busyTimeout = .seconds(600)
+    return configuration
   }
 }

@@ -25,7 +25,7 @@ import UserDomain
 
   init() throws {
     directory = try TemporaryDirectory()
-    repository = try SQLiteUserRepository(.file(directory.path("users.db")))
+    repository = try SQLiteUserRepository(.file(directory.path("users.db")), configuration: .patient)
   }
 
   private let rows = (0..<500).map { CreateRequest(.sample($0)) }

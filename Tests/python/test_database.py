@@ -186,6 +186,20 @@ def test_a_replaced_database_is_noticed_without_a_write(pb, serve, tmp_path):
     assert sum("not serving" in line for line in errors.splitlines()) == 1
 
 
+def test_how_long_another_process_lock_is_waited_for_is_a_setting(pb, serve, tmp_path, monkeypatch):
+    service = serve(settings={"busy.timeout": "0s"})
+    with grpc.insecure_channel(service.address) as channel:
+        with sqlite3.connect(service.database, isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert reason(lambda: create(pb, channel, "ada@example.com")) == (UNAVAILABLE, "DATABASE_BUSY")
+            other.execute("ROLLBACK")
+        create(pb, channel, "ada@example.com")
+    assert errors_of(service)[0] == 0
+    for wrong in "11m", "soon", "-1s":
+        monkeypatch.setenv("USER_SERVICE_BUSY_TIMEOUT", wrong)
+        assert "busy.timeout" in start_fails(tmp_path / "other.db")
+
+
 def test_migrations_that_are_taken_back_under_the_service_may_come_again(pb, serve, tmp_path):
     service = serve(database=tmp_path / "users.db")
     with grpc.insecure_channel(service.address) as channel:

@@ -56,6 +56,10 @@ def create(client):
     return client.response(1).messages[0][1][2:38].decode()
 
 
+# Waits for a test that holds the database's lock for as long as a slow machine may need.
+PATIENT = {"busy.timeout": "10m"}
+
+
 def both_ways(serve, *arguments, settings=None, **keywords):
     """A service that answers inline, and one that does not."""
     for inline in ("true", "false"):
@@ -202,7 +206,7 @@ def test_both_ways_limit_a_peer_alike(pb, serve, connect):
 
 
 def test_a_creation_under_way_is_answered_before_the_service_ends(serve, connect):
-    for service in both_ways(serve, "--metrics-listen", "127.0.0.1:0"):
+    for service in both_ways(serve, "--metrics-listen", "127.0.0.1:0", settings=PATIENT):
         client = connect(service.address)
         with sqlite3.connect(service.database, isolation_level=None) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -219,7 +223,7 @@ def test_a_creation_under_way_is_answered_before_the_service_ends(serve, connect
 
 def test_a_caller_that_goes_leaves_nothing_behind(serve, connect):
     """Its connection is lost while its users wait for the database."""
-    for service in both_ways(serve, "--metrics-listen", "127.0.0.1:0"):
+    for service in both_ways(serve, "--metrics-listen", "127.0.0.1:0", settings=PATIENT):
         with sqlite3.connect(service.database, isolation_level=None) as other:
             other.execute("BEGIN IMMEDIATE")
             method = "user.v1.UserService/CreateUser"
@@ -256,7 +260,7 @@ def waiting(service):
 def test_both_ways_end_alike_when_the_caller_does_not_wait(serve, connect):
     """A user whose transaction has not begun is not created when the call is over."""
     seen = []
-    for service in both_ways(serve, "--log-level", "info", "--metrics-listen", "127.0.0.1:0"):
+    for service in both_ways(serve, "--log-level", "info", "--metrics-listen", "127.0.0.1:0", settings=PATIENT):
         client = connect(service.address)
         with sqlite3.connect(service.database, isolation_level=None) as other:
             other.execute("BEGIN IMMEDIATE")

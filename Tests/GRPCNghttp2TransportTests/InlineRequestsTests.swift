@@ -173,13 +173,16 @@ import Testing
     let log = Log()
     try await withClient(Self.talk(log)) { client in
       let (ready, tell) = AsyncStream.makeStream(of: Void.self)
+      let (leave, leaves) = AsyncStream.makeStream(of: Void.self)
       let call = Task {
         defer { tell.finish() }
         try await client.bidirectionalStreaming(
           request: StreamingClientRequest { writer in
             try await writer.write(Array("a".utf8))
             try await writer.write(Array(message.utf8))
-            try await Task.sleep(for: .seconds(3_600))
+            for await _ in leave {}
+            // Resets the stream. A cancelled client may end its side in good order instead.
+            throw CancellationError()
           }, descriptor: Self.method, serializer: Raw(), deserializer: Raw(), options: .defaults
         ) { response in
           for try await _ in response.messages { tell.yield() }
@@ -188,7 +191,7 @@ import Testing
       // A call that has failed already is never going to be ready.
       if await ready.first(where: { true }) == nil { return try await call.value }
       if message == "wait" { await log.wait(for: "waits") }
-      call.cancel()
+      leaves.finish()
       _ = await call.result
       await log.wait(for: "call ended")
     }
@@ -199,18 +202,18 @@ import Testing
   func deadline() async throws {
     let log = Log()
     try await withClient(Self.talk(log)) { client in
-      var options = CallOptions.defaults
-      options.timeout = .milliseconds(50)
+      var timeout = 50
       let isAnswered = Mutex(false)
       // The deadline of one that has not been answered may have passed on its way.
       while !isAnswered.withLock({ $0 }) {
-        options.timeout = options.timeout.map { $0 * 2 }
+        timeout *= 2
         let failure = await #expect(throws: RPCError.self) {
           try await client.bidirectionalStreaming(
-            request: StreamingClientRequest { writer in
+            // Only the server knows of the deadline: a client may end its side when its own passes.
+            request: StreamingClientRequest(metadata: ["grpc-timeout": "\(timeout)m"]) { writer in
               try await writer.write([1])
               try await Task.sleep(for: .seconds(3_600))
-            }, descriptor: Self.method, serializer: Raw(), deserializer: Raw(), options: options
+            }, descriptor: Self.method, serializer: Raw(), deserializer: Raw(), options: .defaults
           ) { response in
             for try await _ in response.messages { isAnswered.withLock { $0 = true } }
           }

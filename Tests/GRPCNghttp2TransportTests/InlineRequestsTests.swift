@@ -212,6 +212,7 @@ import Testing
             // Only the server knows of the deadline: a client may end its side when its own passes.
             request: StreamingClientRequest(metadata: ["grpc-timeout": "\(timeout)m"]) { writer in
               try await writer.write([1])
+              // Stays open until the call is over: no time is waited for.
               try await Task.sleep(for: .seconds(3_600))
             }, descriptor: Self.method, serializer: Raw(), deserializer: Raw(), options: .defaults
           ) { response in

@@ -5,17 +5,9 @@ import UserProtos
 
 /// Bulk loads of as many rows as one call may have. Each keeps every thread of the tests busy for seconds.
 @Suite(.alone, .timeLimit(.minutes(10))) struct ManyRowsTests {
-  private let directory: TemporaryDirectory
-  private let database: String
-
-  init() throws {
-    directory = try TemporaryDirectory()
-    database = directory.path("users.db")
-  }
-
   @Test("100,000 rows that all fail still fit in one response, and each is named")
   func allRowsFail() async throws {
-    try await UserServiceTests.withService(database: database) { users, _ in
+    try await withService { users, _ in
       let response = try await users.bulkCreate((0..<100_000).lazy.map { _ in CreateUser("bad") })
       #expect(response.createdCount == 0)
       #expect(response.failures.map(\.index) == (0..<100_000).map(Int32.init))
@@ -26,7 +18,7 @@ import UserProtos
 
   @Test("100,000 users load and list back complete and in order while others are created")
   func hundredThousand() async throws {
-    try await UserServiceTests.withService(database: database) { users, service in
+    try await withService { users, service in
       async let others: Void = withUsers(service) { users in
         for number in 0..<200 { _ = try await users.createUser(CreateUser("other\(number)@example.com")) }
       }
@@ -38,7 +30,7 @@ import UserProtos
       #expect(all.map(\.id) == all.map(\.id).sorted())
       #expect(all.lazy.map(\.id).filter(Set(response.userIds).contains).elementsEqual(response.userIds))
       try await others
-      // Nobody creates users any more: each token's rest is exact.
+      // No more users are created: each token's rest is exact.
       let full = try await users.list(pageSize: 1_000)
       #expect(full.count == 100_200)
       let tokens = full.indices.filter { !full[$0].pageToken.isEmpty }

@@ -8,32 +8,6 @@ import UserProtos
 
 /// The five calls over a socket, by grpc-swift's client.
 @Suite(.fewAtOnce, .timeLimit(.minutes(10))) struct UserServiceTests {
-  private let directory: TemporaryDirectory
-  private let database: String
-
-  init() throws {
-    directory = try TemporaryDirectory()
-    database = directory.path("users.db")
-  }
-
-  private func withService(
-    _ arguments: [String] = [], _ body: @Sendable @escaping (Users, RunningService) async throws -> Void
-  ) async throws {
-    try await UserServiceTests.withService(database: database, arguments, body)
-  }
-
-  /// Runs `body` with a service on `database`, which then ends without a word.
-  static func withService(
-    database: String, _ arguments: [String] = [],
-    _ body: @Sendable @escaping (Users, RunningService) async throws -> Void
-  ) async throws {
-    let service = try await RunningService(["--database", database, "--log-level", "error"] + arguments)
-    try await withUsers(service) { users in try await body(users, service) }
-    let (status, errors) = await service.stop()
-    #expect(status == 0)
-    #expect(errors.isEmpty)
-  }
-
   // MARK: GetUser, CreateUser
 
   @Test("a created user is returned as stored, and again by its id")
@@ -138,15 +112,18 @@ import UserProtos
 
   @Test("a listing is complete, in order, and can be resumed from any token, also after a restart")
   func listing() async throws {
+    let directory = try TemporaryDirectory()
+    defer { withExtendedLifetime(directory) {} }
+    let database = directory.path("users.db")
     let listed = Box<[User_V1_User]>([])
-    try await withService { users, _ in
+    try await withService(database: database) { users, _ in
       _ = try await users.bulkCreate((0..<25).map { CreateUser("user\($0)@example.com") })
       let all = try await users.list(pageSize: 10)
       #expect(all.map(\.email) == (0..<25).map { "user\($0)@example.com" })
       #expect(all.indices.filter { !all[$0].pageToken.isEmpty } == [9, 19, 24])
       listed.value = all
     }
-    try await withService { users, _ in
+    try await withService(database: database) { users, _ in
       let all = listed.value
       for index in [9, 19, 24] {
         let rest = try await users.list(pageSize: 10, from: all[index].pageToken)
@@ -176,8 +153,7 @@ import UserProtos
       _ = try await users.createUser(CreateUser("ada@example.com"))
       foreign.value = try await users.list()[0].pageToken
     }
-    let other = try await RunningService(["--database", directory.path("other.db"), "--log-level", "error"])
-    try await withUsers(other) { users in
+    try await withService { users, _ in
       let size = try await Failure { try await users.list(pageSize: -1) }
       #expect(size.code == .invalidArgument)
       #expect(size.fields == ["page_size"])
@@ -192,7 +168,6 @@ import UserProtos
         #expect(failure.fields == ["page_token"])
       }
     }
-    await other.stop()
   }
 
   // MARK: BulkCreateUsers

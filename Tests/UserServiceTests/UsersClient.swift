@@ -2,6 +2,7 @@ import GRPCCore
 import GRPCNIOTransportHTTP2
 import GRPCProtobuf
 import TestSupport
+import Testing
 import UserProtos
 
 typealias CreateUser = User_V1_CreateUserRequest
@@ -12,6 +13,23 @@ func withUsers<Value: Sendable>(
   _ service: RunningService, _ body: @Sendable @escaping (Users) async throws -> Value
 ) async throws -> Value {
   try await withConnection(service) { client in try await body(Users(wrapping: client)) }
+}
+
+/// Runs `body` with a service that then ends without a word.
+///
+/// - Parameter database: its file; nil for one of its own.
+func withService(
+  database: String? = nil, _ arguments: [String] = [],
+  _ body: @Sendable @escaping (Users, RunningService) async throws -> Void
+) async throws {
+  let directory = try TemporaryDirectory()
+  defer { withExtendedLifetime(directory) {} }
+  let service = try await RunningService(
+    ["--database", database ?? directory.path("users.db"), "--log-level", "error"] + arguments)
+  try await withUsers(service) { users in try await body(users, service) }
+  let (status, errors) = await service.stop()
+  #expect(status == 0)
+  #expect(errors.isEmpty)
 }
 
 /// Runs `body` with a connection of its own to the service.

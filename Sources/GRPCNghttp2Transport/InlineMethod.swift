@@ -1,4 +1,5 @@
 public import GRPCCore
+import NIOCore
 
 /// A unary method that can be answered where its calls arrive: on the connection's event loop and without what
 /// GRPCCore does for a handler, which costs a fraction of a handler's call.
@@ -52,10 +53,13 @@ public struct InlineMethod: Sendable {
 
 /// A call of an ``InlineMethod``.
 public struct InlineCall: ~Copyable {
-  private let stream: ServerStream
+  private let fields: RequestFields
   /// The request's message, while the method answers and no longer.
   public let message: UnsafeRawBufferPointer
-  private(set) var answer: Answer?
+  private let peer: ConnectionPeer
+  private let limit: Int
+  private var response: ByteBuffer
+  private var answer: Answer?
 
   /// What the method has made of the call.
   enum Answer {
@@ -64,27 +68,37 @@ public struct InlineCall: ~Copyable {
   }
 
   /// Makes the response: a message, or the status that the call fails with.
-  public typealias LaterResponse =
-    @Sendable (Nghttp2ServerTransport.Context) async -> Result<[UInt8], RPCError>
+  public typealias LaterResponse = @Sendable (CallContext) async -> Result<[UInt8], RPCError>
 
-  init(_ stream: ServerStream, message: UnsafeRawBufferPointer) {
-    self.stream = stream
+  /// A call with the header fields `fields` of `peer`, whose response of at most `limit` bytes is written to `response`, which
+  /// is empty.
+  init(
+    fields: RequestFields, message: UnsafeRawBufferPointer, peer: ConnectionPeer, limit: Int,
+    response: ByteBuffer
+  ) {
+    self.fields = fields
     self.message = message
+    self.peer = peer
+    self.limit = limit
+    self.response = response
   }
 
+  /// What the method has made of the call, and the response with its prefix.
+  consuming func finish() -> (Answer?, ByteBuffer) { (answer, response) }
+
   /// The request's metadata.
-  public var metadata: Metadata { stream.head.metadata }
+  public var metadata: Metadata { fields.metadata }
 
   /// Calls `body` with the value in the metadata of the only field of that name, which is in lower case; with
   /// nil if there is none, or more than one. Cheaper than ``metadata``.
   public func withOnlyValue<Result>(
     of name: StaticString, _ body: (UnsafeRawBufferPointer?) -> Result
   ) -> Result {
-    stream.head.fields.withOnlyValue(of: name, body)
+    fields.withOnlyValue(of: name, body)
   }
 
   /// The client's end of the connection, as in `ServerContext`.
-  public var remotePeer: String { stream.connection.peer.remote }
+  public var remotePeer: String { peer.remote }
 
   /// Responds with status OK, no metadata, and a message of `count` bytes that `write` writes over zeros.
   /// Once.
@@ -93,8 +107,17 @@ public struct InlineCall: ~Copyable {
   @discardableResult
   public mutating func respond(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
     precondition(answer == nil, "a unary call has one response")
-    guard stream.respond(count: count, write) else { return false }
+    guard count <= limit else { return false }
     answer = .given
+    let end = MessageDeframer.prefixLength + count
+    response.writeWithUnsafeMutableBytes(minimumWritableBytes: end) { buffer in
+      // The memory may be another call's.
+      let buffer = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(end))
+      buffer.initializeMemory(as: UInt8.self, repeating: 0)
+      buffer.storeBytes(of: UInt32(count).bigEndian, toByteOffset: 1, as: UInt32.self)
+      write(UnsafeMutableRawBufferPointer(rebasing: buffer.dropFirst(MessageDeframer.prefixLength)))
+      return end
+    }
     return true
   }
 
@@ -103,7 +126,7 @@ public struct InlineCall: ~Copyable {
   /// have the names that a handler's may, or the call fails with INTERNAL.
   ///
   /// It runs in a task on the connection's event loop, from the moment that the method returns. The task is cancelled
-  /// when the call is over before its answer, as a handler's is; what it returns then, nobody gets. The message of the
+  /// when the call is over before its answer, as a handler's is; what it returns then is dropped. The message of the
   /// request is gone when it runs.
   public mutating func respondLater(_ response: @escaping LaterResponse) {
     precondition(answer == nil, "a unary call has one response")

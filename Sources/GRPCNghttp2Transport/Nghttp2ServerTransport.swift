@@ -18,6 +18,9 @@ import Synchronization
 /// What it owes on the wire: github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md; RFC 9113.
 public final class Nghttp2ServerTransport: ServerTransport {
   public typealias Bytes = MessageBytes
+  public typealias Configuration = HTTP2Configuration
+  public typealias Context = CallContext
+  public typealias CallFault = GRPCNghttp2Transport.CallFault
 
   /// Why the transport cannot serve. One line.
   public struct Failure: Error, CustomStringConvertible {

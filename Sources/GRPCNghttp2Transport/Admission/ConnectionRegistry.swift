@@ -24,7 +24,7 @@ final class ConnectionRegistry: Sendable {
   private let replacementLog: ThrottledLog
 
   /// - Parameter loop: keeps the time of what `logger` is told, at most a line of a kind a second.
-  init(_ configuration: Nghttp2ServerTransport.Configuration, logger: Logger, loop: any EventLoop) {
+  init(_ configuration: HTTP2Configuration, logger: Logger, loop: any EventLoop) {
     state = Mutex(State(table: ConnectionTable(configuration.connectionLimits)))
     refusalLog = ThrottledLog(
       "connections refused", level: .warning, every: .seconds(1), logger: logger, loop: loop)
@@ -71,7 +71,7 @@ final class ConnectionRegistry: Sendable {
     }
     refusedConnections.add(1, ordering: .relaxed)
     refusalLog.note([
-      "reason": "\(words)", "peer": "\(Nghttp2ServerTransport.Peer.describe(channel.remoteAddress))",
+      "reason": "\(words)", "peer": "\(ConnectionPeer.describe(channel.remoteAddress))",
     ])
   }
 

@@ -18,7 +18,7 @@ final class ConnectionHandler: ChannelInboundHandler {
   private let makeConnection: (any Channel) -> Connection
   private let requiresALPN: Bool
   private let registry: ConnectionRegistry
-  private let executor: LoopExecutor
+  private let executor: EventLoopTaskExecutor
   private let logger: Logger
 
   private var context: ChannelHandlerContext?
@@ -40,17 +40,17 @@ final class ConnectionHandler: ChannelInboundHandler {
   private let sendTimeout: TimeAmount
 
   init(
-    requiresALPN: Bool, connectionTimeout: TimeAmount, sendTimeout: TimeAmount, registry: ConnectionRegistry,
-    executor: LoopExecutor, now: NIODeadline,
-    logger: Logger, makeConnection: @escaping (any Channel) -> Connection
+    _ configuration: HTTP2Configuration, requiresALPN: Bool, registry: ConnectionRegistry,
+    executor: EventLoopTaskExecutor, idleTime: IdleTime, logger: Logger,
+    makeConnection: @escaping (any Channel) -> Connection
   ) {
     self.requiresALPN = requiresALPN
-    self.connectionTimeout = connectionTimeout
-    self.sendTimeout = sendTimeout
+    connectionTimeout = TimeAmount(configuration.connectionTimeout)
+    sendTimeout = TimeAmount(configuration.sendTimeout)
     self.registry = registry
     self.executor = executor
+    self.idleTime = idleTime
     self.logger = logger
-    idleTime = IdleTime(now: now)
     self.makeConnection = makeConnection
   }
 
@@ -73,7 +73,6 @@ final class ConnectionHandler: ChannelInboundHandler {
     guard connection == nil else { return }
     let connection = makeConnection(context.channel)
     self.connection = connection
-    connection.lifetime.idleTime = idleTime
     connection.onWork = { [unowned self] in flushLater() }
     connection.onEnd = { [self] in
       handlersHaveEnded = true
@@ -158,7 +157,7 @@ final class ConnectionHandler: ChannelInboundHandler {
   func abort() {
     guard let context, !isClosing else { return }
     guard let connection else { return context.close(promise: nil) }
-    connection.cutOff(now: context.eventLoop.now)
+    connection.cutOff()
     flush()
     guard !isClosing else { return }
     isClosing = true
@@ -183,7 +182,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
     guard idleTime.start != nil else { return false }
     makesRoom = true
-    connection.fail(.noError, "idle, and another connection needs its place")
+    connection.end("idle, and another connection needs its place")
     flush()
     return true
   }
@@ -193,7 +192,7 @@ final class ConnectionHandler: ChannelInboundHandler {
   private func flushLater() {
     guard !isReading, !willFlush, !isClosing else { return }
     willFlush = true
-    executor.flushLater(self)
+    executor.flushLater { self.flush() }
   }
 
   /// Sends what there is to send, as far as the socket takes it.
@@ -256,7 +255,7 @@ final class ConnectionHandler: ChannelInboundHandler {
   /// Ends the connection once the client has been sent everything.
   private func closeOrderly(_ context: ChannelHandlerContext) {
     isClosing = true
-    if let fault = connection?.nghttp2Fault { logEnd(fault.reason) }
+    if let fault = connection?.sessionFault { logEnd(fault.reason) }
     let channel = context.channel
     let sent = context.eventLoop.makePromise(of: Void.self)
     context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: sent)

@@ -4,17 +4,17 @@ import NIOSSL
 
 /// Makes channels serve gRPC: what is the same for every connection of a transport.
 package struct ConnectionInitializer: Sendable {
-  let configuration: Nghttp2ServerTransport.Configuration
+  let configuration: HTTP2Configuration
   let methods: MethodTable
   let registry: ConnectionRegistry
   let memory: MemoryBudget
-  let executors: [ObjectIdentifier: LoopExecutor]
+  let resources: [ObjectIdentifier: LoopResources]
   let logger: Logger
   let streamHandler: Connection.StreamHandler
 
   /// For connections on the loops of `loops`, with calls of `methods` going to `streamHandler`.
   init(
-    _ configuration: Nghttp2ServerTransport.Configuration, methods: MethodTable, registry: ConnectionRegistry,
+    _ configuration: HTTP2Configuration, methods: MethodTable, registry: ConnectionRegistry,
     memory: MemoryBudget, loops: [any EventLoop], logger: Logger,
     streamHandler: @escaping Connection.StreamHandler
   ) {
@@ -22,8 +22,9 @@ package struct ConnectionInitializer: Sendable {
     self.methods = methods
     self.registry = registry
     self.memory = memory
-    executors = Dictionary(
-      loops.map { (ObjectIdentifier($0), LoopExecutor(loop: $0)) }, uniquingKeysWith: { first, _ in first })
+    resources = Dictionary(
+      loops.map { (ObjectIdentifier($0), LoopResources(executor: EventLoopTaskExecutor(loop: $0))) },
+      uniquingKeysWith: { first, _ in first })
     self.logger = logger
     self.streamHandler = streamHandler
   }
@@ -32,18 +33,21 @@ package struct ConnectionInitializer: Sendable {
   ///
   /// - Throws: `ChannelError` if there are too many connections, which closes the channel.
   package func initialize(_ channel: any Channel, security: TLSIdentity? = nil) throws {
-    // Every loop of the group has one.
-    guard let executor = executors[ObjectIdentifier(channel.eventLoop)] else {
+    // Every loop of the group has them.
+    guard let resources = resources[ObjectIdentifier(channel.eventLoop)] else {
       throw ChannelError.inputClosed
     }
+    let idleTime = IdleTime(now: channel.eventLoop.now)
     let handler = ConnectionHandler(
-      requiresALPN: security != nil, connectionTimeout: TimeAmount(configuration.connectionTimeout),
-      sendTimeout: TimeAmount(configuration.sendTimeout), registry: registry, executor: executor,
-      now: channel.eventLoop.now, logger: logger
+      configuration, requiresALPN: security != nil, registry: registry, executor: resources.executor,
+      idleTime: idleTime, logger: logger
     ) { channel in
-      Connection(
-        configuration: configuration, executor: executor, peer: Nghttp2ServerTransport.Peer(channel),
-        methods: methods, budget: memory, now: channel.eventLoop.now, streamHandler: streamHandler)
+      let core = ConnectionCore(
+        configuration, methods: methods, budget: memory, pool: resources.streamMemory,
+        deflater: resources.deflater, idleTime: idleTime, jitter: .random(in: -0.1...0.1),
+        now: channel.eventLoop.now)
+      return Connection(
+        core: core, resources: resources, peer: ConnectionPeer(channel), streamHandler: streamHandler)
     }
     if let security {
       try channel.pipeline.syncOperations.addHandlers(

@@ -30,13 +30,6 @@ struct HeaderBlock {
     fields.append(Field(name: .fixed(name), value: write { $0 += value.utf8 }))
   }
 
-  /// What every response begins with.
-  mutating func addResponseHeaders(httpStatus: Int) {
-    if httpStatus == 200 { add(":status", "200") } else { add(":status", String(httpStatus)) }
-    add("content-type", "application/grpc")
-    add("grpc-accept-encoding", "identity,deflate,gzip")
-  }
-
   /// The status of a call (github.com/grpc/grpc, doc/statuscodes.md).
   mutating func add(_ status: Status) {
     if status.code == .ok {

@@ -1,14 +1,13 @@
 import GRPCCore
 import NIOCore
 
-/// A request's header block, taken field by field as it is decoded, and judged when it is complete. Never copied: it moves
-/// from the connection to its stream.
-struct RequestHead: ~Copyable {
+/// A request's header block, taken field by field as it is decoded, and judged when it is complete.
+struct RequestHead {
   /// What to do with the request.
   enum Verdict: Equatable {
     case accept(Method)
     /// Answer with this status.
-    case fail(Nghttp2ServerTransport.CallFault)
+    case fail(CallFault)
     /// Answer in HTTP: this is no gRPC request.
     case refuse(status: Int, message: String)
     /// Answer with HTTP 400 and a gRPC status, as the protocol wants it of malformed fields.

@@ -15,9 +15,9 @@ struct MessageDeframer {
 
   static let prefixLength = 5
 
-  let maxLength: Int
+  private(set) var maxLength: Int
   /// Whether the call names an encoding other than identity.
-  private let permitsCompression: Bool
+  private var permitsCompression: Bool
   private var buffer: ByteBuffer
   /// Index in `buffer` of the first prefix that has not been checked.
   private var unchecked = 0
@@ -29,6 +29,12 @@ struct MessageDeframer {
   init(maxLength: Int, permitsCompression: Bool = false, buffer: ByteBuffer = ByteBuffer()) {
     self.maxLength = maxLength
     self.buffer = buffer
+    self.permitsCompression = permitsCompression
+  }
+
+  /// Sets the limits of a call whose headers are known only now.
+  mutating func begin(maxLength: Int, permitsCompression: Bool) {
+    self.maxLength = maxLength
     self.permitsCompression = permitsCompression
   }
 
@@ -81,14 +87,16 @@ struct MessageDeframer {
     }
   }
 
-  /// Calls `body` with the next complete message, which stays; nil if there is none, or it is compressed.
-  func withNextMessage<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result? {
-    guard completeMessages > 0 else { return nil }
-    return buffer.withUnsafeReadableBytes { bytes in
-      guard bytes[0] == 0 else { return nil }
-      let length = Int(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 1, as: UInt32.self)))
-      return body(UnsafeRawBufferPointer(rebasing: bytes[Self.prefixLength..<Self.prefixLength + length]))
-    }
+  /// Whether the next complete message is there and not compressed.
+  var nextIsPlain: Bool {
+    completeMessages > 0 && buffer.getInteger(at: buffer.readerIndex, as: UInt8.self) == 0
+  }
+
+  /// The bytes of the next complete message, which stays; nil if there is none, or it is compressed.
+  var plainMessage: ByteBuffer? {
+    guard nextIsPlain, let length = buffer.getInteger(at: buffer.readerIndex + 1, as: UInt32.self)
+    else { return nil }
+    return buffer.getSlice(at: buffer.readerIndex + Self.prefixLength, length: Int(length))
   }
 
   /// Takes the next complete message, of which there is one, without its bytes.

@@ -37,7 +37,7 @@ struct ConnectionLifetime {
   private var abortAt = NIODeadline.distantFuture
 
   /// - Parameter jitter: −0.1 to 0.1, by which the greatest age differs.
-  init(_ keepalive: Nghttp2ServerTransport.Configuration.Keepalive, jitter: Double, now: NIODeadline) {
+  init(_ keepalive: HTTP2Configuration.Keepalive, jitter: Double, now: NIODeadline) {
     idle = keepalive.maxConnectionIdle.map { TimeAmount($0) }
     ageGrace = keepalive.maxConnectionAgeGrace.map { TimeAmount($0) }
     endOfAge = keepalive.maxConnectionAge.map { now + TimeAmount($0 * (1 + jitter)) } ?? .distantFuture

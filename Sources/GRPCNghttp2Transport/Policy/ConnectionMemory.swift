@@ -27,7 +27,7 @@ struct ConnectionMemory {
   /// Whether the process's budget could not give what the connection needed last.
   private var isShort = false
 
-  init(_ configuration: Nghttp2ServerTransport.Configuration, largestMessage: Int, budget: MemoryBudget) {
+  init(_ configuration: HTTP2Configuration, largestMessage: Int, budget: MemoryBudget) {
     limit = max(configuration.maxConnectionMemory, 4 * min(largestMessage, Int(UInt32.max)))
     sendLimit = configuration.connectionWriteBufferSize
     self.budget = budget

@@ -20,7 +20,7 @@ struct FloodGuard {
   private let windowUpdatesPerFrameSent: Int
   private var windowUpdatesLeft = windowUpdateBurst
 
-  init(_ limits: Nghttp2ServerTransport.Configuration.FloodLimits, now: NIODeadline) {
+  init(_ limits: HTTP2Configuration.FloodLimits, now: NIODeadline) {
     resets = TokenBucket(limits.resets, now: now)
     idleFrames = TokenBucket(limits.idleFrames, now: now)
     provokedResets = TokenBucket(limits.provokedResets, now: now)

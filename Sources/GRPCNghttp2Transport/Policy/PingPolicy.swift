@@ -26,8 +26,8 @@ struct PingPolicy {
   private var strikes = 0
 
   init(
-    _ keepalive: Nghttp2ServerTransport.Configuration.Keepalive,
-    _ enforcement: Nghttp2ServerTransport.Configuration.EnforcementPolicy, now: NIODeadline
+    _ keepalive: HTTP2Configuration.Keepalive,
+    _ enforcement: HTTP2Configuration.EnforcementPolicy, now: NIODeadline
   ) {
     time = TimeAmount(keepalive.time)
     timeout = TimeAmount(keepalive.timeout)

@@ -1,3 +1,8 @@
+/// The types of frames (RFC 9113 §6).
+enum FrameType: UInt8 {
+  case data, headers, priority, reset, settings, pushPromise, ping, goAway, windowUpdate, continuation
+}
+
 /// Follows the frames of a connection by their 9-byte headers (RFC 9113 §4.1), ahead of nghttp2, which tells
 /// only of those that it accepts. It checks nothing.
 struct FrameScanner {
@@ -16,9 +21,9 @@ struct FrameScanner {
     var endsHeaders: Bool { flags & 0x4 != 0 }
 
     fileprivate var detailLength: Int {
-      switch type {
-      case 0x2, 0x8: length >= 4 ? 4 : 0
-      case 0x0 where flags & 0x8 != 0: length >= 1 ? 1 : 0
+      switch FrameType(rawValue: type) {
+      case .priority, .windowUpdate: length >= 4 ? 4 : 0
+      case .data where flags & 0x8 != 0: length >= 1 ? 1 : 0
       default: 0
       }
     }

@@ -1,3 +1,4 @@
+import DequeModule
 import NIOCore
 
 /// Handlers of one event loop that have work for longer than a slice, and let others go first: each waits for
@@ -22,7 +23,7 @@ struct LongRunners {
   }
 
   /// Since when each handler waits, in the order in which they go on.
-  private var waiting: [NIODeadline] = []
+  private var waiting: Deque<NIODeadline> = []
   private var begunWhenLooked = 0
   private var begun = 0
 

@@ -1,0 +1,294 @@
+import GRPCCore
+import NIOCore
+import Synchronization
+
+/// A call that a task or a method works on: its task, and what waits for the client.
+///
+/// `@unchecked Sendable`: `id`, `connection` and `context` are constant; all else is touched only on the connection's event
+/// loop. The handler's side, which may run anywhere, goes through ``nextPart()`` and ``write(_:)``, which go there.
+final class Call: @unchecked Sendable {
+  typealias Part = RPCRequestPart<MessageBytes>
+  typealias Reader = CheckedContinuation<Part?, any Error>
+  typealias Writer = CheckedContinuation<Void, any Error>
+
+  let id: Int32
+  let connection: Connection
+  let context: CallContext
+
+  private var task: Task<Void, Never>?
+  private(set) var hasTask = false
+  private var isCancelled = false
+  private var cancellation: ServerContext.RPCCancellationHandle?
+  private var reader: (continuation: Reader, wait: Wait)?
+  private var writers: [(continuation: Writer, wait: Wait)] = []
+  /// What takes the messages of the request; nil while a task has it, and at the end.
+  var requests: (any InlineRequests)?
+  /// Called when a call of an ``InlineStream`` ends before its status.
+  var whenCancelled: (@Sendable () -> Void)?
+
+  init(_ id: Int32, connection: Connection, context: CallContext) {
+    self.id = id
+    self.connection = connection
+    self.context = context
+  }
+
+  private var executor: EventLoopTaskExecutor { connection.resources.executor }
+
+  /// What a streaming method answers the call with.
+  var responses: InlineStream.Responses {
+    InlineStream.Responses { [self] step in
+      // Behind what was to be done on the loop before, and under no lock of the caller's.
+      executor.loop.execute { self.respond(step) }
+    }
+  }
+
+  private func respond(_ step: InlineStream.Responses.Step) {
+    switch step {
+    case .send(let message): connection.event { $0.send(id, message) }
+    case .end(let error):
+      guard connection.event({ $0.isUnanswered(id) }) else { return }
+      whenCancelled = nil
+      connection.event { $0.conclude(id, error) }
+    }
+  }
+
+  // MARK: The task
+
+  /// `body` runs here and now until it first waits for something, and calls ``Connection/taskEnded(_:)`` or
+  /// ``Connection/takerEnded(_:hasConcluded:)`` at its end.
+  private func startTask(_ body: @escaping @Sendable (Call) async -> Void) {
+    hasTask = true
+    executor.fairShare.beginSlice()
+    let task = Task.immediate(executorPreference: executor) { [self] in await body(self) }
+    // Unless it has ended, and another has begun.
+    if hasTask, self.task == nil { self.task = task }
+    if isCancelled { task.cancel() }
+  }
+
+  private func taskEnded() {
+    hasTask = false
+    task = nil
+    cancellation = nil
+  }
+
+  /// Starts the handler of `descriptor`.
+  func startHandler(_ descriptor: MethodDescriptor) {
+    startTask { call in
+      await withServerContextRPCCancellationHandle { handle in await call.handle(descriptor, handle) }
+      call.executor.run {
+        call.taskEnded()
+        call.connection.taskEnded(call)
+      }
+    }
+  }
+
+  private func handle(_ descriptor: MethodDescriptor, _ handle: ServerContext.RPCCancellationHandle) async {
+    cancellation = handle
+    var context = ServerContext(
+      descriptor: descriptor, remotePeer: connection.peer.remote, localPeer: connection.peer.local,
+      cancellation: handle)
+    context.transportSpecific = self.context
+    await connection.streamHandler(
+      RPCStream(
+        descriptor: descriptor, inbound: RPCAsyncSequence(wrapping: RequestParts(call: self)),
+        outbound: RPCWriter.Closable(wrapping: ResponseWriter(call: self))), context)
+  }
+
+  /// Starts a task that makes the response of an inline method.
+  func startLater(_ response: @escaping InlineCall.LaterResponse) {
+    startTask { call in
+      let result = await response(call.context)
+      call.executor.run {
+        call.connection.event { $0.respond(call.id, result) }
+        call.taskEnded()
+        call.connection.taskEnded(call)
+      }
+    }
+  }
+
+  /// The call is over before its status.
+  func cancel() {
+    isCancelled = true
+    whenCancelled?()
+    whenCancelled = nil
+    if var requests = exchange(&requests, with: nil) { requests.callEnded() }
+    guard hasTask else { return }
+    task?.cancel()
+    cancellation?.cancel()
+  }
+
+  /// The stream is closed.
+  func closed() {
+    whenCancelled = nil
+    isCancelled = true
+    resumeReader(.over)
+    for writer in exchange(&writers, with: []) { writer.continuation.resume(throwing: CancellationError()) }
+  }
+
+  // MARK: Messages that a method takes
+
+  /// Starts a task that takes what there is.
+  func startTaker() {
+    startTask { call in
+      guard var requests = call.requests.take() else { return call.takerEnded(nil, hasConcluded: true) }
+      let hasConcluded = await call.takeParts(with: &requests)
+      call.executor.run { [requests] in call.takerEnded(requests, hasConcluded: hasConcluded) }
+    }
+  }
+
+  private func takerEnded(_ requests: (any InlineRequests)?, hasConcluded: Bool) {
+    taskEnded()
+    guard connection.takerEnded(self, hasConcluded: hasConcluded) else {
+      if !hasConcluded, var requests { requests.callEnded() }
+      return
+    }
+    self.requests = requests
+  }
+
+  /// Takes what there is. Returns whether `requests` has ended the call.
+  private func takeParts(with requests: inout any InlineRequests) async -> Bool {
+    while true {
+      await executor.fairShare.yieldIfDue()
+      guard let reading = connection.event({ $0.takeNext(id) }) else { return false }
+      let step: InlineStep
+      var isLast = true
+      switch reading {
+      case .part(.message(let message)):
+        step = await requests.receive(message)
+        isLast = false
+      case .part(.metadata):
+        continue
+      case .end: step = await requests.requestEnded(nil)
+      case .failure(let error): step = await requests.requestEnded(error)
+      case .over: return false
+      }
+      await executor.comeBack()
+      guard connection.event({ $0.isUnanswered(id) }) else { return false }
+      if case .next = step, isLast {
+        connection.event { $0.fail(id, .notConcluded) }
+        return false
+      }
+      if connection.event({ $0.take(step, id) }) { return true }
+    }
+  }
+
+  // MARK: What a handler reads
+
+  /// The next part of the request, nil at its end.
+  ///
+  /// - Throws: `RPCError` for a request that breaks the protocol, `CancellationError` if the call is over.
+  func nextPart() async throws -> Part? {
+    await executor.fairShare.yieldIfDue()
+    if executor.isCurrent, let reading = connection.event({ $0.read(id) }) { return try reading.result.get() }
+    let wait = Wait()
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        executor.run { self.read(continuation, wait) }
+      }
+    } onCancel: {
+      wait.isCancelled.store(true, ordering: .relaxed)
+      executor.run { self.stopReading(wait) }
+    }
+  }
+
+  private func read(_ continuation: Reader, _ wait: Wait) {
+    if reader != nil {
+      continuation.resume(
+        throwing: RPCError(code: .internalError, message: "the request is read twice at once"))
+    } else if let reading = connection.event({ $0.read(id) }) {
+      continuation.resume(with: reading.result)
+    } else if wait.isCancelled.load(ordering: .relaxed) {
+      continuation.resume(throwing: CancellationError())
+    } else {
+      reader = (continuation, wait)
+      connection.event { $0.awaitPart(id) }
+    }
+  }
+
+  /// Hands the reader what it waits for.
+  func resumeReader(_ reading: RequestReading) {
+    exchange(&reader, with: nil)?.continuation.resume(with: reading.result)
+  }
+
+  private func stopReading(_ wait: Wait) {
+    // What is on its way to the reader still comes.
+    guard let reader, reader.wait === wait, connection.event({ $0.stopAwaitingPart(id) }) else { return }
+    self.reader = nil
+    reader.continuation.resume(throwing: CancellationError())
+  }
+
+  // MARK: What a handler writes
+
+  /// Takes a part of the response, and returns once there is room for more.
+  ///
+  /// - Throws: `RPCError` for a part that cannot be sent, `CancellationError` if the call is over.
+  func write(_ part: RPCResponsePart<MessageBytes>) async throws {
+    await executor.fairShare.yieldIfDue()
+    if executor.isCurrent {
+      if try writeNow(part) { return }
+    } else {
+      try await withCheckedThrowingContinuation { (continuation: Writer) in
+        executor.run { continuation.resume(with: Result { _ = try self.writeNow(part) }) }
+      }
+    }
+    try await waitForRoom()
+  }
+
+  /// Takes parts of the response one after the other, as ``write(_:)`` does.
+  func write(contentsOf parts: some Sequence<RPCResponsePart<MessageBytes>>) async throws {
+    for part in parts { try await write(part) }
+  }
+
+  /// Returns whether there is room for more.
+  private func writeNow(_ part: RPCResponsePart<MessageBytes>) throws -> Bool {
+    try connection.event { core in
+      try core.write(id, part)
+      return core.room(id) == .free
+    }
+  }
+
+  private func waitForRoom() async throws {
+    let wait = Wait()
+    try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { (continuation: Writer) in
+        executor.run { self.waitForRoom(continuation, wait) }
+      }
+    } onCancel: {
+      wait.isCancelled.store(true, ordering: .relaxed)
+      executor.run { self.stopWriting(wait) }
+    }
+  }
+
+  private func waitForRoom(_ continuation: Writer, _ wait: Wait) {
+    if wait.isCancelled.load(ordering: .relaxed) {
+      return continuation.resume(throwing: CancellationError())
+    }
+    switch connection.event({ $0.awaitRoom(id) }) {
+    case .free: continuation.resume()
+    case .full: writers.append((continuation, wait))
+    case .over: continuation.resume(throwing: CancellationError())
+    }
+  }
+
+  /// Lets the writers go on.
+  func resumeWriters() {
+    for writer in exchange(&writers, with: []) { writer.continuation.resume() }
+  }
+
+  private func stopWriting(_ wait: Wait) {
+    guard let index = writers.firstIndex(where: { $0.wait === wait }) else { return }
+    writers.remove(at: index).continuation.resume(throwing: CancellationError())
+  }
+}
+
+extension RequestReading {
+  /// What a handler gets: a part, nil at the end, or an error.
+  fileprivate var result: Result<RPCRequestPart<MessageBytes>?, any Error> {
+    switch self {
+    case .part(let part): .success(part)
+    case .end: .success(nil)
+    case .failure(let error): .failure(error)
+    case .over: .failure(CancellationError())
+    }
+  }
+}

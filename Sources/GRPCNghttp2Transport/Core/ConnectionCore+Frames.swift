@@ -1,0 +1,142 @@
+import GRPCCore
+import NIOCore
+
+/// What arrives: bytes before nghttp2 has seen them, then frames as nghttp2 tells of them.
+extension ConnectionCore {
+  /// Bytes have arrived. Returns whether nghttp2 is to be given them.
+  mutating func bytesReceived(_ bytes: UnsafeRawBufferPointer, now: NIODeadline) -> Bool {
+    guard end.fault == nil, !end.mustClose, !end.isLost else { return false }
+    self.now = now
+    if let fault = gate.receive(bytes, streams: streams, now: now) { fail(fault) }
+    return end.fault == nil
+  }
+
+  /// nghttp2 has taken the bytes that have arrived.
+  mutating func bytesTaken() {
+    // Only now, when nghttp2 knows of the streams that came before the acknowledgement.
+    if gate.takeAcknowledgement() { act(lifetime.noticeAcknowledged()) }
+    memory.balance()
+  }
+
+  // MARK: Frames, while nghttp2 takes bytes
+
+  /// A header block begins.
+  mutating func headersBegan(_ id: Int32, isRequest: Bool) {
+    listSize.begin()
+    guard isRequest else {
+      block = .trailers(areMalformed: false)
+      return
+    }
+    guard max(streams.openCount, tasks) < configuration.maxConcurrentStreams, id <= lastStream ?? .max
+    else {
+      streams.refused(id)
+      block = .refused
+      return push(.reset(id, .refusedStream))
+    }
+    let stream = StreamState(
+      id, memory: pool.take(), maxHeaderListSize: configuration.maxHeaderListSize)
+    block = .request(slot: streams.open(stream))
+    idleSince = nil
+    lifetime.streamOpened()
+  }
+
+  /// A field of the header block. Returns whether the connection may go on.
+  mutating func headerReceived(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>)
+    -> Bool
+  {
+    // Of every block: a refused stream's and trailers have to be decoded too.
+    guard listSize.add(name.count, value.count, limit: configuration.maxHeaderListSize) else {
+      fail(.enhanceYourCalm, "a header list is far larger than the limit")
+      return false
+    }
+    switch block {
+    case .request(let slot): streams[slot].head.add(name, value, methods: methods)
+    case .trailers(areMalformed: false):
+      if FieldRules.isForbiddenTrailer(name, value) { block = .trailers(areMalformed: true) }
+    case .trailers(areMalformed: true), .refused, .none: break
+    }
+    return true
+  }
+
+  /// The header block is complete.
+  mutating func headersReceived(_ id: Int32, endsStream: Bool) {
+    let complete = exchange(&block, with: .none)
+    switch complete {
+    case .request(let slot): requestBegan(slot, endsStream: endsStream)
+    case .trailers(let areMalformed):
+      guard let slot = findOpen(id) else { return }
+      // Trailers have no pseudo-headers, and end the request (RFC 9113 §8.1).
+      if areMalformed || !endsStream { resetMalformed(slot) } else { requestEnded(id) }
+    case .refused, .none: break
+    }
+  }
+
+  private mutating func requestBegan(_ slot: Int, endsStream: Bool) {
+    if streams[slot].head.isMalformed { return resetMalformed(slot) }
+    streams[slot].headersReceived()
+    settle(slot)
+    push(.begin(streams[slot].id))
+    if endsStream { requestEnded(streams[slot].id) }
+  }
+
+  /// DATA has come.
+  mutating func dataReceived(_ id: Int32, _ bytes: UnsafeRawBufferPointer) {
+    guard let slot = findOpen(id) else { return owe(bytes.count) }
+    let fits = streams[slot].count(bytes.count)
+    if streams[slot].readsRequest {
+      streams[slot].account.heldWindow += bytes.count
+      memory.unread += bytes.count
+      do throws(RPCError) {
+        try streams[slot].receive(bytes)
+        if memory.mustRefuse { throw error(.connectionIsFull) }
+      } catch {
+        failRequest(slot, error)
+      }
+    } else {
+      // Nothing reads it any more, but its window has to come back.
+      owe(bytes.count)
+      streams[slot].account.windowToReturn += bytes.count
+      submit(slot)
+    }
+    if fits { touch(slot) } else { resetMalformed(slot) }
+  }
+
+  /// The client has ended its side of a stream.
+  mutating func requestEnded(_ id: Int32) {
+    guard let slot = findOpen(id) else { return }
+    guard streams[slot].isWhole else { return resetMalformed(slot) }
+    if let error = streams[slot].requestEnded() { failRequest(slot, error) }
+    touch(slot)
+  }
+
+  /// nghttp2 has closed a stream.
+  mutating func streamClosed(_ id: Int32) {
+    guard let slot = findOpen(id) else { return }
+    if block == .request(slot: slot) { block = .none }
+    endCall(slot)
+    streams.closed()
+    streams[slot].life = .closed
+    if !streams[slot].hasTask { forget(slot) }
+    act(lifetime.streamClosed(now: now))
+    if streams.openCount == 0 { idleSince = now }
+  }
+
+  /// nghttp2 ends the connection, and tells the client why.
+  mutating func sessionFailed(_ code: HTTP2ErrorCode, _ reason: String) {
+    guard code != .noError, end.fault == nil, end.sessionFault == nil else { return }
+    end.sessionFault = ConnectionFault(code, reason.isEmpty ? code.name : "\(code.name): \(reason)")
+  }
+
+  /// The slot of a call whose stream nghttp2 has open.
+  mutating func findOpen(_ id: Int32) -> Int? {
+    guard let slot = streams.find(id), streams[slot].life != .closed else { return nil }
+    return slot
+  }
+
+  /// The request breaks the rules of HTTP/2, a stream error (RFC 9113 §8.1.1). Its call ends now; nghttp2 closes the stream
+  /// once RST_STREAM has been sent.
+  private mutating func resetMalformed(_ slot: Int) {
+    endCall(slot)
+    push(.reset(streams[slot].id, .protocolError))
+  }
+}

@@ -1,0 +1,135 @@
+import GRPCCore
+import NIOCore
+
+/// What handlers and methods write.
+extension ConnectionCore {
+  /// Takes a part of the response.
+  ///
+  /// - Throws: `RPCError` for a part that cannot be sent, `CancellationError` if the call is over.
+  mutating func write(_ id: Int32, _ part: RPCResponsePart<MessageBytes>) throws {
+    guard let slot = streams.find(id), !streams[slot].isOver, !streams[slot].response.hasStatus else {
+      // Headers that come too late are no failure; the messages after them tell the handler.
+      if case .metadata = part { return }
+      throw CancellationError()
+    }
+    switch part {
+    case .metadata(let metadata):
+      try takeMetadata(slot, metadata)
+    case .message(let message):
+      try takeMessage(slot, message)
+    case .status(let status, let metadata):
+      streams[slot].setStatus(status, metadata, configuration)
+      returnWindow(slot, streams[slot].account.heldWindow)
+      streams[slot].times.receiveBy = .distantFuture
+    }
+    submit(slot)
+  }
+
+  private mutating func takeMetadata(_ slot: Int, _ metadata: Metadata) throws {
+    if let problem = ReservedMetadata.problem(in: metadata) {
+      throw RPCError(code: .internalError, message: problem)
+    }
+    if let name = metadata[stringValues: "grpc-encoding"].first(where: { _ in true }) {
+      guard let chosen = MessageEncoding(rawValue: name) else {
+        throw RPCError(code: .internalError, message: "there is no encoding '\(name)'")
+      }
+      let isAccepted = streams[slot].head.acceptedEncodings.contains(chosen)
+      streams[slot].encoding = isAccepted ? chosen : .identity
+    }
+    streams[slot].response.metadata(metadata)
+  }
+
+  private mutating func takeMessage(_ slot: Int, _ message: MessageBytes) throws {
+    guard message.isFramed || message.count <= configuration.maxSendMessageSize else {
+      throw error(.tooLarge(message.count, limit: configuration.maxSendMessageSize))
+    }
+    let framer = MessageFramer(
+      encoding: streams[slot].encoding, minSize: configuration.compressionMinSize, deflater: deflater)
+    let before = streams[slot].output.readableBytes
+    framer.append(message, to: &streams[slot].output)
+    memory.unsent += streams[slot].output.readableBytes - before
+    expect(slot, 0)
+    streams[slot].response.message()
+  }
+
+  /// Sends a message of a method without back-pressure, unless the call is over or the message too large.
+  mutating func send(_ id: Int32, _ message: [UInt8]) {
+    guard message.count <= configuration.maxSendMessageSize else { return }
+    // It fails only for a call that is over.
+    try? write(id, .message(MessageBytes(message, isCompressed: false)))
+  }
+
+  /// Sends a message of a method, or ends the call if it is too large.
+  private mutating func sendOrEnd(_ id: Int32, _ message: MessageBytes) {
+    do {
+      try write(id, .message(message))
+    } catch {
+      // Of a call that is not over, nothing else can be wrong with it.
+      fail(id, .tooLarge(message.count, limit: configuration.maxSendMessageSize))
+    }
+  }
+
+  /// Does what a method that takes messages wants. Returns whether that has ended the call.
+  mutating func take(_ step: InlineStep, _ id: Int32) -> Bool {
+    switch step {
+    case .next:
+      if let slot = streams.find(id) { expect(slot, 0) }
+      return false
+    case .send(let message):
+      sendOrEnd(id, message)
+      return false
+    case .end(let message, let error):
+      if let message { sendOrEnd(id, message) }
+      conclude(id, error)
+      return true
+    }
+  }
+
+  /// Ends a call with status OK, or with the status and the metadata of `error`; nothing if it is over.
+  mutating func conclude(_ id: Int32, _ error: RPCError?) {
+    let status = error.map { Status($0) } ?? Status(code: .ok, message: "")
+    // It fails only for a call that is over.
+    try? write(id, .status(status, error?.metadata ?? [:]))
+  }
+
+  /// Ends the call with the status of `fault` in its handler's place.
+  mutating func fail(_ id: Int32, _ fault: CallFault) {
+    if let slot = streams.find(id) { endResponse(slot, fault) }
+  }
+
+  /// Ends the call with the status of `fault` in its handler's place.
+  mutating func endResponse(_ slot: Int, _ fault: CallFault) {
+    guard !streams[slot].isOver, !streams[slot].response.hasStatus else { return }
+    streams[slot].response.status(Status(fault), configuration.faultDetails(fault))
+    submit(slot)
+  }
+
+  /// Answers in HTTP a request that is not a gRPC request.
+  mutating func answerInHTTP(_ slot: Int) {
+    guard case .http(let httpStatus, let message) = streams[slot].stage, !streams[slot].isOver,
+      !streams[slot].response.hasStatus
+    else { return }
+    streams[slot].times.receiveBy = .distantFuture
+    streams[slot].response.refuse(httpStatus: httpStatus)
+    if !streams[slot].head.isHead { memory.unsent += streams[slot].output.writeString(message) }
+    submit(slot)
+  }
+}
+
+extension CallFault {
+  /// What a call fails with whose method has not ended it with its request.
+  static let notConcluded = CallFault(
+    .handlerFailure, .internalError, "the method has not ended its call")
+
+  /// What a call fails with whose response has a message of `count` bytes.
+  static func tooLarge(_ count: Int, limit: Int) -> CallFault {
+    .malformed(
+      .resourceExhausted, "a response of \(count) bytes is larger than the limit of \(limit)")
+  }
+}
+
+extension Status {
+  init(_ error: RPCError) {
+    self.init(code: Status.Code(error.code), message: error.message)
+  }
+}

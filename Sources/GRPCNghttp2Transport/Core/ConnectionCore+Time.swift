@@ -1,0 +1,101 @@
+import GRPCCore
+import NIOCore
+
+/// What is due as time passes.
+extension ConnectionCore {
+  /// How long a connection without streams keeps the memory of their slots.
+  private static let idleMemory = TimeAmount.seconds(10)
+
+  /// When ``timePassed(now:)`` has something to do.
+  var wakeup: NIODeadline {
+    var next = min(gate.wakeup, min(lifetime.wakeup, min(streamWakeup, waitingForRoom.wakeup)))
+    if !gate.hasReceivedSettings { next = min(next, startBy) }
+    if let since = gate.incompleteSince {
+      next = min(next, since + TimeAmount(configuration.receiveTimeout))
+    }
+    if let idleSince { next = min(next, idleSince + Self.idleMemory) }
+    return next
+  }
+
+  /// Does what is due.
+  mutating func timePassed(now: NIODeadline) {
+    self.now = now
+    if !gate.hasReceivedSettings, now >= startBy { fail(.protocolError, "no preface and SETTINGS in time") }
+    if let since = gate.incompleteSince, now >= since + TimeAmount(configuration.receiveTimeout) {
+      fail(.enhanceYourCalm, "a frame was not completed in time")
+    }
+    switch gate.timePassed(now: now) {
+    case .nothing: break
+    case .sendPing: push(.ping)
+    case .close: fail(.noError, "a ping was not answered in time")
+    }
+    act(lifetime.timePassed(now: now))
+    if now >= waitingForRoom.wakeup { endStalled() }
+    if now >= streamWakeup { streamTimePassed() }
+    if let idleSince, now >= idleSince + Self.idleMemory {
+      self.idleSince = nil
+      streams.giveBackMemory()
+    }
+  }
+
+  private mutating func streamTimePassed() {
+    streamWakeup = .distantFuture
+    for slot in streams.openSlots {
+      timePassed(slot)
+      noteWakeup(slot)
+    }
+  }
+
+  /// Ends the call if its deadline has passed, or the client has been too slow with its request or in reading the response.
+  /// Its connection goes on: behind a proxy its other calls are other clients'.
+  private mutating func timePassed(_ slot: Int) {
+    let times = streams[slot].times
+    if now >= times.deadline {
+      streams[slot].times.deadline = .distantFuture
+      if streams[slot].output.readableBytes == 0 {
+        endResponse(slot, .deadlinePassed)
+      } else {
+        // Messages that the client has not taken are before the status.
+        push(.reset(streams[slot].id, .cancel))
+      }
+      cancel(slot)
+    }
+    if now >= times.receiveBy {
+      streams[slot].times.receiveBy = .distantFuture
+      requestIsOverdue(slot)
+    }
+    if now >= times.sendBy {
+      streams[slot].times.sendingEnded()
+      push(.reset(streams[slot].id, .cancel))
+    }
+  }
+
+  private mutating func requestIsOverdue(_ slot: Int) {
+    if case .http = streams[slot].stage { return answerInHTTP(slot) }
+    // The handler ends the call, so that what it logs is what the client gets.
+    failRequest(slot, error(.requestOverdue))
+    touch(slot)
+  }
+
+  /// The call has something to do at a time of its own.
+  mutating func noteWakeup(_ slot: Int) {
+    let next = streams[slot].times.next
+    guard next < streamWakeup else { return }
+    streamWakeup = next
+    needsTurn = true
+  }
+
+  /// Notes when the call has to have ended, if its client has said so.
+  mutating func noteDeadline(_ slot: Int) {
+    guard let timeout = streams[slot].head.timeout, streams[slot].times.deadline == .distantFuture
+    else { return }
+    streams[slot].times.deadline = now + timeout
+    noteWakeup(slot)
+  }
+
+  /// Notes until when the client must have sent what is waited for.
+  mutating func updateReceiveTime(_ slot: Int) {
+    streams[slot].updateReceiveTime(timeout: TimeAmount(configuration.receiveTimeout), now: now)
+    noteWakeup(slot)
+  }
+}

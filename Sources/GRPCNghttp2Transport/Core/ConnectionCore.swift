@@ -1,0 +1,227 @@
+import GRPCCore
+import NIOCore
+
+/// The decisions of one HTTP/2 connection, as a value: it is told what has happened, and says in ``nextAction()`` what is to
+/// be done, in order. It knows no socket, no nghttp2 and no task.
+///
+/// What may happen: bytes and frames arrive (`ConnectionCore+Frames`), calls read and write (`ConnectionCore+Calls`,
+/// `+Responses`), frames leave (`+Output`), time passes (`+Time`), and the server ends the connection (`+End`).
+struct ConnectionCore {
+  /// What is noted to be done.
+  enum Note {
+    /// A request's header block is complete.
+    case begin(Int32)
+    /// Something of a request has arrived that its call may wait for.
+    case deliver(Int32)
+    /// Bytes of the response have left for the wire.
+    case sent(Int32)
+    /// There is room for responses again.
+    case roomCame(Int32)
+    /// Another call's task has ended.
+    case taskCame(Int32)
+    /// Frames of the response may be due, or window to return.
+    case submit(Int32)
+    /// The connection's window is to be returned.
+    case returnWindow
+    case action(ConnectionAction)
+  }
+
+  let configuration: HTTP2Configuration
+  let methods: MethodTable
+  let pool: StreamMemoryPool
+  let deflater: Deflater
+  var streams = StreamTable()
+  var memory: ConnectionMemory
+  var gate: FrameGate
+  var lifetime: ConnectionLifetime
+  var now: NIODeadline
+
+  /// What is noted, from `nextNote` on.
+  private var notes: [Note] = []
+  private var nextNote = 0
+  /// Bytes of the connection's window that are to be returned.
+  private var windowToReturn = 0
+  /// Streams that wait until more has been sent, in the order in which they go on.
+  var waitingForRoom = RoomQueue()
+  /// Streams that go on when tasks of others have ended.
+  var waitingForTasks: [Int32] = []
+  /// Tasks that run, and those of them that take messages of requests, which end soon.
+  var tasks = 0
+  var takers = 0
+
+  /// The header block that is being decoded.
+  var block = HeaderBlockInput.none
+  var listSize = HeaderListSize()
+  /// Bytes of DATA and frames that are to be written to the socket, and how many may be gathered.
+  var output = ByteBuffer()
+  var outputLimit = 0
+
+  /// When the client's SETTINGS must have come.
+  let startBy: NIODeadline
+  /// The earliest time at which a stream has something to do; `distantFuture` is never.
+  var streamWakeup = NIODeadline.distantFuture
+  /// Since when there are no streams; nil while there are, and once their slots are given back.
+  var idleSince: NIODeadline?
+  /// Whether room has become free, or ``wakeup`` is earlier, since the last turn.
+  var needsTurn = false
+  /// The last stream that the final GOAWAY permits.
+  var lastStream: Int32?
+  var end = End()
+
+  /// How the connection ends.
+  struct End {
+    /// Why it ends, if it ends for a fault.
+    var fault: ConnectionFault?
+    /// Why nghttp2 has ended it, if it has.
+    var sessionFault: ConnectionFault?
+    /// Whether it is to be closed once everything has been sent.
+    var mustClose = false
+    /// Whether its socket is gone.
+    var isLost = false
+  }
+
+  /// The core of a connection that begins at `now`.
+  ///
+  /// - Parameter jitter: -0.1 to 0.1, by which its greatest age differs.
+  init(
+    _ configuration: HTTP2Configuration, methods: MethodTable, budget: MemoryBudget, pool: StreamMemoryPool,
+    deflater: Deflater, idleTime: IdleTime? = nil, jitter: Double, now: NIODeadline
+  ) {
+    self.configuration = configuration
+    self.methods = methods
+    self.pool = pool
+    self.deflater = deflater
+    self.now = now
+    memory = ConnectionMemory(configuration, largestMessage: methods.largestMessage, budget: budget)
+    gate = FrameGate(configuration, now: now)
+    lifetime = ConnectionLifetime(configuration.keepalive, jitter: jitter, now: now)
+    lifetime.idleTime = idleTime
+    startBy = now + TimeAmount(configuration.connectionTimeout)
+  }
+
+  // MARK: What is to be done
+
+  /// Whether ``nextAction()`` has something.
+  var hasWork: Bool { nextNote < notes.count }
+
+  /// Whether the connection has to have a turn: for work, for room that has become free, or for an earlier ``wakeup``.
+  var wantsTurn: Bool { hasWork || needsTurn }
+
+  /// The next thing to do; nil if there is nothing. What one action brings about is decided before the next is asked for.
+  mutating func nextAction() -> ConnectionAction? {
+    while nextNote < notes.count {
+      let note = notes[nextNote]
+      if case .submit(let id) = note, let action = nextSubmission(id) { return action }
+      nextNote += 1
+      if let action = act(on: note) { return action }
+    }
+    notes.removeAll(keepingCapacity: true)
+    nextNote = 0
+    return nil
+  }
+
+  private mutating func act(on note: Note) -> ConnectionAction? {
+    switch note {
+    // No call begins or reads on after a fault.
+    case .begin(let id): return find(id).flatMap { end.fault == nil ? begin($0) : nil }
+    case .deliver(let id):
+      return find(id, clearing: .delivery).flatMap { end.fault == nil ? deliver($0) : nil }
+    case .sent(let id): return find(id, clearing: .sent).flatMap { outputSent($0) }
+    case .roomCame(let id): return find(id).flatMap { roomCame($0) }
+    case .taskCame(let id): return find(id).flatMap { takeRequests($0) }
+    case .submit: return nil
+    case .returnWindow:
+      defer { windowToReturn = 0 }
+      return .returnConnectionWindow(windowToReturn)
+    case .action(let action): return action
+    }
+  }
+
+  /// The slot of a call that is not over, no longer noted as `note`.
+  private mutating func find(_ id: Int32, clearing note: StreamState.Notes = []) -> Int? {
+    guard let slot = streams.find(id) else { return nil }
+    streams[slot].notes.subtract(note)
+    return streams[slot].isOver ? nil : slot
+  }
+
+  /// What is due of a response: window first, then frame after frame.
+  private mutating func nextSubmission(_ id: Int32) -> ConnectionAction? {
+    guard let slot = streams.find(id) else { return nil }
+    let window = streams[slot].account.windowToReturn
+    if window > 0 {
+      streams[slot].account.windowToReturn = 0
+      return .returnStreamWindow(id, window)
+    }
+    if !streams[slot].isOver,
+      let frame = streams[slot].nextFrame(sendTimeout: TimeAmount(configuration.sendTimeout), now: now)
+    {
+      if case .data = frame { noteWakeup(slot) }
+      return .send(id, frame)
+    }
+    streams[slot].notes.remove(.submission)
+    return nil
+  }
+
+  mutating func push(_ note: Note) { notes.append(note) }
+
+  mutating func push(_ action: ConnectionAction) { notes.append(.action(action)) }
+
+  /// Frames of the response may be due, or window to return.
+  mutating func submit(_ slot: Int) {
+    guard streams[slot].notes.insert(.submission).inserted else { return }
+    push(.submit(streams[slot].id))
+  }
+
+  /// Something of the request has arrived.
+  mutating func touch(_ slot: Int) {
+    if case .accepted = streams[slot].stage { return }
+    guard streams[slot].notes.insert(.delivery).inserted else { return }
+    push(.deliver(streams[slot].id))
+  }
+
+  /// `count` bytes of the connection's window are to be returned.
+  mutating func owe(_ count: Int) {
+    guard count > 0 else { return }
+    if windowToReturn == 0 { push(.returnWindow) }
+    windowToReturn += count
+  }
+
+  /// `count` bytes have been read: their window is to be returned.
+  mutating func returnWindow(_ slot: Int, _ count: Int) {
+    guard count > 0 else { return }
+    streams[slot].account.heldWindow -= count
+    memory.unread -= count
+    owe(count)
+    // A half-closed client sends no more DATA, so its stream needs no window.
+    if streams[slot].request.hasEnded { return }
+    streams[slot].account.windowToReturn += count
+    submit(slot)
+  }
+
+  /// Has the connection's memory count what the call holds now.
+  mutating func settle(_ slot: Int) {
+    streams[slot].settle(&memory, maxHeaderListSize: configuration.maxHeaderListSize)
+  }
+
+  /// Has the connection's memory leave room for `count` bytes of the call's responses.
+  mutating func expect(_ slot: Int, _ count: Int) {
+    if streams[slot].account.expect(count, &memory), !waitingForRoom.isEmpty { needsTurn = true }
+  }
+
+  /// `fault` as a handler sees it.
+  func error(_ fault: CallFault) -> RPCError {
+    RPCError(code: fault.code, message: fault.message, metadata: configuration.faultDetails(fault))
+  }
+
+  // MARK: The end
+
+  /// The connection ends for a fault, if it does not yet.
+  mutating func fail(_ code: HTTP2ErrorCode, _ reason: String) { fail(ConnectionFault(code, reason)) }
+
+  mutating func fail(_ fault: ConnectionFault) {
+    guard end.fault == nil else { return }
+    end.fault = fault
+    end.mustClose = true
+    push(.goAwayFor(fault))
+  }
+}

@@ -1,0 +1,52 @@
+import GRPCCore
+
+/// Frames of a response as header blocks.
+extension HeaderBlock {
+  /// The headers of a response without metadata.
+  static let plainHeaders = {
+    var block = HeaderBlock()
+    block.addResponseHeaders(httpStatus: 200, .identity)
+    return block
+  }()
+
+  /// The trailers of a response that succeeds, without metadata.
+  static let plainTrailers = {
+    var block = HeaderBlock()
+    block.add(Status(code: .ok, message: ""))
+    return block
+  }()
+
+  /// Adds the fields of `frame`, none for DATA. Returns whether it ends the stream.
+  mutating func add(_ frame: ResponseState.Frame) -> Bool {
+    switch frame {
+    case .headers(let metadata, let encoding):
+      addResponseHeaders(httpStatus: 200, encoding)
+      add(metadata)
+      return false
+    case .trailersOnly(let httpStatus, let status, let metadata):
+      addResponseHeaders(httpStatus: httpStatus, .identity)
+      add(status)
+      add(metadata)
+      return true
+    case .httpHeaders(let httpStatus, let endsStream):
+      add(":status", String(httpStatus))
+      if httpStatus == 405 { add("allow", "POST") }
+      add("content-type", "text/plain; charset=utf-8")
+      return endsStream
+    case .trailers(let status, let metadata):
+      add(status)
+      add(metadata)
+      return true
+    case .data(let endsStream):
+      return endsStream
+    }
+  }
+
+  /// Adds what every gRPC response begins with.
+  private mutating func addResponseHeaders(httpStatus: Int, _ encoding: MessageEncoding) {
+    if httpStatus == 200 { add(":status", "200") } else { add(":status", String(httpStatus)) }
+    add("content-type", "application/grpc")
+    add("grpc-accept-encoding", "identity,deflate,gzip")
+    if encoding != .identity { add("grpc-encoding", encoding.rawValue) }
+  }
+}

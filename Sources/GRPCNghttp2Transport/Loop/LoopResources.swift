@@ -1,0 +1,14 @@
+/// What the connections of an event loop share.
+///
+/// `@unchecked Sendable`: `executor` may be used anywhere; all else is touched only on its loop.
+final class LoopResources: @unchecked Sendable {
+  let executor: EventLoopTaskExecutor
+  let streamMemory = StreamMemoryPool()
+  let output = OutputBuffer()
+  /// Compresses the responses of all connections of the loop.
+  let deflater = Deflater()
+
+  init(executor: EventLoopTaskExecutor) {
+    self.executor = executor
+  }
+}

@@ -155,6 +155,14 @@ extension ConnectionCore {
     return true
   }
 
+  /// There is room for responses again.
+  mutating func roomCame(_ slot: Int) -> ConnectionAction? {
+    if case .pending = streams[slot].stage { return deliver(slot) }
+    if !isFull(slot) { resumeWriters(slot) }
+    if case .taken = streams[slot].stage { return takeRequests(slot) }
+    return streams[slot].readerWaits ? deliver(slot) : nil
+  }
+
   private mutating func resumeReader(_ slot: Int) {
     guard streams[slot].readerWaits, let reading = takePart(slot) else { return }
     streams[slot].readerWaits = false

@@ -41,12 +41,6 @@ extension ConnectionCore {
     if tasks == 0 { finish() }
   }
 
-  /// Nothing is left of the connection.
-  mutating func finish() {
-    memory.release()
-    push(.ended)
-  }
-
   mutating func act(_ action: ConnectionLifetime.Action) {
     switch action {
     case .nothing: break

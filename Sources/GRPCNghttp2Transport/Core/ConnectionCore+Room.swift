@@ -65,14 +65,6 @@ extension ConnectionCore {
     if !waitingForRoom.isEmpty { needsTurn = true }
   }
 
-  /// There is room for responses again.
-  mutating func roomCame(_ slot: Int) -> ConnectionAction? {
-    if case .pending = streams[slot].stage { return deliver(slot) }
-    if !isFull(slot) { resumeWriters(slot) }
-    if case .taken = streams[slot].stage { return takeRequests(slot) }
-    return streams[slot].readerWaits ? deliver(slot) : nil
-  }
-
   mutating func resumeWriters(_ slot: Int) {
     guard streams[slot].writersWait else { return }
     streams[slot].writersWait = false

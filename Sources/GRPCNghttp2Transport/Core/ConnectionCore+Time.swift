@@ -76,26 +76,4 @@ extension ConnectionCore {
     failRequest(slot, error(.requestOverdue))
     touch(slot)
   }
-
-  /// The call has something to do at a time of its own.
-  mutating func noteWakeup(_ slot: Int) {
-    let next = streams[slot].times.next
-    guard next < streamWakeup else { return }
-    streamWakeup = next
-    needsTurn = true
-  }
-
-  /// Notes when the call has to have ended, if its client has said so.
-  mutating func noteDeadline(_ slot: Int) {
-    guard let timeout = streams[slot].head.timeout, streams[slot].times.deadline == .distantFuture
-    else { return }
-    streams[slot].times.deadline = now + timeout
-    noteWakeup(slot)
-  }
-
-  /// Notes until when the client must have sent what is waited for.
-  mutating func updateReceiveTime(_ slot: Int) {
-    streams[slot].updateReceiveTime(timeout: TimeAmount(configuration.receiveTimeout), now: now)
-    noteWakeup(slot)
-  }
 }

@@ -7,25 +7,6 @@ import NIOCore
 /// What may happen: bytes and frames arrive (`ConnectionCore+Frames`), calls read and write (`ConnectionCore+Calls`,
 /// `+Responses`), frames leave (`+Output`), time passes (`+Time`), and the server ends the connection (`+End`).
 struct ConnectionCore {
-  /// What is noted to be done.
-  enum Note {
-    /// A request's header block is complete.
-    case begin(Int32)
-    /// Something of a request has arrived that its call may wait for.
-    case deliver(Int32)
-    /// Bytes of the response have left for the wire.
-    case sent(Int32)
-    /// There is room for responses again.
-    case roomCame(Int32)
-    /// Another call's task has ended.
-    case taskCame(Int32)
-    /// Frames of the response may be due, or window to return.
-    case submit(Int32)
-    /// The connection's window is to be returned.
-    case returnWindow
-    case action(ConnectionAction)
-  }
-
   let configuration: HTTP2Configuration
   let methods: MethodTable
   let pool: StreamMemoryPool
@@ -36,11 +17,9 @@ struct ConnectionCore {
   var lifetime: ConnectionLifetime
   var now: NIODeadline
 
-  /// What is noted, from `nextNote` on.
-  private var notes: [Note] = []
-  private var nextNote = 0
+  var notes = NoteList()
   /// Bytes of the connection's window that are to be returned.
-  private var windowToReturn = 0
+  var windowToReturn = 0
   /// Streams that wait until more has been sent, in the order in which they go on.
   var waitingForRoom = RoomQueue()
   /// Streams that go on when tasks of others have ended.
@@ -102,67 +81,12 @@ struct ConnectionCore {
   // MARK: What is to be done
 
   /// Whether ``nextAction()`` has something.
-  var hasWork: Bool { nextNote < notes.count }
+  var hasWork: Bool { !notes.isEmpty }
 
   /// Whether the connection has to have a turn: for work, for room that has become free, or for an earlier ``wakeup``.
   var wantsTurn: Bool { hasWork || needsTurn }
 
-  /// The next thing to do; nil if there is nothing. What one action brings about is decided before the next is asked for.
-  mutating func nextAction() -> ConnectionAction? {
-    while nextNote < notes.count {
-      let note = notes[nextNote]
-      if case .submit(let id) = note, let action = nextSubmission(id) { return action }
-      nextNote += 1
-      if let action = act(on: note) { return action }
-    }
-    notes.removeAll(keepingCapacity: true)
-    nextNote = 0
-    return nil
-  }
-
-  private mutating func act(on note: Note) -> ConnectionAction? {
-    switch note {
-    // No call begins or reads on after a fault.
-    case .begin(let id): return find(id).flatMap { end.fault == nil ? begin($0) : nil }
-    case .deliver(let id):
-      return find(id, clearing: .delivery).flatMap { end.fault == nil ? deliver($0) : nil }
-    case .sent(let id): return find(id, clearing: .sent).flatMap { outputSent($0) }
-    case .roomCame(let id): return find(id).flatMap { roomCame($0) }
-    case .taskCame(let id): return find(id).flatMap { takeRequests($0) }
-    case .submit: return nil
-    case .returnWindow:
-      defer { windowToReturn = 0 }
-      return .returnConnectionWindow(windowToReturn)
-    case .action(let action): return action
-    }
-  }
-
-  /// The slot of a call that is not over, no longer noted as `note`.
-  private mutating func find(_ id: Int32, clearing note: StreamState.Notes = []) -> Int? {
-    guard let slot = streams.find(id) else { return nil }
-    streams[slot].notes.subtract(note)
-    return streams[slot].isOver ? nil : slot
-  }
-
-  /// What is due of a response: window first, then frame after frame.
-  private mutating func nextSubmission(_ id: Int32) -> ConnectionAction? {
-    guard let slot = streams.find(id) else { return nil }
-    let window = streams[slot].account.windowToReturn
-    if window > 0 {
-      streams[slot].account.windowToReturn = 0
-      return .returnStreamWindow(id, window)
-    }
-    if !streams[slot].isOver,
-      let frame = streams[slot].nextFrame(sendTimeout: TimeAmount(configuration.sendTimeout), now: now)
-    {
-      if case .data = frame { noteWakeup(slot) }
-      return .send(id, frame)
-    }
-    streams[slot].notes.remove(.submission)
-    return nil
-  }
-
-  mutating func push(_ note: Note) { notes.append(note) }
+  mutating func push(_ note: ConnectionNote) { notes.append(note) }
 
   mutating func push(_ action: ConnectionAction) { notes.append(.action(action)) }
 
@@ -208,6 +132,30 @@ struct ConnectionCore {
     if streams[slot].account.expect(count, &memory), !waitingForRoom.isEmpty { needsTurn = true }
   }
 
+  // MARK: Time
+
+  /// The call has something to do at a time of its own.
+  mutating func noteWakeup(_ slot: Int) {
+    let next = streams[slot].times.next
+    guard next < streamWakeup else { return }
+    streamWakeup = next
+    needsTurn = true
+  }
+
+  /// Notes when the call has to have ended, if its client has said so.
+  mutating func noteDeadline(_ slot: Int) {
+    guard let timeout = streams[slot].head.timeout, streams[slot].times.deadline == .distantFuture
+    else { return }
+    streams[slot].times.deadline = now + timeout
+    noteWakeup(slot)
+  }
+
+  /// Notes until when the client must have sent what is waited for.
+  mutating func updateReceiveTime(_ slot: Int) {
+    streams[slot].updateReceiveTime(timeout: TimeAmount(configuration.receiveTimeout), now: now)
+    noteWakeup(slot)
+  }
+
   /// `fault` as a handler sees it.
   func error(_ fault: CallFault) -> RPCError {
     RPCError(code: fault.code, message: fault.message, metadata: configuration.faultDetails(fault))
@@ -223,5 +171,11 @@ struct ConnectionCore {
     end.fault = fault
     end.mustClose = true
     push(.goAwayFor(fault))
+  }
+
+  /// Nothing is left of the connection.
+  mutating func finish() {
+    memory.release()
+    push(.ended)
   }
 }

@@ -1,0 +1,278 @@
+import GRPCCore
+import NIOCore
+
+@testable import GRPCNghttp2Transport
+
+/// Drives a ``ConnectionCore`` without a socket, nghttp2 or tasks: tells it events, performs its actions, and keeps what it
+/// was told to do.
+struct CoreDriver {
+  /// The path of each method, by how it is answered and what its requests and responses may have.
+  enum Path: String, CaseIterable {
+    case unary = "/t.T/Unary"
+    case list = "/t.T/List"
+    case upload = "/t.T/Upload"
+    case talk = "/t.T/Talk"
+    case inlineUnary = "/t.T/InlineUnary"
+    case inlineList = "/t.T/InlineList"
+    case inlineTalk = "/t.T/InlineTalk"
+  }
+
+  private static let descriptors: [(Path, MethodDescriptor.RPCType)] = [
+    (.unary, .unary), (.list, .serverStreaming), (.upload, .clientStreaming),
+    (.talk, .bidirectionalStreaming),
+    (.inlineUnary, .unary), (.inlineList, .serverStreaming), (.inlineTalk, .bidirectionalStreaming),
+  ]
+
+  var core: ConnectionCore
+  var now = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
+  /// What was done, one text an action; what nghttp2 sent of DATA is "data ID COUNT".
+  var log: [String] = []
+  /// Bytes that the client may be sent on each stream; nil for any number.
+  var clientWindow: Int?
+  /// Bytes of DATA that were sent, by stream.
+  var sent: [Int32: [UInt8]] = [:]
+  /// Parts that readers were handed.
+  var read: [Int32: [String]] = [:]
+  /// Streams of which nghttp2 has DATA to ask for.
+  private var sending: [Int32: Bool] = [:]
+  /// Streams that nghttp2 has open, and whether the client has ended its side.
+  private(set) var open: [Int32: Bool] = [:]
+
+  /// A connection whose client has sent its preface and SETTINGS, unless it is silent.
+  init(
+    isSilent: Bool = false, budget: Int = .max, jitter: Double = 0,
+    _ change: (inout HTTP2Configuration) -> Void = { _ in }
+  ) {
+    var configuration = HTTP2Configuration()
+    change(&configuration)
+    let methods = Self.descriptors.map { path, type in
+      MethodDescriptor(
+        service: ServiceDescriptor(fullyQualifiedService: "t.T"),
+        method: String(path.rawValue.split(separator: "/")[1]), type: type)
+    }
+    let inline = [
+      InlineMethod(methods[4]) { _ in },
+      InlineMethod(streaming: methods[5]) { _ in false },
+      InlineMethod(requests: methods[6]) { _ in .declined },
+    ]
+    core = ConnectionCore(
+      configuration,
+      methods: MethodTable(methods, maximum: configuration.maxReceiveMessageSize, inline: inline),
+      budget: MemoryBudget(limit: budget), pool: StreamMemoryPool(), deflater: Deflater(), jitter: jitter,
+      now: now)
+    if !isSilent {
+      _ = receive(Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + [0, 0, 0, 4, 0, 0, 0, 0, 0])
+    }
+  }
+
+  // MARK: The client
+
+  /// Bytes arrive, of which nghttp2 tells nothing. Returns whether it may be given them.
+  mutating func receive(_ bytes: [UInt8]) -> Bool {
+    let now = now
+    let isTaken = bytes.withUnsafeBytes { core.bytesReceived($0, now: now) }
+    core.bytesTaken()
+    return isTaken
+  }
+
+  /// Opens a stream with the headers of a call, and those of `fields` behind or in place of them.
+  mutating func open(
+    _ id: Int32, _ path: Path = .unary, _ fields: [(String, String)] = [], ended: Bool = false
+  ) {
+    var all = [(":method", "POST"), (":scheme", "http"), (":path", path.rawValue), (":authority", "a")]
+    all += [("content-type", "application/grpc"), ("te", "trailers")]
+    for (name, value) in fields {
+      if let index = all.firstIndex(where: { $0.0 == name }) {
+        all[index].1 = value
+      } else {
+        all.append((name, value))
+      }
+    }
+    headers(id, all, ended: ended)
+  }
+
+  /// A header block arrives; of a request if its stream is new.
+  mutating func headers(_ id: Int32, _ fields: [(String, String)], ended: Bool) {
+    let isRequest = open[id] == nil
+    core.headersBegan(id, isRequest: isRequest)
+    if isRequest { open[id] = false }
+    for (name, value) in fields {
+      let goesOn = Array(name.utf8).withUnsafeBufferPointer { name in
+        Array(value.utf8).withUnsafeBufferPointer { value in core.headerReceived(name, value) }
+      }
+      if !goesOn { return }
+    }
+    if ended { open[id] = true }
+    core.headersReceived(id, endsStream: ended)
+  }
+
+  /// DATA arrives.
+  mutating func data(_ id: Int32, _ bytes: [UInt8], ended: Bool = false) {
+    if !bytes.isEmpty { bytes.withUnsafeBytes { core.dataReceived(id, $0) } }
+    if ended {
+      open[id] = true
+      core.requestEnded(id)
+    }
+  }
+
+  /// The bytes of messages with their prefixes.
+  static func messages(_ texts: String...) -> [UInt8] {
+    texts.flatMap { text in
+      [0] + withUnsafeBytes(of: UInt32(text.utf8.count).bigEndian) { Array($0) } + Array(text.utf8)
+    }
+  }
+
+  /// The client resets a stream, or it ends on both sides.
+  mutating func close(_ id: Int32) {
+    guard open.removeValue(forKey: id) != nil else { return }
+    sending[id] = nil
+    core.streamClosed(id)
+  }
+
+  /// A whole call of one message arrives.
+  mutating func call(
+    _ id: Int32, _ path: Path = .unary, _ fields: [(String, String)] = [], _ text: String = "hi"
+  ) {
+    open(id, path, fields)
+    data(id, Self.messages(text), ended: true)
+  }
+
+  // MARK: The connection
+
+  /// Performs what is to be done, and has nghttp2 send what it has, until there is nothing more.
+  mutating func run() {
+    core.beginOutput(in: ByteBuffer(), limit: 64 * 1_024, now: now)
+    repeat {
+      while let action = core.nextAction() { perform(action) }
+    } while send()
+    core.turnEnded()
+    while let action = core.nextAction() { perform(action) }
+    _ = core.takeOutput()
+  }
+
+  /// Performs what is to be done, and returns what that was since the last time.
+  mutating func done() -> [String] {
+    run()
+    defer { log = [] }
+    return log
+  }
+
+  mutating func pass(_ time: TimeAmount) {
+    now = now + time
+    core.timePassed(now: now)
+  }
+
+  private mutating func perform(_ action: ConnectionAction) {
+    switch action {
+    case .answer(let id): log.append("answer \(id)")
+    case .startHandler(let id): log.append("startHandler \(id)")
+    case .startTaker(let id): log.append("startTaker \(id)")
+    case .resumeReader(let id, let reading):
+      log.append("resumeReader \(id) \(Self.text(reading))")
+    case .resumeWriters(let id): log.append("resumeWriters \(id)")
+    case .cancel(let id): log.append("cancel \(id)")
+    case .closed(let id): log.append("closed \(id)")
+    case .send(let id, let frame): submit(id, frame)
+    case .reset(let id, let code):
+      log.append("reset \(id) \(code.name)")
+      core.resetSent(code)
+      close(id)
+    case .returnStreamWindow(let id, let count): log.append("window \(id) \(count)")
+    case .returnConnectionWindow(let count): log.append("window \(count)")
+    case .callsAreCutOff: log.append("callsAreCutOff")
+    case .ping: log.append("ping")
+    case .goAwayNotice: log.append("goAwayNotice")
+    case .goAway:
+      log.append("goAway")
+      core.goAwaySent(last: core.streams.newest)
+    case .goAwayFor(let fault): log.append("goAway \(fault.code.name): \(fault.reason)")
+    case .ended: log.append("ended")
+    }
+  }
+
+  private mutating func submit(_ id: Int32, _ frame: ResponseState.Frame) {
+    log.append("\(Self.text(frame)) \(id)")
+    switch frame {
+    case .data(let endsStream): sending[id] = endsStream
+    case .headers, .httpHeaders(_, endsStream: false): core.headersSent(id, endsStream: false)
+    case .trailersOnly, .trailers, .httpHeaders(_, endsStream: true): endResponse(id)
+    }
+  }
+
+  private mutating func endResponse(_ id: Int32) {
+    core.headersSent(id, endsStream: true)
+    if open[id] == true { close(id) }
+  }
+
+  /// Sends a frame of DATA of each stream that has some and may. Returns whether there was any.
+  private mutating func send() -> Bool {
+    var sentSome = false
+    for (id, endsStream) in sending.sorted(by: { $0.key < $1.key }) {
+      let limit = min(16_384, clientWindow ?? .max)
+      if limit == 0 { continue }
+      let (count, isLast) = core.dataWanted(id, atMost: limit)
+      let before = core.output.readableBytes
+      let header = [UInt8](repeating: 0, count: 9)
+      _ = header.withUnsafeBytes {
+        core.dataSent(id, header: $0, count: count, endsStream: isLast && endsStream)
+      }
+      let bytes = core.output.getBytes(at: core.output.readerIndex + before + 9, length: count) ?? []
+      sent[id, default: []] += bytes
+      if let clientWindow { self.clientWindow = clientWindow - count }
+      if isLast { sending[id] = nil }
+      if isLast, endsStream, open[id] == true { close(id) }
+      log.append("data \(id) \(count)")
+      sentSome = true
+    }
+    return sentSome
+  }
+
+  static func text(_ reading: RequestReading?) -> String {
+    switch reading {
+    case .part(.metadata): "metadata"
+    case .part(.message(let message)): String(decoding: message.bytes, as: UTF8.self)
+    case .end: "end"
+    case .failure(let error): "failure \(error.code): \(error.message)"
+    case .over: "over"
+    case nil: "wait"
+    }
+  }
+
+  private static func text(_ frame: ResponseState.Frame) -> String {
+    switch frame {
+    case .headers(let metadata, let encoding):
+      encoding == .identity ? "headers\(metadata.isEmpty ? "" : " \(metadata)")" : "headers \(encoding)"
+    case .trailersOnly(let http, let status, _): "trailersOnly \(http) \(status.code)"
+    case .httpHeaders(let status, let endsStream): "http \(status)\(endsStream ? " end" : "")"
+    case .data: "submitData"
+    case .trailers(let status, _): "trailers \(status.code)"
+    }
+  }
+
+  // MARK: Handlers
+
+  /// A handler asks for the next part, and waits for it if `waits`.
+  mutating func read(_ id: Int32, waits: Bool = true) -> String {
+    let reading = core.read(id)
+    if reading == nil, waits { core.awaitPart(id) }
+    return Self.text(reading)
+  }
+
+  /// A handler writes a message. Returns whether there is room for more.
+  mutating func write(_ id: Int32, _ text: String) throws -> ConnectionCore.Room {
+    try core.write(id, .message(MessageBytes(Array(text.utf8))))
+    return core.room(id)
+  }
+
+  /// A handler writes its status, and its task ends.
+  mutating func finish(_ id: Int32, _ code: Status.Code = .ok) {
+    try? core.write(id, .status(Status(code: code, message: ""), [:]))  // A call that is over takes none.
+    core.taskEnded(id)
+  }
+
+  /// What the calls still count in the connection's memory.
+  var isMemoryFree: Bool {
+    core.memory.calls == 0 && core.memory.unread == 0 && core.memory.unsent == 0 && core.memory.expected == 0
+      && core.memory.incomplete == 0
+  }
+}

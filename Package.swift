@@ -180,6 +180,21 @@ let package = Package(
       ]
     ),
 
+    .executableTarget(
+      name: "client-example", dependencies: ["UserServiceClient"], path: "Examples/ClientExample"
+    ),
+    .executableTarget(
+      name: "greeter-example",
+      dependencies: [
+        "GRPCNghttp2Transport",
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+      ],
+      path: "Examples/Greeter"
+    ),
+
     .target(name: "TestSupport", dependencies: ["UserDomain", "UserStore"], path: "Tests/TestSupport"),
     .target(
       name: "FaultVFS", path: "Tests/FaultVFS", linkerSettings: [.linkedLibrary("sqlite3")]
@@ -188,9 +203,6 @@ let package = Package(
       name: "store-probe",
       dependencies: ["TestSupport", "UserDomain", "UserStore"],
       path: "Tests/StoreProbe"
-    ),
-    .executableTarget(
-      name: "client-example", dependencies: ["UserServiceClient"], path: "Tests/ClientExample"
     ),
     .target(
       name: "InteropProtos",
@@ -272,6 +284,7 @@ let package = Package(
         "GRPCNghttp2Transport",
         "InteropProtos",
         "TestSupport",
+        "greeter-example",
         "interop-server",
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),

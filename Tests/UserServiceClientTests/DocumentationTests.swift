@@ -14,6 +14,6 @@ import Testing
   @Test("the documentation shows the program that is compiled")
   func shown() throws {
     let page = try text("Sources/UserServiceClient/Documentation.docc/UserServiceClient.md")
-    #expect(page.contains("```swift\n\(try text("Tests/ClientExample/ClientExample.swift"))```"))
+    #expect(page.contains("```swift\n\(try text("Examples/ClientExample/ClientExample.swift"))```"))
   }
 }

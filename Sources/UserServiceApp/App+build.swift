@@ -61,7 +61,7 @@ extension UserServiceApp {
     let repository = try SQLiteUserRepository(
       DatabaseLocation(path: configuration.database),
       schema: configuration.migrates ? .migrate : .requireCurrent, configuration: store)
-    let authority = try await TokenAuthority(configuration.auth.authority) { logger.log($0) }
+    let authority = try await TokenAuthority(configuration.authority) { logger.log($0) }
     let hasher = try Argon2idHasher(
       parameters: configuration.passwords.parameters, limits: configuration.passwords.limits)
     let attempts = PasswordAttempts(repository)

@@ -1,8 +1,10 @@
-import Configuration
 import Foundation
 import UserDomain
 
 /// The JSON file of settings that `--config` names.
+///
+/// swift-configuration's `JSONSnapshot` ignores what it does not know, so that a misspelt setting would be as if it were
+/// not there, and does not say where a text breaks JSON's grammar.
 struct ConfigurationFile {
   private typealias Invalid = ServiceConfiguration.Invalid
 
@@ -13,12 +15,11 @@ struct ConfigurationFile {
     self.path = path
   }
 
-  /// The settings in the file.
+  /// Reads the file: texts by the names of their settings.
   ///
-  /// - Parameter known: all settings, with their defaults. A misspelt one would be as if it were not there, so it is
-  ///   refused. Numbers, `true` and `false` are texts where the default is one.
-  /// - Throws: `ServiceConfiguration.Invalid`, which names the file and the place in it.
-  func provider(known: [String: ConfigContent]) throws -> any ConfigProvider {
+  /// - Parameter settings: the settings that may be in it.
+  /// - Throws: an error that names the file and the place in it, for an unknown setting too.
+  func read(_ settings: [Setting]) throws(ServiceConfiguration.Invalid) -> [String: String] {
     var contents: Data
     do {
       contents = try Data(contentsOf: URL(fileURLWithPath: path))
@@ -38,51 +39,55 @@ struct ConfigurationFile {
       throw Invalid(
         description: "\(path): the file must be one JSON object, such as {\"database\": \"users.db\"}")
     }
-    var values: [AbsoluteConfigKey: ConfigValue] = [:]
-    try read(object, [], known, &values)
-    return InMemoryProvider(name: path, values: values)
+    var texts: [String: String] = [:]
+    try read(object, group: "", settings, &texts)
+    return texts
   }
 
+  /// Reads the settings whose names begin with `group`. What follows in a name may be one key with dots, or objects.
   private func read(
-    _ object: [String: JSONValue], _ folder: [String], _ known: [String: ConfigContent],
-    _ values: inout [AbsoluteConfigKey: ConfigValue]
-  ) throws {
+    _ object: [String: JSONValue], group: String, _ settings: [Setting], _ texts: inout [String: String]
+  ) throws(ServiceConfiguration.Invalid) {
     for (key, value) in object.sorted(by: { $0.key < $1.key }) {
-      let name = (folder + [key]).joined(separator: ".")
-      if let standard = known[name] {
-        let content = try content(of: value, name, standard)
-        values[AbsoluteConfigKey(folder + [key])] = ConfigValue(content, isSecret: false)
-      } else if known.keys.contains(where: { $0.hasPrefix(name + ".") }) {
-        guard case .object(let group) = value else {
-          throw Invalid(description: "\(path): '\(name)' is a group of settings and must be an object")
+      let name = group + key
+      let setting = settings.first { $0.name == name }
+      let isGroup = settings.contains { $0.name.hasPrefix(name + ".") }
+      // `grpc.compression` is both.
+      if isGroup, case .object(let members) = value {
+        try read(members, group: name + ".", settings, &texts)
+      } else if let setting {
+        guard texts.updateValue(try text(of: value, setting), forKey: name) == nil else {
+          throw Invalid(description: "\(path): the setting '\(name)' is there twice")
         }
-        try read(group, folder + [key], known, &values)
+      } else if isGroup {
+        throw Invalid(description: "\(path): '\(name)' is a group of settings and must be an object")
       } else {
         throw Invalid(description: "\(path): there is no setting '\(name)'")
       }
     }
   }
 
-  private func content(
-    of value: JSONValue, _ name: String, _ standard: ConfigContent
-  ) throws -> ConfigContent {
-    let isText = if case .string = standard { true } else { false }
+  /// The text that `value` stands for.
+  private func text(
+    of value: JSONValue, _ setting: Setting
+  ) throws(ServiceConfiguration.Invalid) -> String {
+    let problem: String
     switch value {
-    case .flag(let flag): return isText ? .string("\(flag)") : .bool(flag)
-    case .whole(let number): return isText ? .string("\(number)") : .int(number)
-    case .number(let number): return isText ? .string("\(number)") : .double(number)
-    case .text(let text): return .string(text)
+    case .text(let text): return text
+    case .flag(let flag): return "\(flag)"
+    case .whole(_) where setting.shape == .truth, .number(_) where setting.shape == .truth:
+      problem = "is a number; it must be true or false"
+    case .whole(let number): return "\(number)"
+    case .number(let number): return "\(number)"
     case .list(let list):
       let texts = list.compactMap { if case .text(let text) = $0 { text } else { nil } }
-      guard texts.count == list.count else {
-        throw Invalid(description: "\(path): the setting '\(name)' is a list of something other than texts")
-      }
-      return .stringArray(texts)
-    case .object:
-      throw Invalid(description: "\(path): the setting '\(name)' is an object; it must be one value")
-    case .null:
-      throw Invalid(description: "\(path): the setting '\(name)' is null; leave it out for its default")
+      if texts.count == list.count, setting.shape == .list { return texts.joined(separator: ",") }
+      problem =
+        setting.shape == .list ? "is a list of something other than texts" : "is a list; it must be one value"
+    case .object: problem = "is an object; it must be one value"
+    case .null: problem = "is null; leave it out for its default"
     }
+    throw Invalid(description: "\(path): the setting '\(setting.name)' \(problem)")
   }
 }
 

@@ -84,7 +84,7 @@ public struct UserServiceApp: Sendable {
 
   /// What an operator should know of the start, once it has succeeded.
   private func logStart() {
-    if authority.hasNewKeys, let file = configuration.auth.authority.keys {
+    if authority.hasNewKeys, let file = configuration.authority.keys {
       logger.notice("made a new signing key", metadata: ["file": "\(file.path)"])
     }
     for file in repository.exposedFiles {

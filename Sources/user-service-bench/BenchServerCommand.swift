@@ -1,5 +1,4 @@
 import ArgumentParser
-import Configuration
 import GRPCCore
 import GRPCNIOTransportHTTP2
 import GRPCNghttp2Transport
@@ -30,12 +29,9 @@ struct BenchServerCommand: AsyncParsableCommand {
   @Option var loops: Int?
 
   func run() async throws {
-    let settings = try await ServiceConfiguration(
+    let settings = try ServiceConfiguration(
       flags: [
-        "database": .init(.string(database), isSecret: false),
-        AbsoluteConfigKey(["auth", "mode"]): .init(.string(auth), isSecret: false),
-        AbsoluteConfigKey(["grpc", "inline"]): .init(.string(inline), isSecret: false),
-        AbsoluteConfigKey(["log", "level"]): .init(.string(logLevel), isSecret: false),
+        "database": database, "auth.mode": auth, "grpc.inline": inline, "log.level": logLevel,
       ], file: nil, environment: [:])
     let registry = metrics == "on" ? PrometheusRegistry() : nil
     let group =

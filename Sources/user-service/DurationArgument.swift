@@ -14,8 +14,5 @@ struct DurationArgument: ExpressibleByArgument {
     self.init(duration)
   }
 
-  var defaultValueDescription: String {
-    let milliseconds = Int(duration / .milliseconds(1))
-    return milliseconds % 1_000 == 0 ? "\(milliseconds / 1_000)s" : "\(milliseconds)ms"
-  }
+  var defaultValueDescription: String { duration.text }
 }

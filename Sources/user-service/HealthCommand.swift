@@ -17,9 +17,13 @@ struct HealthCommand: AsyncParsableCommand {
       certificate is not checked.
       """)
 
+  private static let listen = Setting.named("listen")
+
   @Option(
     help: ArgumentHelp(
-      "HOST:PORT or unix:PATH of the service. (default: the first in USER_SERVICE_LISTEN, or 127.0.0.1:50051)",
+      """
+      HOST:PORT or unix:PATH of the service. (default: the first in \(listen.variable), or \(listen.standard))
+      """,
       valueName: "address"))
   var address: String?
   @OptionGroup var tls: TLSClientOptions
@@ -29,11 +33,12 @@ struct HealthCommand: AsyncParsableCommand {
   var timeout = DurationArgument(.seconds(5))
 
   func run() async throws {
-    let listens = ProcessInfo.processInfo.environment["USER_SERVICE_LISTEN"] ?? "127.0.0.1:50051"
+    let environment = ProcessInfo.processInfo.environment
+    let listens = environment[Self.listen.variable] ?? Self.listen.standard.description
     let first = listens.split(separator: ",").first.map(String.init) ?? listens
     guard let target = address.map({ ListenAddress($0) }) ?? ListenAddress(first)?.reachable else {
       throw ValidationError(
-        "\(address == nil ? "USER_SERVICE_LISTEN" : "--address") must be HOST:PORT with an IP address, or unix:PATH"
+        "\(address == nil ? Self.listen.variable : "--address") must be HOST:PORT with an IP address, or unix:PATH"
       )
     }
     try checkFiles()

@@ -8,14 +8,14 @@ struct KeysCommand: AsyncParsableCommand {
     commandName: "keys", abstract: "Lists and rotates the keys that access tokens are signed with.",
     subcommands: [List.self, Rotate.self])
 
-  struct List: AsyncParsableCommand {
+  struct List: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Lists the keys, without their private parts.")
 
     @OptionGroup var database: DatabaseOption
     @OptionGroup var settings: SettingsOption
 
-    func run() async throws {
-      let file = try await KeysCommand.file(database, settings)
+    func run() throws {
+      let file = try KeysCommand.file(database, settings)
       guard let ring = try file.read() else {
         Terminal.note("\(file.path): no such key file; 'user-service serve' makes one")
         throw ExitCode.failure
@@ -24,7 +24,7 @@ struct KeysCommand: AsyncParsableCommand {
     }
   }
 
-  struct Rotate: AsyncParsableCommand {
+  struct Rotate: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: """
         Makes a new key. A running service signs with it within 2 seconds, and accepts tokens that it has signed at once.
@@ -39,15 +39,15 @@ struct KeysCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How long the tokens of the keys so far stay good.", valueName: "duration"))
     var overlap = DurationArgument(TokenCommand.Issue.longest)
 
-    func run() async throws {
-      let file = try await KeysCommand.file(database, settings)
+    func run() throws {
+      let file = try KeysCommand.file(database, settings)
       let ring = try file.rotate(overlap: overlap.duration)
       print(KeysCommand.table(ring))
     }
   }
 
-  private static func file(_ database: DatabaseOption, _ settings: SettingsOption) async throws -> KeyFile {
-    guard let file = try await settings.authority(database.database).keys else {
+  private static func file(_ database: DatabaseOption, _ settings: SettingsOption) throws -> KeyFile {
+    guard let file = try settings.authority(database.database).keys else {
       throw ValidationError("a database in memory has no key file")
     }
     return file

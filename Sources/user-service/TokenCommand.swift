@@ -1,5 +1,4 @@
 import ArgumentParser
-import Configuration
 import Foundation
 import TokenSigning
 import UserDomain
@@ -61,7 +60,7 @@ struct TokenCommand: AsyncParsableCommand {
     private var scopeNames: [Substring] { scope.split(separator: ",") }
 
     func run() async throws {
-      var authority = try await settings.authority(database.database)
+      var authority = try settings.authority(database.database)
       // Nothing is verified here.
       authority.outside = nil
       guard FileManager.default.fileExists(atPath: database.database) else {
@@ -91,21 +90,4 @@ struct TokenCommand: AsyncParsableCommand {
 extension String {
   /// A user's id as the service writes it; any other text as it is.
   fileprivate var lowercasedIfUser: String { UserID(self)?.description ?? self }
-}
-
-/// `--config`, and with it the settings that `serve` has.
-struct SettingsOption: ParsableArguments {
-  @Option(help: ArgumentHelp("A JSON file with the service's settings.", valueName: "path"))
-  var config: String?
-
-  /// Who signs tokens, as `serve` with the same settings does.
-  func authority(_ database: String) async throws -> TokenAuthority.Configuration {
-    try await ServiceConfiguration(
-      flags: [
-        "database": .init(.string(database), isSecret: false),
-        // Nothing is served here, so where the service listens is of no concern.
-        "insecure": .init(.bool(true), isSecret: false),
-      ], file: config
-    ).auth.authority
-  }
 }

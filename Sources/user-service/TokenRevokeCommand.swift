@@ -46,7 +46,7 @@ extension TokenCommand {
         return RevokedToken(id: id, subject: nil, expiresAt: nil, revokedAt: now)
       }
       let text = try SmallFile.line(tokenFile ?? "-")
-      var authority = try await settings.authority(database.database)
+      var authority = try settings.authority(database.database)
       authority.outside = nil
       guard let file = authority.keys, try file.read() != nil else {
         Terminal.note("Error: there is no key file to check the token with; give its id with --jti")

@@ -47,6 +47,14 @@ extension Listener.Address {
     }
   }
 
+  /// Whether only this machine can reach it.
+  var isLocal: Bool {
+    switch self {
+    case .tcp(let host, _): host.hasPrefix("127.") || host == "::1"
+    case .unix: true
+    }
+  }
+
   /// `path` without links, `.` and `..` in its folder.
   private static func absolute(_ path: String) -> String {
     let url = URL(fileURLWithPath: path).standardizedFileURL

@@ -1,0 +1,102 @@
+/// A setting of the service, written once: errors, `serve --help`, `user-service settings` and docs/settings.md take all
+/// that they say from it.
+package struct Setting: Sendable {
+  /// The setting's name, words with dots between them: `log.level`.
+  package let name: String
+  /// The setting's flag of `serve`, if it has one.
+  package let flag: Flag?
+  /// The values that the setting may have, in words: `1 to 64`.
+  package let values: String
+  /// What the setting does: one sentence in the imperative.
+  package let help: String
+  /// What there is to say beyond ``help``, in Markdown, for docs/settings.md alone.
+  package let note: String?
+  /// The value of a setting that no source gives: the one that ``ServiceConfiguration`` begins with.
+  package let standard: SettingText
+
+  let shape: SettingShape
+  /// Sets the value that a text stands for.
+  let apply: @Sendable (inout ServiceConfiguration, String) throws(ServiceConfiguration.Invalid) -> Void
+  /// The value that a configuration has.
+  package let text: @Sendable (ServiceConfiguration) -> SettingText
+
+  /// A flag of `serve`, without its hyphens.
+  package enum Flag: Hashable, Sendable {
+    /// `--name <placeholder>`.
+    case option(String, placeholder: String)
+    /// `--name` and `--no-name`.
+    case toggle(String)
+    /// `--name`, which sets `true`.
+    case `switch`(String)
+
+    /// The flag's name.
+    package var name: String {
+      switch self {
+      case .option(let name, _), .toggle(let name), .switch(let name): name
+      }
+    }
+  }
+
+  /// The setting `name`, which is stored at `path` and written in `form`.
+  init<Value>(
+    _ name: String, _ path: any WritableKeyPath<ServiceConfiguration, Value> & Sendable,
+    _ form: SettingForm<Value>, flag: Flag? = nil, _ help: String, note: String? = nil
+  ) {
+    self.name = name
+    self.flag = flag
+    self.help = help
+    self.note = note
+    values = form.values
+    shape = form.shape
+    standard = form.write(ServiceConfiguration()[keyPath: path])
+    text = { form.write($0[keyPath: path]) }
+    apply = { configuration, text throws(ServiceConfiguration.Invalid) in
+      do throws(SettingRefusal) {
+        configuration[keyPath: path] = try form.read(text)
+      } catch {
+        throw ServiceConfiguration.Invalid(description: "\(name) \(error.words)")
+      }
+    }
+  }
+
+  /// Every setting, in the order of docs/settings.md.
+  package static let all = SettingSection.all.flatMap(\.settings)
+
+  /// The setting of that name, which must exist.
+  package static func named(_ name: String) -> Setting {
+    guard let setting = all.first(where: { $0.name == name }) else {
+      preconditionFailure("there is no setting '\(name)'")
+    }
+    return setting
+  }
+
+  /// The environment variable that gives the setting.
+  package var variable: String {
+    "USER_SERVICE_" + name.uppercased().replacing(".", with: "_")
+  }
+
+  /// ``help`` with the default, as `serve --help` shows it.
+  package var flagHelp: String {
+    let standard =
+      switch (flag, standard) {
+      case (.toggle(let name), .value("true")): "--\(name)"
+      case (.toggle(let name), _): "--no-\(name)"
+      case (_, let standard): standard.description
+      }
+    return "\(help) (default: \(standard))"
+  }
+}
+
+/// A value of a setting, as text.
+package enum SettingText: Hashable, Sendable, CustomStringConvertible {
+  /// A text that sets this value.
+  case value(String)
+  /// Words for the value of a setting that no source gives, where no text stands for it.
+  case words(String)
+
+  package var description: String {
+    switch self {
+    case .value(let text), .words(let text): text
+    }
+  }
+}

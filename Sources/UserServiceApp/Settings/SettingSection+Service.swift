@@ -1,0 +1,92 @@
+import UserAPI
+
+extension SettingSection {
+  /// The settings that have flags.
+  static let service = SettingSection(
+    title: "Service",
+    introduction: nil,
+    settings: [
+      Setting(
+        "database", \.database, .text("a path, or :memory:"), flag: .option("database", placeholder: "path"),
+        "Keep the users in this SQLite file, or in memory (:memory:).",
+        note: "Every other text is a path."),
+      Setting(
+        "listen", \.listen, .addresses, flag: .option("listen", placeholder: "address"),
+        "Listen at this IP address and port (HOST:PORT) or Unix-domain socket (unix:PATH).",
+        note: "Repeat the flag for several addresses; the file may have a list. Port 0 is any free port."),
+      Setting(
+        "tls.cert", \.tlsFiles.certificate, .path(unset: "cleartext"),
+        flag: .option("tls-cert", placeholder: "path"),
+        "Serve over TLS with the certificate chain in this PEM file, the service's own certificate first."),
+      Setting(
+        "tls.key", \.tlsFiles.key, .path(unset: "none"), flag: .option("tls-key", placeholder: "path"),
+        "Use the private key in this PEM file with the certificate."),
+      Setting(
+        "tls.client.ca", \.tlsFiles.clientAuthorities, .path(unset: "none"),
+        flag: .option("tls-client-ca", placeholder: "path"),
+        "Require client certificates signed by an authority in this PEM file.",
+        note: "Without it, clients need no certificate."),
+      Setting(
+        "auth.mode", \.auth.isOn, .onOrOff, flag: .option("auth", placeholder: "mode"),
+        "Require tokens (on), or let every caller do everything (off), for development only."),
+      Setting(
+        "insecure", \.auth.mayBeExposed, .truth, flag: .switch("insecure"),
+        "Listen where other machines can reach the service even with --auth off."),
+      Setting(
+        "migrate", \.migrates, .truth, flag: .toggle("migrate"),
+        "Migrate an empty or older database instead of refusing it."),
+      Setting(
+        "take.over", \.takesOver, .truth, flag: .switch("take-over"),
+        "Serve a database that another service still serves, for a rolling restart, instead of refusing it.",
+        note: "See [one service a database](operations.md#one-service-a-database)."),
+      Setting(
+        "reflection", \.offersReflection, .truth, flag: .toggle("reflection"),
+        "Offer gRPC server reflection."),
+      Setting(
+        "log.level", \.logLevel, .choice, flag: .option("log-level", placeholder: "level"),
+        "Log nothing below this level."),
+      Setting(
+        "log.format", \.logFormat, .choice, flag: .option("log-format", placeholder: "format"),
+        "Write the log as text, or as one JSON object a line."),
+      Setting(
+        "shutdown.grace", \.shutdownGrace, .duration(.zero ... .longest),
+        flag: .option("shutdown-grace", placeholder: "duration"),
+        "After a signal to stop, let running calls finish for this long."),
+      Setting(
+        "bulk.rows", \.bulkRows, .whole(BulkLimits.rowBounds),
+        flag: .option("bulk-rows", placeholder: "count"),
+        "Accept at most this many rows in one bulk call."),
+      Setting(
+        "metrics.listen", \.metrics, .optional(.ipAddress, unset: "nowhere"),
+        flag: .option("metrics-listen", placeholder: "address"),
+        "Serve Prometheus metrics at this IP address and port (HOST:PORT), over HTTP and without a token.",
+        note: "See [metrics](operations.md#metrics)."),
+    ] + passwordCost,
+    remarks: """
+      With TLS every address takes HTTP/2 only, over TLS 1.3 or over TLS 1.2 with ECDHE and AES-GCM or ChaCha20-Poly1305. A
+      client that offers other protocols gets the alert `no_application_protocol`. The files are read again within 10 seconds
+      of a change, and at once at SIGHUP. New connections then get the new certificate; one that cannot be used is logged and
+      not taken. A key that does not belong to the certificate, or that others can read, ends the start with one line.
+      `user-service health --tls-ca FILE` checks such a service.
+
+      Files with secrets (`auth.keys`, `tls.key`, `auth.jwks.file` with HS256 keys) are for their owner alone, or also
+      readable (0640, 0440) by a group that the service belongs to. The file at the end of symbolic links counts, as
+      Kubernetes mounts secrets.
+      """)
+
+  private static let passwordCost = [
+    Setting(
+      "argon2.memory", \.passwords.memoryKiB, .whole(PasswordConfiguration.memoryBounds),
+      flag: .option("argon2-memory", placeholder: "KiB"),
+      "Use this many KiB of memory for a new password hash."),
+    Setting(
+      "argon2.iterations", \.passwords.iterations, .whole(PasswordConfiguration.iterationBounds),
+      flag: .option("argon2-iterations", placeholder: "count"),
+      "Make this many passes over the memory of a new password hash.",
+      note: "`argon2.memory` × `argon2.iterations` must be at least \(PasswordConfiguration.minimumWork)."),
+    Setting(
+      "argon2.parallelism", \.passwords.parallelism, .whole(PasswordConfiguration.parallelismBounds),
+      flag: .option("argon2-parallelism", placeholder: "count"),
+      "Divide the memory of a new password hash into this many lanes."),
+  ]
+}

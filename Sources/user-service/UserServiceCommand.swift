@@ -14,7 +14,8 @@ struct UserServiceCommand: AsyncParsableCommand {
       """,
     version: "user-service \(Version.current)",
     subcommands: [
-      ServeCommand.self, HealthCommand.self, UsersCommand.self, SignInCommand.self, SignOutCommand.self,
+      ServeCommand.self, SettingsCommand.self, HealthCommand.self, UsersCommand.self, SignInCommand.self,
+      SignOutCommand.self,
       TokenCommand.self, KeysCommand.self, MigrateCommand.self, Argon2Command.self, VersionCommand.self,
     ]
   )

@@ -153,7 +153,6 @@ let package = Package(
         "UserServiceClient",
         "UserStore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
       ]
@@ -171,7 +170,6 @@ let package = Package(
         "UserServiceApp",
         "UserStore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "GRDBSQLite", package: "GRDB.swift"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
@@ -300,6 +298,22 @@ let package = Package(
     ),
     .testTarget(name: "UserFilesTests", dependencies: ["UserFiles", "UserServiceClient"]),
     .testTarget(
+      name: "UserServiceAppTests",
+      dependencies: [
+        "GRPCNghttp2Transport",
+        "PasswordHashing",
+        "PrometheusMetrics",
+        "TestSupport",
+        "TokenSigning",
+        "UserAPI",
+        "UserDomain",
+        "UserServiceApp",
+        "UserStore",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ]
+    ),
+    .testTarget(
       name: "UserServiceClientTests",
       dependencies: [
         "TestSupport",
@@ -327,6 +341,7 @@ let package = Package(
         "UserServiceApp",
         "UserStore",
         "user-service",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),

@@ -54,7 +54,9 @@ extension Option where Value == SettingArgument? {
   /// The option of the setting `name`.
   fileprivate init(_ name: String) {
     let setting = Setting.named(name)
-    self.init(name: setting.flagName, help: setting.argumentHelp) { SettingArgument(name: name, text: $0) }
+    self.init(name: .customLong(setting.flagName), help: setting.argumentHelp) {
+      SettingArgument(name: name, text: $0)
+    }
   }
 }
 
@@ -62,7 +64,7 @@ extension Option where Value == [String] {
   /// The option of the setting `name`, which may be repeated.
   fileprivate init(_ name: String) {
     let setting = Setting.named(name)
-    self.init(wrappedValue: [], name: setting.flagName, help: setting.argumentHelp)
+    self.init(wrappedValue: [], name: .customLong(setting.flagName), help: setting.argumentHelp)
   }
 }
 
@@ -70,7 +72,7 @@ extension Flag where Value == Bool? {
   /// The two flags of the setting `name`.
   fileprivate init(_ name: String) {
     let setting = Setting.named(name)
-    self.init(name: setting.flagName, inversion: .prefixedNo, help: setting.argumentHelp)
+    self.init(name: .customLong(setting.flagName), inversion: .prefixedNo, help: setting.argumentHelp)
   }
 }
 
@@ -78,18 +80,14 @@ extension Flag where Value == Bool {
   /// The flag that sets `name` to true.
   fileprivate init(_ name: String) {
     let setting = Setting.named(name)
-    self.init(wrappedValue: false, name: setting.flagName, help: setting.argumentHelp)
+    self.init(wrappedValue: false, name: .customLong(setting.flagName), help: setting.argumentHelp)
   }
 }
 
 extension Setting {
-  fileprivate var flagName: NameSpecification {
-    flag.map { .customLong($0.name) } ?? .long
-  }
-
   fileprivate var argumentHelp: ArgumentHelp {
     var help = ArgumentHelp(stringLiteral: flagHelp)
-    if case .option(_, let placeholder) = flag { help.valueName = placeholder }
+    if case .option(let placeholder) = flag { help.valueName = placeholder }
     return help
   }
 }

@@ -50,7 +50,7 @@ import UserStore
     let names = Setting.all.map(\.name)
     #expect(Set(names).count == names.count)
     #expect(Set(Setting.all.map(\.variable)).count == names.count)
-    let flags = Setting.all.compactMap { $0.flag?.name }
+    let flags = Setting.all.filter { $0.flag != nil }.map(\.flagName)
     #expect(Set(flags).count == flags.count)
   }
 

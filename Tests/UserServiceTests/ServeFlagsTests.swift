@@ -9,15 +9,16 @@ import UserServiceApp
     "every flag of a setting sets it, and nothing else",
     arguments: Setting.all.filter { $0.flag != nil }.map(\.name))
   func settings(name: String) throws {
-    let flag = try #require(Setting.named(name).flag)
-    switch flag {
-    case .option(let flag, _):
+    let setting = Setting.named(name)
+    let flag = setting.flagName
+    switch try #require(setting.flag) {
+    case .option:
       #expect(try ServeFlags.parse(["--\(flag)", "a text"]).settings == [name: "a text"])
       #expect(try ServeFlags.parse(["--\(flag)", ""]).settings == [name: ""])
-    case .toggle(let flag):
+    case .toggle:
       #expect(try ServeFlags.parse(["--\(flag)"]).settings == [name: "true"])
       #expect(try ServeFlags.parse(["--no-\(flag)"]).settings == [name: "false"])
-    case .switch(let flag):
+    case .switch:
       #expect(try ServeFlags.parse(["--\(flag)"]).settings == [name: "true"])
     }
   }
@@ -42,12 +43,15 @@ import UserServiceApp
     arguments: Setting.all.filter { $0.flag != nil }.map(\.name))
   func help(name: String) throws {
     let setting = Setting.named(name)
-    let help = ServeCommand.helpMessage(columns: 1_000)
-    let line = try #require(help.split(separator: "\n").first { $0.contains(setting.flagHelp) })
-    let flag = try #require(setting.flag)
-    #expect(line.contains("--\(flag.name)") || help.contains("--\(flag.name) "))
-    let standard = setting.standard.description
-    let isToggle = if case .toggle = flag { true } else { false }
-    #expect(setting.flagHelp == "\(setting.help) (default: \(isToggle ? "--\(flag.name)" : standard))")
+    let isToggle = setting.flag == .toggle
+    let lines = ServeCommand.helpMessage(columns: 1_000).split(separator: "\n").map {
+      $0.drop(while: \.isWhitespace)
+    }
+    let sentence =
+      "\(setting.help) (default: \(isToggle ? "--\(setting.flagName)" : setting.standard.description))"
+    let index = try #require(lines.firstIndex { $0.hasSuffix(sentence) })
+    // A long flag has a line of its own, in front of its sentence.
+    let line = lines[index].hasPrefix("--") ? lines[index] : lines[index - 1]
+    #expect(line.hasPrefix("--\(setting.flagName)\(isToggle ? "/" : "")"))
   }
 }

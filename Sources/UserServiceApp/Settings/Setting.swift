@@ -5,6 +5,8 @@ package struct Setting: Sendable {
   package let name: String
   /// The setting's flag of `serve`, if it has one.
   package let flag: Flag?
+  /// The name of ``flag``, without hyphens in front.
+  package let flagName: String
   /// The values that the setting may have, in words: `1 to 64`.
   package let values: String
   /// What the setting does: one sentence in the imperative.
@@ -20,30 +22,27 @@ package struct Setting: Sendable {
   /// The value that a configuration has.
   package let text: @Sendable (ServiceConfiguration) -> SettingText
 
-  /// A flag of `serve`, without its hyphens.
+  /// How `serve` takes a setting.
   package enum Flag: Hashable, Sendable {
     /// `--name <placeholder>`.
-    case option(String, placeholder: String)
+    case option(String)
     /// `--name` and `--no-name`.
-    case toggle(String)
+    case toggle
     /// `--name`, which sets `true`.
-    case `switch`(String)
-
-    /// The flag's name.
-    package var name: String {
-      switch self {
-      case .option(let name, _), .toggle(let name), .switch(let name): name
-      }
-    }
+    case `switch`
   }
 
   /// The setting `name`, which is stored at `path` and written in `form`.
+  ///
+  /// - Parameter flagName: the name of its flag, if that is not `name` with hyphens.
   init<Value>(
     _ name: String, _ path: any WritableKeyPath<ServiceConfiguration, Value> & Sendable,
-    _ form: SettingForm<Value>, flag: Flag? = nil, _ help: String, note: String? = nil
+    _ form: SettingForm<Value>, flag: Flag? = nil, flagName: String? = nil, _ help: String,
+    note: String? = nil
   ) {
     self.name = name
     self.flag = flag
+    self.flagName = flagName ?? name.replacing(".", with: "-")
     self.help = help
     self.note = note
     values = form.values
@@ -79,8 +78,8 @@ package struct Setting: Sendable {
   package var flagHelp: String {
     let standard =
       switch (flag, standard) {
-      case (.toggle(let name), .value("true")): "--\(name)"
-      case (.toggle(let name), _): "--no-\(name)"
+      case (.toggle, .value("true")): "--\(flagName)"
+      case (.toggle, _): "--no-\(flagName)"
       case (_, let standard): standard.description
       }
     return "\(help) (default: \(standard))"

@@ -1,3 +1,4 @@
+import Logging
 import UserAPI
 
 extension SettingSection {
@@ -7,58 +8,58 @@ extension SettingSection {
     introduction: nil,
     settings: [
       Setting(
-        "database", \.database, .text("a path, or :memory:"), flag: .option("database", placeholder: "path"),
+        "database", \.database, .text("a path, or :memory:"), flag: .option("path"),
         "Keep the users in this SQLite file, or in memory (:memory:).",
         note: "Every other text is a path."),
       Setting(
-        "listen", \.listen, .addresses, flag: .option("listen", placeholder: "address"),
-        "Listen at this IP address and port (HOST:PORT) or Unix-domain socket (unix:PATH).",
-        note: "Repeat the flag for several addresses; the file may have a list. Port 0 is any free port."),
+        "listen", \.listen, .addresses, flag: .option("address"),
+        "Listen at this IP address and port (HOST:PORT) or Unix-domain socket (unix:PATH); may be repeated.",
+        note: "The file may have a list. Port 0 is any free port."),
       Setting(
         "tls.cert", \.tlsFiles.certificate, .path(unset: "cleartext"),
-        flag: .option("tls-cert", placeholder: "path"),
+        flag: .option("path"),
         "Serve over TLS with the certificate chain in this PEM file, the service's own certificate first."),
       Setting(
-        "tls.key", \.tlsFiles.key, .path(unset: "none"), flag: .option("tls-key", placeholder: "path"),
+        "tls.key", \.tlsFiles.key, .path(unset: "none"), flag: .option("path"),
         "Use the private key in this PEM file with the certificate."),
       Setting(
         "tls.client.ca", \.tlsFiles.clientAuthorities, .path(unset: "none"),
-        flag: .option("tls-client-ca", placeholder: "path"),
+        flag: .option("path"),
         "Require client certificates signed by an authority in this PEM file.",
         note: "Without it, clients need no certificate."),
       Setting(
-        "auth.mode", \.auth.isOn, .onOrOff, flag: .option("auth", placeholder: "mode"),
+        "auth.mode", \.auth.isOn, .onOrOff, flag: .option("mode"), flagName: "auth",
         "Require tokens (on), or let every caller do everything (off), for development only."),
       Setting(
-        "insecure", \.auth.mayBeExposed, .truth, flag: .switch("insecure"),
+        "insecure", \.auth.mayBeExposed, .truth, flag: .switch,
         "Listen where other machines can reach the service even with --auth off."),
       Setting(
-        "migrate", \.migrates, .truth, flag: .toggle("migrate"),
+        "migrate", \.migrates, .truth, flag: .toggle,
         "Migrate an empty or older database instead of refusing it."),
       Setting(
-        "take.over", \.takesOver, .truth, flag: .switch("take-over"),
+        "take.over", \.takesOver, .truth, flag: .switch,
         "Serve a database that another service still serves, for a rolling restart, instead of refusing it.",
         note: "See [one service a database](operations.md#one-service-a-database)."),
       Setting(
-        "reflection", \.offersReflection, .truth, flag: .toggle("reflection"),
+        "reflection", \.offersReflection, .truth, flag: .toggle,
         "Offer gRPC server reflection."),
       Setting(
-        "log.level", \.logLevel, .choice, flag: .option("log-level", placeholder: "level"),
-        "Log nothing below this level."),
+        "log.level", \.logLevel, .choice, flag: .option("level"),
+        "Log at this level and above: \(SettingForm<Logger.Level>.choice.values)."),
       Setting(
-        "log.format", \.logFormat, .choice, flag: .option("log-format", placeholder: "format"),
-        "Write the log as text, or as one JSON object a line."),
+        "log.format", \.logFormat, .choice, flag: .option("format"),
+        "Write the log as lines for people (text), or as one JSON object a line (json)."),
       Setting(
         "shutdown.grace", \.shutdownGrace, .duration(.zero ... .longest),
-        flag: .option("shutdown-grace", placeholder: "duration"),
+        flag: .option("duration"),
         "After a signal to stop, let running calls finish for this long."),
       Setting(
         "bulk.rows", \.bulkRows, .whole(BulkLimits.rowBounds),
-        flag: .option("bulk-rows", placeholder: "count"),
+        flag: .option("count"),
         "Accept at most this many rows in one bulk call."),
       Setting(
         "metrics.listen", \.metrics, .optional(.ipAddress, unset: "nowhere"),
-        flag: .option("metrics-listen", placeholder: "address"),
+        flag: .option("address"),
         "Serve Prometheus metrics at this IP address and port (HOST:PORT), over HTTP and without a token.",
         note: "See [metrics](operations.md#metrics)."),
     ] + passwordCost,
@@ -77,16 +78,16 @@ extension SettingSection {
   private static let passwordCost = [
     Setting(
       "argon2.memory", \.passwords.memoryKiB, .whole(PasswordConfiguration.memoryBounds),
-      flag: .option("argon2-memory", placeholder: "KiB"),
+      flag: .option("KiB"),
       "Use this many KiB of memory for a new password hash."),
     Setting(
       "argon2.iterations", \.passwords.iterations, .whole(PasswordConfiguration.iterationBounds),
-      flag: .option("argon2-iterations", placeholder: "count"),
+      flag: .option("count"),
       "Make this many passes over the memory of a new password hash.",
       note: "`argon2.memory` × `argon2.iterations` must be at least \(PasswordConfiguration.minimumWork)."),
     Setting(
       "argon2.parallelism", \.passwords.parallelism, .whole(PasswordConfiguration.parallelismBounds),
-      flag: .option("argon2-parallelism", placeholder: "count"),
+      flag: .option("count"),
       "Divide the memory of a new password hash into this many lanes."),
   ]
 }

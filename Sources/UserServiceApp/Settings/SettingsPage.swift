@@ -34,7 +34,7 @@ package enum SettingsPage {
     let head = names + ["default", "values", "effect"]
     let rows = settings.map { setting in
       let name = code(setting.name)
-      let names = haveFlags ? [setting.flag.map(code) ?? "", code(setting.variable), name] : [name]
+      let names = haveFlags ? [flag(setting), code(setting.variable), name] : [name]
       let effect = [setting.help, setting.note].compactMap(\.self).joined(separator: " ")
       return names + [code(setting.standard), grouped(setting.values), effect]
     }
@@ -57,11 +57,13 @@ package enum SettingsPage {
     }
   }
 
-  private static func code(_ flag: Setting.Flag) -> String {
-    switch flag {
-    case .option(let name, let placeholder): code("--\(name) \(placeholder.uppercased())")
-    case .toggle(let name): "\(code("--\(name)")), \(code("--no-\(name)"))"
-    case .switch(let name): code("--\(name)")
+  private static func flag(_ setting: Setting) -> String {
+    let name = "--\(setting.flagName)"
+    return switch setting.flag {
+    case .option(let placeholder): code("\(name) \(placeholder.uppercased())")
+    case .toggle: "\(code(name)), \(code("--no-\(setting.flagName)"))"
+    case .switch: code(name)
+    case nil: ""
     }
   }
 

@@ -1,5 +1,5 @@
-/// A setting of the service, written once: errors, `serve --help`, `user-service settings` and docs/settings.md take all
-/// that they say from it.
+/// A setting of the service. Errors, `serve --help`, `user-service settings` and docs/settings.md are made of it, so that it
+/// is written once.
 package struct Setting: Sendable {
   /// The setting's name, words with dots between them: `log.level`.
   package let name: String

@@ -1,15 +1,15 @@
 import Configuration
 
-/// Where settings come from, in the order of their precedence: flags, the environment, the configuration file. Each gives
-/// a setting as a text, or does not give it.
+/// The sources of settings, in the order of their precedence: flags, the environment, the configuration file. A source
+/// gives a setting as one text.
 ///
-/// Of swift-configuration this uses the order of providers and the names of environment variables, and passes over:
-/// - `CommandLineArgumentsProvider`, which ignores flags that it does not know and splits every value at its commas.
-///   swift-argument-parser refuses unknown flags, and has the help.
-/// - `JSONSnapshot`, for the reasons that ``ConfigurationFile`` gives.
-/// - `DirectoryFilesProvider`, whose files are secrets. No setting is one: `tls.key` and its like are paths of files, whose
-///   permissions the service checks.
-/// - scoped readers, which would take the dotted names of the table apart.
+/// swift-configuration merges the sources and names the environment variables. Parts of it that are not used:
+/// - `CommandLineArgumentsProvider` ignores unknown flags, and splits every value at its commas. swift-argument-parser
+///   refuses unknown flags, and prints the help.
+/// - `JSONSnapshot`: see ``ConfigurationFile``.
+/// - `DirectoryFilesProvider` reads one secret a file. No setting is a secret: `auth.keys`, `tls.key` and `auth.jwks.file`
+///   are paths of files with secrets, whose permissions the service checks.
+/// - Scoped readers would split the names of the table in two.
 struct SettingSources {
   private let reader: ConfigReader
 

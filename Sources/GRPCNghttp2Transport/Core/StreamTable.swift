@@ -7,7 +7,7 @@ struct StreamTable {
   private var free: [Int] = []
   private var slotByID: [Int32: Int] = [:]
   /// The call that was found last: most events are about the same one as the event before.
-  private var last = (id: Int32(0), slot: 0)
+  private var last = (id: Int32(-1), slot: 0)
   /// Streams that nghttp2 has open.
   private(set) var openCount = 0
   /// The highest id of a request of which nghttp2 has told.
@@ -39,7 +39,7 @@ struct StreamTable {
   /// The call in `slot` is forgotten.
   mutating func remove(_ slot: Int) {
     slotByID[slots[slot].id] = nil
-    last = (0, 0)
+    last = (-1, 0)
     free.append(slot)
   }
 

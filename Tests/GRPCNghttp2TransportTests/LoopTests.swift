@@ -1,0 +1,102 @@
+import NIOCore
+import NIOEmbedded
+import NIOPosix
+import Synchronization
+import Testing
+
+@testable import GRPCNghttp2Transport
+
+/// What the connections of an event loop share.
+@Suite struct LoopTests {
+  @Test("connections flush once a turn, in their order, and those that want to at once again after a pause")
+  func flushes() {
+    let loop = EmbeddedEventLoop()
+    let executor = EventLoopTaskExecutor(loop: loop)
+    let order = Mutex<[Int]>([])
+    executor.flushLater { order.withLock { $0.append(1) } }
+    executor.flushLater { order.withLock { $0.append(2) } }
+    #expect(order.withLock { $0 } == [])
+    loop.run()
+    #expect(order.withLock { $0 } == [1, 2])
+    let count = Atomic(0)
+    func again() {
+      count.add(1, ordering: .relaxed)
+      executor.flushLater(again)
+    }
+    executor.flushLater(again)
+    loop.run()
+    let first = count.load(ordering: .relaxed)
+    #expect(first == 4)
+    loop.advanceTime(by: .microseconds(99))
+    #expect(count.load(ordering: .relaxed) == first)
+    loop.advanceTime(by: .microseconds(1))
+    #expect(count.load(ordering: .relaxed) == 2 * first)
+  }
+
+  @Test("a handler that has had the loop for a slice yields until no call has begun for a moment")
+  func fairShare() {
+    let loop = EmbeddedEventLoop()
+    let executor = EventLoopTaskExecutor(loop: loop)
+    let isDone = Atomic(false)
+    executor.fairShare.beginSlice()
+    #expect(!executor.fairShare.isSliceOver)
+    loop.advanceTime(by: .microseconds(251))
+    #expect(executor.fairShare.isSliceOver)
+    _ = Task.immediate(executorPreference: executor) {
+      await executor.fairShare.yieldIfDue()
+      isDone.store(true, ordering: .relaxed)
+    }
+    loop.run()
+    #expect(isDone.load(ordering: .relaxed) == false)
+    executor.fairShare.callBegan()
+    loop.advanceTime(by: LongRunners.pause)
+    #expect(isDone.load(ordering: .relaxed) == false)
+    loop.advanceTime(by: LongRunners.pause)
+    loop.run()
+    #expect(isDone.load(ordering: .relaxed) == true)
+  }
+
+  @Test("tasks run on the loop, whatever thread makes them ready, and come back to it")
+  func jobs() async throws {
+    let loop = MultiThreadedEventLoopGroup.singleton.next()
+    let executor = EventLoopTaskExecutor(loop: loop)
+    let isOnLoop = await Task(executorPreference: executor) {
+      let before = loop.inEventLoop
+      await Task.detached {}.value
+      await executor.comeBack()
+      return before && loop.inEventLoop
+    }.value
+    #expect(isOnLoop && !executor.isCurrent && !executor.fairShare.isSliceOver)
+    await withCheckedContinuation { continuation in
+      executor.run {
+        executor.run { continuation.resume() }
+      }
+    }
+  }
+
+  @Test("buffers of calls are used again, empty, unless they are large or were never used")
+  func streamMemory() {
+    let pool = StreamMemoryPool()
+    pool.giveBack(StreamMemory())
+    #expect(pool.take().response.capacity == 0)
+    var memory = pool.take()
+    memory.response = ByteBuffer(string: "secret")
+    memory.request = ByteBuffer(string: "secret")
+    pool.giveBack(memory)
+    let recycled = pool.take()
+    #expect(recycled.response.capacity > 0 && recycled.response.readableBytes == 0)
+    #expect(recycled.request.readableBytes == 0 && pool.take().response.capacity == 0)
+    memory.request = ByteBuffer(repeating: 0, count: 5_000)
+    pool.giveBack(memory)
+    #expect(pool.take().response.capacity == 0)
+  }
+
+  @Test("the buffer of a batch serves the next one, unless it is large")
+  func outputBuffer() {
+    let buffer = OutputBuffer()
+    buffer.giveBack(ByteBuffer(repeating: 0, count: 100))
+    #expect(buffer.take().capacity >= 100 && buffer.take().capacity == 0)
+    buffer.giveBack(ByteBuffer(repeating: 0, count: 1_024 * 1_024))
+    #expect(buffer.take().capacity == 0)
+  }
+}

@@ -37,17 +37,19 @@ let package = Package(
     .systemLibrary(name: "CNghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
+    // What every other target may import and what imports none of them: secrets' tools, texts of bytes, times and
+    // addresses, thread numbers.
+    .target(name: "Primitives"),
     .target(
       name: "UserDomain",
-      dependencies: ["CIdn2", .product(name: "Crypto", package: "swift-crypto")],
+      dependencies: ["CIdn2", "Primitives", .product(name: "Crypto", package: "swift-crypto")],
       exclude: ["CommonPasswords/common-passwords.txt", "CommonPasswords/LICENSE-Django"]
     ),
-    .target(name: "PasswordHashing", dependencies: ["UserDomain", "CArgon2"]),
-    .target(name: "PrivateFiles"),
+    .target(name: "PasswordHashing", dependencies: ["CArgon2", "Primitives", "UserDomain"]),
     .target(
       name: "TokenSigning",
       dependencies: [
-        "PrivateFiles",
+        "Primitives",
         "UserDomain",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "JWTKit", package: "jwt-kit"),
@@ -56,6 +58,7 @@ let package = Package(
     .target(
       name: "UserStore",
       dependencies: [
+        "Primitives",
         "UserDomain",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "GRDB", package: "GRDB.swift"),
@@ -64,7 +67,7 @@ let package = Package(
     ),
     .target(
       name: "PrometheusMetrics",
-      dependencies: ["UserDomain", .product(name: "CoreMetrics", package: "swift-metrics")]
+      dependencies: ["Primitives", .product(name: "CoreMetrics", package: "swift-metrics")]
     ),
     .target(
       name: "UserProtos",
@@ -78,6 +81,7 @@ let package = Package(
     .target(
       name: "UserAPI",
       dependencies: [
+        "Primitives",
         "UserDomain",
         "UserProtos",
         .product(name: "CoreMetrics", package: "swift-metrics"),
@@ -93,7 +97,7 @@ let package = Package(
       dependencies: [
         "CNghttp2",
         "CZlib",
-        "PrivateFiles",
+        "Primitives",
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "Logging", package: "swift-log"),
@@ -106,6 +110,7 @@ let package = Package(
     .target(
       name: "UserServiceClient",
       dependencies: [
+        "Primitives",
         "UserProtos",
         .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),
@@ -115,12 +120,13 @@ let package = Package(
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]
     ),
-    .target(name: "UserFiles", dependencies: ["UserServiceClient"]),
+    .target(name: "UserFiles", dependencies: ["Primitives", "UserServiceClient"]),
     .target(
       name: "UserServiceApp",
       dependencies: [
         "GRPCNghttp2Transport",
         "PasswordHashing",
+        "Primitives",
         "PrometheusMetrics",
         "TokenSigning",
         "UserAPI",
@@ -145,6 +151,7 @@ let package = Package(
       dependencies: [
         "GRPCNghttp2Transport",
         "PasswordHashing",
+        "Primitives",
         "TokenSigning",
         "UserDomain",
         "UserFiles",
@@ -240,14 +247,16 @@ let package = Package(
       name: "UserDomainTests",
       dependencies: [
         "PasswordHashing",
+        "Primitives",
         "TestSupport",
         "UserDomain",
         "UserStore",
         .product(name: "Crypto", package: "swift-crypto"),
       ]
     ),
-    .testTarget(name: "PrivateFilesTests", dependencies: ["PrivateFiles", "TestSupport"]),
-    .testTarget(name: "TokenSigningTests", dependencies: ["TestSupport", "TokenSigning", "UserDomain"]),
+    .testTarget(name: "PrimitivesTests", dependencies: ["Primitives", "TestSupport"]),
+    .testTarget(
+      name: "TokenSigningTests", dependencies: ["Primitives", "TestSupport", "TokenSigning", "UserDomain"]),
     .testTarget(name: "PasswordHashingTests", dependencies: ["PasswordHashing", "UserDomain", "CArgon2"]),
     .testTarget(
       name: "UserStoreTests",

@@ -1,3 +1,4 @@
+import Primitives
 public import UserDomain
 
 /// Argon2id (RFC 9106) through libargon2, on a bounded pool of threads.

@@ -1,5 +1,5 @@
+import Primitives
 import Synchronization
-import UserDomain
 
 /// Numbers that many threads add to: each thread has a row of its own, or shares it with few, and a number is the sum
 /// of its column. Threads that add at the same time do not wait for each other's cache lines.

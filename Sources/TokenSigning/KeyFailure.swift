@@ -1,4 +1,4 @@
-import PrivateFiles
+import Primitives
 
 /// Why keys cannot be used. One line for an operator, which names the file.
 public struct KeyFailure: Error, Hashable, CustomStringConvertible {

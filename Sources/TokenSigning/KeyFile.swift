@@ -1,6 +1,5 @@
 public import Foundation
-import PrivateFiles
-import UserDomain
+import Primitives
 
 /// Where the service's own signing keys are kept: a file that its owner alone can write, and others cannot read.
 public struct KeyFile: Hashable, Sendable {
@@ -97,28 +96,11 @@ public struct KeyFile: Hashable, Sendable {
     URL(fileURLWithPath: target).deletingLastPathComponent().path
   }
 
-  /// Writes the file as a whole or not at all, and durably.
   private func write(_ ring: KeyRing) throws(KeyFailure) {
-    let target = target
-    let temporary = "\(target).\(getpid()).new"
-    // One that a process of the same id has left behind when it was killed; the lock is ours.
-    unlink(temporary)
-    let descriptor = open(temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, S_IRUSR | S_IWUSR)
-    guard descriptor >= 0 else { throw failure() }
     do {
-      let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-      try PrivateFile.adopt(descriptor, replacing: target)
-      try file.write(contentsOf: Self.encoder.encode(ring) + Data("\n".utf8))
-      try file.synchronize()
+      try PrivateFile.replace(target, with: Self.encoder.encode(ring) + Data("\n".utf8))
     } catch {
-      unlink(temporary)
-      let reason = (error as? PrivateFile.Failure)?.reason ?? error.fileProblem
-      throw KeyFailure(path, "cannot be written: \(reason)")
-    }
-    guard rename(temporary, target) == 0 else {
-      let failure = failure()
-      unlink(temporary)
-      throw failure
+      throw KeyFailure(path, error.fileProblem)
     }
   }
 

@@ -1,7 +1,7 @@
 import Crypto
 public import Foundation
 import JWTKit
-import UserDomain
+import Primitives
 
 /// The service's own signing keys, Ed25519: one signs, and those before it stay good for a while. A value;
 /// its JSON is what the key file holds, a JWK Set with private parts.

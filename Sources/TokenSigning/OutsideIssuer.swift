@@ -1,5 +1,5 @@
 import Foundation
-import PrivateFiles
+import Primitives
 
 /// An outside issuer whose access tokens the service believes, and the file with its public keys.
 public struct OutsideIssuer: Hashable, Sendable {

@@ -1,3 +1,4 @@
+import Primitives
 import UserDomain
 
 /// The tokens that a thread has seen last, as they came: to compare one with what it is likely to be is cheaper than its

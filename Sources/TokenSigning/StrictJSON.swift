@@ -1,3 +1,5 @@
+import Primitives
+
 /// The grammar of JSON (RFC 8259), and that no object has two members of one name: parsers differ in which of them they
 /// believe. A value without recursion beyond ``deepest``.
 struct StrictJSON {
@@ -138,9 +140,7 @@ struct StrictJSON {
   private mutating func fourDigits() throws(Fault) -> UInt32 {
     var code: UInt32 = 0
     for _ in 0..<4 {
-      guard let byte = next, let digit = Character(Unicode.Scalar(byte)).hexDigitValue, byte < 0x80 else {
-        throw .malformed
-      }
+      guard let digit = next.flatMap({ Hexadecimal.value(of: $0) }) else { throw .malformed }
       code = code << 4 + UInt32(digit)
       position += 1
     }

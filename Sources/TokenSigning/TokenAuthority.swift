@@ -1,6 +1,6 @@
 import Foundation
 import JWTKit
-import PrivateFiles
+import Primitives
 import Synchronization
 public import UserDomain
 

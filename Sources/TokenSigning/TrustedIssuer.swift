@@ -1,4 +1,5 @@
 import Foundation
+import Primitives
 import UserDomain
 
 /// An issuer whose tokens are believed, and which of them.

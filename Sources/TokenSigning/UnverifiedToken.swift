@@ -1,4 +1,5 @@
 import Foundation
+import Primitives
 import UserDomain
 
 /// A signed JWT taken apart (RFC 7515 §7.1), nothing of it believed yet.

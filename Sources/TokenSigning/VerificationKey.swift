@@ -1,5 +1,6 @@
 import Foundation
 import JWTKit
+import Primitives
 import UserDomain
 
 /// A key that signatures are checked with, bound to one algorithm: a token that names another is not checked

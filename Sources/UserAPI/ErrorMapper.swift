@@ -1,6 +1,7 @@
 public import GRPCCore
 import GRPCProtobuf
 public import Logging
+import Primitives
 import UserDomain
 
 /// Makes a gRPC status with google.rpc details of whatever a call fails with, and logs what clients must not see.
@@ -48,7 +49,7 @@ public struct ErrorMapper: Sendable {
   }
 
   private func unexpected(_ error: any Error, _ method: MethodDescriptor) -> GoogleRPCStatus {
-    let errorID = RandomID.make()
+    let errorID = Hexadecimal.encode(SystemRandom.number())
     logger.error(
       "unexpected failure",
       metadata: [

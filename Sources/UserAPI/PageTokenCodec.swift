@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import Primitives
 import UserDomain
 
 /// Page tokens: where a listing goes on, opaque to clients and impossible to forge (AIP-158).

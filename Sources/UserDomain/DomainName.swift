@@ -1,5 +1,6 @@
 import CIdn2
 import Foundation
+import Primitives
 
 /// Domain names as IDNA 2008 defines them (RFC 5890 to 5893), judged by libidn2.
 enum DomainName {
@@ -109,7 +110,6 @@ extension DomainName.Fault: CustomStringConvertible {
 
   private static func name(of scalar: Unicode.Scalar) -> String {
     if scalar.isASCII, scalar.properties.generalCategory != .control { return "'\(scalar)'" }
-    let digits = String(scalar.value, radix: 16, uppercase: true)
-    return "U+" + String(repeating: "0", count: max(4 - digits.count, 0)) + digits
+    return scalar.codePoint
   }
 }

@@ -1,3 +1,5 @@
+import Primitives
+
 /// The network that a client calls from: what limits and queues count as one caller.
 ///
 /// An IPv4 address counts alone, an IPv6 address as its /64 network, which is the least that one customer has. All
@@ -14,21 +16,15 @@ public struct PeerNetwork: Hashable, Sendable {
 
   private static func text(of peer: String) -> String {
     if peer.hasPrefix("ipv4:") { return String(peer[..<(peer.lastIndex(of: ":") ?? peer.endIndex)]) }
-    guard peer.hasPrefix("ipv6:[") else { return String(peer.prefix { $0 != ":" }) }
-    // Without the zone of a link-local address.
-    let address = peer.dropFirst(6).prefix { $0 != "]" && $0 != "%" }
-    // An IPv4 address, as a socket for both families sees it (RFC 4291 §2.5.5.2).
-    if address.hasPrefix("::ffff:"), address.contains(".") { return "ipv4:\(address.dropFirst(7))" }
-    return "ipv6:" + firstGroups(of: address).joined(separator: ":")
-  }
-
-  /// The first 64 bits of an IPv6 address, in groups of 16 (RFC 4291 §2.2).
-  private static func firstGroups(of address: Substring) -> ArraySlice<Substring> {
-    let halves = address.split(separator: "::", omittingEmptySubsequences: false)
-    let head = halves[0].split(separator: ":")
-    // The groups that `::` leaves out are zeros; those after it are the last of eight.
-    let tail = halves.count > 1 ? halves[1].split(separator: ":") : []
-    let zeros = [Substring](repeating: "0", count: max(8 - head.count - tail.count, 0))
-    return (head + zeros + tail).prefix(4)
+    guard peer.hasPrefix("ipv6:["), let address = IPAddress(peer.dropFirst(6).prefix { $0 != "]" }) else {
+      return String(peer.prefix { $0 != ":" })
+    }
+    switch address.unmapped {
+    case .v4: return "ipv4:\(address.unmapped)"
+    case .v6(let high, _):
+      // The four groups of 16 bits that are the network.
+      let groups = [48, 32, 16, 0].map { String(UInt16(truncatingIfNeeded: high >> $0), radix: 16) }
+      return "ipv6:" + groups.joined(separator: ":")
+    }
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Primitives
 
 /// A point in time, in whole microseconds since 1970-01-01T00:00:00Z, without leap seconds (POSIX time).
 ///
@@ -44,8 +45,6 @@ extension Timestamp: Comparable {
 extension Timestamp: CustomStringConvertible {
   /// RFC 3339 in UTC with milliseconds, as `2026-11-23T02:36:03.000Z`.
   public var description: String {
-    Date(timeIntervalSince1970: Double(microsecondsSinceEpoch) / 1_000_000)
-      .formatted(
-        .iso8601.year().month().day().time(includingFractionalSeconds: true).timeZone(separator: .omitted))
+    RFC3339.text(microsecondsSinceEpoch: microsecondsSinceEpoch, .milliseconds)
   }
 }

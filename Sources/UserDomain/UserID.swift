@@ -1,3 +1,5 @@
+import Primitives
+
 /// The identity of a user: 128 bits, in practice a UUIDv7 (RFC 9562 §5.7).
 ///
 /// Ids compare as their bytes do, which for UUIDv7 is the order of creation.
@@ -40,11 +42,11 @@ public struct UserID: Hashable, Sendable {
       case 8, 13, 18, 23:
         guard byte == UInt8(ascii: "-") else { return nil }
       case 0..<18:
-        guard let digit = hexDigitValue(byte) else { return nil }
-        halves.0 = halves.0 << 4 | digit
+        guard let digit = Hexadecimal.value(of: byte) else { return nil }
+        halves.0 = halves.0 << 4 | UInt64(digit)
       case 18..<36:
-        guard let digit = hexDigitValue(byte) else { return nil }
-        halves.1 = halves.1 << 4 | digit
+        guard let digit = Hexadecimal.value(of: byte) else { return nil }
+        halves.1 = halves.1 << 4 | UInt64(digit)
       default:
         return nil
       }
@@ -81,8 +83,9 @@ extension UserID: CustomStringConvertible {
     func write<Digits: FixedWidthInteger>(_ digits: Digits, at offset: Int) {
       text.storeBytes(of: digits.bigEndian, toByteOffset: offset, as: Digits.self)
     }
-    let (second, third) = (hexDigits(high), hexDigits(low >> 32))
-    write(hexDigits(high >> 32), at: 0)
+    func digits(_ number: UInt64) -> UInt64 { Hexadecimal.digits(UInt32(truncatingIfNeeded: number)) }
+    let (second, third) = (digits(high), digits(low >> 32))
+    write(digits(high >> 32), at: 0)
     text[8] = hyphen
     write(UInt32(truncatingIfNeeded: second >> 32), at: 9)
     text[13] = hyphen
@@ -91,7 +94,7 @@ extension UserID: CustomStringConvertible {
     write(UInt32(truncatingIfNeeded: third >> 32), at: 19)
     text[23] = hyphen
     write(UInt32(truncatingIfNeeded: third), at: 24)
-    write(hexDigits(low), at: 28)
+    write(digits(low), at: 28)
   }
 
   /// The 36-character lower-case form (RFC 9562 §4).
@@ -101,25 +104,4 @@ extension UserID: CustomStringConvertible {
       return Self.textLength
     }
   }
-}
-
-private func hexDigitValue(_ byte: UInt8) -> UInt64? {
-  switch byte {
-  case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt64(byte - UInt8(ascii: "0"))
-  case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt64(byte - UInt8(ascii: "a") + 10)
-  case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt64(byte - UInt8(ascii: "A") + 10)
-  default: nil
-  }
-}
-
-/// The eight hexadecimal digits of `number`'s lower half, in ASCII, the first in the most significant byte.
-private func hexDigits(_ number: UInt64) -> UInt64 {
-  // A nibble a byte, in three steps.
-  var digits = number & 0xffff_ffff
-  digits = (digits | digits << 16) & 0x0000_ffff_0000_ffff
-  digits = (digits | digits << 8) & 0x00ff_00ff_00ff_00ff
-  digits = (digits | digits << 4) & 0x0f0f_0f0f_0f0f_0f0f
-  // 1 in the bytes that are letters, whose ASCII is 39 further on.
-  let letters = (digits + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
-  return digits + 0x3030_3030_3030_3030 + letters * 39
 }

@@ -1,3 +1,5 @@
+public import Primitives
+
 /// Makes UUIDv7 ids, each greater than the one before it.
 ///
 /// Layout (RFC 9562 §5.7): 48 bits of Unix milliseconds, the version, a 12-bit counter, the variant, 62

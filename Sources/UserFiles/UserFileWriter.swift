@@ -1,4 +1,5 @@
 import Foundation
+import Primitives
 public import UserServiceClient
 
 /// Writes users, and rows that are none, as lines of a file. A value without I/O.
@@ -25,7 +26,9 @@ public struct UserFileWriter: Sendable {
 
   /// A user as a listing has it.
   public func line(_ user: User) -> String {
-    let values = [user.id, user.email, user.name, user.status.description, user.createdAt.rfc3339]
+    let values = [
+      user.id, user.email, user.name, user.status.description, user.createdAt.rfc3339(.microseconds),
+    ]
     switch format {
     case .csv: return Self.csv(isForSpreadsheets ? values.map(SpreadsheetText.quoted) : values)
     case .jsonl: return Self.json(Array(zip(UserColumn.listed.map(\.rawValue), values)))
@@ -88,17 +91,5 @@ public struct UserFileWriter: Sendable {
     encoder.outputFormatting = .withoutEscapingSlashes
     // Every string has a JSON text.
     return (try? encoder.encode(text)).map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
-  }
-}
-
-extension Date {
-  /// RFC 3339 in UTC with microseconds, as the service has them.
-  package var rfc3339: String {
-    let microseconds = Int64((timeIntervalSince1970 * 1_000_000).rounded())
-    let (seconds, rest) = microseconds.quotientAndRemainder(dividingBy: 1_000_000)
-    // Before 1970 the rest is negative.
-    let (whole, fraction) = rest < 0 ? (seconds - 1, rest + 1_000_000) : (seconds, rest)
-    let text = Date(timeIntervalSince1970: TimeInterval(whole)).formatted(.iso8601)
-    return text.dropLast() + "." + String(String(1_000_000 + fraction).dropFirst()) + "Z"
   }
 }

@@ -1,5 +1,5 @@
 import Foundation
-import UserDomain
+import Primitives
 
 /// The JSON file of settings that `--config` names.
 ///

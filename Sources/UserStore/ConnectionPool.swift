@@ -1,5 +1,6 @@
 import Dispatch
 import GRDB
+import Primitives
 import Synchronization
 import UserDomain
 

@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
 import GRDB
+import Primitives
 import Synchronization
 public import UserDomain
 

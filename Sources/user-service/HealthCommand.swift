@@ -3,7 +3,7 @@ import Foundation
 import GRPCCore
 import GRPCNIOTransportHTTP2
 import GRPCNghttp2Transport
-import UserDomain
+import Primitives
 import UserProtos
 import UserServiceApp
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Primitives
 import TokenSigning
 
 /// `user-service keys`: the keys that the service's own tokens are signed with.
@@ -56,7 +57,7 @@ struct KeysCommand: AsyncParsableCommand {
   private static func table(_ ring: KeyRing) -> String {
     let now = Date()
     let rows = ring.keys.map { key in
-      [key.kid, key.createdAt.formatted(.iso8601), state(of: key, in: ring, now)]
+      [key.kid, key.createdAt.rfc3339(.seconds), state(of: key, in: ring, now)]
     }
     return Terminal.table([["KEY", "CREATED", "STATE"]] + rows)
   }
@@ -65,8 +66,8 @@ struct KeysCommand: AsyncParsableCommand {
     guard let end = key.retiresAt, let remaining = ring.remainingTrust(in: key, at: now) else {
       return "signs"
     }
-    if remaining <= .zero { return "over since \(min(end, now).formatted(.iso8601))" }
+    if remaining <= .zero { return "over since \(min(end, now).rfc3339(.seconds))" }
     // Sooner than the file says if the clock was ahead when the key was retired.
-    return "good until \(min(end, now.addingTimeInterval(remaining / .seconds(1))).formatted(.iso8601))"
+    return "good until \(min(end, now.addingTimeInterval(remaining / .seconds(1))).rfc3339(.seconds))"
   }
 }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import UserFiles
+import Primitives
 import UserServiceClient
 
 /// `user-service sign-in`: a session for the commands to come.
@@ -33,7 +33,9 @@ struct SignInCommand: AsyncParsableCommand {
     }
     // That it could not be kept is said already.
     guard try connection.session.tokens?.accessToken == tokens.accessToken else { throw ExitCode.failure }
-    print("signed in to \(try connection.serverAddress) until \(tokens.refreshTokenExpiresAt.rfc3339)")
+    print(
+      "signed in to \(try connection.serverAddress) until \(tokens.refreshTokenExpiresAt.rfc3339(.microseconds))"
+    )
   }
 }
 

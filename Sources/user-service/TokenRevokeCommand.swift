@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Primitives
 import TokenSigning
 import UserDomain
 import UserStore
@@ -90,6 +91,6 @@ extension TokenCommand {
 extension Timestamp {
   /// RFC 3339 in UTC, in whole seconds.
   var inSeconds: String {
-    Date(timeIntervalSince1970: Double(microsecondsSinceEpoch) / 1_000_000).formatted(.iso8601)
+    RFC3339.text(microsecondsSinceEpoch: microsecondsSinceEpoch, .seconds)
   }
 }

@@ -1,7 +1,7 @@
 import Foundation
 import Logging
 import NIOSSL
-import PrivateFiles
+import Primitives
 import Synchronization
 
 /// A server's certificate and key, and whose clients it accepts, read from PEM files. The files are read

@@ -1,6 +1,7 @@
 import GRPCCore
 import GRPCProtobuf
 import Logging
+import Primitives
 import Synchronization
 import UserDomain
 
@@ -19,7 +20,7 @@ final class CallRecord: Sendable {
     self.method = method.fullyQualifiedMethod
     self.peer = peer
     let given = metadata[stringValues: "x-request-id"].first { _ in true }
-    requestID = given.flatMap { Self.isPlain($0) ? $0 : nil } ?? RandomID.make()
+    requestID = given.flatMap { Self.isPlain($0) ? $0 : nil } ?? Hexadecimal.encode(SystemRandom.number())
     self.log = log
   }
 

@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import Primitives
 
 /// The identity of a session: 128 random bits.
 public struct SessionID: Hashable, Sendable {

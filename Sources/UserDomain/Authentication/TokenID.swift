@@ -1,3 +1,5 @@
+import Primitives
+
 /// The identity of an access token that the service has signed: 128 random bits, the claim `jti` (RFC 7519 §4.1.7). A
 /// value without a reference: each call copies its claims.
 public struct TokenID: Hashable, Sendable {

@@ -1,5 +1,6 @@
 import Foundation
 public import GRPCNghttp2Transport
+import Primitives
 
 /// An address to listen on, as `127.0.0.1:50051`, `[::1]:50051`, `localhost:0` or `unix:/run/users.sock`.
 /// Port 0 is any free port.
@@ -25,23 +26,15 @@ extension Listener.Address {
     } else if host.contains(":") {
       return nil
     }
-    guard Self.bytes(of: host) != nil else { return nil }
+    guard IPAddress(host) != nil else { return nil }
     self = .tcp(host: host, port: port)
-  }
-
-  /// The bytes of an IP address, without the zone of a link-local one; nil for any other text.
-  private static func bytes(of host: String) -> [UInt8]? {
-    var bytes = [UInt8](repeating: 0, count: host.contains(":") ? 16 : 4)
-    let address = String(host.prefix { $0 != "%" })
-    guard inet_pton(bytes.count == 16 ? AF_INET6 : AF_INET, address, &bytes) == 1 else { return nil }
-    return bytes
   }
 
   /// Whether a process cannot listen at both: they are one IP address and port, or one path. Any number may have port 0.
   func isSame(as other: Listener.Address) -> Bool {
     switch (self, other) {
     case (.tcp(let host, let port), .tcp(let otherHost, let otherPort)):
-      port != 0 && port == otherPort && Self.bytes(of: host) == Self.bytes(of: otherHost)
+      port != 0 && port == otherPort && IPAddress(host) == IPAddress(otherHost)
     case (.unix(let path), .unix(let other)): Self.absolute(path) == Self.absolute(other)
     case (.tcp, .unix), (.unix, .tcp): false
     }

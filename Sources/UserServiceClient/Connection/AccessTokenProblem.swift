@@ -1,3 +1,5 @@
+import Primitives
+
 /// Judges access tokens before they are sent.
 enum AccessTokenProblem {
   /// What is wrong with `token`, as the end of a sentence that begins with it; nil if it can be sent.
@@ -14,9 +16,7 @@ enum AccessTokenProblem {
     case " ", "\t": return "has a space"
     case "\0": return "has a NUL"
     case "\u{FEFF}": return "has a byte order mark"
-    default:
-      let digits = String(scalar.value, radix: 16, uppercase: true)
-      return "has the character U+\(String(repeating: "0", count: max(4 - digits.count, 0)))\(digits)"
+    default: return "has the character \(scalar.codePoint)"
     }
   }
 }

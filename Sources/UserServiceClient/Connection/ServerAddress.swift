@@ -1,4 +1,5 @@
 import GRPCNIOTransportHTTP2
+import Primitives
 
 /// Where a service is: a name or an IP address with a port, or a Unix-domain socket.
 public struct ServerAddress: Hashable, Sendable {
@@ -29,7 +30,7 @@ public struct ServerAddress: Hashable, Sendable {
     if isBracketed {
       kind = .ipv6(host, port: port)
     } else if host.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }) {
-      guard Self.isIPv4(host) else { return nil }
+      guard case .v4 = IPAddress(host) else { return nil }
       kind = .ipv4(host, port: port)
     } else {
       kind = .name(host, port: port)
@@ -39,9 +40,7 @@ public struct ServerAddress: Hashable, Sendable {
   private static func bracketed(_ text: String) -> (String, Substring)? {
     guard let end = text.firstIndex(of: "]") else { return nil }
     let host = text[text.index(after: text.startIndex)..<end]
-    guard host.contains(":"), host.allSatisfy({ $0.isHexDigit || ":.%".contains($0) || $0.isLetter }) else {
-      return nil
-    }
+    guard case .v6 = IPAddress(host) else { return nil }
     return (String(host), text[text.index(after: end)...])
   }
 
@@ -59,16 +58,10 @@ public struct ServerAddress: Hashable, Sendable {
     return Int(rest.dropFirst()).flatMap { (1...65_535).contains($0) ? $0 : nil }
   }
 
-  private static func isIPv4(_ host: String) -> Bool {
-    let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-    return parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
-  }
-
   /// Whether it is on this machine, so that nobody listens on the way.
   public var isLocal: Bool {
     switch kind {
-    case .ipv4(let host, _): host.hasPrefix("127.")
-    case .ipv6(let host, _): host == "::1"
+    case .ipv4(let host, _), .ipv6(let host, _): IPAddress(host)?.isLoopback ?? false
     case .name(let host, _): host == "localhost"
     case .unix: true
     }

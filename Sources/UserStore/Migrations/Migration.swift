@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import Primitives
 
 /// One step of the schema's history: SQL that applies it, and SQL that takes it back.
 public struct Migration: Hashable, Sendable {
@@ -28,8 +29,6 @@ public struct Migration: Hashable, Sendable {
 
   /// SHA-256 of the text that was or would be applied, in lower-case hexadecimal.
   public var checksum: String {
-    SHA256.hash(data: Data(up.utf8)).map { byte in
-      (byte < 16 ? "0" : "") + String(byte, radix: 16)
-    }.joined()
+    Hexadecimal.encode(Array(SHA256.hash(data: Data(up.utf8))))
   }
 }

@@ -1,5 +1,5 @@
 import Foundation
-import UserDomain
+import Primitives
 import UserFiles
 
 /// A file of rows that an import has not stored, each as it was read and with the reason. It is made for the first of
@@ -32,8 +32,8 @@ struct RejectedRows {
   /// - Throws: `FileFailure` that names the path and the reason.
   func check() throws {
     do {
-      _ = try FileHandle(creatingPrivate: path)
-    } catch let error as POSIXError {
+      _ = try PrivateFile.create(at: path)
+    } catch {
       throw FileFailure("\(path) cannot be made: \(String(cString: strerror(error.code.rawValue)))")
     }
     unlink(path)
@@ -55,7 +55,7 @@ struct RejectedRows {
   }
 
   private func open(_ header: [UInt8]) throws -> FileHandle {
-    let handle = try FileHandle(creatingPrivate: path)
+    let handle = try PrivateFile.create(at: path)
     try handle.write(contentsOf: Data(writer.rejectedHeader(header)))
     return handle
   }

@@ -1,4 +1,5 @@
 import Foundation
+import Primitives
 
 /// A file with one line, such as a token or a password.
 enum SmallFile {
@@ -41,8 +42,7 @@ enum SmallFile {
     }
     if line.contains("\0") { throw FileFailure("\(name) has a NUL: if it is UTF-16, save it as UTF-8") }
     if let control = line.first(where: { $0.properties.generalCategory == .control }) {
-      let digits = String(control.value, radix: 16, uppercase: true)
-      throw FileFailure("\(name) has a control character, U+00\(digits.count < 2 ? "0" : "")\(digits)")
+      throw FileFailure("\(name) has a control character, \(control.codePoint)")
     }
     return String(line)
   }

@@ -1,5 +1,5 @@
 import Foundation
-import UserDomain
+import Primitives
 import UserServiceClient
 
 /// The tokens of the last sign-in to a service, in a file of the user's own, for the commands to come.
@@ -49,20 +49,10 @@ struct StoredSession: Sendable {
   }
 
   private func write(_ data: Data) throws {
-    let files = FileManager.default
-    let folder = file.deletingLastPathComponent()
-    try files.createDirectory(
-      at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    // In its place as a whole.
-    let new = folder.appendingPathComponent(".\(UUID().uuidString)")
-    let handle = try FileHandle(creatingPrivate: new.path)
-    try handle.write(contentsOf: data)
-    try handle.close()
-    guard rename(new.path, file.path) == 0 else {
-      let code = POSIXErrorCode(rawValue: errno) ?? .EIO
-      try files.removeItem(at: new)
-      throw POSIXError(code)
-    }
+    try FileManager.default.createDirectory(
+      at: file.deletingLastPathComponent(), withIntermediateDirectories: true,
+      attributes: [.posixPermissions: 0o700])
+    try PrivateFile.replace(file.path, with: data)
   }
 
   private func remove() throws {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Primitives
 import UserFiles
 import UserServiceClient
 
@@ -54,7 +55,7 @@ struct UserOutput {
   private static let columns = ["ID", "EMAIL", "NAME", "STATUS", "CREATED"]
 
   private static func cells(_ user: User) -> [String] {
-    [user.id, user.email, user.name, user.status.description, user.createdAt.formatted(.iso8601)]
+    [user.id, user.email, user.name, user.status.description, user.createdAt.rfc3339(.seconds)]
       .map(Terminal.harmless)
   }
 

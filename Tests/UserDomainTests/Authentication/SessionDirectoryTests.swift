@@ -1,4 +1,5 @@
 import PasswordHashing
+import Primitives
 import TestSupport
 import Testing
 import UserStore

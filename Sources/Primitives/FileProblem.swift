@@ -4,6 +4,7 @@ extension Error {
   /// What is wrong with the file that reading or writing has thrown this for, in words: "there is no such file". Without
   /// the path, and without Foundation's domains and codes.
   package var fileProblem: String {
+    if let failure = self as? PrivateFile.Failure { return failure.reason }
     guard let code = systemCode else { return localizedDescription }
     switch code {
     case ENOENT: return "there is no such file"

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import PrivateFiles
+@testable import Primitives
 
 @Suite struct PrivateFileTests {
   private let directory: TemporaryDirectory
@@ -55,5 +55,47 @@ import Testing
     try Data(count: PrivateFile.longest + 1).write(to: URL(fileURLWithPath: path))
     let long = #expect(throws: PrivateFile.Failure.self) { try PrivateFile(path: path) }
     #expect(long?.reason == "is larger than 1 MiB")
+  }
+
+  @Test("a file is replaced as a whole, for its owner and those of its group that could read it")
+  func replaced() throws {
+    try setMode(0o640, of: path)
+    // What a process of the same id has left behind is in nobody's way.
+    try Data("old".utf8).write(to: URL(fileURLWithPath: "\(path).\(getpid()).new"))
+    try PrivateFile.replace(path, with: Data("new".utf8))
+    #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Data("new".utf8))
+    let attributes = try FileManager.default.attributesOfItem(atPath: path)
+    #expect(attributes[.posixPermissions] as? Int == 0o640)
+    try PrivateFile.replace(directory.path("made"), with: Data("new".utf8))
+    let made = try FileManager.default.attributesOfItem(atPath: directory.path("made"))
+    #expect(made[.posixPermissions] as? Int == 0o600)
+    #expect(
+      try Set(FileManager.default.contentsOfDirectory(atPath: directory.url.path)) == ["secret", "made"])
+  }
+
+  @Test("a file that cannot be replaced stays as it was, and nothing is left beside it")
+  func notReplaced() throws {
+    // A folder cannot be replaced by a file (rename(2)).
+    let folder = directory.path("folder")
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    let failure = #expect(throws: PrivateFile.Failure.self) {
+      try PrivateFile.replace(folder, with: Data("new".utf8))
+    }
+    #expect(failure?.description == "\(folder): Is a directory")
+    #expect(
+      try Set(FileManager.default.contentsOfDirectory(atPath: directory.url.path)) == ["secret", "folder"])
+    let missing = #expect(throws: PrivateFile.Failure.self) {
+      try PrivateFile.replace("/nonexistent/secret", with: Data())
+    }
+    #expect(missing?.description == "/nonexistent/secret: No such file or directory")
+  }
+
+  @Test("a file that is made is its owner's alone, and never another's in its place")
+  func created() throws {
+    let new = directory.path("new")
+    try PrivateFile.create(at: new).close()
+    #expect(try FileManager.default.attributesOfItem(atPath: new)[.posixPermissions] as? Int == 0o600)
+    let error = #expect(throws: POSIXError.self) { try PrivateFile.create(at: new) }
+    #expect(error?.code == .EEXIST)
   }
 }

@@ -1,6 +1,6 @@
 import Foundation
+import Primitives
 import Testing
-import UserDomain
 
 @Suite struct Base64URLTests {
   @Test("what is encoded is decoded, without padding and with the URL alphabet")

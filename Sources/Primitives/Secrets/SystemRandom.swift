@@ -20,7 +20,14 @@ public enum SystemRandom {
     #endif
   }
 
-  /// That many bytes.
+  /// Returns 64 random bits.
+  public static func number() -> UInt64 {
+    var number: UInt64 = 0
+    withUnsafeMutableBytes(of: &number) { fill($0) }
+    return number
+  }
+
+  /// Returns `count` random bytes.
   public static func bytes(_ count: Int) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: count) { bytes, initialized in
       fill(UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(bytes)[..<count]))

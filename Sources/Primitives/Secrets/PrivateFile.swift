@@ -86,13 +86,50 @@ public struct PrivateFile: Hashable, Sendable {
   private static func failure(_ path: String, _ code: Int32) -> Failure {
     Failure(path: path, reason: String(cString: strerror(code)), isMissing: code == ENOENT)
   }
+}
+
+extension PrivateFile {
+  /// Makes a file at `path` that only its owner can read, from its first moment. The handle closes it.
+  ///
+  /// - Throws: `POSIXError`, `EEXIST` if there is something of that name.
+  public static func create(at path: String) throws(POSIXError) -> FileHandle {
+    let descriptor = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, S_IRUSR | S_IWUSR)
+    guard descriptor >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+    return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+  }
+
+  /// Writes the file at `path`, which is not a link, whole or not at all: its new bytes are on the disk before they take
+  /// the old ones' place. The rename itself lasts once the caller has synced the folder.
+  ///
+  /// The new file has the owner and the group of the one that it replaces, and its group may read it if it could before.
+  /// Two processes of one id, in two containers, must not write at the same time: locking is the caller's.
+  ///
+  /// - Throws: `Failure` that names `path`, which is as it was.
+  public static func replace(_ path: String, with contents: Data) throws(Failure) {
+    let temporary = "\(path).\(getpid()).new"
+    // One that a process of the same id has left behind when it was killed.
+    unlink(temporary)
+    let file: FileHandle
+    do { file = try create(at: temporary) } catch { throw failure(path, error.code.rawValue) }
+    do {
+      try adopt(file.fileDescriptor, replacing: path)
+      try file.write(contentsOf: contents)
+      try file.synchronize()
+    } catch {
+      unlink(temporary)
+      throw Failure(path: path, reason: "cannot be written: \(error.fileProblem)", isMissing: false)
+    }
+    guard rename(temporary, path) == 0 else {
+      let failure = failure(path, errno)
+      unlink(temporary)
+      throw failure
+    }
+  }
 
   /// Gives the new file behind `descriptor` the owner, the group and the group's permission to read of the file at
   /// `target`, which it will replace, so that a service can still read what root, or another member of the group, has
   /// written. Where there is no such file, one that root writes belongs to the owner of its folder.
-  ///
-  /// - Throws: `Failure` that names `target`. The caller closes the descriptor.
-  public static func adopt(_ descriptor: Int32, replacing target: String) throws(Failure) {
+  private static func adopt(_ descriptor: Int32, replacing target: String) throws(Failure) {
     var model = stat()
     let replaces = stat(target, &model) == 0
     guard replaces || stat(URL(fileURLWithPath: target).deletingLastPathComponent().path, &model) == 0 else {

@@ -9,6 +9,7 @@ let package = Package(
     .library(name: "UserStore", targets: ["UserStore"]),
     .library(name: "PasswordHashing", targets: ["PasswordHashing"]),
     .library(name: "GRPCNghttp2Transport", targets: ["GRPCNghttp2Transport"]),
+    .library(name: "PrometheusMetrics", targets: ["PrometheusMetrics"]),
     .library(name: "UserServiceClient", targets: ["UserServiceClient"]),
   ],
   dependencies: [

@@ -7,6 +7,12 @@ import Synchronization
 /// `grpc.server.call.duration` is a timer, and so `grpc_server_call_duration_seconds`, a counter ends with `_total`.
 /// Counters and timers take no lock, and threads that record do not wait for each other.
 ///
+/// It makes what `MetricsFactory` requires, and meters too: those that swift-metrics would make of recorders have a
+/// distribution, not a value.
+///
+/// Our own rather than swift-prometheus, which has one lock for each histogram and writes to every bucket under it: each
+/// call of every event loop would wait for it.
+///
 /// Format and names: prometheus.io/docs/instrumenting/exposition_formats, prometheus.io/docs/practices/naming.
 public final class PrometheusRegistry: MetricsFactory {
   private struct Family {

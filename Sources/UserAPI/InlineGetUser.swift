@@ -32,9 +32,9 @@ public final class InlineGetUser: Sendable {
     guard isPermitted(call, id, observed?.record) else { return }
     // What fails here fails again where it can be said.
     var hasResponded = false
-    _ = try? repository.readUser(id: id) { row in
-      let encoding = UserMessageEncoding(row)
-      hasResponded = call.respond(count: encoding.count) { encoding.write(to: $0) }
+    _ = try? repository.readUser(id: id) { row, email, name in
+      let encoding = UserMessageEncoding(row, email, name)
+      hasResponded = call.respond(count: encoding.count) { encoding.write(email, name, to: $0) }
     }
     guard hasResponded else { return }
     observed?.started()

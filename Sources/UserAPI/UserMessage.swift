@@ -8,10 +8,11 @@ struct UserMessage: Sendable {
 
   /// Its wire format.
   var serialized: [UInt8] {
-    user.withRow { row in
-      let encoding = UserMessageEncoding(row, pageToken: pageToken)
+    user.withRow { row, email, name in
+      let encoding = UserMessageEncoding(row, email, name, pageToken: pageToken)
       return [UInt8](unsafeUninitializedCapacity: encoding.count) { buffer, count in
         encoding.write(
+          email, name,
           to: UnsafeMutableRawBufferPointer(
             rebasing: UnsafeMutableRawBufferPointer(buffer)[..<encoding.count]))
         count = encoding.count
@@ -22,10 +23,10 @@ struct UserMessage: Sendable {
 
 struct UserMessageSerializer: MessageSerializer {
   func serialize<Bytes: GRPCContiguousBytes>(_ message: UserMessage) throws -> Bytes {
-    message.user.withRow { row in
-      let encoding = UserMessageEncoding(row, pageToken: message.pageToken)
+    message.user.withRow { row, email, name in
+      let encoding = UserMessageEncoding(row, email, name, pageToken: message.pageToken)
       var bytes = Bytes(repeating: 0, count: encoding.count)
-      bytes.withUnsafeMutableBytes { encoding.write(to: $0) }
+      bytes.withUnsafeMutableBytes { encoding.write(email, name, to: $0) }
       return bytes
     }
   }

@@ -11,7 +11,8 @@ struct UserMessageEncoding {
   /// How many bytes the message has.
   let count: Int
 
-  init(_ row: UserRow, pageToken: String = "") {
+  /// The message of a user that a read lends.
+  init(_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span, pageToken: String = "") {
     self.row = row
     self.pageToken = pageToken
     (seconds, nanos) = row.createdAt.secondsAndNanos
@@ -19,20 +20,20 @@ struct UserMessageEncoding {
       (seconds == 0 ? 0 : 1 + Self.length(UInt64(bitPattern: seconds)))
       + (nanos == 0 ? 0 : 1 + Self.length(nanos))
     count =
-      2 + UserID.textLength + Self.fieldLength(row.email.count) + Self.fieldLength(row.name.count)
+      2 + UserID.textLength + Self.fieldLength(email.count) + Self.fieldLength(name.count)
       + 1 + Self.length(UInt64(row.status.rawValue)) + 2 + timeLength
       + Self.fieldLength(pageToken.utf8.count)
   }
 
-  /// Writes the message to `buffer`, which has exactly ``count`` bytes.
-  func write(to buffer: UnsafeMutableRawBufferPointer) {
+  /// Writes the message to `buffer`, which has exactly ``count`` bytes. The texts are those that it was made with.
+  func write(_ email: UTF8Span, _ name: UTF8Span, to buffer: UnsafeMutableRawBufferPointer) {
     var writer = Writer(buffer: buffer)
     writer.byte(Tag.id)
     writer.byte(UInt8(UserID.textLength))
     row.id.writeText(to: UnsafeMutableRawBufferPointer(rebasing: buffer[writer.position...]))
     writer.position += UserID.textLength
-    writer.text(Tag.email, row.email)
-    writer.text(Tag.name, row.name)
+    writer.text(Tag.email, email.span)
+    writer.text(Tag.name, name.span)
     writer.byte(Tag.status)
     writer.varint(UInt64(row.status.rawValue))
     writer.byte(Tag.createdAt)
@@ -45,19 +46,15 @@ struct UserMessageEncoding {
       writer.byte(Tag.nanos)
       writer.varint(nanos)
     }
-    if !pageToken.isEmpty {
-      var pageToken = pageToken
-      pageToken.withUTF8 { writer.text(Tag.pageToken, $0) }
-    }
+    writer.text(Tag.pageToken, pageToken.utf8Span.span)
   }
 
   /// The field with the page token, which comes last in its message.
   static func pageTokenField(_ pageToken: String) -> [UInt8] {
-    var pageToken = pageToken
     let count = fieldLength(pageToken.utf8.count)
     return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       var writer = Writer(buffer: UnsafeMutableRawBufferPointer(buffer))
-      pageToken.withUTF8 { writer.text(Tag.pageToken, $0) }
+      writer.text(Tag.pageToken, pageToken.utf8Span.span)
       initialized = count
     }
   }
@@ -100,12 +97,13 @@ struct UserMessageEncoding {
       byte(UInt8(rest))
     }
 
-    mutating func text(_ tag: UInt8, _ utf8: UnsafeBufferPointer<UInt8>) {
+    mutating func text(_ tag: UInt8, _ utf8: Span<UInt8>) {
       guard !utf8.isEmpty else { return }
       byte(tag)
       varint(UInt64(utf8.count))
-      UnsafeMutableRawBufferPointer(rebasing: buffer[position..<position + utf8.count])
-        .copyMemory(from: UnsafeRawBufferPointer(utf8))
+      utf8.withUnsafeBytes {
+        UnsafeMutableRawBufferPointer(rebasing: buffer[position..<position + utf8.count]).copyMemory(from: $0)
+      }
       position += utf8.count
     }
   }

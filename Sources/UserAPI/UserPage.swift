@@ -24,13 +24,14 @@ struct UserPage: Sendable {
     frames = [UInt8](repeating: 0, count: 128 * rows)
   }
 
-  mutating func append(_ row: UserRow) {
-    let encoding = UserMessageEncoding(row)
+  mutating func append(_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span) {
+    let encoding = UserMessageEncoding(row, email, name)
     last = used
     reserve(Self.prefixLength + encoding.count)
     frames.withUnsafeMutableBytes { buffer in
       let start = used + Self.prefixLength
-      encoding.write(to: UnsafeMutableRawBufferPointer(rebasing: buffer[start..<start + encoding.count]))
+      encoding.write(
+        email, name, to: UnsafeMutableRawBufferPointer(rebasing: buffer[start..<start + encoding.count]))
     }
     used += Self.prefixLength + encoding.count
     writePrefix()

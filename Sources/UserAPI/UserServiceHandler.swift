@@ -128,7 +128,7 @@ public struct UserServiceHandler: RegistrableRPCService {
       try Task.checkCancellation()
       try caller.checkStillGood()
       var page = UserPage(rows: listing.pageSize)
-      guard try listing.readNextPage({ page.append($0) }), let last = listing.position else { return }
+      guard try listing.readNextPage({ page.append($0, $1, $2) }), let last = listing.position else { return }
       page.end(pageToken: pageTokens.token(after: last))
       try await writer.write(page)
     }

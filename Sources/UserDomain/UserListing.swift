@@ -28,14 +28,14 @@ public struct UserListing: Sendable {
   /// Calls `body` with each user of the next page. Returns whether there is one.
   ///
   /// - Throws: `UserError.storage`, possibly after some users; another call reads the page again.
-  public mutating func readNextPage(_ body: (UserRow) -> Void) throws(UserError) -> Bool {
+  public mutating func readNextPage(_ body: UserReader) throws(UserError) -> Bool {
     guard let last, !isOver, position.map({ $0 < last }) ?? true else { return false }
     var count = 0
     var end: UserID?
-    try repository.readUsers(after: position, through: last, limit: pageSize) { row in
+    try repository.readUsers(after: position, through: last, limit: pageSize) { row, email, name in
       count += 1
       end = row.id
-      body(row)
+      body(row, email, name)
     }
     // A short page is the last one: the next read would find nothing.
     isOver = count < pageSize
@@ -49,6 +49,6 @@ public struct UserListing: Sendable {
   public mutating func nextPage() throws(UserError) -> [User]? {
     var page: [User] = []
     page.reserveCapacity(pageSize)
-    return try readNextPage { page.append(User($0)) } ? page : nil
+    return try readNextPage { page.append(User($0, email: $1, name: $2)) } ? page : nil
   }
 }

@@ -10,7 +10,7 @@ public protocol UserRepository: Sendable {
   /// Calls `body` with the user with that id. Returns whether there is one.
   ///
   /// - Throws: `UserError.storage`.
-  func readUser(id: UserID, _ body: (UserRow) -> Void) throws(UserError) -> Bool
+  func readUser(id: UserID, _ body: UserReader) throws(UserError) -> Bool
 
   /// The user with that address in any letter case and the password's hash, or nil.
   ///
@@ -27,7 +27,7 @@ public protocol UserRepository: Sendable {
   ///
   /// - Throws: `UserError.storage`, possibly after some users.
   func readUsers(
-    after: UserID?, through: UserID, limit: Int, _ body: (UserRow) -> Void
+    after: UserID?, through: UserID, limit: Int, _ body: UserReader
   ) throws(UserError)
 
   /// Stores one user.
@@ -66,7 +66,7 @@ extension UserRepository {
   /// - Throws: `UserError.storage`.
   public func user(id: UserID) throws(UserError) -> User? {
     var user: User?
-    _ = try readUser(id: id) { user = User($0) }
+    _ = try readUser(id: id) { user = User($0, email: $1, name: $2) }
     return user
   }
 

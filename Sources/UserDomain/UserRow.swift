@@ -1,46 +1,38 @@
-/// A user as a read finds it in the store, with texts that are not copied out of it: lent to whoever reads,
-/// while it reads and no longer.
-public struct UserRow {
+/// The columns of a stored user that have one size. Its texts are lent beside it, as ``UserReader`` says.
+public struct UserRow: Hashable, Sendable {
   /// The user's identity.
   public let id: UserID
-  /// The address, valid UTF-8.
-  public let email: UnsafeBufferPointer<UInt8>
-  /// The name, valid UTF-8, possibly empty.
-  public let name: UnsafeBufferPointer<UInt8>
   /// Whether the user may use the service.
   public let status: UserStatus
   /// When the store accepted the user.
   public let createdAt: Timestamp
 
   /// A row of its parts.
-  public init(
-    id: UserID, email: UnsafeBufferPointer<UInt8>, name: UnsafeBufferPointer<UInt8>, status: UserStatus,
-    createdAt: Timestamp
-  ) {
+  public init(id: UserID, status: UserStatus, createdAt: Timestamp) {
     self.id = id
-    self.email = email
-    self.name = name
     self.status = status
     self.createdAt = createdAt
   }
 }
 
+/// Takes a user as a read finds it in the store. The texts are not copied out of the store: they are lent for the time
+/// of the call, and a span cannot outlive it.
+public typealias UserReader = (_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span) -> Void
+
 extension User {
-  /// The user in `row`, to keep.
-  public init(_ row: UserRow) {
+  /// The user that a read has lent, to keep.
+  public init(_ row: UserRow, email: UTF8Span, name: UTF8Span) {
     self.init(
-      id: row.id, email: EmailAddress(trusted: String(decoding: row.email, as: UTF8.self)),
-      name: UserName(trusted: String(decoding: row.name, as: UTF8.self)), status: row.status,
-      createdAt: row.createdAt)
+      id: row.id, email: EmailAddress(trusted: String(copying: email)),
+      name: UserName(trusted: String(copying: name)), status: row.status, createdAt: row.createdAt)
   }
 
-  /// Calls `body` with the user as a row.
-  public func withRow<Result>(_ body: (UserRow) throws -> Result) rethrows -> Result {
-    var (email, name) = (email.address, name.text)
-    return try email.withUTF8 { email in
-      try name.withUTF8 { name in
-        try body(UserRow(id: id, email: email, name: name, status: status, createdAt: createdAt))
-      }
-    }
+  /// Calls `body` with the user as a read lends it.
+  public func withRow<Result>(
+    _ body: (_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span) throws -> Result
+  ) rethrows -> Result {
+    let (email, name) = (email.address, name.text)
+    let row = UserRow(id: id, status: status, createdAt: createdAt)
+    return try body(row, email.utf8Span, name.utf8Span)
   }
 }

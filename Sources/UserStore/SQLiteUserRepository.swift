@@ -162,7 +162,7 @@ public final class SQLiteUserRepository: UserRepository {
 
   // MARK: UserRepository
 
-  public func readUser(id: UserID, _ body: (UserRow) -> Void) throws(UserError) -> Bool {
+  public func readUser(id: UserID, _ body: UserReader) throws(UserError) -> Bool {
     try readers.withConnection { (connection) throws(DatabaseError) in
       try connection.reads.readUser(id: id, body)
     }
@@ -181,7 +181,7 @@ public final class SQLiteUserRepository: UserRepository {
   }
 
   public func readUsers(
-    after: UserID?, through: UserID, limit: Int, _ body: (UserRow) -> Void
+    after: UserID?, through: UserID, limit: Int, _ body: UserReader
   ) throws(UserError) {
     try readers.withConnection { (connection) throws(DatabaseError) in
       try connection.reads.readUsers(after: after, through: through, limit: limit, body)

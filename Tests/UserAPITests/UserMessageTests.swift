@@ -72,7 +72,7 @@ import UserProtos
     }
     for rows in [0, 1, 300] {
       var page = UserPage(rows: rows)
-      for user in users { user.user.withRow { page.append($0) } }
+      for user in users { user.user.withRow { page.append($0, $1, $2) } }
       page.end(pageToken: "token")
       let frames: Frames = try UserPageSerializer().serialize(page)
       #expect(frames.bytes == expected)

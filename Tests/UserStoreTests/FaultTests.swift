@@ -82,9 +82,9 @@ import UserDomain
     let reopened = try SQLiteUserRepository(.file(path))
     #expect(try reopened.user(id: user.id)?.name.text == "Aé\u{fffd}\u{fffd}B")
     var listing = try UserListing(repository: reopened, after: nil, pageSize: 10)
-    var names: [[UInt8]] = []
-    while try listing.readNextPage({ names.append(Array($0.name)) }) {}
-    #expect(names == [Array("Aé\u{fffd}\u{fffd}B".utf8)])
+    var names: [String] = []
+    while try listing.readNextPage({ _, _, name in names.append(String(copying: name)) }) {}
+    #expect(names == ["Aé\u{fffd}\u{fffd}B"])
     try await reopened.close()
   }
 

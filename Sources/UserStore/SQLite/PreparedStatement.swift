@@ -99,18 +99,18 @@ struct PreparedStatement {
     return String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
   }
 
-  /// Calls `body` with the text of a column: as it is stored, unless another program has stored what is no
-  /// UTF-8.
-  func withUTF8<Result>(
-    at column: Int32, _ body: (UnsafeBufferPointer<UInt8>) -> Result
-  ) -> Result {
+  /// Calls `body` with the text of a column: as it is stored, unless another program has stored what is not UTF-8. The
+  /// text is SQLite's until the next step.
+  func withText<Result>(at column: Int32, _ body: (UTF8Span) -> Result) -> Result {
     // As in `text(at:)`.
     let start = sqlite3_column_text(handle, column)
     let bytes = UnsafeBufferPointer(
       start: start, count: start == nil ? 0 : Int(sqlite3_column_bytes(handle, column)))
-    if bytes.reduce(0, |) < 0x80 || String(validating: bytes, as: UTF8.self) != nil { return body(bytes) }
-    var repaired = String(decoding: bytes, as: UTF8.self)
-    return repaired.withUTF8(body)
+    // ASCII is most of it, and sooner told than valid UTF-8: a listing would take 1 % more instructions.
+    if bytes.reduce(0, |) < 0x80 { return body(UTF8Span(unchecked: bytes.span, isKnownASCII: true)) }
+    // Where the text is broken does not matter: it is repaired as a whole.
+    if let text = try? UTF8Span(validating: bytes.span) { return body(text) }
+    return body(String(decoding: bytes, as: UTF8.self).utf8Span)
   }
 
   func blob(at column: Int32) -> [UInt8] {

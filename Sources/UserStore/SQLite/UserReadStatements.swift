@@ -29,7 +29,7 @@ final class UserReadStatements {
     page = try connection.prepare(Self.pageSQL)
   }
 
-  func readUser(id: UserID, _ body: (UserRow) -> Void) throws(DatabaseError) -> Bool {
+  func readUser(id: UserID, _ body: UserReader) throws(DatabaseError) -> Bool {
     try byID.bind(id, at: 1)
     defer { byID.reset() }
     guard try byID.step() else { return false }
@@ -39,7 +39,7 @@ final class UserReadStatements {
 
   func user(id: UserID) throws(DatabaseError) -> User? {
     var user: User?
-    _ = try readUser(id: id) { user = User($0) }
+    _ = try readUser(id: id) { user = User($0, email: $1, name: $2) }
     return user
   }
 
@@ -57,7 +57,7 @@ final class UserReadStatements {
   }
 
   func readUsers(
-    after: UserID?, through: UserID, limit: Int, _ body: (UserRow) -> Void
+    after: UserID?, through: UserID, limit: Int, _ body: UserReader
   ) throws(DatabaseError) {
     if let after {
       try page.bind(after, at: 1)
@@ -74,21 +74,19 @@ final class UserReadStatements {
 
 extension PreparedStatement {
   /// Calls `body` with the user in the current row, whose first columns are `UserReadStatements.columns`.
-  func readUser<Result>(_ body: (UserRow) -> Result) throws(DatabaseError) -> Result {
+  func readUser<Result>(
+    _ body: (_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span) -> Result
+  ) throws(DatabaseError) -> Result {
     guard let status = UserStatus(rawValue: Int(integer(at: 3))) else {
       throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a user has an unknown status")
     }
-    let id = try id(at: 0)
-    let createdAt = Timestamp(microsecondsSinceEpoch: integer(at: 4))
-    return withUTF8(at: 1) { email in
-      withUTF8(at: 2) { name in
-        body(UserRow(id: id, email: email, name: name, status: status, createdAt: createdAt))
-      }
-    }
+    let row = UserRow(
+      id: try id(at: 0), status: status, createdAt: Timestamp(microsecondsSinceEpoch: integer(at: 4)))
+    return withText(at: 1) { email in withText(at: 2) { name in body(row, email, name) } }
   }
 
   /// The user in the current row.
   func user() throws(DatabaseError) -> User {
-    try readUser { User($0) }
+    try readUser { User($0, email: $1, name: $2) }
   }
 }

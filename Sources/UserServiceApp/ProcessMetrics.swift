@@ -23,6 +23,17 @@ enum ProcessMetrics {
       let fields = text("/proc/self/statm").split(separator: " ")
       return fields.count > 1 ? (Double(fields[1]) ?? 0) * Double(sysconf(Int32(_SC_PAGESIZE))) : 0
     }
+    registry.observe(
+      "process.private.memory.bytes", .gauge,
+      help: "Memory that the process has written and shares with no other, in bytes."
+    ) {
+      // A line `Private_Dirty:` with KiB.
+      let line = text("/proc/self/smaps_rollup").split(separator: "\n").first {
+        $0.hasPrefix("Private_Dirty:")
+      }
+      let fields = line?.split(separator: " ") ?? []
+      return fields.count > 1 ? (Double(fields[1]) ?? 0) * 1_024 : 0
+    }
     registry.observe("process.open.fds", .gauge, help: "Open file descriptors of the process.") {
       // Without /proc there is nothing to count.
       Double((try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd"))?.count ?? 0)

@@ -47,7 +47,6 @@ public struct UserServiceApp: Sendable {
         return { addresses in
           logStart()
           ready(addresses, metrics)
-          ProgramMemory.releaseCode()
         }
       },
       DatabaseWatch(repository: repository, monitor: health, claim: claim, logger: logger),

@@ -87,14 +87,16 @@ struct BenchServer {
     }
   }
 
-  /// Resident memory of the server (proc(5)).
-  var residentBytes: Double {
+  /// Memory that the server has written and shares with no other process (proc(5)): what it costs the machine, while
+  /// the kernel can drop the pages of its program and map them again.
+  var privateBytes: Double {
     get throws {
-      let text = try String(contentsOfFile: "/proc/\(process.processIdentifier)/statm", encoding: .utf8)
-      guard let pages = text.split(separator: " ").dropFirst().first.flatMap({ Double($0) }) else {
-        throw RawDatabase.Failure(description: "/proc/PID/statm is not as expected")
+      let text = try String(
+        contentsOfFile: "/proc/\(process.processIdentifier)/smaps_rollup", encoding: .utf8)
+      guard let kibibytes = text.firstMatch(of: /Private_Dirty:\s+(\d+) kB/).flatMap({ Double($0.1) }) else {
+        throw RawDatabase.Failure(description: "/proc/PID/smaps_rollup is not as expected")
       }
-      return pages * Double(sysconf(Int32(_SC_PAGESIZE)))
+      return kibibytes * 1_024
     }
   }
 

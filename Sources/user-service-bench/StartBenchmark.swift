@@ -23,11 +23,11 @@ struct StartBenchmark {
         throw RawDatabase.Failure(description: "the first call has failed")
       }
       times.append(Double(DispatchTime.now().uptimeNanoseconds - start) / 1_000_000)
-      memory.append(try server.residentBytes / 1_048_576)
+      memory.append(try server.privateBytes / 1_048_576)
     }
     report.line(
       "start to the first answer, \(users) users", ours: times.median, raw: nil, unit: "ms", note: "limit 50")
-    report.line("resident memory then", ours: memory.median, raw: nil, unit: "MiB", note: "limit 25")
+    report.line("private memory then", ours: memory.median, raw: nil, unit: "MiB", note: "limit 12")
     let size = try FileManager.default.attributesOfItem(atPath: BenchServer.program.path)[.size] as? Int ?? 0
     report.line("size of the program", ours: Double(size) / 1_048_576, raw: nil, unit: "MiB")
   }

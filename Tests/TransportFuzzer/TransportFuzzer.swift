@@ -41,11 +41,11 @@ struct TransportFuzzer: ParsableCommand {
       guard calls.running == 0, transport.connectionCount == 0 else {
         throw Failure(seed: seed &+ UInt64(number), description: "\(calls.running) calls still run")
       }
-      if number == sessions / 10 { memory = try Self.residentKiB() }
+      if number == sessions / 10 { memory = try Self.privateKiB() }
     }
-    let growth = try Self.residentKiB() - memory
+    let growth = try Self.privateKiB() - memory
     print(
-      "\(sessions) sessions, \(calls.total) calls; resident memory grew by \(growth) KiB after the first tenth"
+      "\(sessions) sessions, \(calls.total) calls; private memory grew by \(growth) KiB after the first tenth"
     )
     if sessions >= 10_000, growth > 4_096 { throw Failure(seed: seed, description: "memory grows") }
   }
@@ -162,8 +162,8 @@ struct TransportFuzzer: ParsableCommand {
     }
   }
 
-  private static func residentKiB() throws -> Int {
-    let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
-    return status.firstMatch(of: /VmRSS:\s+(\d+)/).flatMap { Int($0.1) } ?? 0
+  private static func privateKiB() throws -> Int {
+    let rollup = try String(contentsOfFile: "/proc/self/smaps_rollup", encoding: .utf8)
+    return rollup.firstMatch(of: /Private_Dirty:\s+(\d+)/).flatMap { Int($0.1) } ?? 0
   }
 }

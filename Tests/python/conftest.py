@@ -81,9 +81,9 @@ class Service:
 
     @property
     def memory(self):
-        """Resident bytes."""
-        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1_024
+        """Bytes that it has written and shares with no other process."""
+        rollup = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
+        return int(re.search(r"Private_Dirty:\s+(\d+) kB", rollup)[1]) * 1_024
 
     @property
     def processor_time(self):

@@ -24,9 +24,9 @@ SAMPLES = 10
 NOBODY = frames.message(frames.field(1, "nobody"))
 
 
-def resident_kib(pid):
-    with open(f"/proc/{pid}/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+def private_kib(pid):
+    with open(f"/proc/{pid}/smaps_rollup") as rollup:
+        return next(int(line.split()[1]) for line in rollup if line.startswith("Private_Dirty"))
 
 
 def descriptors(pid):
@@ -198,9 +198,9 @@ def main(seconds):
         for number in range(SAMPLES + 1):
             # The load runs for as long as it was told to.
             time.sleep(seconds / (SAMPLES + 1))
-            kib, files = resident_kib(pid), descriptors(pid)
+            kib, files = private_kib(pid), descriptors(pid)
             samples.append((kib, files))
-            print(f"{(number + 1) * seconds // (SAMPLES + 1)} s: {kib} KiB resident, {files} open", flush=True)
+            print(f"{(number + 1) * seconds // (SAMPLES + 1)} s: {kib} KiB private, {files} open", flush=True)
         load.stopped.set()
         for worker in workers:
             worker.join()

@@ -81,7 +81,8 @@ def test_the_service_and_its_process_are_measured(metered, stub, pb):
     values = {name: family.samples[0].value for name, family in found.items() if len(family.samples) == 1}
     assert values["user_service_connections"] == 1
     assert values["user_service_writes_waiting"] == values["user_service_hashes_waiting"] == 0
-    assert values["process_resident_memory_bytes"] == pytest.approx(metered.memory, rel=0.2)
+    assert values["process_private_memory_bytes"] == pytest.approx(metered.memory, rel=0.2)
+    assert values["process_resident_memory_bytes"] > values["process_private_memory_bytes"]
     assert 0 <= values["process_cpu_seconds"] < 60
     assert values["process_open_fds"] > 5
     assert abs(values["process_start_time_seconds"] - time.time()) < 600

@@ -28,6 +28,7 @@ let package = Package(
     .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
     .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
     .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
@@ -46,7 +47,15 @@ let package = Package(
       dependencies: ["CIdn2", "Primitives", .product(name: "Crypto", package: "swift-crypto")],
       exclude: ["CommonPasswords/common-passwords.txt", "CommonPasswords/LICENSE-Django"]
     ),
-    .target(name: "PasswordHashing", dependencies: ["CArgon2", "Primitives", "UserDomain"]),
+    .target(
+      name: "PasswordHashing",
+      dependencies: [
+        "CArgon2",
+        "Primitives",
+        "UserDomain",
+        .product(name: "DequeModule", package: "swift-collections"),
+      ]
+    ),
     .target(
       name: "TokenSigning",
       dependencies: [
@@ -62,6 +71,7 @@ let package = Package(
         "Primitives",
         "UserDomain",
         .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "GRDBSQLite", package: "GRDB.swift"),
       ]
@@ -161,6 +171,7 @@ let package = Package(
         "UserServiceClient",
         "UserStore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
       ]
@@ -181,6 +192,7 @@ let package = Package(
         .product(name: "GRDBSQLite", package: "GRDB.swift"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ]

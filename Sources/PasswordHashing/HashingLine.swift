@@ -1,3 +1,4 @@
+import DequeModule
 import UserDomain
 
 /// Hashes that wait, served round robin by caller. A value.
@@ -7,9 +8,9 @@ struct HashingLine {
   typealias Caller = HashRequester.Caller
   typealias Job = HashingQueue.Job
 
-  private var jobs: [Caller: [Job]] = [:]
+  private var jobs: [Caller: Deque<Job>] = [:]
   /// The callers in `jobs`, each once, in the order of their turns. None of them has an empty list.
-  private var turns: [Caller] = []
+  private var turns: Deque<Caller> = []
   private(set) var count = 0
 
   var isEmpty: Bool { count == 0 }

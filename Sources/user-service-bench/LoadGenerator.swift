@@ -1,4 +1,5 @@
 import Foundation
+import Histogram
 
 /// Makes calls over HTTP/2 (RFC 9113) with little work of its own, so that the server has the processor, and
 /// takes the time of each.
@@ -9,17 +10,14 @@ struct LoadGenerator {
   /// What came of the calls.
   struct Outcome {
     let seconds: Double
-    /// Of each call that succeeded, in seconds, ascending.
-    let latencies: [Double]
+    /// Of the calls that succeeded, in nanoseconds.
+    let latencies: Histogram<UInt64>
+    /// The 99th percentile of the latencies, in milliseconds.
+    var percentile99: Double { Double(latencies.valueAtPercentile(99)) / 1_000_000 }
     /// Calls that ended without a message, or were reset.
     let failures: Int
     /// Bytes of messages.
     let bytes: Int
-
-    /// The latency that a share of the calls stays under.
-    func latency(under share: Double) -> Double {
-      latencies.isEmpty ? 0 : latencies[min(Int(Double(latencies.count) * share), latencies.count - 1)]
-    }
   }
 
   /// `HOST:PORT`, with an IPv4 address.
@@ -42,7 +40,7 @@ struct LoadGenerator {
     _ count: Int, isOver: () -> Bool = { false }, body: (Int) -> [UInt8]
   ) throws -> Outcome {
     var next = 0
-    var latencies: [Double] = []
+    var latencies = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
     var failures = 0
     let peers = try (0..<connections).map { _ in try Peer(address, headers) }
     defer { for peer in peers { peer.close() } }
@@ -61,7 +59,7 @@ struct LoadGenerator {
     while peers.contains(where: { $0.isBusy }) {
       for peer in try Peer.wait(for: peers.filter(\.isBusy)) {
         for call in try peer.receive() {
-          if let latency = call { latencies.append(latency) } else { failures += 1 }
+          if let latency = call { latencies.record(latency) } else { failures += 1 }
           start(peer)
         }
         try peer.flush()
@@ -69,7 +67,7 @@ struct LoadGenerator {
     }
     let seconds = Double(DispatchTime.now().uptimeNanoseconds - began) / 1_000_000_000
     return Outcome(
-      seconds: seconds, latencies: latencies.sorted(), failures: failures,
+      seconds: seconds, latencies: latencies, failures: failures,
       bytes: peers.reduce(0) { $0 + $1.bytes })
   }
 }
@@ -214,21 +212,21 @@ extension LoadGenerator {
       output.removeAll(keepingCapacity: true)
     }
 
-    /// Reads what there is, and gives the latency in seconds of each call that has ended, nil of one that has
+    /// Reads what there is, and gives the latency in nanoseconds of each call that has ended, nil of one that has
     /// failed.
-    func receive() throws -> [Double?] {
+    func receive() throws -> [UInt64?] {
       let count = Glibc.read(socket, &chunk, chunk.count)
       guard count > 0 else { throw RawDatabase.Failure(description: "the server has closed a connection") }
       input += chunk[..<count]
       let now = DispatchTime.now().uptimeNanoseconds
-      var ended: [Double?] = []
+      var ended: [UInt64?] = []
       var start = 0
       while input.count - start >= 9 {
         let length = Int(input[start]) << 16 | Int(input[start + 1]) << 8 | Int(input[start + 2])
         guard input.count - start >= 9 + length else { break }
         let stream = input[start + 5..<start + 9].reduce(0) { $0 << 8 | UInt32($1) }
         if let call = try note(type: input[start + 3], flags: input[start + 4], stream, length) {
-          ended.append(call.hasMessage ? Double(now - call.start) / 1_000_000_000 : nil)
+          ended.append(call.hasMessage ? now - call.start : nil)
         }
         start += 9 + length
       }

@@ -181,7 +181,7 @@ struct ServiceBenchmark {
     let beside = H2Load(server: server, folder: folder, token: token)
     var (alone, loaded): ([Double], [Double]) = ([], [])
     for round in 0..<5 {
-      alone.append(try Self.checked(try calls.run(requests) { _ in request }).latency(under: 0.99))
+      alone.append(try Self.checked(try calls.run(requests) { _ in request }).percentile99)
       let rows = (0..<min(users, 50_000)).map { number in
         User_V1_CreateUserRequest.with { $0.email = "beside-\(round)-\(number)@example.com" }
       }
@@ -191,12 +191,12 @@ struct ServiceBenchmark {
       let outcome = try Self.checked(
         try calls.run(.max, isOver: { !bulk.process.isRunning && !listings.process.isRunning }) { _ in request
         })
-      loaded.append(outcome.latency(under: 0.99))
+      loaded.append(outcome.percentile99)
       try bulk.finish()
       try listings.finish()
     }
     report.line(
-      "GetUser beside bulk load and listings, p99", ours: loaded.median * 1_000, raw: alone.median * 1_000,
+      "GetUser beside bulk load and listings, p99", ours: loaded.median, raw: alone.median,
       unit: "ms", note: "raw: alone; limit 3 ms")
   }
 }

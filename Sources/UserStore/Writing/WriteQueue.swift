@@ -1,3 +1,4 @@
+import DequeModule
 import UserDomain
 
 /// Decides which writes wait, which share the next transaction and which are refused. A value without
@@ -20,7 +21,7 @@ struct WriteQueue {
   }
 
   private let limits: Limits
-  private var waiting: [QueuedWrite] = []
+  private var waiting: Deque<QueuedWrite> = []
   private var waitingRows = 0
   private(set) var isDraining = false
   private var isClosed = false

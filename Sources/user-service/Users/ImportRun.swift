@@ -1,3 +1,4 @@
+import DequeModule
 import Foundation
 import UserFiles
 import UserServiceClient
@@ -11,7 +12,7 @@ final class ImportRun: @unchecked Sendable {
   /// Where rows go whose address is registered already; nil for nowhere.
   private var already: RejectedRows?
   /// Rows whose users were asked for, and of which no batch has told yet.
-  private var underWay: [UserFileRow] = []
+  private var underWay: Deque<UserFileRow> = []
   /// Why the file could not be read to its end.
   private(set) var sourceFailure: (any Error)?
   private var created = 0

@@ -48,11 +48,11 @@ public final class TokenAuthority: AccessTokenIssuer {
   /// What is known of the files. Looks change it, one at a time.
   private struct Files {
     var ownContents: Data?
-    var ownFailure: KeyFailure?
+    var ownProblem = CurrentProblem<KeyFailure>()
     var retirement = KeyRetirement()
     /// The key set in use; nil if the outside issuer is not trusted.
     var keySet: PrivateFile?
-    var keySetFailure: KeyFailure?
+    var keySetProblem = CurrentProblem<KeyFailure>()
     /// Since when, by the uptime, the key set cannot be used.
     var keySetFailsSince: Duration?
   }
@@ -155,7 +155,7 @@ public final class TokenAuthority: AccessTokenIssuer {
       try await use(ring)
       files.withLock { files in
         files.ownContents = contents
-        files.ownFailure = nil
+        files.ownProblem.changes(to: nil)
       }
       return event
     } catch {
@@ -166,10 +166,7 @@ public final class TokenAuthority: AccessTokenIssuer {
   private func ownKeysFailed(_ failure: KeyFailure) async -> KeyEvent? {
     // The keys in use stay, and their times pass. They were loaded before, so they can be again.
     try? await use(own.withLock { $0.ring })
-    return files.withLock { files in
-      defer { files.ownFailure = failure }
-      return files.ownFailure == failure ? nil : .failed(failure)
-    }
+    return files.withLock { $0.ownProblem.changes(to: failure) ? .failed(failure) : nil }
   }
 
   private func use(_ ring: KeyRing) async throws(KeyFailure) {
@@ -202,7 +199,8 @@ public final class TokenAuthority: AccessTokenIssuer {
     }
     files.withLock { files in
       files.keySet = file
-      (files.keySetFailure, files.keySetFailsSince) = (nil, nil)
+      files.keySetProblem.changes(to: nil)
+      files.keySetFailsSince = nil
     }
     return events
   }
@@ -214,12 +212,11 @@ public final class TokenAuthority: AccessTokenIssuer {
       files.keySetFailsSince = since
       if files.keySet != nil, now - since >= OutsideIssuer.graceForUnreadableKeys {
         files.keySet = nil
-        files.keySetFailure = failure
+        files.keySetProblem.changes(to: failure)
         verifier.trust(outside.trusting([]))
         return .trustEnded(failure)
       }
-      defer { files.keySetFailure = failure }
-      return files.keySetFailure == failure ? nil : .failed(failure)
+      return files.keySetProblem.changes(to: failure) ? .failed(failure) : nil
     }
   }
 

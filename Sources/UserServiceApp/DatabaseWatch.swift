@@ -1,4 +1,5 @@
 import Logging
+import Primitives
 import ServiceLifecycle
 import Synchronization
 import UserAPI
@@ -72,19 +73,18 @@ struct DatabaseWatch: Service, CustomStringConvertible {
         group.addTask { await inspect() }
         // On its own, because another process's lock may hold it up.
         group.addTask {
-          await Self.repeatedly(every: Self.recoveryInterval) { await repository.recover() }
+          await Polling(every: Self.recoveryInterval).run { await repository.recover() }
         }
       }
     }
   }
 
   private func inspect() async {
-    var reported: StorageFault.Kind?
-    await Self.repeatedly(every: Self.inspectionInterval) {
+    var problem = CurrentProblem<StorageFault.Kind>()
+    await Polling(every: Self.inspectionInterval).run {
       await repository.inspect()
       let fault = repository.writeFault
-      if fault?.kind != reported { report(fault) }
-      reported = fault?.kind
+      if problem.changes(to: fault?.kind) { report(fault) }
       monitor.refresh()
       if claim.retry() { logger.notice("the other service has stopped: this one has the database alone") }
     }
@@ -95,13 +95,5 @@ struct DatabaseWatch: Service, CustomStringConvertible {
     logger.error(
       "the database cannot be written: not serving",
       metadata: ["reason": "\(repository.failure(fault))"])
-  }
-
-  private static func repeatedly(every interval: Duration, _ body: () async -> Void) async {
-    while !Task.isCancelled {
-      await body()
-      // Ends early, by throwing, when the service stops.
-      do { try await Task.sleep(for: interval) } catch { return }
-    }
   }
 }

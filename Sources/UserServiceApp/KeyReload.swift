@@ -1,4 +1,5 @@
 import Logging
+import Primitives
 import ServiceLifecycle
 import TokenSigning
 import UserDomain
@@ -12,11 +13,7 @@ struct KeyReload: Service, CustomStringConvertible {
 
   func run() async throws {
     await cancelWhenGracefulShutdown {
-      while !Task.isCancelled {
-        // Ends early, by throwing, when the service stops.
-        do { try await Task.sleep(for: .seconds(2)) } catch { return }
-        await authority.reload()
-      }
+      await Polling(every: .seconds(2)).run { await authority.reload() }
     }
   }
 }

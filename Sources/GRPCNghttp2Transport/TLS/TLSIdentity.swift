@@ -6,6 +6,10 @@ import Synchronization
 
 /// A server's certificate and key, and whose clients it accepts, read from PEM files. The files are read
 /// again when they change; connections that come then get the new certificate.
+///
+/// Our own rather than NIOCertificateReloading of swift-nio-extras, which replaces a context's certificate and key at each
+/// handshake: the clients' authorities have no place in it, so the context must be made anew all the same, and it does not
+/// judge who else can read the key.
 public final class TLSIdentity: Sendable {
   /// Why the files cannot be used. One line that names the file.
   public struct Failure: Error, CustomStringConvertible {
@@ -66,22 +70,19 @@ public final class TLSIdentity: Sendable {
     return true
   }
 
-  /// Looks for changes every 10 seconds.
+  /// Looks for changes every 10 seconds. Logs them, and each problem once.
   func reloadUntilCancelled(_ logger: Logger) async {
-    var lastProblem: String?
-    while !Task.isCancelled {
-      // A pause between two looks; ends early, by throwing, with the transport.
-      do { try await Task.sleep(for: .seconds(10)) } catch { return }
+    var problem = CurrentProblem<String>()
+    await Polling(every: .seconds(10)).run {
       do throws(Failure) {
         if try reload() {
           logger.notice("TLS certificate reloaded", metadata: ["file": "\(files.certificate)"])
         }
-        lastProblem = nil
+        problem.changes(to: nil)
       } catch {
-        if lastProblem != error.description {
+        if problem.changes(to: error.description) {
           logger.error("TLS certificate not reloaded", metadata: ["reason": "\(error)"])
         }
-        lastProblem = error.description
       }
     }
   }

@@ -1,0 +1,42 @@
+import Primitives
+import Synchronization
+import Testing
+
+@Suite struct PollingTests {
+  @Test("there is a turn at once, and one after each pause until pauses end")
+  func turns() async {
+    let pauses = Mutex<[Duration]>([])
+    let polling = Polling(every: .seconds(7)) { pause in
+      let count = pauses.withLock { pauses in
+        pauses.append(pause)
+        return pauses.count
+      }
+      if count == 3 { throw CancellationError() }
+    }
+    var turns = 0
+    await polling.run { turns += 1 }
+    #expect(turns == 3)
+    #expect(pauses.withLock { $0 } == [.seconds(7), .seconds(7), .seconds(7)])
+  }
+
+  @Test("a task that is cancelled during a turn or a pause has no further turn")
+  func cancelled() async {
+    let turns = Atomic(0)
+    let task = Task {
+      // A pause that only a cancellation ends.
+      await Polling(every: .seconds(86_400)).run {
+        turns.wrappingAdd(1, ordering: .relaxed)
+        withUnsafeCurrentTask { $0?.cancel() }
+      }
+    }
+    await task.value
+    #expect(turns.load(ordering: .relaxed) == 1)
+  }
+
+  @Test("a problem is news when it begins, when it becomes another and when it ends")
+  func problems() {
+    var problem = CurrentProblem<String>()
+    let found: [String?] = [nil, "a", "a", "b", "a", nil, nil]
+    #expect(found.map { problem.changes(to: $0) } == [false, true, false, true, true, true, false])
+  }
+}

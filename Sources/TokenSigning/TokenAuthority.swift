@@ -30,14 +30,6 @@ public final class TokenAuthority: AccessTokenIssuer {
     }
   }
 
-  /// A public key of the service's own.
-  public struct PublicKey: Hashable, Sendable {
-    /// Its name.
-    public let kid: String
-    /// Ed25519, 32 bytes in base64url.
-    public let x: String
-  }
-
   private struct Own {
     let ring: KeyRing
     let believed: [KeyRing.Key]
@@ -109,11 +101,11 @@ public final class TokenAuthority: AccessTokenIssuer {
     }
   }
 
-  /// The keys with which the service's own tokens can be verified.
-  public var publicKeys: [PublicKey] {
+  /// The keys that the service's own tokens can be verified with now.
+  public var publicKeys: [AccessTokenKey] {
     let now = clock().date
     return own.withLock { own in
-      own.ring.live(at: now).filter(own.believed.contains).map { PublicKey(kid: $0.kid, x: $0.x) }
+      own.ring.live(at: now).filter(own.believed.contains).map { AccessTokenKey(kid: $0.kid, x: $0.x) }
     }
   }
 

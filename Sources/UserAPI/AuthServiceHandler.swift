@@ -6,25 +6,11 @@ public import UserProtos
 /// `auth.v1.AuthService`: turns messages into the use cases of sessions and back. Errors are mapped by
 /// ``ErrorInterceptor``.
 public struct AuthServiceHandler: Auth_V1_AuthService.SimpleServiceProtocol {
-  /// A public key that access tokens are verified with.
-  public struct PublicKey: Sendable {
-    /// The key's name.
-    let kid: String
-    /// Ed25519, in base64url.
-    let x: String
-
-    /// An Ed25519 key.
-    public init(kid: String, x: String) {
-      self.kid = kid
-      self.x = x
-    }
-  }
-
   private let sessions: SessionDirectory
-  private let publicKeys: @Sendable () -> [PublicKey]
+  private let publicKeys: @Sendable () -> [AccessTokenKey]
 
   /// The service over the use cases of `sessions`, and the keys as they are when they are asked for.
-  public init(sessions: SessionDirectory, publicKeys: @escaping @Sendable () -> [PublicKey]) {
+  public init(sessions: SessionDirectory, publicKeys: @escaping @Sendable () -> [AccessTokenKey]) {
     self.sessions = sessions
     self.publicKeys = publicKeys
   }

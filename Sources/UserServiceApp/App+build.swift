@@ -109,9 +109,7 @@ extension UserServiceApp {
     // way of a call through GRPCCore for the transport and its messages.
     var router = RPCRouter<Transport>()
     users.registerMethods(with: &router)
-    AuthServiceHandler(sessions: sessions) {
-      authority.publicKeys.map { AuthServiceHandler.PublicKey(kid: $0.kid, x: $0.x) }
-    }.registerMethods(with: &router)
+    AuthServiceHandler(sessions: sessions) { authority.publicKeys }.registerMethods(with: &router)
     HealthHandler(monitor: health).registerMethods(with: &router)
     let reflection =
       configuration.offersReflection

@@ -47,6 +47,20 @@ public enum TokenFault: Hashable, Sendable {
   case revoked
 }
 
+/// A public key of the service's own, Ed25519, that its access tokens are verified with.
+public struct AccessTokenKey: Hashable, Sendable {
+  /// The key's name in the tokens that it has signed (`kid`, RFC 7515 §4.1.4).
+  public let kid: String
+  /// The key's 32 bytes in base64url (`x`, RFC 8037 §2).
+  public let x: String
+
+  /// A key of its parts.
+  public init(kid: String, x: String) {
+    self.kid = kid
+    self.x = x
+  }
+}
+
 /// Makes access tokens.
 public protocol AccessTokenIssuer: Sendable {
   /// The token that says `claims`.

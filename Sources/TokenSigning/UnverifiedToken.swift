@@ -3,6 +3,8 @@ import Primitives
 import UserDomain
 
 /// A signed JWT taken apart (RFC 7515 §7.1), nothing of it believed yet.
+///
+/// Not by JWTKit's parser, which accepts an object that has a member twice, and base64 in place of base64url.
 struct UnverifiedToken {
   let header: Header
   let claims: Claims

@@ -5,6 +5,8 @@ import UserDomain
 
 /// A key that signatures are checked with, bound to one algorithm: a token that names another is not checked
 /// at all.
+///
+/// JWTKit's `JWTKeyCollection` only makes the key: it is an actor, and to verify with it each call would leave its thread.
 struct VerificationKey: Sendable {
   let id: String?
   /// From when on what it has signed is no good any more; nil for never.
@@ -74,6 +76,9 @@ struct VerificationKey: Sendable {
 }
 
 /// A key of a JWK Set (RFC 7517 §4), as far as the service reads it.
+///
+/// Not JWTKit's `JWK` and `JWKS`: there one key of an unknown type, such as `oct`, fails the whole set, where RFC 7517 §5
+/// has it ignored.
 struct JSONWebKey: Codable, Sendable {
   var kty: String
   var kid: String?

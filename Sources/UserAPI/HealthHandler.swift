@@ -5,6 +5,9 @@ import UserDomain
 public import UserProtos
 
 /// `grpc.health.v1.Health` (github.com/grpc/grpc, doc/health-checking.md).
+///
+/// Our own rather than that of grpc-swift-extras, whose statuses are set from outside: this one asks its monitor anew at
+/// each check.
 public struct HealthHandler: Grpc_Health_V1_Health.SimpleServiceProtocol {
   private let monitor: HealthMonitor
 

@@ -5,6 +5,8 @@ import UserProtos
 
 /// `grpc.reflection.v1.ServerReflection` and its older twin `v1alpha`
 /// (github.com/grpc/grpc, doc/server-reflection.md).
+///
+/// Our own rather than that of grpc-swift-extras, whose streams have a task each for as long as their clients keep them.
 public struct ReflectionHandler: RegistrableRPCService {
   private let index: DescriptorIndex
 

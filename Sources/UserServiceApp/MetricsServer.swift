@@ -9,6 +9,9 @@ import Synchronization
 
 /// Serves the metrics to Prometheus: `GET /metrics`, HTTP/1.1. Whatever becomes of it once it listens, the service goes
 /// on.
+///
+/// One page alone would not need Hummingbird. It is here for the routes that an operator's port gets beside the metrics,
+/// such as probes.
 struct MetricsServer: Service, CustomStringConvertible {
   let host: String
   let port: Int

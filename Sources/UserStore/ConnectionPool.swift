@@ -11,6 +11,9 @@ import UserDomain
 /// if there is none waits for its own, which takes as long as one short read, or opens it. From a limit on,
 /// threads share. Nothing suspends while it has a connection, nor asks for another.
 ///
+/// Our own rather than GRDB's `DatabasePool`: there each read is a transaction of its own, and all threads share the
+/// pool's lock.
+///
 /// A pool of readers keeps a connection's read transaction, its snapshot, open from one read to the next,
 /// because beginning and ending one costs more than the read itself (two file locks). A snapshot serves only
 /// reads that begin before the next commit of this process (``invalidateSnapshots()``), and is ended at the

@@ -12,7 +12,7 @@ public func withUserServiceClient<Result: Sendable>(
   _ configuration: UserServiceClient.Configuration, isolation: isolated (any Actor)? = #isolation,
   _ body: (UserServiceClient) async throws -> Result
 ) async throws -> Result {
-  let connections = GRPCClient(transport: try makeTransport(configuration))
+  let connections = GRPCClient(transport: try configuration.makeTransport())
   let client = UserServiceClient(connections, configuration)
   return try await withThrowingTaskGroup(of: Void.self) { group in
     group.addTask {
@@ -26,17 +26,5 @@ public func withUserServiceClient<Result: Sendable>(
       group.cancelAll()
     }
     return try await body(client)
-  }
-}
-
-private func makeTransport(
-  _ configuration: UserServiceClient.Configuration
-) throws(UserServiceError) -> HTTP2ClientTransport.Posix {
-  do {
-    return try configuration.makeTransport()
-  } catch {
-    // GRPCCore's error says that something is wrong; its cause, what.
-    let cause = (error as? RuntimeError)?.cause ?? error
-    throw .failed(status: "configuration", message: "the certificates cannot be used: \(cause)", errorID: nil)
   }
 }

@@ -1,11 +1,11 @@
 import ArgumentParser
 import Foundation
 import GRPCCore
-import GRPCNIOTransportHTTP2
 import GRPCNghttp2Transport
 import Primitives
 import UserProtos
 import UserServiceApp
+import UserServiceClient
 
 /// `user-service health`: one health check, for scripts and containers.
 struct HealthCommand: AsyncParsableCommand {
@@ -36,7 +36,9 @@ struct HealthCommand: AsyncParsableCommand {
     let environment = ProcessInfo.processInfo.environment
     let listens = environment[Self.listen.variable] ?? Self.listen.standard.description
     let first = listens.split(separator: ",").first.map(String.init) ?? listens
-    guard let target = address.map({ ListenAddress($0) }) ?? ListenAddress(first)?.reachable else {
+    guard let listen = address.map({ ListenAddress($0) }) ?? ListenAddress(first)?.reachable,
+      let target = ServerAddress("\(listen)")
+    else {
       throw ValidationError(
         "\(address == nil ? Self.listen.variable : "--address") must be HOST:PORT with an IP address, or unix:PATH"
       )
@@ -74,9 +76,9 @@ struct HealthCommand: AsyncParsableCommand {
     }
   }
 
-  private func check(_ target: ListenAddress) async throws -> Grpc_Health_V1_HealthCheckResponse.ServingStatus
+  private func check(_ target: ServerAddress) async throws -> Grpc_Health_V1_HealthCheckResponse.ServingStatus
   {
-    let transport = try HTTP2ClientTransport.Posix(target: Self.target(target), transportSecurity: security)
+    let transport = try UserServiceClient.Configuration(target, security: security).makeTransport()
     return try await withGRPCClient(transport: transport) { client in
       var options = CallOptions.defaults
       options.timeout = timeout.duration
@@ -87,26 +89,11 @@ struct HealthCommand: AsyncParsableCommand {
     }
   }
 
-  private static func target(_ address: ListenAddress) -> any ResolvableTarget {
-    switch address {
-    case .tcp(let host, let port) where host.contains(":"): .ipv6(address: host, port: port)
-    case .tcp(let host, let port): .ipv4(address: host, port: port)
-    case .unix(let path): .unixDomainSocket(path: path)
-    }
-  }
-
-  private var security: HTTP2ClientTransport.Posix.TransportSecurity {
-    guard tls.tlsCA != nil || tls.tlsCert != nil else { return .plaintext }
-    return .tls { security in
-      if let authorities = tls.tlsCA {
-        security.trustRoots = .certificates([.file(path: authorities, format: .pem)])
-      }
-      // The check comes from the same machine, by address; names are for clients that come from elsewhere.
-      security.serverCertificateVerification = .noHostnameVerification
-      if let certificate = tls.tlsCert, let key = tls.tlsKey {
-        security.certificateChain = [.file(path: certificate, format: .pem)]
-        security.privateKey = .file(path: key, format: .pem)
-      }
-    }
+  private var security: ConnectionSecurity {
+    guard tls.areGiven else { return .cleartext }
+    var settings = tls.settings
+    // The check comes from the same machine, by address; names are for clients that come from elsewhere.
+    settings.verifiesServerName = false
+    return .tls(settings)
   }
 }

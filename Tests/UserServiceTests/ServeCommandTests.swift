@@ -241,6 +241,19 @@ import UserProtos
     await service.stop()
   }
 
+  @Test("health says in one line which certificates cannot be used, as every command does")
+  func healthWithoutCertificate() async throws {
+    let path = directory.path("authorities.pem")
+    try Data("no certificate".utf8).write(to: URL(fileURLWithPath: path))
+    for command in [["health"], ["users", "get", "someone", "--token-file", path]] {
+      let done = try await Program.run(
+        "user-service", command + ["--address", "127.0.0.1:1", "--tls-ca", path])
+      #expect(done.status == 1)
+      #expect(done.errors.hasPrefix("Error: the certificates cannot be used: "))
+      #expect(done.errors.split(separator: "\n").count == 1)
+    }
+  }
+
   @Test("version prints the version")
   func version() async throws {
     for arguments in [["version"], ["--version"]] {

@@ -1,4 +1,5 @@
-import GRPCNIOTransportHTTP2
+import GRPCCore
+package import GRPCNIOTransportHTTP2
 
 extension UserServiceClient {
   /// How a client reaches the service, and what it does when that is hard.
@@ -44,15 +45,25 @@ extension UserServiceClient {
 }
 
 extension UserServiceClient.Configuration {
-  func makeTransport() throws -> HTTP2ClientTransport.Posix {
-    try HTTP2ClientTransport.Posix(
-      target: address.target, transportSecurity: security.transportSecurity,
-      config: .defaults { config in
-        config.http2.authority = security.serverName
-        config.connection.keepalive = .init(
-          time: keepaliveTime, timeout: keepaliveTimeout, allowWithoutCalls: false)
-        // As quick as the calls are repeated: a service that restarts is back within a second.
-        config.backoff = .init(initial: .milliseconds(100), max: .seconds(10), multiplier: 1.6, jitter: 0.2)
-      })
+  /// A transport that connects as the configuration says.
+  ///
+  /// - Throws: `UserServiceError.failed` if the certificates cannot be read.
+  package func makeTransport() throws(UserServiceError) -> HTTP2ClientTransport.Posix {
+    do {
+      return try HTTP2ClientTransport.Posix(
+        target: address.target, transportSecurity: security.transportSecurity,
+        config: .defaults { config in
+          config.http2.authority = security.serverName
+          config.connection.keepalive = .init(
+            time: keepaliveTime, timeout: keepaliveTimeout, allowWithoutCalls: false)
+          // As quick as the calls are repeated: a service that restarts is back within a second.
+          config.backoff = .init(initial: .milliseconds(100), max: .seconds(10), multiplier: 1.6, jitter: 0.2)
+        })
+    } catch {
+      // GRPCCore's error says that something is wrong; its cause, what.
+      let cause = (error as? RuntimeError)?.cause ?? error
+      throw .failed(
+        status: "configuration", message: "the certificates cannot be used: \(cause)", errorID: nil)
+    }
   }
 }

@@ -45,15 +45,10 @@ struct ConnectionOptions: ParsableArguments {
   }
 
   private var security: ConnectionSecurity {
-    guard tls || identity.tlsCA != nil || tlsServerName != nil || identity.tlsCert != nil else {
-      return .cleartext
-    }
-    var tls = ConnectionSecurity.TLS()
-    tls.authoritiesFile = identity.tlsCA
-    tls.serverName = tlsServerName
-    tls.certificateFile = identity.tlsCert
-    tls.keyFile = identity.tlsKey
-    return .tls(tls)
+    guard tls || identity.areGiven || tlsServerName != nil else { return .cleartext }
+    var settings = identity.settings
+    settings.serverName = tlsServerName
+    return .tls(settings)
   }
 
   /// The session of the last sign-in to the service at this address.

@@ -39,8 +39,8 @@ let package = Package(
     .systemLibrary(name: "CNghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
-    // What every other target may import and what imports none of them: secrets' tools, texts of bytes, times and
-    // addresses, thread numbers.
+    // What several targets need and no library has: tools for secrets, texts of bytes, times and addresses, polling, thread
+    // numbers. It imports none of the other targets.
     .target(name: "Primitives"),
     .target(
       name: "UserDomain",
@@ -173,7 +173,6 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),
-        .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
       ]
     ),
     .executableTarget(

@@ -47,8 +47,11 @@ public final class InlineGetUser: Sendable {
     guard let authorizer else { return true }
     return call.withOnlyValue(of: "authorization") { header in
       guard let header, let access else { return false }
-      return authorizer.authorizeKnown(header, for: access, record: record)?.may(.usersRead, orIs: id)
-        ?? false
+      guard let principal = authorizer.authorizeKnown(header, for: access, record: record) else {
+        return false
+      }
+      do { try principal.require(.usersRead, orBe: id) } catch { return false }
+      return true
     }
   }
 

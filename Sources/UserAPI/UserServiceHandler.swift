@@ -106,8 +106,9 @@ public struct UserServiceHandler: RegistrableRPCService {
   }
 
   private func getUser(_ request: User_V1_GetUserRequest, _ caller: CallAuthorization) throws -> UserMessage {
-    try caller.principal.require(.usersRead, orBe: request.userID)
-    return UserMessage(user: try directory.user(id: request.userID))
+    let reference = UserReference(request.userID)
+    try caller.principal.require(.usersRead, orBe: reference.id)
+    return UserMessage(user: try directory.user(reference))
   }
 
   private func createUser(

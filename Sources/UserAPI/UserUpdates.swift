@@ -34,7 +34,8 @@ struct UserUpdates: StreamedCall {
 
   private func apply(_ update: User_V1_UserUpdateRequest) async throws(UserError) -> User {
     try caller.checkStillGood()
-    try caller.principal.require(.usersWrite, orBe: update.userID)
+    let user = UserReference(update.userID)
+    try caller.principal.require(.usersWrite, orBe: user.id)
     // Before anything is looked up: the outcome may tell which addresses are registered.
     if update.hasEmail || update.hasPassword { try caller.admitOwnUpdate() }
     // A token that may change one user alone, its own, may have leaked from that user's device.
@@ -42,7 +43,7 @@ struct UserUpdates: StreamedCall {
       currentPassword: update.hasCurrentPassword ? update.currentPassword : nil,
       isRequired: !caller.principal.scopes.contains(.usersWrite), network: caller.network)
     return try await directory.updateUser(
-      id: update.userID,
+      user,
       email: update.hasEmail ? update.email : nil,
       name: update.hasName ? update.name : nil,
       status: update.hasStatus ? update.status.rawValue : nil,

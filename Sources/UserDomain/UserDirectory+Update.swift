@@ -28,12 +28,12 @@ extension UserDirectory {
   /// - Throws: `UserError.invalid`; `.currentPasswordRequired`, `.wrongCurrentPassword`, `.tooManyAttempts` and
   ///   `.signInDisabled` of the current password; what the hasher and `UserRepository.update` throw.
   public func updateUser(
-    id: String, email: String? = nil, name: String? = nil, status: Int? = nil, password: String? = nil,
+    _ reference: UserReference, email: String? = nil, name: String? = nil, status: Int? = nil, password: String? = nil,
     by authority: WriteAuthority? = nil, proof: PasswordProof? = nil,
     for requester: HashRequester
   ) async throws(UserError) -> User {
     var collector = ViolationCollector()
-    collector.check { () throws(FieldViolation) in if id.isEmpty { throw .missingUserID } }
+    collector.check { () throws(FieldViolation) in if reference.text.isEmpty { throw .missingUserID } }
     var changes = UserChanges()
     if let status {
       changes.status = collector.check { () throws(FieldViolation) in try UserStatus(checking: status) }
@@ -51,11 +51,11 @@ extension UserDirectory {
       collector.check { () throws(FieldViolation) in try Password(attempt: text, field: PasswordProof.field) }
     }
     try collector.throwIfAny()
-    guard let userID = UserID(id) else { throw .notFound(id) }
+    guard let id = reference.id else { throw .notFound(reference.text) }
 
     if password != nil || email != nil || current != nil {
       // Hashing is the costly step: not for a user who is not there.
-      let user = try user(id: id)
+      let user = try user(reference)
       if let secret { try check(secret, of: user) }
       let isProtected = password != nil || changes.email.map { $0.address != user.email.address } ?? false
       try await prove(current, of: user, proof, isProtected: isProtected, for: requester)
@@ -65,7 +65,7 @@ extension UserDirectory {
     } else if password != nil {
       changes.password = .remove
     }
-    return try await repository.update(userID, changes, by: authority)
+    return try await repository.update(id, changes, by: authority)
   }
 
   /// Checks a new password against the address and the name that its user has.

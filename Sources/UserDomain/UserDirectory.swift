@@ -25,13 +25,22 @@ public struct UserDirectory: Sendable {
     self.attempts = attempts
   }
 
-  /// The user with that id.
+  /// The user that a request names.
   ///
-  /// - Throws: `UserError.invalid` for an empty id, `.notFound` for one that nobody has, `.storage`.
-  public func user(id: String) throws(UserError) -> User {
-    guard !id.isEmpty else { throw .invalid([.missingUserID]) }
-    guard let userID = UserID(id), let user = try repository.user(id: userID) else { throw .notFound(id) }
+  /// - Throws: what ``readUser(_:_:)`` throws.
+  public func user(_ reference: UserReference) throws(UserError) -> User {
+    var user: User?
+    try readUser(reference) { user = User($0) }
+    guard let user else { throw .notFound(reference.text) }
     return user
+  }
+
+  /// Calls `body`, once, with the user that a request names. It throws before that, or not at all.
+  ///
+  /// - Throws: `UserError.invalid` for an empty text, `.notFound` for one that is no user's id, `.storage`.
+  public func readUser(_ reference: UserReference, _ body: (UserRow) -> Void) throws(UserError) {
+    if let id = reference.id, try repository.readUser(id: id, body) { return }
+    throw reference.text.isEmpty ? .invalid([.missingUserID]) : .notFound(reference.text)
   }
 
   /// Creates an active user. An empty password makes an account that cannot sign in by password.

@@ -9,7 +9,7 @@
 public protocol UserRepository: Sendable {
   /// Calls `body` with the user with that id. Returns whether there is one.
   ///
-  /// - Throws: `UserError.storage`.
+  /// - Throws: `UserError.storage`, before `body` is called.
   func readUser(id: UserID, _ body: UserReader) throws(UserError) -> Bool
 
   /// The user with that address in any letter case and the password's hash, or nil.

@@ -1,6 +1,6 @@
 import UserDomain
 
-// Use cases as the service itself asks for them, where a test is not about the requester of a hash.
+// Use cases as the service itself asks for them, where a test is not about the requester of a hash, and with ids as text.
 
 extension UserDirectory {
   func createUser(
@@ -10,12 +10,15 @@ extension UserDirectory {
       email: email, name: name, password: password, requestID: requestID, from: network, for: .service)
   }
 
+  func user(id: String) throws(UserError) -> User { try user(UserReference(id)) }
+
   func updateUser(
     id: String, email: String? = nil, name: String? = nil, status: Int? = nil, password: String? = nil,
     by authority: WriteAuthority? = nil, proof: PasswordProof? = nil
   ) async throws(UserError) -> User {
     try await updateUser(
-      id: id, email: email, name: name, status: status, password: password, by: authority, proof: proof,
+      UserReference(id), email: email, name: name, status: status, password: password, by: authority,
+      proof: proof,
       for: .service)
   }
 }

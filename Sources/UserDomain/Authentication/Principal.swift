@@ -28,14 +28,11 @@ public struct Principal: Hashable, Sendable {
     guard scopes.contains(scope) else { throw .permissionDenied(missing: scope) }
   }
 
-  /// Checks that the principal has `scope`, or is the user with that id.
+  /// Checks that the principal has `scope`, or is the user with this id; nil is no user's.
   ///
-  /// - Throws: `UserError.permissionDenied`, also for text that is no id.
-  public func require(_ scope: Scopes, orBe id: String) throws(UserError) {
+  /// - Throws: `UserError.permissionDenied`.
+  public func require(_ scope: Scopes, orBe id: UserID?) throws(UserError) {
     if scopes.contains(scope) { return }
-    guard let id = UserID(id), may(scope, orIs: id) else { throw .permissionDenied(missing: scope) }
+    guard let userID, userID == id else { throw .permissionDenied(missing: scope) }
   }
-
-  /// Whether the principal has `scope`, or is the user with that id.
-  public func may(_ scope: Scopes, orIs id: UserID) -> Bool { scopes.contains(scope) || userID == id }
 }

@@ -14,9 +14,9 @@ import UserDomain
   @Test("a user without scopes may do something to itself, however its id is written, and to nobody else")
   func itself() throws {
     let user = Principal(subject: "\(id)", scopes: [])
-    try user.require(.usersRead, orBe: "\(id)")
-    try user.require(.usersWrite, orBe: "\(id)".uppercased())
-    for other in ["", "x", "\(UserID(high: 1, low: 2))", "\(id) "] {
+    try user.require(.usersRead, orBe: id)
+    try user.require(.usersWrite, orBe: UserReference("\(id)".uppercased()).id)
+    for other in [nil, UserID(high: 1, low: 2), UserReference("\(id) ").id] {
       #expect(throws: UserError.permissionDenied(missing: .usersRead)) {
         try user.require(.usersRead, orBe: other)
       }
@@ -28,13 +28,13 @@ import UserDomain
   func service() throws {
     let service = Principal(subject: "billing", scopes: .usersRead)
     try service.require(.usersRead)
-    try service.require(.usersRead, orBe: "")
+    try service.require(.usersRead, orBe: nil)
     #expect(throws: UserError.permissionDenied(missing: .usersWrite)) { try service.require(.usersWrite) }
     #expect(throws: UserError.permissionDenied(missing: .usersWrite)) {
-      try service.require(.usersWrite, orBe: "billing")
+      try service.require(.usersWrite, orBe: nil)
     }
     #expect(throws: UserError.permissionDenied(missing: .usersRead)) {
-      try Principal.anonymous.require(.usersRead, orBe: "anonymous")
+      try Principal.anonymous.require(.usersRead, orBe: nil)
     }
   }
 }

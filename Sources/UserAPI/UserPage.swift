@@ -61,12 +61,13 @@ struct UserPage: Sendable {
   }
 }
 
-/// Only for transports whose bytes are ``FramedMessageBytes``.
-struct UserPageSerializer: MessageSerializer {
+/// Serializes pages for a transport whose bytes are `Framed`.
+struct UserPageSerializer<Framed: FramedMessageBytes>: MessageSerializer {
   func serialize<Bytes: GRPCContiguousBytes>(_ page: UserPage) throws -> Bytes {
-    guard let type = Bytes.self as? any FramedMessageBytes.Type,
-      let bytes = type.init(frames: page.frames) as? Bytes
-    else { throw RPCError(code: .internalError, message: "the transport takes no pages") }
+    // A router serializes to its transport's bytes, for which the handler is registered.
+    guard let bytes = Framed(frames: page.frames) as? Bytes else {
+      throw RPCError(code: .internalError, message: "the transport takes no pages")
+    }
     return bytes
   }
 }

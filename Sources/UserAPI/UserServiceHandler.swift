@@ -8,7 +8,7 @@ import UserProtos
 ///
 /// It registers its methods itself and not through the generated protocol: users go out by
 /// ``UserMessageSerializer``, and methods with many requests are ``StreamedCall``s.
-public struct UserServiceHandler: RegistrableRPCService {
+public struct UserServiceHandler: Sendable {
   private typealias Methods = User_V1_UserService.Method
 
   private let directory: UserDirectory
@@ -40,7 +40,8 @@ public struct UserServiceHandler: RegistrableRPCService {
   }
 
   /// Registers the five methods.
-  public func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+  public func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>)
+  where Transport.Bytes: FramedMessageBytes {
     router.registerHandler(
       forMethod: Methods.GetUser.descriptor, deserializer: ProtobufDeserializer<User_V1_GetUserRequest>(),
       serializer: UserMessageSerializer()
@@ -77,30 +78,17 @@ public struct UserServiceHandler: RegistrableRPCService {
     ]
   }
 
-  private func registerListUsers<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
-    let deserializer = ProtobufDeserializer<User_V1_ListUsersRequest>()
-    if Transport.Bytes.self is any FramedMessageBytes.Type {
-      router.registerHandler(
-        forMethod: Methods.ListUsers.descriptor, deserializer: deserializer, serializer: UserPageSerializer()
-      ) { request, context in
-        let caller = self.caller(context)
-        let request = try await ServerRequest(stream: request)
-        return StreamingServerResponse { writer in
-          try await writePages(request.message, caller, to: writer)
-          return [:]
-        }
-      }
-    } else {
-      router.registerHandler(
-        forMethod: Methods.ListUsers.descriptor, deserializer: deserializer,
-        serializer: UserMessageSerializer()
-      ) { request, context in
-        let caller = self.caller(context)
-        let request = try await ServerRequest(stream: request)
-        return StreamingServerResponse { writer in
-          try await writeUsers(request.message, caller, to: writer)
-          return [:]
-        }
+  private func registerListUsers<Transport: ServerTransport>(with router: inout RPCRouter<Transport>)
+  where Transport.Bytes: FramedMessageBytes {
+    router.registerHandler(
+      forMethod: Methods.ListUsers.descriptor, deserializer: ProtobufDeserializer<User_V1_ListUsersRequest>(),
+      serializer: UserPageSerializer<Transport.Bytes>()
+    ) { request, context in
+      let caller = self.caller(context)
+      let request = try await ServerRequest(stream: request)
+      return StreamingServerResponse { writer in
+        try await writePages(request.message, caller, to: writer)
+        return [:]
       }
     }
   }
@@ -132,20 +120,6 @@ public struct UserServiceHandler: RegistrableRPCService {
       guard try listing.readNextPage({ page.append($0, $1, $2) }), let last = listing.position else { return }
       page.end(pageToken: pageTokens.token(after: last))
       try await writer.write(page)
-    }
-  }
-
-  /// A user at a time.
-  private func writeUsers(
-    _ request: User_V1_ListUsersRequest, _ caller: CallAuthorization, to writer: RPCWriter<UserMessage>
-  ) async throws {
-    var listing = try listing(for: request)
-    while let page = try listing.nextPage() {
-      try Task.checkCancellation()
-      try caller.checkStillGood()
-      var messages = page.map { UserMessage(user: $0) }
-      messages[messages.count - 1].pageToken = pageTokens.token(after: page[page.count - 1].id)
-      try await writer.write(contentsOf: messages)
     }
   }
 

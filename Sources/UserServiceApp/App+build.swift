@@ -38,10 +38,10 @@ extension UserServiceApp {
       authority: parts.authority, metrics: metrics, logger: logger)
   }
 
-  /// The service over any transport, before it runs.
-  public struct Parts<Transport: ServerTransport> {
+  /// The service before it runs.
+  public struct Parts {
     /// The server, with all services and interceptors.
-    public let server: GRPCServer<Transport>
+    public let server: GRPCServer<Nghttp2ServerTransport>
     let repository: SQLiteUserRepository
     let health: HealthMonitor
     let authority: TokenAuthority
@@ -51,10 +51,10 @@ extension UserServiceApp {
   /// without their handlers. `metrics` are told of its calls and its queues; nil for nobody.
   ///
   /// - Throws: `StoreError` if the database cannot be used, `KeyFailure` if the keys cannot.
-  public static func assemble<Transport: ServerTransport>(
+  public static func assemble(
     _ configuration: ServiceConfiguration, metrics: PrometheusRegistry?,
-    makeTransport: ([InlineMethod]) -> Transport
-  ) async throws -> Parts<Transport> {
+    makeTransport: ([InlineMethod]) -> Nghttp2ServerTransport
+  ) async throws -> Parts {
     let logger = makeLogger(configuration)
     var store = SQLiteUserRepository.Configuration()
     store.busyTimeout = configuration.busyTimeout
@@ -107,7 +107,7 @@ extension UserServiceApp {
       defaultCaller: authorizer == nil ? .unrestricted : .anonymous)
     // Registered one by one and not as `any RegistrableRPCService`, so that the optimiser can specialise the
     // way of a call through GRPCCore for the transport and its messages.
-    var router = RPCRouter<Transport>()
+    var router = RPCRouter<Nghttp2ServerTransport>()
     users.registerMethods(with: &router)
     AuthServiceHandler(sessions: sessions) { authority.publicKeys }.registerMethods(with: &router)
     HealthHandler(monitor: health).registerMethods(with: &router)

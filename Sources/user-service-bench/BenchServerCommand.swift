@@ -6,8 +6,8 @@ import NIOPosix
 import PrometheusMetrics
 import UserServiceApp
 
-/// Serves a database over one of two transports until it is killed: same handlers, interceptors, limits and
-/// time-outs, unless the own transport answers some calls inline.
+/// Serves a database until it is killed: the service over its own transport, with its limits and time-outs, or a
+/// ``StockServer``.
 struct BenchServerCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "server", abstract: "Serves a database over one of the transports.", shouldDisplay: false)
@@ -45,10 +45,7 @@ struct BenchServerCommand: AsyncParsableCommand {
       }.server
       try await serve(server) { "\(try await server.transport.addresses[0])" }
     case .stock:
-      let server = try await UserServiceApp.assemble(settings, metrics: registry) { _ in
-        HTTP2ServerTransport.Posix(
-          address: .ipv4(host: "127.0.0.1", port: 0), transportSecurity: .plaintext)
-      }.server
+      let server = try StockServer.make(database: database)
       try await serve(server) {
         "127.0.0.1:\(try await server.transport.listeningAddress.ipv4?.port ?? 0)"
       }

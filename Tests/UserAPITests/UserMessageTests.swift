@@ -74,10 +74,10 @@ import UserProtos
       var page = UserPage(rows: rows)
       for user in users { user.user.withRow { page.append($0, $1, $2) } }
       page.end(pageToken: "token")
-      let frames: Frames = try UserPageSerializer().serialize(page)
+      let frames: Frames = try UserPageSerializer<Frames>().serialize(page)
       #expect(frames.bytes == expected)
     }
-    let none: Frames = try UserPageSerializer().serialize(UserPage())
+    let none: Frames = try UserPageSerializer<Frames>().serialize(UserPage())
     #expect(none.bytes == [])
   }
 

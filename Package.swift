@@ -286,6 +286,7 @@ let package = Package(
       name: "UserAPITests",
       dependencies: [
         "PasswordHashing",
+        "PrometheusMetrics",
         "TestSupport",
         "UserAPI",
         "UserDomain",

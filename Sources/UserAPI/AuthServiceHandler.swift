@@ -1,44 +1,56 @@
 public import GRPCCore
 import SwiftProtobuf
 public import UserDomain
-public import UserProtos
+import UserProtos
 
-/// `auth.v1.AuthService`: turns messages into the use cases of sessions and back. Errors are mapped by
-/// ``ErrorInterceptor``.
-public struct AuthServiceHandler: Auth_V1_AuthService.SimpleServiceProtocol {
+/// `auth.v1.AuthService`: turns messages into the use cases of sessions and back.
+public struct AuthServiceHandler: Sendable {
+  private typealias Methods = Auth_V1_AuthService.Method
+
   private let sessions: SessionDirectory
   private let publicKeys: @Sendable () -> [AccessTokenKey]
+  private let calls: CallPipeline
 
-  /// The service over the use cases of `sessions`, and the keys as they are when they are asked for.
-  public init(sessions: SessionDirectory, publicKeys: @escaping @Sendable () -> [AccessTokenKey]) {
+  /// The service over the use cases of `sessions`, and the keys as they are when they are asked for, whose calls go
+  /// through `calls`.
+  public init(
+    sessions: SessionDirectory, publicKeys: @escaping @Sendable () -> [AccessTokenKey], calls: CallPipeline
+  ) {
     self.sessions = sessions
     self.publicKeys = publicKeys
+    self.calls = calls
   }
 
-  public func signIn(request: Auth_V1_SignInRequest, context: ServerContext) async throws -> Auth_V1_Tokens {
-    let caller = CallAuthorization.current ?? CallAuthorization(peer: context.remotePeer)
-    return Auth_V1_Tokens(
+  /// Registers the handlers of the four methods.
+  public func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+    calls.register(Methods.SignIn.descriptor, with: &router, signIn)
+    calls.register(Methods.RefreshToken.descriptor, with: &router, refreshToken)
+    calls.register(Methods.RevokeToken.descriptor, with: &router, revokeToken)
+    calls.register(Methods.GetJsonWebKeySet.descriptor, with: &router, getJsonWebKeySet)
+  }
+
+  func signIn(_ request: Auth_V1_SignInRequest, for caller: Caller) async throws -> Auth_V1_Tokens {
+    Auth_V1_Tokens(
       try await sessions.signIn(
         email: request.email, password: request.password, from: caller.network,
-        knownDevice: request.refreshToken,
-        for: caller.hashRequester))
+        knownDevice: request.refreshToken, for: caller.hashRequester))
   }
 
-  public func refreshToken(
-    request: Auth_V1_RefreshTokenRequest, context: ServerContext
+  func refreshToken(
+    _ request: Auth_V1_RefreshTokenRequest, for caller: Caller
   ) async throws -> Auth_V1_Tokens {
     Auth_V1_Tokens(try await sessions.refresh(request.refreshToken))
   }
 
-  public func revokeToken(
-    request: Auth_V1_RevokeTokenRequest, context: ServerContext
+  func revokeToken(
+    _ request: Auth_V1_RevokeTokenRequest, for caller: Caller
   ) async throws -> Auth_V1_RevokeTokenResponse {
     try await sessions.revoke(request.refreshToken)
     return Auth_V1_RevokeTokenResponse()
   }
 
-  public func getJsonWebKeySet(
-    request: Auth_V1_GetJsonWebKeySetRequest, context: ServerContext
+  func getJsonWebKeySet(
+    _ request: Auth_V1_GetJsonWebKeySetRequest, for caller: Caller
   ) async throws -> Auth_V1_JsonWebKeySet {
     .with { set in
       set.keys = publicKeys().map { key in

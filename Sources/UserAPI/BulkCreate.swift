@@ -54,27 +54,28 @@ struct BulkCreate {
 
   private let directory: UserDirectory
   private let limits: BulkLimits
-  private let caller: CallAuthorization
+  private let authorization: CallAuthorization
   private var batch: [Row] = []
   private let share: CallMemory.Share
   private var rows = 0
   private var response: BulkResponse
 
-  /// A call of `caller`. Nothing is stored once its token is invalid.
+  /// A call with `authorization`. Nothing is stored once its token is invalid.
   init(
-    directory: UserDirectory, limits: BulkLimits, caller: CallAuthorization, memory: BulkMemory = BulkMemory()
+    directory: UserDirectory, limits: BulkLimits, authorization: CallAuthorization,
+    memory: BulkMemory = BulkMemory()
   ) {
     self.directory = directory
     share = memory.rows.share()
     response = BulkResponse(outcomes: memory.outcomes.share(), details: memory.details.share())
     self.limits = limits
-    self.caller = caller
+    self.authorization = authorization
   }
 
   /// Users that are stored.
   var createdCount: Int { response.createdCount }
 
-  private var hashRequester: HashRequester { caller.hashRequester.inBackground }
+  private var hashRequester: HashRequester { authorization.caller.hashRequester.inBackground }
 
   /// Takes one more row, nil for one that cannot be decoded, and stores a batch when it is full, or when there is no memory
   /// for more of it.
@@ -82,7 +83,7 @@ struct BulkCreate {
   /// - Throws: `GoogleRPCStatus` when there are too many rows, once those before are stored; `UserError` when
   ///   the store fails as a whole, and `.unauthenticated` when the caller's token has become invalid.
   mutating func add(_ request: User_V1_CreateUserRequest?) async throws {
-    if batch.isEmpty { try caller.checkStillGood() }
+    if batch.isEmpty { try authorization.checkStillGood() }
     if rows == limits.rows {
       try await flush()
       throw GoogleRPCStatus.tooManyRows(limit: limits.rows, stored: createdCount)
@@ -150,9 +151,9 @@ struct BulkCreate {
     // Rows that are wrong have their status already; only the others go to the store.
     var outcomes = try await retrying { () async throws(UserError) in
       // Nothing waits for the database on a token that is known to be invalid.
-      try caller.checkStillGood()
+      try authorization.checkStillGood()
       return try await directory.repository.create(
-        prepared.compactMap { try? $0.get() }, by: caller.authority)
+        prepared.compactMap { try? $0.get() }, by: authorization.authority)
     }.makeIterator()
     var users: [Result<User, GoogleRPCStatus>] = []
     users.reserveCapacity(rows.count)
@@ -204,7 +205,7 @@ struct BulkCreate {
         }
         group.addTask {
           // A batch of passwords takes seconds.
-          try caller.checkStillGood()
+          try authorization.checkStillGood()
           let user = try await retrying { () async throws(UserError) in
             try await directory.prepare(draft, for: hashRequester)
           }

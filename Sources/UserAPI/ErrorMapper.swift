@@ -13,34 +13,32 @@ public struct ErrorMapper: Sendable {
     self.logger = logger
   }
 
-  /// The status that a call of `method` ends with because of `error`: a `GoogleRPCStatus`, or the `RPCError`
-  /// that GRPCCore has made of one.
+  /// The status that a call of `method` ends with because of `error`.
   ///
   /// - Parameter cause: why the call was cancelled, if it was.
   func status(
     for error: any Error, of method: MethodDescriptor, cause: @autoclosure () -> CancellationCause
-  ) -> any Error {
+  ) -> RPCError {
     switch error {
     case is CancellationError, UserError.cancelled:
-      return GoogleRPCStatus(UserError(cause())) ?? error
+      return status(of: UserError(cause()), method)
     case let error as GoogleRPCStatus:
-      return error
+      return RPCError(error)
     case let error as UserError:
-      return GoogleRPCStatus(error) ?? unexpected(error, method)
-    case let error as RPCError where error.isUndecodable:
-      return GoogleRPCStatus.undecodable()
-    case let error as RPCError where error.code == .unknown && error.cause != nil:
-      // A unary handler's error, as gRPC has wrapped it.
-      return error.cause.map { status(for: $0, of: method, cause: cause()) } ?? error
+      return status(of: error, method)
     case let error as RPCError where error.carriesDetails:
-      // A unary handler's GoogleRPCStatus, as gRPC has wrapped it.
+      // The transport's own.
       return error
     case let error as RPCError where error.code != .unknown:
       // gRPC's own: a unary call without a message, a broken stream.
-      return GoogleRPCStatus.malformedCall(error)
+      return RPCError(GoogleRPCStatus.malformedCall(error))
     default:
-      return unexpected(error, method)
+      return RPCError(unexpected(error, method))
     }
+  }
+
+  private func status(of error: UserError, _ method: MethodDescriptor) -> RPCError {
+    RPCError(GoogleRPCStatus(error) ?? unexpected(error, method))
   }
 
   /// The metadata of a status that the transport ends a call with, where no handler does: its google.rpc details.

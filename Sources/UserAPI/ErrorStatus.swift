@@ -29,19 +29,7 @@ extension GoogleRPCStatus {
     case .shuttingDown:
       self.init(.unavailable, .shuttingDown, "The service is shutting down", metadata)
     case .storage(let fault):
-      switch fault.kind {
-      case .busy:
-        self.init(
-          .unavailable, .databaseBusy, "The database is busy", metadata, .retryInfo(delay: .seconds(1)))
-      case .full:
-        self.init(.resourceExhausted, .storageFull, "The disk is full", metadata)
-      case .moved:
-        self.init(.unavailable, .databaseReplaced, "The database was deleted or replaced", metadata)
-      case .notMigrated:
-        self.init(.unavailable, .databaseNotMigrated, "The database is not migrated", metadata)
-      case .readOnly, .corrupt, .inputOutput, .unexpected:
-        return nil
-      }
+      self.init(fault.kind, metadata)
     case .unauthenticated(let fault):
       self.init(.unauthenticated, ErrorReason(fault), "Invalid token", metadata)
     case .wrongCredentials:
@@ -68,6 +56,22 @@ extension GoogleRPCStatus {
       if !missing.isEmpty { metadata["scope"] = missing.names.joined(separator: " ") }
       self.init(.permissionDenied, .permissionDenied, "Permission denied", metadata)
     case .passwordHashing, .signing:
+      return nil
+    }
+  }
+
+  private init?(_ fault: StorageFault.Kind, _ metadata: [String: String]) {
+    switch fault {
+    case .busy:
+      self.init(
+        .unavailable, .databaseBusy, "The database is busy", metadata, .retryInfo(delay: .seconds(1)))
+    case .full:
+      self.init(.resourceExhausted, .storageFull, "The disk is full", metadata)
+    case .moved:
+      self.init(.unavailable, .databaseReplaced, "The database was deleted or replaced", metadata)
+    case .notMigrated:
+      self.init(.unavailable, .databaseNotMigrated, "The database is not migrated", metadata)
+    case .readOnly, .corrupt, .inputOutput, .unexpected:
       return nil
     }
   }
@@ -150,9 +154,6 @@ extension ErrorReason {
 }
 
 extension RPCError {
-  /// Whether the bytes of a request are no message of its type.
-  var isUndecodable: Bool { cause is BinaryDecodingError || cause is SwiftProtobufError }
-
   /// Whether the error has google.rpc details already.
   var carriesDetails: Bool { metadata[binaryValues: "grpc-status-details-bin"].contains { _ in true } }
 }

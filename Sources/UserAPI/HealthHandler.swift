@@ -1,56 +1,55 @@
 public import GRPCCore
 import GRPCProtobuf
 import SwiftProtobuf
-import UserDomain
-public import UserProtos
+import UserProtos
 
 /// `grpc.health.v1.Health` (github.com/grpc/grpc, doc/health-checking.md).
 ///
 /// Our own rather than that of grpc-swift-extras, whose statuses are set from outside: this one asks its monitor anew at
 /// each check.
-public struct HealthHandler: Grpc_Health_V1_Health.SimpleServiceProtocol {
+public struct HealthHandler: Sendable {
+  private typealias Methods = Grpc_Health_V1_Health.Method
+
   private let monitor: HealthMonitor
+  private let calls: CallPipeline
+  /// The method that is answered for as long as its client likes.
+  public let watch: HealthWatch
 
-  /// The service over `monitor`.
-  public init(monitor: HealthMonitor) {
+  /// The service over `monitor`, whose calls go through `calls`.
+  public init(monitor: HealthMonitor, calls: CallPipeline) throws {
     self.monitor = monitor
+    self.calls = calls
+    watch = try HealthWatch(
+      monitor: monitor, pipeline: calls.method(Methods.Watch.descriptor, isInline: true))
   }
 
-  public func check(
-    request: Grpc_Health_V1_HealthCheckRequest, context: ServerContext
+  /// Registers the handlers of the three methods.
+  public func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+    calls.register(Methods.Check.descriptor, with: &router, check)
+    calls.register(Methods.List.descriptor, with: &router, list)
+    watch.register(with: &router)
+  }
+
+  func check(
+    _ request: Grpc_Health_V1_HealthCheckRequest, for caller: Caller
   ) async throws -> Grpc_Health_V1_HealthCheckResponse {
-    guard isKnown(request.service) else { throw GoogleRPCStatus.unknownService }
-    return Self.response(monitor.refresh())
+    guard monitor.speaks(for: request.service) else { throw GoogleRPCStatus.unknownService }
+    return Grpc_Health_V1_HealthCheckResponse(isServing: monitor.refresh())
   }
 
-  public func list(
-    request: Grpc_Health_V1_HealthListRequest, context: ServerContext
+  func list(
+    _ request: Grpc_Health_V1_HealthListRequest, for caller: Caller
   ) async throws -> Grpc_Health_V1_HealthListResponse {
-    let response = Self.response(monitor.refresh())
+    let response = Grpc_Health_V1_HealthCheckResponse(isServing: monitor.refresh())
     return .with { list in
       for service in [""] + monitor.services { list.statuses[service] = response }
     }
   }
+}
 
-  public func watch(
-    request: Grpc_Health_V1_HealthCheckRequest, response: RPCWriter<Grpc_Health_V1_HealthCheckResponse>,
-    context: ServerContext
-  ) async throws {
-    let isKnown = isKnown(request.service)
-    if !isKnown { try await response.write(.with { $0.status = .serviceUnknown }) }
-    for await isServing in monitor.watch() where isKnown {
-      try await response.write(Self.response(isServing))
-    }
-    // The watch has ended because the client has gone or because the server drains.
-    try Task.checkCancellation()
-    throw UserError.shuttingDown
-  }
-
-  private func isKnown(_ service: String) -> Bool {
-    service.isEmpty || monitor.services.contains(service)
-  }
-
-  private static func response(_ isServing: Bool) -> Grpc_Health_V1_HealthCheckResponse {
-    .with { $0.status = isServing ? .serving : .notServing }
+extension Grpc_Health_V1_HealthCheckResponse {
+  fileprivate init(isServing: Bool) {
+    self.init()
+    status = isServing ? .serving : .notServing
   }
 }

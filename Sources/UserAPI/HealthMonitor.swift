@@ -29,6 +29,9 @@ public final class HealthMonitor: Sendable {
     state = Mutex(State(isServing: probe()))
   }
 
+  /// Whether `service` is the name of one of the services, or the empty one.
+  func speaks(for service: String) -> Bool { service.isEmpty || services.contains(service) }
+
   /// Whether the server is shutting down.
   public var isDraining: Bool { state.withLock { $0.isDraining } }
 

@@ -36,8 +36,8 @@ public enum ReceiveLimits {
       Health.List.descriptor: question,
       Health.Watch.descriptor: question,
 
-      ReflectionHandler.methods[0]: reflection,
-      ReflectionHandler.methods[1]: reflection,
+      MethodDescriptor.serverReflection[0]: reflection,
+      MethodDescriptor.serverReflection[1]: reflection,
     ]
   }()
 }

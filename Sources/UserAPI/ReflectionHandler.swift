@@ -7,56 +7,45 @@ import UserProtos
 /// (github.com/grpc/grpc, doc/server-reflection.md).
 ///
 /// Our own rather than that of grpc-swift-extras, whose streams have a task each for as long as their clients keep them.
-public struct ReflectionHandler: RegistrableRPCService {
-  private let index: DescriptorIndex
+public struct ReflectionHandler: Sendable {
+  /// The one method, under both names.
+  public let streamedMethods: [StreamedMethod]
 
-  /// The service over a serialized google.protobuf.FileDescriptorSet; it lists the services named in
-  /// `services`.
+  /// The service over a serialized google.protobuf.FileDescriptorSet, whose calls go through `calls`; it lists the
+  /// services named in `services`.
   ///
   /// - Throws: `BinaryDecodingError` if `descriptorSet` is none.
-  public init(descriptorSet: [UInt8], services: [String]) throws {
-    index = try DescriptorIndex(descriptorSet, services: services)
-  }
-
-  /// The one method, under both names.
-  static let methods = ["v1", "v1alpha"].map { package in
-    MethodDescriptor(
-      fullyQualifiedService: "grpc.reflection.\(package).ServerReflection", method: "ServerReflectionInfo",
-      type: .bidirectionalStreaming)
+  public init(descriptorSet: [UInt8], services: [String], calls: CallPipeline) throws {
+    let index = try DescriptorIndex(descriptorSet, services: services)
+    streamedMethods = MethodDescriptor.serverReflection.map { method in
+      StreamedMethod(calls.method(method, isInline: true)) { authorization in
+        ReflectionCall(index: index, authorization: authorization)
+      }
+    }
   }
 
   /// Registers the one handler under both names: the messages of `v1` and `v1alpha` are the same on the wire.
   public func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
     for method in streamedMethods { method.register(with: &router) }
   }
-
-  /// The one method, under both names.
-  public var streamedMethods: [StreamedMethod] {
-    Self.methods.map { method in
-      StreamedMethod(descriptor: method) { [index] caller, _ in ReflectionCall(index: index, caller: caller) }
-    }
-  }
 }
 
 /// One call of server reflection.
 struct ReflectionCall: StreamedCall {
   private let index: DescriptorIndex
-  private let caller: CallAuthorization?
+  private let authorization: CallAuthorization
   private var isFirst = true
 
-  fileprivate init(index: DescriptorIndex, caller: CallAuthorization?) {
+  fileprivate init(index: DescriptorIndex, authorization: CallAuthorization) {
     self.index = index
-    self.caller = caller
+    self.authorization = authorization
   }
 
   mutating func receive(_ message: [UInt8]) async throws -> [UInt8]? {
-    // Why it cannot be decoded is of no use to the client.
-    guard let request = try? Grpc_Reflection_V1_ServerReflectionRequest(serializedBytes: message) else {
-      throw GoogleRPCStatus.undecodable()
-    }
-    try caller?.checkStillGood()
+    let request = try Grpc_Reflection_V1_ServerReflectionRequest(request: message)
+    try authorization.checkStillGood()
     // The call itself has paid for the first.
-    if !isFirst { try caller?.admit(.little) }
+    if !isFirst { try authorization.admit(.little) }
     isFirst = false
     return try index.answer(request).serializedBytes()
   }

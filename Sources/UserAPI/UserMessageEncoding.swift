@@ -4,7 +4,6 @@ import UserDomain
 /// write, but without a message in between. Every user that is sent is made of nothing else.
 struct UserMessageEncoding {
   private let row: UserRow
-  private let pageToken: String
   private let seconds: Int64
   private let nanos: UInt64
   private let timeLength: Int
@@ -12,9 +11,8 @@ struct UserMessageEncoding {
   let count: Int
 
   /// The message of a user that a read lends.
-  init(_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span, pageToken: String = "") {
+  init(_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span) {
     self.row = row
-    self.pageToken = pageToken
     (seconds, nanos) = row.createdAt.secondsAndNanos
     timeLength =
       (seconds == 0 ? 0 : 1 + Self.length(UInt64(bitPattern: seconds)))
@@ -22,7 +20,6 @@ struct UserMessageEncoding {
     count =
       2 + UserID.textLength + Self.fieldLength(email.count) + Self.fieldLength(name.count)
       + 1 + Self.length(UInt64(row.status.rawValue)) + 2 + timeLength
-      + Self.fieldLength(pageToken.utf8.count)
   }
 
   /// Writes the message to `buffer`, which has exactly ``count`` bytes. The texts are those that it was made with.
@@ -46,7 +43,6 @@ struct UserMessageEncoding {
       writer.byte(Tag.nanos)
       writer.varint(nanos)
     }
-    writer.text(Tag.pageToken, pageToken.utf8Span.span)
   }
 
   /// The field with the page token, which comes last in its message.

@@ -7,25 +7,22 @@ import UserProtos
 /// One UserUpdates call: an update in, the user as it is then out.
 struct UserUpdates: StreamedCall {
   private let directory: UserDirectory
-  private let caller: CallAuthorization
+  private let authorization: CallAuthorization
   private var index = 0
 
-  init(directory: UserDirectory, caller: CallAuthorization) {
+  init(directory: UserDirectory, authorization: CallAuthorization) {
     self.directory = directory
-    self.caller = caller
+    self.authorization = authorization
   }
 
   mutating func receive(_ message: [UInt8]) async throws -> [UInt8]? {
     // The update's place in the stream, for those who look for the one that failed.
     let place = ["request_index": "\(index)"]
-    // Why it cannot be decoded is of no use to the client.
-    guard let update = try? User_V1_UserUpdateRequest(serializedBytes: message) else {
-      throw GoogleRPCStatus.undecodable(metadata: place)
-    }
+    let update = try User_V1_UserUpdateRequest(request: message, metadata: place)
     do throws(UserError) {
       let user = try await apply(update)
       index += 1
-      return UserMessage(user: user).serialized
+      return user.serialized
     } catch {
       guard error != .cancelled, let status = GoogleRPCStatus(error, metadata: place) else { throw error }
       throw status
@@ -33,21 +30,22 @@ struct UserUpdates: StreamedCall {
   }
 
   private func apply(_ update: User_V1_UserUpdateRequest) async throws(UserError) -> User {
-    try caller.checkStillGood()
+    try authorization.checkStillGood()
     let user = UserReference(update.userID)
-    try caller.principal.require(.usersWrite, orBe: user.id)
+    try authorization.caller.principal.require(.usersWrite, orBe: user.id)
     // Before anything is looked up: the outcome may tell which addresses are registered.
-    if update.hasEmail || update.hasPassword { try caller.admitOwnUpdate() }
+    if update.hasEmail || update.hasPassword { try authorization.admitOwnUpdate() }
     // A token that may change one user alone, its own, may have leaked from that user's device.
     let proof = PasswordProof(
       currentPassword: update.hasCurrentPassword ? update.currentPassword : nil,
-      isRequired: !caller.principal.scopes.contains(.usersWrite), network: caller.network)
+      isRequired: !authorization.caller.principal.scopes.contains(.usersWrite),
+      network: authorization.caller.network)
     return try await directory.updateUser(
       user,
       email: update.hasEmail ? update.email : nil,
       name: update.hasName ? update.name : nil,
       status: update.hasStatus ? update.status.rawValue : nil,
-      password: update.hasPassword ? update.password : nil, by: caller.authority,
-      proof: proof, for: caller.hashRequester)
+      password: update.hasPassword ? update.password : nil, by: authorization.authority,
+      proof: proof, for: authorization.caller.hashRequester)
   }
 }

@@ -30,7 +30,7 @@ public struct UserDirectory: Sendable {
   /// - Throws: what ``readUser(_:_:)`` throws.
   public func user(_ reference: UserReference) throws(UserError) -> User {
     var user: User?
-    try readUser(reference) { user = User($0) }
+    try readUser(reference) { user = User($0, email: $1, name: $2) }
     guard let user else { throw .notFound(reference.text) }
     return user
   }
@@ -38,7 +38,7 @@ public struct UserDirectory: Sendable {
   /// Calls `body`, once, with the user that a request names. It throws before that, or not at all.
   ///
   /// - Throws: `UserError.invalid` for an empty text, `.notFound` for one that is no user's id, `.storage`.
-  public func readUser(_ reference: UserReference, _ body: (UserRow) -> Void) throws(UserError) {
+  public func readUser(_ reference: UserReference, _ body: UserReader) throws(UserError) {
     if let id = reference.id, try repository.readUser(id: id, body) { return }
     throw reference.text.isEmpty ? .invalid([.missingUserID]) : .notFound(reference.text)
   }

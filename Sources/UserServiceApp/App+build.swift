@@ -1,13 +1,8 @@
 public import GRPCCore
 public import GRPCNghttp2Transport
 import Logging
-import PasswordHashing
 public import PrometheusMetrics
-import TokenSigning
-public import UserAPI
-import UserDomain
-import UserProtos
-import UserStore
+import UserAPI
 
 extension UserServiceApp {
   /// Opens the database, migrates it if the configuration says so, and puts the service together.
@@ -22,7 +17,7 @@ extension UserServiceApp {
     let metrics = configuration.metrics.map { _ in PrometheusRegistry(help: CallMetrics.help) }
     var transport = transportLimits(configuration.transport, logger)
     transport.faultDetails = { $0.details }
-    let parts = try await assemble(configuration, metrics: metrics) { [transport] inlineMethods in
+    let assembly = try await assemble(configuration, metrics: metrics) { [transport] inlineMethods in
       Nghttp2ServerTransport(
         listeners: configuration.listen.map { Listener($0, security: security) },
         configuration: transport, receiveLimits: ReceiveLimits.all, inlineMethods: inlineMethods,
@@ -30,147 +25,43 @@ extension UserServiceApp {
     }
     if let metrics {
       ProcessMetrics.register(in: metrics)
-      observe(parts.server.transport, LogWriter.of(configuration.logFormat), metrics)
+      observe(assembly.server.transport, LogWriter.of(configuration.logFormat), metrics)
     }
     return UserServiceApp(
-      configuration: configuration, claim: claim, repository: parts.repository, server: parts.server,
-      health: parts.health,
-      authority: parts.authority, metrics: metrics, logger: logger)
+      configuration: configuration, claim: claim, repository: assembly.parts.repository,
+      server: assembly.server, health: assembly.parts.health, authority: assembly.parts.authority,
+      metrics: metrics, logger: logger)
   }
 
   /// The service before it runs.
-  public struct Parts {
-    /// The server, with all services and interceptors.
+  public struct Assembly {
+    /// The server, with all services.
     public let server: GRPCServer<Nghttp2ServerTransport>
-    let repository: SQLiteUserRepository
-    let health: HealthMonitor
-    let authority: TokenAuthority
+    let parts: ServiceParts
   }
 
-  /// Puts the service together over the transport that `makeTransport` makes, which may answer some methods
-  /// without their handlers. `metrics` are told of its calls and its queues; nil for nobody.
+  /// Puts the service together over the transport that `makeTransport` makes, which may answer the given methods
+  /// without their handlers. `metrics` are told of its calls and its queues, if there are any.
   ///
   /// - Throws: `StoreError` if the database cannot be used, `KeyFailure` if the keys cannot.
   public static func assemble(
     _ configuration: ServiceConfiguration, metrics: PrometheusRegistry?,
     makeTransport: ([InlineMethod]) -> Nghttp2ServerTransport
-  ) async throws -> Parts {
+  ) async throws -> Assembly {
     let logger = makeLogger(configuration)
-    var store = SQLiteUserRepository.Configuration()
-    store.busyTimeout = configuration.busyTimeout
-    let repository = try SQLiteUserRepository(
-      DatabaseLocation(path: configuration.database),
-      schema: configuration.migrates ? .migrate : .requireCurrent, configuration: store)
-    let authority = try await TokenAuthority(configuration.authority) { logger.log($0) }
-    let hasher = try Argon2idHasher(
-      parameters: configuration.passwords.parameters, limits: configuration.passwords.limits)
-    let attempts = PasswordAttempts(repository)
-    let directory = UserDirectory(
-      repository: repository, hasher: hasher, passwordPolicy: configuration.passwordPolicy, attempts: attempts
-    )
-    let sessions = SessionDirectory(
-      users: repository, sessions: repository, attempts: attempts, hasher: hasher, issuer: authority,
-      key: try await secret("refresh_token", length: SessionDirectory.keyLength, of: repository),
-      policy: configuration.auth.sessions)
-    let pageTokens = PageTokenCodec(
-      key: try await secret("page_token", length: PageTokenCodec.keyLength, of: repository))
-
-    var names = [
-      User_V1_UserService.descriptor.fullyQualifiedService,
-      Auth_V1_AuthService.descriptor.fullyQualifiedService,
-      Grpc_Health_V1_Health.descriptor.fullyQualifiedService,
-    ]
-    if configuration.offersReflection {
-      names += ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"]
+    let parts = try await ServiceParts(configuration, logger: logger)
+    if let metrics { parts.observe(in: metrics) }
+    let calls = CallPipeline(
+      authorizer: parts.authorizer(configuration.auth),
+      observer: CallObserver(log: CallLog(logger), metrics: metrics.map { CallMetrics(factory: $0) }),
+      errors: ErrorMapper(logger: logger)
+    ) { context in
+      (context.transportSpecific as? Nghttp2ServerTransport.Context)?.cause ?? .client
     }
-    let health = HealthMonitor(services: names) {
-      // What the last writes have shown; a check itself writes nothing.
-      if repository.writeFault != nil { return false }
-      do {
-        _ = try repository.newestUserID()
-        return true
-      } catch {
-        return false
-      }
-    }
-    let authorizer: Authorizer? =
-      if configuration.auth.isOn {
-        Authorizer(
-          verifier: authority.verifier, revocations: repository.revocations,
-          reflectionIsPublic: configuration.auth.reflectionIsPublic, peerLimit: configuration.auth.peerLimit,
-          refreshKeys: { await authority.refresh() })
-      } else {
-        nil
-      }
-    let users = UserServiceHandler(
-      directory: directory, pageTokens: pageTokens, bulkLimits: BulkLimits(rows: configuration.bulkRows),
-      defaultCaller: authorizer == nil ? .unrestricted : .anonymous)
-    // Registered one by one and not as `any RegistrableRPCService`, so that the optimiser can specialise the
-    // way of a call through GRPCCore for the transport and its messages.
-    var router = RPCRouter<Nghttp2ServerTransport>()
-    users.registerMethods(with: &router)
-    AuthServiceHandler(sessions: sessions) { authority.publicKeys }.registerMethods(with: &router)
-    HealthHandler(monitor: health).registerMethods(with: &router)
-    let reflection =
-      configuration.offersReflection
-      ? try ReflectionHandler(descriptorSet: DescriptorSet.serialized, services: names) : nil
-    reflection?.registerMethods(with: &router)
-    let observer = CallObserver(
-      log: CallLog(logger), metrics: metrics.map { CallMetrics(methods: router.methods, factory: $0) })
-    metrics?.observe("user_service.writes.waiting", .gauge, help: "Writes that no transaction has taken yet.")
-    {
-      Double(repository.waitingWrites)
-    }
-    metrics?.observe(
-      "user_service.hashes.waiting", .gauge, help: "Password hashes that wait for a thread, or for memory."
-    ) {
-      Double(hasher.waitingCount)
-    }
-    let errors = ErrorMapper(logger: logger)
-    router.registerInterceptors(
-      pipeline: interceptors(authorizer, observer, errors).map { .apply($0, to: .all) })
-    let getUser = InlineGetUser(repository: repository, authorizer: authorizer, observer: observer)
-    let createUser = InlineCreateUser(
-      directory: directory, authorizer: authorizer, observer: observer, errors: errors)
-    let watch = try InlineHealthWatch(
-      monitor: health, authorizer: authorizer, observer: observer, errors: errors)
-    let streamed =
-      (users.streamedMethods + (reflection?.streamedMethods ?? [])).map {
-        $0.inline(authorizer: authorizer, observer: observer, errors: errors)
-      }
-    let transport = makeTransport(
-      [
-        InlineMethod(InlineGetUser.method) { getUser.answer(&$0) },
-        InlineMethod(InlineCreateUser.method) { createUser.answer(&$0) },
-        InlineMethod(streaming: InlineHealthWatch.method) { watch.accept($0) },
-      ] + streamed.map { InlineMethod($0) })
-    let server = GRPCServer(transport: transport, router: router)
-    return Parts(server: server, repository: repository, health: health, authority: authority)
-  }
-
-  /// The database's own secret of that name. It is the first write of a start, and a full disk may end it.
-  private static func secret(
-    _ name: String, length: Int, of repository: SQLiteUserRepository
-  ) async throws -> [UInt8] {
-    do {
-      return try await repository.secret(name, length: length)
-    } catch UserError.storage(let fault) {
-      throw repository.failure(fault)
-    }
-  }
-
-  /// What every call goes through, outermost first.
-  private static func interceptors(
-    _ authorizer: Authorizer?, _ observer: CallObserver?, _ errors: ErrorMapper
-  ) -> [any ServerInterceptor] {
-    var interceptors: [any ServerInterceptor] = []
-    if let observer { interceptors.append(ObservationInterceptor(observer)) }
-    interceptors.append(
-      ErrorInterceptor(errors) { context in
-        (context.transportSpecific as? Nghttp2ServerTransport.Context)?.cause ?? .client
-      })
-    if let authorizer { interceptors.append(AuthorizationInterceptor(authorizer)) }
-    return interceptors
+    let services = try Services(parts, configuration, calls: calls)
+    return Assembly(
+      server: GRPCServer(transport: makeTransport(services.inlineMethods), router: services.router()),
+      parts: parts)
   }
 
   private static func makeLogger(_ configuration: ServiceConfiguration) -> Logger {
@@ -223,90 +114,6 @@ extension LogWriter {
     switch format {
     case .text: .text
     case .json: .json
-    }
-  }
-}
-
-// UserAPI and the transport do not know each other.
-
-extension MessageBytes: FramedMessageBytes {}
-
-extension Nghttp2ServerTransport.CallFault {
-  /// The google.rpc details of the status, as the contract promises them. A method that does not exist has no contract.
-  var details: Metadata {
-    let cause: ErrorReason
-    switch reason {
-    case .unknownMethod: return [:]
-    case .malformedCall: cause = .malformedCall
-    case .deadlineExceeded: cause = .deadlineExceeded
-    case .shuttingDown: cause = .shuttingDown
-    case .overloaded: cause = .overloaded
-    case .handlerFailure: cause = .internal
-    }
-    return ErrorMapper.details(of: code, message, reason: cause)
-  }
-}
-
-extension InlineStream.Responses: InlineResponses {}
-
-extension InlineStream: InlineStreamingCall {
-  public var cause: @Sendable () -> CancellationCause {
-    let context = context
-    return { context.cause }
-  }
-}
-
-extension InlineCall: InlineUnaryCall {
-  public mutating func respondLater(
-    _ response:
-      @escaping @Sendable (_ cause: @escaping @Sendable () -> CancellationCause) async -> Result<
-        [UInt8], RPCError
-      >
-  ) {
-    respondLater { context in await response { context.cause } }
-  }
-}
-
-extension Nghttp2ServerTransport.Context {
-  fileprivate var cause: CancellationCause {
-    if isCutOff { return .shutdown }
-    return deadlineHasPassed ? .deadline : .client
-  }
-}
-
-extension InlineMethod {
-  /// `method`, as the transport wants it.
-  fileprivate init(_ method: InlineStreamedMethod) {
-    self.init(requests: method.descriptor) { call in
-      switch method.accept(call) {
-      case .taken(let call): .taken(Requests(call: call))
-      case .refused(let error): .refused(error)
-      case .declined: .declined
-      }
-    }
-  }
-
-  private struct Requests: InlineRequests {
-    var call: InlineStreamedCall
-
-    mutating func receive(_ message: MessageBytes) async -> InlineStep {
-      InlineStep(await call.receive(message.bytes))
-    }
-
-    mutating func requestEnded(_ failure: RPCError?) async -> InlineStep {
-      InlineStep(await call.requestEnded(failure))
-    }
-
-    mutating func callEnded() { call.cancelled() }
-  }
-}
-
-extension InlineStep {
-  fileprivate init(_ step: InlineStreamedCall.Step) {
-    switch step {
-    case .goOn(nil): self = .next
-    case .goOn(let answer?): self = .send(MessageBytes(answer))
-    case .end(let answer, let error): self = .end(answer.map { MessageBytes($0) }, error)
     }
   }
 }

@@ -11,7 +11,7 @@ import UserStore
 @testable import UserAPI
 
 @Suite(.timeLimit(.minutes(10))) struct BulkCreateTests {
-  private let caller = CallAuthorization(principal: .unrestricted, peer: "ipv4:192.0.2.1:7")
+  private let authorization = CallAuthorization(nil, otherwise: .unrestricted, peer: "ipv4:192.0.2.1:7")
 
   private func row(_ email: String, password: String = "") -> User_V1_CreateUserRequest {
     .with { ($0.email, $0.password) = (email, password) }
@@ -28,7 +28,8 @@ import UserStore
   @Test("passwords are hashed although the pool has no queue: the call waits, no row fails")
   func backPressure() async throws {
     let directory = try directory(HashingLimits(threads: 1, queueLength: 0))
-    var bulk = BulkCreate(directory: directory, limits: BulkLimits(concurrentHashes: 4), caller: caller)
+    var bulk = BulkCreate(
+      directory: directory, limits: BulkLimits(concurrentHashes: 4), authorization: authorization)
     for number in 0..<8 { try await bulk.add(row("user\(number)@example.com", password: "correct horse")) }
     let response = try await response(of: &bulk)
     #expect(response.createdCount == 8)
@@ -42,7 +43,8 @@ import UserStore
   @Test("indexes and ids keep the order of the rows over many batches", arguments: [1, 3, 7, 100])
   func order(batch: Int) async throws {
     let directory = try directory()
-    var bulk = BulkCreate(directory: directory, limits: BulkLimits(batch: batch), caller: caller)
+    var bulk = BulkCreate(
+      directory: directory, limits: BulkLimits(batch: batch), authorization: authorization)
     for number in 0..<20 { try await bulk.add(row(number % 4 == 3 ? "bad" : "user\(number)@example.com")) }
     let response = try await response(of: &bulk)
     #expect(response.failures.map(\.index) == [3, 7, 11, 15, 19])
@@ -54,7 +56,7 @@ import UserStore
 
   @Test("the largest responses stay under gRPC's default of 4 MiB, and lose no row", arguments: [0, 1, 2, 3])
   func responseSize(goodOf4: Int) async throws {
-    var bulk = BulkCreate(directory: try directory(), limits: BulkLimits(), caller: caller)
+    var bulk = BulkCreate(directory: try directory(), limits: BulkLimits(), authorization: authorization)
     for number in 0..<100_000 {
       try await bulk.add(row(number % 4 < goodOf4 ? "user\(number)@example.com" : ""))
     }
@@ -66,7 +68,7 @@ import UserStore
 
   @Test("a call of nothing but good rows fits too, and one row more is refused")
   func full() async throws {
-    var bulk = BulkCreate(directory: try directory(), limits: BulkLimits(), caller: caller)
+    var bulk = BulkCreate(directory: try directory(), limits: BulkLimits(), authorization: authorization)
     for number in 0..<100_000 { try await bulk.add(row("user\(number)@example.com")) }
     await #expect(throws: GoogleRPCStatus.tooManyRows(limit: 100_000, stored: 100_000)) {
       try await bulk.add(row("more@example.com"))
@@ -80,7 +82,8 @@ import UserStore
   func memory() async throws {
     let memory = BulkMemory(rows: CallMemory(limit: 0, largestShare: 512 << 10))
     var bulk = BulkCreate(
-      directory: try directory(), limits: BulkLimits(batch: 500), caller: caller, memory: memory)
+      directory: try directory(), limits: BulkLimits(batch: 500), authorization: authorization, memory: memory
+    )
     for number in 0..<100 { try await bulk.add(row("user\(number)@example.com")) }
     #expect(bulk.createdCount > 0)
     let response = try await response(of: &bulk)
@@ -93,7 +96,7 @@ import UserStore
     // 16 bytes an id; a call has 1 KiB without asking, and what it asks for comes in pieces of 8 KiB.
     let memory = BulkMemory(outcomes: CallMemory(limit: 8 << 10, largestShare: 8 << 20))
     var bulk = BulkCreate(
-      directory: directory, limits: BulkLimits(batch: 100), caller: caller, memory: memory)
+      directory: directory, limits: BulkLimits(batch: 100), authorization: authorization, memory: memory)
     for number in 0..<599 { try await bulk.add(row("user\(number)@example.com")) }
     await #expect(throws: UserError.overloaded(retryAfter: .seconds(1))) { _ = try await bulk.finish() }
     #expect(bulk.createdCount == 500)
@@ -105,7 +108,7 @@ import UserStore
   func detailsWithoutMemory() async throws {
     let memory = BulkMemory(details: CallMemory(limit: 8 << 10, largestShare: 8 << 20))
     var bulk = BulkCreate(
-      directory: try directory(), limits: BulkLimits(batch: 10), caller: caller, memory: memory)
+      directory: try directory(), limits: BulkLimits(batch: 10), authorization: authorization, memory: memory)
     for _ in 0..<500 { try await bulk.add(row("bad")) }
     let failures = try await response(of: &bulk).failures
     #expect(failures.map(\.index) == Array(0..<500))
@@ -118,7 +121,8 @@ import UserStore
     let directory = try directory()
     let memory = BulkMemory(outcomes: CallMemory(limit: 8 << 10, largestShare: 8 << 20))
     for call in 0..<20 {
-      var bulk = BulkCreate(directory: directory, limits: BulkLimits(), caller: caller, memory: memory)
+      var bulk = BulkCreate(
+        directory: directory, limits: BulkLimits(), authorization: authorization, memory: memory)
       for number in 0..<400 { try await bulk.add(row("user\(call).\(number)@example.com")) }
       #expect(try await response(of: &bulk).createdCount == 400)
     }
@@ -131,11 +135,9 @@ import UserStore
     arguments: [TokenFault.expired, .untrusted])
   func tokenEnds(fault: TokenFault) async throws {
     let verifier = OneToken(subject: "billing", scopes: .usersWrite)
-    let gate = TokenGate(verifier: verifier, revocations: RevocationList(), peers: nil)
-    let caller = try CallAuthorization(
-      header: "Bearer good", peer: "ipv4:192.0.2.1:7", gate: gate, peers: nil)
+    let authorization = try authorization(verifier, RevocationList())
     let directory = try directory()
-    var bulk = BulkCreate(directory: directory, limits: BulkLimits(batch: 100), caller: caller)
+    var bulk = BulkCreate(directory: directory, limits: BulkLimits(batch: 100), authorization: authorization)
     for number in 0..<150 { try await bulk.add(row("user\(number)@example.com")) }
     #expect(bulk.createdCount == 100)
     let newest = try directory.repository.newestUserID()
@@ -150,12 +152,19 @@ import UserStore
     #expect(try directory.repository.newestUserID() == newest)
   }
 
-  /// A call with the token of `user`.
-  private func caller(_ user: User, _ repository: SQLiteUserRepository) throws -> CallAuthorization {
-    let gate = TokenGate(
-      verifier: OneToken(subject: "\(user.id)", scopes: .usersWrite, epoch: 0),
-      revocations: repository.revocations, peers: nil)
-    return try CallAuthorization(header: "Bearer good", peer: "ipv4:192.0.2.1:7", gate: gate, peers: nil)
+  /// The authorization of a call with the one token.
+  private func authorization(_ verifier: OneToken, _ revocations: RevocationList) throws -> CallAuthorization
+  {
+    let claims = try verifier.verify(authorization: "Bearer good")
+    return CallAuthorization(
+      try BearerToken("Bearer good", claims, verifier: verifier, revocations: revocations),
+      peer: "ipv4:192.0.2.1:7")
+  }
+
+  /// The authorization of a call with the token of `user`.
+  private func authorization(_ user: User, _ repository: SQLiteUserRepository) throws -> CallAuthorization {
+    try authorization(
+      OneToken(subject: "\(user.id)", scopes: .usersWrite, epoch: 0), repository.revocations)
   }
 
   @Test("nothing of a batch is stored when its user was made inactive meanwhile")
@@ -163,8 +172,8 @@ import UserStore
     let repository = try SQLiteUserRepository(.inMemory)
     let directory = UserDirectory(repository: repository, hasher: try Argon2idHasher())
     let admin = try await repository.create(.init(email: EmailAddress("a@example.com"), name: UserName("")))
-    let caller = try caller(admin, repository)
-    var bulk = BulkCreate(directory: directory, limits: BulkLimits(), caller: caller)
+    let authorization = try authorization(admin, repository)
+    var bulk = BulkCreate(directory: directory, limits: BulkLimits(), authorization: authorization)
     for number in 0..<500 { try await bulk.add(row("user\(number)@example.com")) }
     _ = try await repository.update(admin.id, UserChanges(status: .inactive))
     for number in 500..<900 { try await bulk.add(row("user\(number)@example.com")) }
@@ -179,11 +188,11 @@ import UserStore
     let other = try SQLiteUserRepository(.file(folder.path("users.db")))
     let directory = UserDirectory(repository: repository, hasher: try Argon2idHasher())
     let admin = try await repository.create(.init(email: EmailAddress("a@example.com"), name: UserName("")))
-    let caller = try caller(admin, repository)
-    var bulk = BulkCreate(directory: directory, limits: BulkLimits(), caller: caller)
+    let authorization = try authorization(admin, repository)
+    var bulk = BulkCreate(directory: directory, limits: BulkLimits(), authorization: authorization)
     try await bulk.add(row("user@example.com"))
     _ = try await other.update(admin.id, UserChanges(status: .inactive))
-    try caller.checkStillGood()
+    try authorization.checkStillGood()
     await #expect(throws: UserError.unauthenticated(.revoked)) { _ = try await bulk.finish() }
     #expect(try other.newestUserID() == admin.id)
     try await other.close()

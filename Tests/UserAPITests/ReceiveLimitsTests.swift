@@ -11,7 +11,7 @@ import UserProtos
   func complete() {
     let served =
       User_V1_UserService.Method.descriptors + Auth_V1_AuthService.Method.descriptors
-      + Grpc_Health_V1_Health.Method.descriptors + ReflectionHandler.methods
+      + Grpc_Health_V1_Health.Method.descriptors + MethodDescriptor.serverReflection
     #expect(Set(ReceiveLimits.all.keys) == Set(served))
   }
 

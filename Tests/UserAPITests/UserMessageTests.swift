@@ -1,5 +1,4 @@
 import GRPCCore
-import GRPCProtobuf
 import SwiftProtobuf
 import Testing
 import UserDomain
@@ -8,20 +7,19 @@ import UserProtos
 @testable import UserAPI
 
 @Suite struct UserMessageTests {
-  private func expectEqualBytes(_ message: UserMessage) throws {
-    let user = message.user
+  /// What SwiftProtobuf writes.
+  private func expected(_ user: User, pageToken: String = "") throws -> [UInt8] {
     let microseconds = user.createdAt.microsecondsSinceEpoch
     let seconds = Int64((Double(microseconds) / 1_000_000).rounded(.down))
-    let expected = User_V1_User.with {
+    let message = User_V1_User.with {
       $0.id = user.id.description
       $0.email = user.email.address
       $0.name = user.name.text
       $0.status = user.status == .active ? .active : .inactive
       $0.createdAt = .init(seconds: seconds, nanos: Int32((microseconds - seconds * 1_000_000) * 1_000))
-      $0.pageToken = message.pageToken
+      $0.pageToken = pageToken
     }
-    let bytes: [UInt8] = try UserMessageSerializer().serialize(message)
-    #expect(try bytes == expected.serializedBytes())
+    return try message.serializedBytes()
   }
 
   @Test("random users have the bytes that SwiftProtobuf writes")
@@ -30,64 +28,46 @@ import UserProtos
     let letters = Array("aZ09é漢☺ ")
     for _ in 0..<5_000 {
       let name = String((0..<Int.random(in: 0...90)).map { _ in letters.randomElement(using: &random)! })
-      try expectEqualBytes(
-        UserMessage(
-          user: User(
-            id: UserID(high: .random(in: 0 ... .max), low: .random(in: 0 ... .max)),
-            email: try EmailAddress("user\(Int.random(in: 0 ... .max))@example.com"),
-            name: try UserName(name.trimmingPrefix(" ").description), status: .random(), createdAt: .random()),
-          pageToken: Bool.random() ? "" : String(repeating: "t", count: .random(in: 1...300))))
-    }
-  }
-
-  private struct Frames: FramedMessageBytes, Sendable {
-    var bytes: [UInt8] = []
-
-    init(frames: [UInt8]) { bytes = frames }
-    init(repeating byte: UInt8, count: Int) {}
-    init(_ sequence: some Sequence<UInt8>) {}
-    var count: Int { bytes.count }
-    func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
-      try bytes.withUnsafeBytes(body)
-    }
-    mutating func withUnsafeMutableBytes<R>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) rethrows -> R
-    {
-      try bytes.withUnsafeMutableBytes(body)
+      let user = User(
+        id: UserID(high: .random(in: 0 ... .max), low: .random(in: 0 ... .max)),
+        email: try EmailAddress("user\(Int.random(in: 0 ... .max))@example.com"),
+        name: try UserName(name.trimmingPrefix(" ").description), status: .random(), createdAt: .random())
+      #expect(try user.serialized == expected(user))
     }
   }
 
   @Test("a page is its users' messages, each with its prefix")
   func page() throws {
     let users = try (0..<300).map { number in
-      UserMessage(
-        user: User(
-          id: UserID(high: 1, low: UInt64(number)), email: try EmailAddress("user\(number)@example.com"),
-          name: try UserName(String(repeating: "n", count: number % 90)), status: .random(),
-          createdAt: .random()),
-        pageToken: number == 299 ? "token" : "")
+      User(
+        id: UserID(high: 1, low: UInt64(number)), email: try EmailAddress("user\(number)@example.com"),
+        name: try UserName(String(repeating: "n", count: number % 90)), status: .random(),
+        createdAt: .random())
     }
-    let expected = try users.flatMap { user -> [UInt8] in
-      let bytes: [UInt8] = try UserMessageSerializer().serialize(user)
-      return [0] + Swift.withUnsafeBytes(of: UInt32(bytes.count).bigEndian) { Array($0) } + bytes
+    for tokenLength in [1, 43, 300] {
+      let token = String(repeating: "t", count: tokenLength)
+      let frames = try users.enumerated().flatMap { index, user in
+        let bytes = try expected(user, pageToken: index == 299 ? token : "")
+        return [0] + Swift.withUnsafeBytes(of: UInt32(bytes.count).bigEndian) { Array($0) } + bytes
+      }
+      for rows in [0, 1, 300] {
+        var page = UserPage(rows: rows)
+        for user in users { user.withRow { page.append($0, $1, $2) } }
+        page.end(pageToken: token)
+        let bytes: FramedBytes = try UserPageSerializer<FramedBytes>().serialize(page)
+        #expect(bytes.bytes == frames)
+      }
     }
-    for rows in [0, 1, 300] {
-      var page = UserPage(rows: rows)
-      for user in users { user.user.withRow { page.append($0, $1, $2) } }
-      page.end(pageToken: "token")
-      let frames: Frames = try UserPageSerializer<Frames>().serialize(page)
-      #expect(frames.bytes == expected)
-    }
-    let none: Frames = try UserPageSerializer<Frames>().serialize(UserPage())
+    let none: FramedBytes = try UserPageSerializer<FramedBytes>().serialize(UserPage())
     #expect(none.bytes == [])
   }
 
   @Test("the ends of what a time can be", arguments: [0, 1, -1, 999_999, 1_000_000, -1_000_000, -1_000_001])
   func times(microseconds: Int64) throws {
-    try expectEqualBytes(
-      UserMessage(
-        user: User(
-          id: UserID(high: 0, low: 0), email: try EmailAddress("a@example.com"), name: try UserName(""),
-          status: .inactive, createdAt: Timestamp(microsecondsSinceEpoch: microseconds))))
+    let user = User(
+      id: UserID(high: 0, low: 0), email: try EmailAddress("a@example.com"), name: try UserName(""),
+      status: .inactive, createdAt: Timestamp(microsecondsSinceEpoch: microseconds))
+    #expect(try user.serialized == expected(user))
   }
 }
 

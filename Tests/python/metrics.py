@@ -21,3 +21,11 @@ def calls(service, method):
              if s.labels["grpc_method"] == method and s.name.endswith("_count") and s.value}
     assert len(started) == 1
     return started[0], ended
+
+
+def inline_calls(service, method):
+    """How many calls of the method were answered inline."""
+    found = [s.value for s in families(service)["user_service_calls_inline"].samples
+             if s.labels["grpc_method"] == method]
+    assert len(found) == 1
+    return found[0]

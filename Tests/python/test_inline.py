@@ -8,10 +8,12 @@ import sqlite3
 import time
 import uuid
 
+import grpc
+
 import frames
 from conftest import wait_until
 from frames import field, message, request
-from metrics import calls, families
+from metrics import calls, families, inline_calls
 
 UNKNOWN_FIELD = field(15, "?")
 
@@ -119,6 +121,48 @@ def test_both_ways_log_and_count_alike(serve, connect):
     assert started == sum(ended.values()) == len(log) == 17 and ended["OK"] == 9
     assert sum("status=ok" in line for line in log) == 9
     assert any("request_id=one-2_3.4" in line for line in log)
+
+
+def test_the_short_way_is_taken(pb, serve, connect):
+    """Plain calls are answered inline, by each method that can be, and only there."""
+    for service, inline in zip(both_ways(serve, "--metrics-listen", "127.0.0.1:0"), (1, 0)):
+        client = connect(service.address)
+        user_id = create(client)
+        for stream in (3, 5):
+            assert ask(client, stream, {}, [message(field(1, user_id))], True)[2] is None
+        with grpc.insecure_channel(service.address) as channel:
+            users = pb.Stub(channel)
+            users.BulkCreateUsers(iter([pb.CreateUserRequest(email="bob@example.com")]))
+            list(users.UserUpdates(iter([pb.UserUpdateRequest(user_id=user_id, name="Ada")])))
+        counts = {name: inline_calls(service, "user.v1.UserService/" + name)
+                  for name in ("CreateUser", "GetUser", "BulkCreateUsers", "UserUpdates")}
+        assert counts == {"CreateUser": inline, "GetUser": 2 * inline, "BulkCreateUsers": inline,
+                          "UserUpdates": inline}
+
+
+def test_calls_that_fail_take_the_short_way_too(serve, connect):
+    """Whatever its end, a call whose caller is known is not handed on."""
+    service = serve("--metrics-listen", "127.0.0.1:0")
+    client = connect(service.address)
+    for stream, body in ((1, field(1, "nobody")), (3, b"\xff\xff"), (5, b"")):
+        ask(client, stream, {}, [message(body)], True)
+    for stream, body in ((7, field(1, "nobody@")), (9, field(1, "ada@example.com") + field(3, "correct horse"))):
+        client.call(stream, request("CreateUser"), message(body))
+        client.response(stream)
+    assert inline_calls(service, "user.v1.UserService/GetUser") == 3
+    assert inline_calls(service, "user.v1.UserService/CreateUser") == 2
+
+
+def test_an_unknown_token_is_the_handlers(serve, connect):
+    """Its signature is not checked where calls arrive."""
+    service = serve("--metrics-listen", "127.0.0.1:0", auth="on")
+    client = connect(service.address)
+    plain = [message(field(1, str(uuid.uuid4())))]
+    for stream, headers in ((1, {}), (3, {"authorization": "Bearer x"})):
+        blocks = ask(client, stream, headers, plain, True)[0]
+        assert blocks[-1]["grpc-status"] == "16"
+    assert inline_calls(service, "user.v1.UserService/GetUser") == 0
+    assert calls(service, "user.v1.UserService/GetUser")[0] == 2
 
 
 # CreateUser

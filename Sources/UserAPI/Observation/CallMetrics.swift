@@ -1,48 +1,60 @@
 public import CoreMetrics
-public import GRPCCore
+import GRPCCore
 import Synchronization
 
-/// The metrics of calls, named as in gRFC A66: `grpc.server.call.started`, and `grpc.server.call.duration` by
-/// `grpc.status`, both by `grpc.method`.
+/// The metrics of calls by `grpc.method`: those of gRFC A66, `grpc.server.call.started`, and
+/// `grpc.server.call.duration` by `grpc.status`; and the service's own `user_service.calls.inline`.
 public final class CallMetrics: Sendable {
   /// What each is about, by its label.
   public static let help = [
     startedLabel: "Calls that have begun, by method.",
     durationLabel: "Duration of calls that have ended, by method and status.",
+    inlineLabel: "Calls that were answered inline, without a handler, by method.",
   ]
 
   fileprivate static let startedLabel = "grpc.server.call.started"
   fileprivate static let durationLabel = "grpc.server.call.duration"
+  fileprivate static let inlineLabel = "user_service.calls.inline"
 
-  private let methods: [MethodDescriptor: MethodMetrics]
+  private let factory: any MetricsFactory
 
-  /// Metrics of calls of `methods`, which `factory` keeps.
-  public init(methods: [MethodDescriptor], factory: any MetricsFactory) {
-    self.methods = Dictionary(methods.map { ($0, MethodMetrics($0, factory)) }) { first, _ in first }
+  /// Metrics that `factory` keeps.
+  public init(factory: any MetricsFactory) {
+    self.factory = factory
   }
 
-  subscript(method: MethodDescriptor) -> MethodMetrics? { methods[method] }
+  /// The metrics of calls of `method`, at 0.
+  ///
+  /// - Parameter isInline: whether calls can be answered inline, and so are counted.
+  func metrics(of method: MethodDescriptor, isInline: Bool) -> MethodMetrics {
+    MethodMetrics(method, isInline: isInline, factory)
+  }
 }
 
 /// The metrics of one method's calls.
 final class MethodMetrics: Sendable {
   private let started: Counter
+  /// Nil for a method that is always answered by its handler.
+  private let inline: Counter?
   private let succeeded: Timer
   /// By status; made when the first call ends with it.
   private let failed = Mutex<[Status.Code: Timer]>([:])
   private let method: String
   private let factory: any MetricsFactory
 
-  fileprivate init(_ method: MethodDescriptor, _ factory: any MetricsFactory) {
+  fileprivate init(_ method: MethodDescriptor, isInline: Bool, _ factory: any MetricsFactory) {
     self.method = method.fullyQualifiedMethod
     self.factory = factory
-    started = Counter(
-      label: CallMetrics.startedLabel, dimensions: [("grpc.method", self.method)], factory: factory)
+    let dimensions = [("grpc.method", self.method)]
+    started = Counter(label: CallMetrics.startedLabel, dimensions: dimensions, factory: factory)
+    inline =
+      isInline ? Counter(label: CallMetrics.inlineLabel, dimensions: dimensions, factory: factory) : nil
     succeeded = Self.timer(self.method, .ok, factory)
   }
 
-  func callStarted() {
+  func callStarted(inline isInline: Bool) {
     started.increment()
+    if isInline { inline?.increment() }
   }
 
   func callEnded(_ status: Status.Code, after duration: Duration) {

@@ -1,4 +1,5 @@
 import GRPCCore
+import UserDomain
 
 /// Tells a log and metrics of calls.
 public struct CallObserver: Sendable {
@@ -12,9 +13,11 @@ public struct CallObserver: Sendable {
     self.metrics = metrics
   }
 
-  /// The observer of one method's calls.
-  subscript(method: MethodDescriptor) -> MethodObserver {
-    MethodObserver(method: method, log: log, metrics: metrics?[method])
+  /// The observer of calls of `method`.
+  ///
+  /// - Parameter isInline: whether calls can be answered inline, and so are counted.
+  func observer(of method: MethodDescriptor, isInline: Bool) -> MethodObserver {
+    MethodObserver(method: method, log: log, metrics: metrics?.metrics(of: method, isInline: isInline))
   }
 }
 
@@ -34,7 +37,7 @@ struct MethodObserver: Sendable {
 /// A call from its arrival to its end.
 struct ObservedCall: Sendable {
   /// What the log will say of it; nil if calls are not logged.
-  let record: CallRecord?
+  private let record: CallRecord?
   private let metrics: MethodMetrics?
   private let arrival = ContinuousClock.now
 
@@ -43,18 +46,20 @@ struct ObservedCall: Sendable {
     self.metrics = metrics
   }
 
-  /// It is this call that will be answered.
-  func started() {
-    metrics?.callStarted()
+  /// The call has started: it will be answered, `inline` or by its handler.
+  func started(inline: Bool = false) {
+    metrics?.callStarted(inline: inline)
   }
 
-  /// It has been answered, or has failed.
-  func ended(_ error: (any Error)?) {
+  /// The call's token is valid and says who its bearer is, nil without one, whether the call is permitted or not.
+  func identified(_ bearer: Principal?) {
+    if let bearer { record?.principal = bearer }
+  }
+
+  /// The call has been answered, or has failed with `status`.
+  func ended(_ status: RPCError?) {
     let duration = ContinuousClock.now - arrival
-    let code: RPCError.Code? = error.map { error in
-      (error as? RPCError)?.code ?? (error as? any RPCErrorConvertible)?.rpcErrorCode ?? .unknown
-    }
-    metrics?.callEnded(code.map { Status.Code($0) } ?? .ok, after: duration)
-    record?.ended(code, error, after: duration)
+    metrics?.callEnded(status.map { Status.Code($0.code) } ?? .ok, after: duration)
+    record?.ended(status, after: duration)
   }
 }

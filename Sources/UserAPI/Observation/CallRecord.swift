@@ -7,9 +7,6 @@ import UserDomain
 
 /// What the log will say of a call when it ends.
 final class CallRecord: Sendable {
-  /// The running call's; nil if calls are not logged.
-  @TaskLocal static var current: CallRecord?
-
   private let method: String
   private let peer: String
   private let requestID: String
@@ -30,23 +27,22 @@ final class CallRecord: Sendable {
     set { caller.withLock { $0 = newValue } }
   }
 
-  /// Writes the line: the call has ended with `code`, nil for OK, because of `error`.
-  func ended(_ code: RPCError.Code?, _ error: (any Error)?, after duration: Duration) {
+  /// Writes the line: the call has ended with `status`, nil for OK.
+  func ended(_ status: RPCError?, after duration: Duration) {
     let microseconds = duration / .microseconds(1)
     var metadata: Logger.Metadata = [
-      "method": "\(method)", "status": "\(code.map(\.description) ?? "ok")",
+      "method": "\(method)", "status": "\(status?.code.description ?? "ok")",
       "duration_ms": "\((microseconds / 10).rounded() / 100)", "peer": "\(peer)",
       "principal": "\(Self.printable(principal.subject))", "request_id": "\(requestID)",
     ]
-    if let reason = error.flatMap(Self.reason(of:)) { metadata["reason"] = "\(reason)" }
+    if let reason = status.flatMap(Self.reason(of:)) { metadata["reason"] = "\(reason)" }
     log.logger.log(level: CallLog.level, "call", metadata: metadata)
   }
 
   /// The reason in the error's google.rpc.ErrorInfo.
-  private static func reason(of error: any Error) -> String? {
+  private static func reason(of error: RPCError) -> String? {
     // An error whose details cannot be read has no reason to tell.
-    let status =
-      (error as? GoogleRPCStatus) ?? (error as? RPCError).flatMap { try? $0.unpackGoogleRPCStatus() }
+    let status = (error.cause as? GoogleRPCStatus) ?? (try? error.unpackGoogleRPCStatus())
     return status?.details.lazy.compactMap(\.errorInfo).first?.reason
   }
 

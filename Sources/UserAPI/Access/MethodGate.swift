@@ -1,0 +1,116 @@
+import GRPCCore
+import UserDomain
+
+/// Decides who may call one method.
+enum MethodGate: Sendable {
+  /// Every caller may do everything.
+  case open
+  /// No caller may call the method.
+  case closed
+  /// A caller may call as the rule says.
+  case guarded(MethodRule, AccessRules)
+
+  /// Decides without the check of a signature, which would take an event loop's time.
+  ///
+  /// - Parameters:
+  ///   - authorization: the only value of the field `authorization`; nil if there is none, or more than one.
+  ///   - peer: the client's end of the connection.
+  func decide(known authorization: UnsafeRawBufferPointer?, from peer: String) -> Decision<Caller> {
+    let decision = decide(from: peer) { rule, access in
+      // Several tokens are as good as none where none is needed. Elsewhere their fault has to be told from that of none.
+      guard let authorization else { return rule.access == .everybody ? .absent : .unknown }
+      return access.knownPrincipal(authorization).map { .valid($0) } ?? .unknown
+    } principal: { (bearer: Principal) in
+      bearer
+    }
+    return decision.map { bearer in
+      Caller(principal: bearer ?? withoutToken, peer: peer, hasToken: bearer != nil)
+    }
+  }
+
+  /// Decides by all that the token says.
+  ///
+  /// - Parameter keysAreFresh: whether ``Authorizer/refreshKeys()`` was called for this call. If not, the decision on a
+  ///   token of an unknown key is ``Decision/undecided``.
+  func decide(_ metadata: Metadata, from peer: String, keysAreFresh: Bool) -> Decision<CallAuthorization> {
+    let decision = decide(from: peer) { _, access in
+      access.credential(in: metadata, from: peer, keysAreFresh: keysAreFresh)
+    } principal: { (bearer: BearerToken) in
+      bearer.principal
+    }
+    return decision.map { token in
+      CallAuthorization(token, otherwise: withoutToken, peer: peer, limiter: limiter)
+    }
+  }
+
+  /// Who a caller without a token is.
+  private var withoutToken: Principal {
+    if case .open = self { .unrestricted } else { .anonymous }
+  }
+
+  private var limiter: PeerLimiter? {
+    if case .guarded(_, let access) = self { access.limiter } else { nil }
+  }
+
+  /// The rules, whatever the thoroughness of the check. What is permitted is the bearer of the token, or nil.
+  private func decide<Bearer>(
+    from peer: String, credential: (MethodRule, AccessRules) -> Credential<Bearer>,
+    principal: (Bearer) -> Principal
+  ) -> Decision<Bearer?> {
+    switch self {
+    case .open: return .permit(nil)
+    case .closed: return .refuse(.permissionDenied(missing: []), bearer: nil)
+    case .guarded(let rule, let access):
+      if rule.access == .everybody {
+        // A token makes a difference to the limit only.
+        guard rule.cost != .nothing, let limiter = access.limiter else { return .permit(nil) }
+        return Self.decide(credential(rule, access), principal) { () throws(UserError) in
+          try limiter.admit(peer, rule.cost)
+        }
+      }
+      return Self.decide(credential(rule, access), principal, access: rule.access)
+    }
+  }
+
+  /// The rule of a method for which a token is needed.
+  private static func decide<Bearer>(
+    _ credential: Credential<Bearer>, _ principal: (Bearer) -> Principal, access: MethodAccess
+  ) -> Decision<Bearer?> {
+    switch credential {
+    case .absent: return .refuse(.unauthenticated(.missing), bearer: nil)
+    case .invalid(let error): return .refuse(error, bearer: nil)
+    case .unknown: return .undecided
+    case .valid(let bearer):
+      let principal = principal(bearer)
+      do throws(UserError) {
+        try access.admit(principal)
+        return .permit(bearer)
+      } catch {
+        return .refuse(error, bearer: principal)
+      }
+    }
+  }
+
+  /// The rule of a method for which none is needed: `count` counts the calls of those who are not free of the limit.
+  private static func decide<Bearer>(
+    _ credential: Credential<Bearer>, _ principal: (Bearer) -> Principal, count: () throws(UserError) -> Void
+  ) -> Decision<Bearer?> {
+    var bearer: Bearer?
+    switch credential {
+    case .valid(let valid): bearer = valid
+    // A token that is invalid makes no difference.
+    case .absent, .invalid(.unauthenticated): break
+    case .invalid(let error): return .refuse(error, bearer: nil)
+    case .unknown: return .undecided
+    }
+    let principal = bearer.map(principal)
+    if principal?.isFreeOfPeerLimit != true {
+      do throws(UserError) {
+        try count()
+      } catch {
+        return .refuse(error, bearer: principal)
+      }
+    }
+    return .permit(bearer)
+  }
+}

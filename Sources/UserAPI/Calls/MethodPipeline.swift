@@ -1,0 +1,111 @@
+import GRPCCore
+import UserDomain
+
+/// The ``CallPipeline`` of one method's calls.
+final class MethodPipeline: Sendable {
+  /// The method.
+  let descriptor: MethodDescriptor
+  /// Decides who may call it.
+  let gate: MethodGate
+  /// Hears of its calls; nil if nothing is told.
+  let observer: MethodObserver?
+  private let authorizer: Authorizer
+  private let errors: ErrorMapper
+  private let cause: @Sendable (ServerContext) -> CancellationCause
+
+  init(
+    _ descriptor: MethodDescriptor, authorizer: Authorizer, observer: MethodObserver?, errors: ErrorMapper,
+    cause: @escaping @Sendable (ServerContext) -> CancellationCause
+  ) {
+    self.descriptor = descriptor
+    self.authorizer = authorizer
+    self.observer = observer
+    self.errors = errors
+    self.cause = cause
+    gate = authorizer.gate(of: descriptor)
+  }
+
+  /// The status of a call that has ended with `error`, of which the observer is told.
+  ///
+  /// - Parameter cause: why the call was cancelled, if it was.
+  func fail(
+    _ call: ObservedCall?, _ error: any Error, cause: @autoclosure () -> CancellationCause
+  ) -> RPCError {
+    let status = errors.status(for: error, of: descriptor, cause: cause())
+    call?.ended(status)
+    return status
+  }
+
+  // MARK: Calls of a handler
+
+  /// Answers a handler's call with the message that `answer` makes for it.
+  ///
+  /// - Throws: `RPCError`.
+  func respond<Output: Sendable>(
+    to request: StreamingServerRequest<[UInt8]>, _ context: ServerContext,
+    _ answer: (CallAuthorization) async throws -> Output
+  ) async throws -> StreamingServerResponse<Output> {
+    let call = start(request.metadata, context)
+    do {
+      let message = try await answer(try await authorize(call, request.metadata, context))
+      // The service has done its part. Whether its client gets the message the transport knows.
+      call?.ended(nil)
+      return StreamingServerResponse(single: ServerResponse(message: message))
+    } catch {
+      throw fail(call, error, cause: cause(context))
+    }
+  }
+
+  /// Answers a handler's call with the messages that a producer writes. `accept` makes the producer, before
+  /// anything is sent.
+  ///
+  /// - Throws: `RPCError`, and so does the response.
+  func stream<Output: Sendable>(
+    to request: StreamingServerRequest<[UInt8]>, _ context: ServerContext,
+    _ accept: (CallAuthorization) async throws -> @Sendable (RPCWriter<Output>) async throws -> Void
+  ) async throws -> StreamingServerResponse<Output> {
+    let call = start(request.metadata, context)
+    do {
+      let produce = try await accept(try await authorize(call, request.metadata, context))
+      return StreamingServerResponse { [self] writer in
+        do {
+          try await produce(writer)
+          call?.ended(nil)
+          return [:]
+        } catch {
+          throw fail(call, error, cause: cause(context))
+        }
+      }
+    } catch {
+      throw fail(call, error, cause: cause(context))
+    }
+  }
+
+  private func start(_ metadata: Metadata, _ context: ServerContext) -> ObservedCall? {
+    let call = observer?.arrived(metadata, peer: context.remotePeer)
+    call?.started()
+    return call
+  }
+
+  /// - Throws: `UserError` if the call is refused.
+  private func authorize(
+    _ call: ObservedCall?, _ metadata: Metadata, _ context: ServerContext
+  ) async throws(UserError) -> CallAuthorization {
+    var decision = gate.decide(metadata, from: context.remotePeer, keysAreFresh: false)
+    if case .undecided = decision {
+      await authorizer.refreshKeys()
+      decision = gate.decide(metadata, from: context.remotePeer, keysAreFresh: true)
+    }
+    switch decision {
+    case .permit(let authorization):
+      call?.identified(authorization.caller.bearer)
+      return authorization
+    case .refuse(let error, let bearer):
+      call?.identified(bearer)
+      throw error
+    case .undecided:
+      // No check is more thorough than that with fresh keys.
+      throw .unauthenticated(.unknownKey)
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import GRPCCore
+import SwiftProtobuf
+
+/// A unary RPC with messages of SwiftProtobuf whose answer is made in a task.
+struct ProtobufRPC<Request: Message, Response: Message>: UnaryRPC {
+  /// Answers a request. Throws what the call fails with.
+  let respond: @Sendable (Request, Caller) async throws -> Response
+
+  func decode(_ message: UnsafeRawBufferPointer) throws -> Request {
+    try Request(request: Array(message))
+  }
+
+  func answer<Sink: UnaryResponse & ~Copyable>(
+    _ request: Request, for caller: Caller, to response: inout Sink
+  ) -> UnaryAnswer {
+    .later { [respond] in try await respond(request, caller).serializedBytes() }
+  }
+}
+
+extension CallPipeline {
+  /// Registers the handler of a unary method, which answers with what `respond` returns for a request and its caller.
+  func register<Transport: ServerTransport, Request: Message, Response: Message>(
+    _ method: MethodDescriptor, with router: inout RPCRouter<Transport>,
+    _ respond: @escaping @Sendable (Request, Caller) async throws -> Response
+  ) {
+    UnaryMethod(ProtobufRPC(respond: respond), self.method(method)).register(with: &router)
+  }
+}

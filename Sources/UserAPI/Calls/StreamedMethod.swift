@@ -1,0 +1,95 @@
+public import GRPCCore
+import UserDomain
+
+/// A method with many requests behind its pipeline, for the two roads that a call may take: a handler's, and the one that
+/// is short of it and has no task while the client is waited for.
+public struct StreamedMethod: Sendable {
+  private let pipeline: MethodPipeline
+  private let makeCall: @Sendable (CallAuthorization) -> any StreamedCall
+
+  /// - Parameter makeCall: begins a call with its authorization.
+  init(_ pipeline: MethodPipeline, makeCall: @escaping @Sendable (CallAuthorization) -> any StreamedCall) {
+    self.pipeline = pipeline
+    self.makeCall = makeCall
+  }
+
+  /// The method.
+  public var descriptor: MethodDescriptor { pipeline.descriptor }
+
+  // MARK: The road short of the handler
+
+  /// What becomes of a call.
+  public enum Acceptance {
+    /// Its messages are taken.
+    case taken(InlineStreamedCall)
+    /// It ends with the error.
+    case refused(RPCError)
+    /// Nothing was done: its handler is to be asked.
+    case declined
+  }
+
+  /// Decides what becomes of `call`.
+  public func accept<Call: InlineStreamingCall & ~Copyable>(_ call: borrowing Call) -> Acceptance {
+    let observed = pipeline.observer?.arrived(call.metadata, peer: call.remotePeer)
+    switch pipeline.gate.decide(call.metadata, from: call.remotePeer, keysAreFresh: false) {
+    // The key may be newer than the last look at the key files, for which the handler waits.
+    case .undecided: return .declined
+    case .refuse(let error, let bearer):
+      observed?.started(inline: true)
+      observed?.identified(bearer)
+      return .refused(pipeline.fail(observed, error, cause: .client))
+    case .permit(let authorization):
+      observed?.started(inline: true)
+      observed?.identified(authorization.caller.bearer)
+      return .taken(InlineStreamedCall(makeCall(authorization), pipeline, observed, cause: call.cause))
+    }
+  }
+
+  // MARK: The handler's road
+
+  /// Registers the handler.
+  func register<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+    router.registerHandler(
+      forMethod: descriptor, deserializer: PlainBytes(), serializer: PlainBytes()
+    ) { request, context in
+      try await self.handle(request, context)
+    }
+  }
+
+  /// Answers a handler's call.
+  func handle(
+    _ request: StreamingServerRequest<[UInt8]>, _ context: ServerContext
+  ) async throws -> StreamingServerResponse<[UInt8]> {
+    if descriptor.type?.isResponseStreaming == false {
+      return try await pipeline.respond(to: request, context) { authorization in
+        try await Self.answer(to: request.messages, makeCall(authorization))
+      }
+    }
+    return try await pipeline.stream(to: request, context) { authorization in
+      let call = makeCall(authorization)
+      return { writer in try await Self.answer(request.messages, call, writer) }
+    }
+  }
+
+  private static func answer(
+    to messages: RPCAsyncSequence<[UInt8], any Error>, _ call: some StreamedCall
+  ) async throws -> [UInt8] {
+    var call = call
+    for try await message in messages {
+      try Task.checkCancellation()
+      _ = try await call.receive(message)
+    }
+    return try await call.requestEnded() ?? []
+  }
+
+  private static func answer(
+    _ messages: RPCAsyncSequence<[UInt8], any Error>, _ call: some StreamedCall, _ writer: RPCWriter<[UInt8]>
+  ) async throws {
+    var call = call
+    for try await message in messages {
+      try Task.checkCancellation()
+      if let answer = try await call.receive(message) { try await writer.write(answer) }
+    }
+    if let answer = try await call.requestEnded() { try await writer.write(answer) }
+  }
+}

@@ -1,0 +1,41 @@
+/// A unary RPC, written once: how its request is decoded and how it is answered. ``UnaryMethod`` does the rest.
+protocol UnaryRPC: Sendable {
+  associatedtype Request
+
+  /// Decodes the request's message.
+  ///
+  /// - Throws: what the call fails with.
+  func decode(_ message: UnsafeRawBufferPointer) throws -> Request
+
+  /// Answers `request`: gives the response's message to `response`, once, or returns the work that makes it. An event
+  /// loop may call it, so it must take microseconds.
+  ///
+  /// - Throws: what the call fails with; nothing once it has given a response.
+  func answer<Response: UnaryResponse & ~Copyable>(
+    _ request: Request, for caller: Caller, to response: inout Response
+  ) throws -> UnaryAnswer
+}
+
+/// What ``UnaryRPC/answer(_:for:to:)`` has made of a request.
+enum UnaryAnswer {
+  /// The response was given.
+  case given
+  /// The response's message is what the work returns, which may wait. It throws what the call fails with.
+  case later(@Sendable () async throws -> [UInt8])
+}
+
+/// Takes the response of a unary call.
+public protocol UnaryResponse: ~Copyable {
+  /// Takes a message of `count` bytes, all of which `write` writes. Once.
+  mutating func take(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void)
+}
+
+extension [UInt8] {
+  /// `count` bytes, all of which `write` writes.
+  init(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) {
+    self.init(unsafeUninitializedCapacity: count) { buffer, initialized in
+      write(UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]))
+      initialized = count
+    }
+  }
+}

@@ -1,0 +1,30 @@
+import SwiftProtobuf
+import UserDomain
+import UserProtos
+
+/// CreateUser: validated at once, answered when the user is stored.
+struct CreateUser: UnaryRPC {
+  let directory: UserDirectory
+
+  func decode(_ message: UnsafeRawBufferPointer) throws -> User_V1_CreateUserRequest {
+    try User_V1_CreateUserRequest(request: Array(message))
+  }
+
+  func answer<Response: UnaryResponse & ~Copyable>(
+    _ request: User_V1_CreateUserRequest, for caller: Caller, to response: inout Response
+  ) throws -> UnaryAnswer {
+    let draft = try UserDraft(
+      email: request.email, name: request.name, password: request.password, requestID: request.requestID,
+      policy: directory.passwordPolicy)
+    return .later { [directory] in
+      // Without a password nothing is hashed or checked for the caller.
+      let user =
+        if draft.password == nil {
+          try await directory.createUser(draft, for: .service)
+        } else {
+          try await directory.createUser(draft, from: caller.network, for: caller.hashRequester)
+        }
+      return user.serialized
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import GRPCCore
+import GRPCProtobuf
+import SwiftProtobuf
+import UserDomain
+import UserProtos
+
+/// ListUsers: a page at a time from the store to the response.
+struct ListUsers: Sendable {
+  let directory: UserDirectory
+  let pageTokens: PageTokenCodec
+  let pipeline: MethodPipeline
+
+  /// Registers the handler.
+  func register<Transport: ServerTransport>(with router: inout RPCRouter<Transport>)
+  where Transport.Bytes: FramedMessageBytes {
+    router.registerHandler(
+      forMethod: pipeline.descriptor, deserializer: PlainBytes(),
+      serializer: UserPageSerializer<Transport.Bytes>()
+    ) { request, context in
+      try await self.handle(request, context)
+    }
+  }
+
+  /// Answers a handler's call.
+  func handle(
+    _ request: StreamingServerRequest<[UInt8]>, _ context: ServerContext
+  ) async throws -> StreamingServerResponse<UserPage> {
+    try await pipeline.stream(to: request, context) { authorization in
+      let request = try User_V1_ListUsersRequest(request: await ServerRequest(stream: request).message)
+      return { writer in try await writePages(request, authorization, to: writer) }
+    }
+  }
+
+  private func writePages(
+    _ request: User_V1_ListUsersRequest, _ authorization: CallAuthorization, to writer: RPCWriter<UserPage>
+  ) async throws {
+    var listing = try listing(for: request)
+    while true {
+      try Task.checkCancellation()
+      try authorization.checkStillGood()
+      var page = UserPage(rows: listing.pageSize)
+      guard try listing.readNextPage({ page.append($0, $1, $2) }), let last = listing.position else { return }
+      page.end(pageToken: pageTokens.token(after: last))
+      try await writer.write(page)
+    }
+  }
+
+  private func listing(for request: User_V1_ListUsersRequest) throws(UserError) -> UserListing {
+    var violations: [FieldViolation] = []
+    if request.pageSize < 0 {
+      violations.append(
+        FieldViolation(field: "page_size", reason: .outOfRange, description: "must not be negative"))
+    }
+    let position = request.pageToken.isEmpty ? nil : pageTokens.id(from: request.pageToken)
+    if position == nil, !request.pageToken.isEmpty {
+      violations.append(
+        FieldViolation(
+          field: "page_token", reason: .malformed, description: "must be a page_token that this service gave")
+      )
+    }
+    if !violations.isEmpty { throw .invalid(violations) }
+    return try directory.listing(
+      after: position, pageSize: request.pageSize == 0 ? 100 : Int(request.pageSize))
+  }
+}

@@ -1,0 +1,44 @@
+import GRPCCore
+import Synchronization
+
+@testable import UserAPI
+
+/// A call as GRPCCore hands it to a handler.
+struct HandlerCall {
+  let request: StreamingServerRequest<[UInt8]>
+  let context: ServerContext
+
+  init(
+    _ method: MethodDescriptor, metadata: Metadata = [:], messages: [[UInt8]] = [],
+    peer: String = "ipv4:192.0.2.1:7"
+  ) {
+    request = StreamingServerRequest(
+      metadata: metadata,
+      messages: RPCAsyncSequence(
+        wrapping: AsyncThrowingStream<[UInt8], any Error> { stream in
+          for message in messages { stream.yield(message) }
+          stream.finish()
+        }))
+    context = ServerContext(
+      descriptor: method, remotePeer: peer, localPeer: "ipv4:192.0.2.2:1", cancellation: .init())
+  }
+}
+
+extension StreamingServerResponse {
+  /// The messages, once all are written.
+  func messages() async throws -> [Message] {
+    let collector = Collector<Message>()
+    _ = try await accepted.get().producer(RPCWriter(wrapping: collector))
+    return collector.messages.withLock { $0 }
+  }
+}
+
+private final class Collector<Element: Sendable>: RPCWriterProtocol {
+  let messages = Mutex<[Element]>([])
+
+  @concurrent func write(_ element: Element) async throws { messages.withLock { $0.append(element) } }
+
+  @concurrent func write(contentsOf elements: some Sequence<Element>) async throws {
+    for element in elements { messages.withLock { $0.append(element) } }
+  }
+}

@@ -4,8 +4,8 @@ import SwiftProtobuf
 import UserDomain
 import UserProtos
 
-/// Watch of the health service, for the two roads that a call may take: a handler's, and the one that is short of it. On
-/// that one a call has no task: what is kept of it is where to tell of changes.
+/// Watch of the health service, for the two roads that a call may take: the handler's and the inline one. On that one a
+/// call has no task: what is kept of it is where to tell of changes.
 public final class HealthWatch: Sendable {
   private let monitor: HealthMonitor
   private let pipeline: MethodPipeline
@@ -31,7 +31,7 @@ public final class HealthWatch: Sendable {
   /// The method.
   public var descriptor: MethodDescriptor { pipeline.descriptor }
 
-  // MARK: The road short of the handler
+  // MARK: The inline road
 
   /// Takes `call` and returns true, or returns false and has done nothing: its handler is to be asked.
   public func accept<Call: InlineStreamingCall & ~Copyable>(_ call: borrowing Call) -> Bool {

@@ -5,12 +5,12 @@ import UserProtos
 /// `user.v1.UserService`: turns messages into use cases and back.
 ///
 /// It registers its methods itself and not through the generated protocol: users go out as ``UserMessageEncoding``, and
-/// all methods but ListUsers can be answered short of their handlers.
+/// all methods but ListUsers can be answered inline.
 public struct UserServiceHandler: Sendable {
   private typealias Methods = User_V1_UserService.Method
 
-  private let getUser: UnaryMethod<GetUser>
-  private let createUser: UnaryMethod<CreateUser>
+  private let oneUser: UnaryMethod<GetUser>
+  private let newUser: UnaryMethod<CreateUser>
   private let listUsers: ListUsers
   /// The methods with many requests.
   public let streamedMethods: [StreamedMethod]
@@ -20,9 +20,9 @@ public struct UserServiceHandler: Sendable {
     directory: UserDirectory, pageTokens: PageTokenCodec, bulkLimits: BulkLimits = BulkLimits(),
     calls: CallPipeline
   ) {
-    getUser = UnaryMethod(
+    oneUser = UnaryMethod(
       GetUser(directory: directory), calls.method(Methods.GetUser.descriptor, isInline: true))
-    createUser = UnaryMethod(
+    newUser = UnaryMethod(
       CreateUser(directory: directory), calls.method(Methods.CreateUser.descriptor, isInline: true))
     listUsers = ListUsers(
       directory: directory, pageTokens: pageTokens, pipeline: calls.method(Methods.ListUsers.descriptor))
@@ -37,14 +37,18 @@ public struct UserServiceHandler: Sendable {
     ]
   }
 
-  /// The unary methods that can be answered short of their handlers.
-  public var inlineMethods: [any InlineUnaryMethod] { [getUser, createUser] }
+  // Opaque and not `any`, so that the optimiser can specialise them for the transport's calls.
+
+  /// GetUser, which can be answered inline.
+  public var getUser: some InlineUnaryMethod { oneUser }
+  /// CreateUser, which can be answered inline.
+  public var createUser: some InlineUnaryMethod { newUser }
 
   /// Registers the handlers of the five methods.
   public func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>)
   where Transport.Bytes: FramedMessageBytes {
-    getUser.register(with: &router)
-    createUser.register(with: &router)
+    oneUser.register(with: &router)
+    newUser.register(with: &router)
     listUsers.register(with: &router)
     for method in streamedMethods { method.register(with: &router) }
   }

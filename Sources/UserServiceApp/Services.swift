@@ -44,7 +44,8 @@ struct Services {
   /// The methods that the transport can answer without their handlers.
   var inlineMethods: [InlineMethod] {
     let streamed = users.streamedMethods + (reflection?.streamedMethods ?? [])
-    return users.inlineMethods.map { InlineMethod($0) } + [InlineMethod(health.watch)]
-      + streamed.map { InlineMethod($0) }
+    return [
+      InlineMethod(users.getUser), InlineMethod(users.createUser), InlineMethod(health.watch),
+    ] + streamed.map { InlineMethod($0) }
   }
 }

@@ -179,6 +179,7 @@ import UserStore
     }
     #expect(try await create.answer(creation("dan@example.com"))?.failure?.code == .resourceExhausted)
     #expect(try await handled(create, creation("dan@example.com")).failure?.code == .resourceExhausted)
+    #expect(counts("GetUser") == [2, 1, 2] && counts("CreateUser") == [4, 3, 4])
   }
 
   @Test("a user may read itself alone")

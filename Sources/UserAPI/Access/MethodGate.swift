@@ -17,7 +17,7 @@ enum MethodGate: Sendable {
   ///   - peer: the client's end of the connection.
   func decide(known authorization: UnsafeRawBufferPointer?, from peer: String) -> Decision<Caller> {
     let decision = decide(from: peer) { rule, access in
-      // Several tokens are as good as none where none is needed. Elsewhere their fault has to be told from that of none.
+      // Where no token is needed, several count as none. Elsewhere the full check tells the two faults apart.
       guard let authorization else { return rule.access == .everybody ? .absent : .unknown }
       return access.knownPrincipal(authorization).map { .valid($0) } ?? .unknown
     } principal: { (bearer: Principal) in

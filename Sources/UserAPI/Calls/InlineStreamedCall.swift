@@ -1,6 +1,6 @@
 public import GRPCCore
 
-/// A call of a ``StreamedMethod`` that takes the road short of the handler. Its methods are called one after the other.
+/// A call of a ``StreamedMethod`` on the inline road. Its methods are called one after the other.
 public struct InlineStreamedCall: Sendable {
   private var call: any StreamedCall
   private let pipeline: MethodPipeline

@@ -1,8 +1,8 @@
 public import GRPCCore
 import UserDomain
 
-/// A method with many requests behind its pipeline, for the two roads that a call may take: a handler's, and the one that
-/// is short of it and has no task while the client is waited for.
+/// A method with many requests behind its pipeline, for the two roads that a call may take: the handler's and the inline
+/// one. On that one a call has no task while the client is waited for.
 public struct StreamedMethod: Sendable {
   private let pipeline: MethodPipeline
   private let makeCall: @Sendable (CallAuthorization) -> any StreamedCall
@@ -16,7 +16,7 @@ public struct StreamedMethod: Sendable {
   /// The method.
   public var descriptor: MethodDescriptor { pipeline.descriptor }
 
-  // MARK: The road short of the handler
+  // MARK: The inline road
 
   /// What becomes of a call.
   public enum Acceptance {

@@ -10,8 +10,7 @@ public protocol InlineUnaryMethod: Sendable {
   func answer<Call: InlineUnaryCall & ~Copyable>(_ call: inout Call)
 }
 
-/// A ``UnaryRPC`` behind its pipeline, for the two roads that a call may take: a handler's, and the one that is short
-/// of it.
+/// A ``UnaryRPC`` behind its pipeline, for the two roads that a call may take: the handler's and the inline one.
 final class UnaryMethod<RPC: UnaryRPC>: Sendable {
   private let rpc: RPC
   private let pipeline: MethodPipeline
@@ -67,7 +66,7 @@ final class UnaryMethod<RPC: UnaryRPC>: Sendable {
   }
 }
 
-// MARK: The road short of the handler
+// MARK: The inline road
 
 extension UnaryMethod: InlineUnaryMethod {
   var descriptor: MethodDescriptor { pipeline.descriptor }

@@ -34,7 +34,7 @@ public enum ErrorReason: String, CaseIterable, Sendable {
   case tokenMissing = "TOKEN_MISSING"
   /// The text is no token.
   case tokenMalformed = "TOKEN_MALFORMED"
-  /// The token is not signed by somebody whom the service trusts, or not meant for it.
+  /// The token is not signed by an issuer that the service trusts, or not meant for it.
   case tokenUntrusted = "TOKEN_UNTRUSTED"
   /// The token is good only from a later time on.
   case tokenNotYetValid = "TOKEN_NOT_YET_VALID"

@@ -20,7 +20,7 @@ public struct HealthHandler: Sendable {
     self.monitor = monitor
     self.calls = calls
     watch = try HealthWatch(
-      monitor: monitor, pipeline: calls.method(Methods.Watch.descriptor, isInline: true))
+      monitor: monitor, pipeline: calls.pipeline(of: Methods.Watch.descriptor, isInline: true))
   }
 
   /// Registers the handlers of the three methods.

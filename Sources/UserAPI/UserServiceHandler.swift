@@ -9,8 +9,8 @@ import UserProtos
 public struct UserServiceHandler: Sendable {
   private typealias Methods = User_V1_UserService.Method
 
-  private let oneUser: UnaryMethod<GetUser>
-  private let newUser: UnaryMethod<CreateUser>
+  private let getUserMethod: UnaryMethod<GetUser>
+  private let createUserMethod: UnaryMethod<CreateUser>
   private let listUsers: ListUsers
   /// The methods with many requests.
   public let streamedMethods: [StreamedMethod]
@@ -20,18 +20,20 @@ public struct UserServiceHandler: Sendable {
     directory: UserDirectory, pageTokens: PageTokenCodec, bulkLimits: BulkLimits = BulkLimits(),
     calls: CallPipeline
   ) {
-    oneUser = UnaryMethod(
-      GetUser(directory: directory), calls.method(Methods.GetUser.descriptor, isInline: true))
-    newUser = UnaryMethod(
-      CreateUser(directory: directory), calls.method(Methods.CreateUser.descriptor, isInline: true))
+    getUserMethod = UnaryMethod(
+      GetUser(directory: directory), calls.pipeline(of: Methods.GetUser.descriptor, isInline: true))
+    createUserMethod = UnaryMethod(
+      CreateUser(directory: directory), calls.pipeline(of: Methods.CreateUser.descriptor, isInline: true))
     listUsers = ListUsers(
-      directory: directory, pageTokens: pageTokens, pipeline: calls.method(Methods.ListUsers.descriptor))
+      directory: directory, pageTokens: pageTokens, pipeline: calls.pipeline(of: Methods.ListUsers.descriptor)
+    )
     let bulkMemory = BulkMemory()
     streamedMethods = [
-      StreamedMethod(calls.method(Methods.BulkCreateUsers.descriptor, isInline: true)) { authorization in
+      StreamedMethod(calls.pipeline(of: Methods.BulkCreateUsers.descriptor, isInline: true)) {
+        authorization in
         BulkCreate(directory: directory, limits: bulkLimits, authorization: authorization, memory: bulkMemory)
       },
-      StreamedMethod(calls.method(Methods.UserUpdates.descriptor, isInline: true)) { authorization in
+      StreamedMethod(calls.pipeline(of: Methods.UserUpdates.descriptor, isInline: true)) { authorization in
         UserUpdates(directory: directory, authorization: authorization)
       },
     ]
@@ -40,15 +42,15 @@ public struct UserServiceHandler: Sendable {
   // Opaque and not `any`, so that the optimiser can specialise them for the transport's calls.
 
   /// GetUser, which can be answered inline.
-  public var getUser: some InlineUnaryMethod { oneUser }
+  public var getUser: some InlineUnaryMethod { getUserMethod }
   /// CreateUser, which can be answered inline.
-  public var createUser: some InlineUnaryMethod { newUser }
+  public var createUser: some InlineUnaryMethod { createUserMethod }
 
   /// Registers the handlers of the five methods.
   public func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>)
   where Transport.Bytes: FramedMessageBytes {
-    oneUser.register(with: &router)
-    newUser.register(with: &router)
+    getUserMethod.register(with: &router)
+    createUserMethod.register(with: &router)
     listUsers.register(with: &router)
     for method in streamedMethods { method.register(with: &router) }
   }

@@ -22,7 +22,7 @@ import UserStore
       errors: ErrorMapper(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     ) { _ in
       cause
-    }.method(Self.descriptor)
+    }.pipeline(of: Self.descriptor)
   }
 
   /// Runs `handler` behind the pipeline, cancels its task when `cancelWhen` returns, as the transport

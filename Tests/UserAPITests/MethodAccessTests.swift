@@ -24,7 +24,7 @@ import UserProtos
       User_V1_UserService.Method.descriptors + Auth_V1_AuthService.Method.descriptors
       + MethodDescriptor.serverReflection
     for method in served {
-      #expect((table[method]?.access == .everybody) == (table[method]?.cost != .nothing), "\(method)")
+      #expect((table[method]?.access == .everyCaller) == (table[method]?.cost != .nothing), "\(method)")
     }
     for method in Grpc_Health_V1_Health.Method.descriptors { #expect(table[method]?.cost == .nothing) }
   }
@@ -32,7 +32,7 @@ import UserProtos
   @Test("reflection needs a scope where it is not for everybody")
   func reflection() {
     for method in MethodDescriptor.serverReflection {
-      #expect(MethodAccessTable(reflectionIsPublic: true)[method]?.access == .everybody)
+      #expect(MethodAccessTable(reflectionIsPublic: true)[method]?.access == .everyCaller)
       #expect(MethodAccessTable(reflectionIsPublic: true)[method]?.cost == .little)
       #expect(MethodAccessTable(reflectionIsPublic: false)[method]?.access == .scope(.usersRead))
     }

@@ -116,7 +116,7 @@ import UserStore
     return try await ListUsers(
       directory: UserDirectory(repository: repository, hasher: try Argon2idHasher()),
       pageTokens: PageTokenCodec(key: [UInt8](repeating: 1, count: PageTokenCodec.keyLength)),
-      pipeline: pipeline(authorizer).method(Methods.ListUsers.descriptor)
+      pipeline: pipeline(authorizer).pipeline(of: Methods.ListUsers.descriptor)
     ).handle(call.request, call.context)
   }
 

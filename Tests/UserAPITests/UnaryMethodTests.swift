@@ -43,13 +43,13 @@ import UserStore
   private func getUser(_ authorizer: Authorizer = .off) -> UnaryMethod<GetUser> {
     UnaryMethod(
       GetUser(directory: directory),
-      pipeline(authorizer).method(Methods.GetUser.descriptor, isInline: true))
+      pipeline(authorizer).pipeline(of: Methods.GetUser.descriptor, isInline: true))
   }
 
   private func createUser(_ authorizer: Authorizer = .off) -> UnaryMethod<CreateUser> {
     UnaryMethod(
       CreateUser(directory: directory),
-      pipeline(authorizer).method(Methods.CreateUser.descriptor, isInline: true))
+      pipeline(authorizer).pipeline(of: Methods.CreateUser.descriptor, isInline: true))
   }
 
   /// What the handler answers.
@@ -204,7 +204,7 @@ import UserStore
   func cancelled(cause: CancellationCause, code: RPCError.Code) async throws {
     let method = UnaryMethod(
       ProtobufRPC<User_V1_GetUserRequest, User_V1_User> { _, _ in throw CancellationError() },
-      pipeline(.off).method(Methods.GetUser.descriptor, isInline: true))
+      pipeline(.off).pipeline(of: Methods.GetUser.descriptor, isInline: true))
     #expect(await method.answer([], cause: cause)?.failure?.code == code)
   }
 }

@@ -4,11 +4,11 @@ import UserProtos
 
 /// Who may call a method.
 enum MethodAccess: Hashable, Sendable {
-  /// Everybody; a token is not looked at, or makes no difference if it is no good.
-  case everybody
-  /// Whoever has the scope.
+  /// Every caller. A token is not looked at, or makes no difference if it is invalid.
+  case everyCaller
+  /// A caller with the scope.
   case scope(Scopes)
-  /// Whoever has the scope, or is the user whom the request is about: the handler knows who that is.
+  /// A caller with the scope, or the user whom the request is about: only the RPC knows who that is.
   case scopeOrSelf(Scopes)
 
   /// Checks what can be told without the request.
@@ -16,10 +16,10 @@ enum MethodAccess: Hashable, Sendable {
   /// - Throws: `UserError.permissionDenied`.
   func admit(_ principal: Principal) throws(UserError) {
     switch self {
-    case .everybody: break
+    case .everyCaller: break
     case .scope(let scope): try principal.require(scope)
     case .scopeOrSelf(let scope):
-      // A service is nobody's self.
+      // A service is not a user.
       if principal.userID == nil { try principal.require(scope) }
     }
   }
@@ -40,14 +40,13 @@ struct MethodRule: Sendable {
 struct MethodAccessTable: Sendable {
   private let rules: [MethodDescriptor: MethodRule]
 
-  /// The table. Server reflection is for everybody if `reflectionIsPublic`, or else for those who may read
-  /// users.
+  /// The table. Server reflection is for every caller if `reflectionIsPublic`, or else for those who may read users.
   init(reflectionIsPublic: Bool) {
     typealias Users = User_V1_UserService.Method
     typealias Auth = Auth_V1_AuthService.Method
     typealias Health = Grpc_Health_V1_Health.Method
     // Each message after the first costs as much as the call.
-    let reflection = MethodRule(reflectionIsPublic ? .everybody : .scope(.usersRead), .little)
+    let reflection = MethodRule(reflectionIsPublic ? .everyCaller : .scope(.usersRead), .little)
     rules = [
       // Their caller has a token, whose check is counted by itself.
       Users.GetUser.descriptor: MethodRule(.scopeOrSelf(.usersRead), .nothing),
@@ -55,16 +54,16 @@ struct MethodAccessTable: Sendable {
       Users.BulkCreateUsers.descriptor: MethodRule(.scope(.usersWrite), .nothing),
       // But for what ``CallAuthorization/admitOwnUpdate()`` counts.
       Users.UserUpdates.descriptor: MethodRule(.scopeOrSelf(.usersWrite), .nothing),
-      Users.CreateUser.descriptor: MethodRule(.everybody, .full),
+      Users.CreateUser.descriptor: MethodRule(.everyCaller, .full),
 
-      Auth.SignIn.descriptor: MethodRule(.everybody, .full),
-      Auth.RefreshToken.descriptor: MethodRule(.everybody, .medium),
-      Auth.RevokeToken.descriptor: MethodRule(.everybody, .medium),
-      Auth.GetJsonWebKeySet.descriptor: MethodRule(.everybody, .little),
+      Auth.SignIn.descriptor: MethodRule(.everyCaller, .full),
+      Auth.RefreshToken.descriptor: MethodRule(.everyCaller, .medium),
+      Auth.RevokeToken.descriptor: MethodRule(.everyCaller, .medium),
+      Auth.GetJsonWebKeySet.descriptor: MethodRule(.everyCaller, .little),
 
-      Health.Check.descriptor: MethodRule(.everybody, .nothing),
-      Health.List.descriptor: MethodRule(.everybody, .nothing),
-      Health.Watch.descriptor: MethodRule(.everybody, .nothing),
+      Health.Check.descriptor: MethodRule(.everyCaller, .nothing),
+      Health.List.descriptor: MethodRule(.everyCaller, .nothing),
+      Health.Watch.descriptor: MethodRule(.everyCaller, .nothing),
 
       MethodDescriptor.serverReflection[0]: reflection,
       MethodDescriptor.serverReflection[1]: reflection,

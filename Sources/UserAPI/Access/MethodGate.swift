@@ -18,7 +18,7 @@ enum MethodGate: Sendable {
   func decide(known authorization: UnsafeRawBufferPointer?, from peer: String) -> Decision<Caller> {
     let decision = decide(from: peer) { rule, access in
       // Where no token is needed, several count as none. Elsewhere the full check tells the two faults apart.
-      guard let authorization else { return rule.access == .everybody ? .absent : .unknown }
+      guard let authorization else { return rule.access == .everyCaller ? .absent : .unknown }
       return access.knownPrincipal(authorization).map { .valid($0) } ?? .unknown
     } principal: { (bearer: Principal) in
       bearer
@@ -61,7 +61,7 @@ enum MethodGate: Sendable {
     case .open: return .permit(nil)
     case .closed: return .refuse(.permissionDenied(missing: []), bearer: nil)
     case .guarded(let rule, let access):
-      if rule.access == .everybody {
+      if rule.access == .everyCaller {
         // A token makes a difference to the limit only.
         guard rule.cost != .nothing, let limiter = access.limiter else { return .permit(nil) }
         return Self.decide(credential(rule, access), principal) { () throws(UserError) in

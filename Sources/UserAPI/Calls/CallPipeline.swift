@@ -29,9 +29,9 @@ public struct CallPipeline: Sendable {
   /// The pipeline of one method's calls.
   ///
   /// - Parameter isInline: whether calls can be answered where they arrive, and so are counted.
-  func method(_ descriptor: MethodDescriptor, isInline: Bool = false) -> MethodPipeline {
+  func pipeline(of method: MethodDescriptor, isInline: Bool = false) -> MethodPipeline {
     MethodPipeline(
-      descriptor, authorizer: authorizer, observer: observer?.observer(of: descriptor, isInline: isInline),
+      method, authorizer: authorizer, observer: observer?.observer(of: method, isInline: isInline),
       errors: errors, cause: cause)
   }
 }

@@ -23,6 +23,6 @@ extension CallPipeline {
     _ method: MethodDescriptor, with router: inout RPCRouter<Transport>,
     _ respond: @escaping @Sendable (Request, Caller) async throws -> Response
   ) {
-    UnaryMethod(ProtobufRPC(respond: respond), self.method(method)).register(with: &router)
+    UnaryMethod(ProtobufRPC(respond: respond), pipeline(of: method)).register(with: &router)
   }
 }

@@ -6,7 +6,7 @@ public struct CallObserver: Sendable {
   private let log: CallLog?
   private let metrics: CallMetrics?
 
-  /// nil if there is nobody to tell.
+  /// nil if there is neither.
   public init?(log: CallLog?, metrics: CallMetrics?) {
     if log == nil, metrics == nil { return nil }
     self.log = log
@@ -27,7 +27,7 @@ struct MethodObserver: Sendable {
   let log: CallLog?
   let metrics: MethodMetrics?
 
-  /// A call has arrived. Nobody is told of it before it has started.
+  /// A call has arrived. It is told of once it has started.
   func arrived(_ metadata: @autoclosure () -> Metadata, peer: @autoclosure () -> String) -> ObservedCall {
     ObservedCall(
       record: log.map { CallRecord(metadata(), method: method, peer: peer(), $0) }, metrics: metrics)

@@ -58,7 +58,7 @@ final class CallRecord: Sendable {
       }
   }
 
-  /// A subject is signed by somebody whom we trust, who may have let its user choose it.
+  /// A subject is signed by a trusted issuer, who may have let its user choose it.
   private static func printable(_ subject: String) -> String {
     String(
       String.UnicodeScalarView(subject.unicodeScalars.map { (0x21...0x7e).contains($0.value) ? $0 : "?" }))

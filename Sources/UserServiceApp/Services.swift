@@ -20,7 +20,7 @@ struct Services {
     auth = AuthServiceHandler(
       sessions: parts.sessions,
       publicKeys: { [authority = parts.authority] in
-        authority.publicKeys.map { AuthServiceHandler.PublicKey(kid: $0.kid, x: $0.x) }
+        authority.publicKeys
       }, calls: calls)
     health = try HealthHandler(monitor: parts.health, calls: calls)
     reflection =

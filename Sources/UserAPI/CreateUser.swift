@@ -1,16 +1,16 @@
 import SwiftProtobuf
 import UserDomain
-import UserProtos
+public import UserProtos
 
 /// CreateUser: validated at once, answered when the user is stored.
-struct CreateUser: UnaryRPC {
+public struct CreateUser: UnaryRPC {
   let directory: UserDirectory
 
-  func decode(_ message: UnsafeRawBufferPointer) throws -> User_V1_CreateUserRequest {
+  public func decode(_ message: UnsafeRawBufferPointer) throws -> User_V1_CreateUserRequest {
     try User_V1_CreateUserRequest(request: Array(message))
   }
 
-  func answer<Response: UnaryResponse & ~Copyable>(
+  public func answer<Response: UnaryResponse & ~Copyable>(
     _ request: User_V1_CreateUserRequest, for caller: Caller, to response: inout Response
   ) throws -> UnaryAnswer {
     let draft = try UserDraft(

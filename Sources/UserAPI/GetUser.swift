@@ -1,12 +1,12 @@
 import SwiftProtobuf
-import UserDomain
+public import UserDomain
 import UserProtos
 
 /// GetUser: one user, written from the store's row to the response without a copy in between.
-struct GetUser: UnaryRPC {
+public struct GetUser: UnaryRPC {
   let directory: UserDirectory
 
-  func decode(_ message: UnsafeRawBufferPointer) throws -> UserReference {
+  public func decode(_ message: UnsafeRawBufferPointer) throws -> UserReference {
     if let id = Self.plainID(in: message) { return UserReference(id) }
     return UserReference(try User_V1_GetUserRequest(request: Array(message)).userID)
   }
@@ -17,12 +17,16 @@ struct GetUser: UnaryRPC {
     else {
       return nil
     }
-    let text = UnsafeRawBufferPointer(rebasing: message[2...])
-    let capitals = UInt8(ascii: "A")...UInt8(ascii: "F")
-    return text.contains { capitals.contains($0) } ? nil : UserID(utf8: text)
+    // Of the characters of an id capitals alone have the bit 0x40 without 0x20: four are looked at in one step.
+    var capitals: UInt32 = 0
+    for offset in stride(from: 2, to: message.count, by: 4) {
+      let four = message.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
+      capitals |= four & ~(four << 1) & 0x4040_4040
+    }
+    return capitals == 0 ? UserID(utf8: UnsafeRawBufferPointer(rebasing: message[2...])) : nil
   }
 
-  func answer<Response: UnaryResponse & ~Copyable>(
+  public func answer<Response: UnaryResponse & ~Copyable>(
     _ user: UserReference, for caller: Caller, to response: inout Response
   ) throws -> UnaryAnswer {
     try caller.principal.require(.usersRead, orBe: user.id)

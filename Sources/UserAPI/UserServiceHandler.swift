@@ -9,8 +9,12 @@ import UserProtos
 public struct UserServiceHandler: Sendable {
   private typealias Methods = User_V1_UserService.Method
 
-  private let getUserMethod: UnaryMethod<GetUser>
-  private let createUserMethod: UnaryMethod<CreateUser>
+  // Concrete types, so that the optimiser can specialise them for the transport's calls.
+
+  /// GetUser, which can be answered inline.
+  public let getUser: UnaryMethod<GetUser>
+  /// CreateUser, which can be answered inline.
+  public let createUser: UnaryMethod<CreateUser>
   private let listUsers: ListUsers
   /// The methods with many requests.
   public let streamedMethods: [StreamedMethod]
@@ -20,9 +24,9 @@ public struct UserServiceHandler: Sendable {
     directory: UserDirectory, pageTokens: PageTokenCodec, bulkLimits: BulkLimits = BulkLimits(),
     calls: CallPipeline
   ) {
-    getUserMethod = UnaryMethod(
+    getUser = UnaryMethod(
       GetUser(directory: directory), calls.pipeline(of: Methods.GetUser.descriptor, isInline: true))
-    createUserMethod = UnaryMethod(
+    createUser = UnaryMethod(
       CreateUser(directory: directory), calls.pipeline(of: Methods.CreateUser.descriptor, isInline: true))
     listUsers = ListUsers(
       directory: directory, pageTokens: pageTokens, pipeline: calls.pipeline(of: Methods.ListUsers.descriptor)
@@ -39,18 +43,11 @@ public struct UserServiceHandler: Sendable {
     ]
   }
 
-  // Opaque and not `any`, so that the optimiser can specialise them for the transport's calls.
-
-  /// GetUser, which can be answered inline.
-  public var getUser: some InlineUnaryMethod { getUserMethod }
-  /// CreateUser, which can be answered inline.
-  public var createUser: some InlineUnaryMethod { createUserMethod }
-
   /// Registers the handlers of the five methods.
   public func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>)
   where Transport.Bytes: FramedMessageBytes {
-    getUserMethod.register(with: &router)
-    createUserMethod.register(with: &router)
+    getUser.register(with: &router)
+    createUser.register(with: &router)
     listUsers.register(with: &router)
     for method in streamedMethods { method.register(with: &router) }
   }

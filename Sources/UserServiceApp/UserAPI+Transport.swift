@@ -62,7 +62,7 @@ extension Nghttp2ServerTransport.Context {
 
 extension InlineMethod {
   /// `method`, as the transport wants it.
-  init(_ method: some InlineUnaryMethod) {
+  init<RPC>(_ method: UnaryMethod<RPC>) {
     self.init(method.descriptor) { call in method.answer(&call) }
   }
 

@@ -49,7 +49,7 @@ struct InlineTestCall: InlineUnaryCall, ~Copyable {
   var isAnswered: Bool { given != nil || later != nil }
 }
 
-extension InlineUnaryMethod {
+extension UnaryMethod {
   /// What becomes of a call with `message`: nil if it is left to its handler.
   func answer(
     _ message: [UInt8], token: String? = nil, cause: CancellationCause = .client

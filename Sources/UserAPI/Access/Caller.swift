@@ -1,7 +1,7 @@
 import UserDomain
 
 /// Who makes a call.
-struct Caller: Sendable {
+public struct Caller: Sendable {
   /// What the caller may do.
   let principal: Principal
   /// The client's end of the connection, as GRPCCore writes it.

@@ -1,17 +1,8 @@
 public import GRPCCore
 import UserDomain
 
-/// A unary method whose calls can be answered where they arrive.
-public protocol InlineUnaryMethod: Sendable {
-  /// The method.
-  var descriptor: MethodDescriptor { get }
-
-  /// Answers `call`, now or later, or does nothing: then nothing was counted, and its handler is to be asked.
-  func answer<Call: InlineUnaryCall & ~Copyable>(_ call: inout Call)
-}
-
 /// A ``UnaryRPC`` behind its pipeline, for the two roads that a call may take: the handler's and the inline one.
-final class UnaryMethod<RPC: UnaryRPC>: Sendable {
+public final class UnaryMethod<RPC: UnaryRPC>: Sendable {
   private let rpc: RPC
   private let pipeline: MethodPipeline
 
@@ -68,10 +59,12 @@ final class UnaryMethod<RPC: UnaryRPC>: Sendable {
 
 // MARK: The inline road
 
-extension UnaryMethod: InlineUnaryMethod {
-  var descriptor: MethodDescriptor { pipeline.descriptor }
+extension UnaryMethod {
+  /// The method.
+  public var descriptor: MethodDescriptor { pipeline.descriptor }
 
-  func answer<Call: InlineUnaryCall & ~Copyable>(_ call: inout Call) {
+  /// Answers `call`, now or later, or does nothing: then nothing was counted, and its handler is to be asked.
+  public func answer<Call: InlineUnaryCall & ~Copyable>(_ call: inout Call) {
     let peer = call.remotePeer
     let observed = pipeline.observer?.arrived(call.metadata, peer: peer)
     let decision = call.withOnlyValue(of: "authorization") { authorization in

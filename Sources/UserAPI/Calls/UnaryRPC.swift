@@ -1,5 +1,5 @@
 /// A unary RPC, written once: how its request is decoded and how it is answered. ``UnaryMethod`` does the rest.
-protocol UnaryRPC: Sendable {
+public protocol UnaryRPC: Sendable {
   associatedtype Request
 
   /// Decodes the request's message.
@@ -17,7 +17,7 @@ protocol UnaryRPC: Sendable {
 }
 
 /// What ``UnaryRPC/answer(_:for:to:)`` has made of a request.
-enum UnaryAnswer {
+public enum UnaryAnswer {
   /// The response was given.
   case given
   /// The response's message is what the work returns, which may wait. It throws what the call fails with.

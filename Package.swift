@@ -269,7 +269,9 @@ let package = Package(
     .testTarget(name: "PrimitivesTests", dependencies: ["Primitives", "TestSupport"]),
     .testTarget(
       name: "TokenSigningTests", dependencies: ["Primitives", "TestSupport", "TokenSigning", "UserDomain"]),
-    .testTarget(name: "PasswordHashingTests", dependencies: ["PasswordHashing", "UserDomain", "CArgon2"]),
+    .testTarget(
+      name: "PasswordHashingTests", dependencies: ["CArgon2", "PasswordHashing", "TestSupport", "UserDomain"]
+    ),
     .testTarget(
       name: "UserStoreTests",
       dependencies: [

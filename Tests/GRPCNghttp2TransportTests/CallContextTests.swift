@@ -114,7 +114,7 @@ import Testing
       try await writer.write([1])
       // Ends only when the call does: by its handle and by its task's cancellation, both of which are seen.
       try? await context.cancellation.cancelled
-      while !Task.isCancelled { await Task.yield() }
+      await untilCancelled()
       endedContinuation.yield(context.cancellation.isCancelled)
     } _: { port in
       struct Enough: Error {}

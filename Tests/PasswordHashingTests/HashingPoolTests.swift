@@ -1,5 +1,6 @@
 import Dispatch
 import Synchronization
+import TestSupport
 import Testing
 import UserDomain
 
@@ -71,10 +72,6 @@ import UserDomain
     }
   }
 
-  private func waitUntil(_ condition: () -> Bool) async {
-    while !condition() { await Task.yield() }
-  }
-
   @Test("never more than `threads` at a time, and all are answered")
   func bounded() async throws {
     let pool = HashingPool(limits: HashingLimits(threads: 2, queueLength: 100))
@@ -102,7 +99,7 @@ import UserDomain
     async let first: Void = pool.run(memory: 1, for: .service) { gate.pass() }
     await gate.waitUntilBegun()
     async let second: Void = pool.run(memory: 1, for: .service) {}
-    await waitUntil { pool.waitingCount == 1 }
+    try await eventually("one hash waits") { pool.waitingCount == 1 }
     let error = await #expect(throws: UserError.self) { try await pool.run(memory: 1, for: .service) {} }
     guard case .overloaded(let retryAfter) = error else {
       Issue.record("not overloaded: \(String(describing: error))")
@@ -130,9 +127,9 @@ import UserDomain
         }
       }
     }
-    await waitUntil { crowd.refused == 120 - 36 }
+    try await eventually("the queue is full") { crowd.refused == 120 - 36 }
     let honest = Task { await crowd.hash("honest", .client("ipv4:203.0.113.5:1")) }
-    await waitUntil { crowd.refused == 121 - 36 }
+    try await eventually("another one has made room") { crowd.refused == 121 - 36 }
     gate.open()
     try await first
     await honest.value
@@ -149,7 +146,7 @@ import UserDomain
     async let first: Void = pool.run(memory: 1, for: .service) { gate.pass() }
     await gate.waitUntilBegun()
     let waiter = Task { try await pool.run(memory: 1, for: .service) {} }
-    await waitUntil { pool.waitingCount == 1 }
+    try await eventually("one hash waits") { pool.waitingCount == 1 }
     waiter.cancel()
     await #expect(throws: UserError.cancelled) { try await waiter.value }
     #expect(pool.waitingCount == 0)
@@ -161,7 +158,7 @@ import UserDomain
   func cancelledBefore() async {
     let pool = HashingPool(limits: HashingLimits(threads: 1))
     let task = Task {
-      while !Task.isCancelled { await Task.yield() }
+      await untilCancelled()
       try await pool.run(memory: 1, for: .service) {}
     }
     task.cancel()

@@ -1,4 +1,5 @@
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import UserAPI
@@ -59,14 +60,14 @@ import Testing
   }
 
   @Test("a watch whose reader goes is forgotten")
-  func forgotten() async {
+  func forgotten() async throws {
     let monitor = HealthMonitor(services: ["s"]) { true }
     let task = Task {
       for await _ in monitor.watch() {}
     }
-    while monitor.watcherCount == 0 { await Task.yield() }
+    try await eventually("the watch has begun") { monitor.watcherCount == 1 }
     task.cancel()
     await task.value
-    while monitor.watcherCount > 0 { await Task.yield() }
+    try await eventually("the watch is forgotten") { monitor.watcherCount == 0 }
   }
 }

@@ -173,9 +173,11 @@ import UserServiceClient
           ids.withLock { $0.append(id) }
         }
       }
-      // The second part is stored: only its answer is missing.
+      // Only its answer is then missing.
       try await withUserServiceClient(.test(first.port)) { client in
-        while try await client.listUsers(pageSize: 1_000).all().count < 2_000 {}
+        try await eventually("the second part is stored") {
+          try await client.listUsers(pageSize: 1_000).all().count >= 2_000
+        }
       }
       await kill(first)
       let restarted = try await service(port: first.port)

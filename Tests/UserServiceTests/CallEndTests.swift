@@ -14,6 +14,13 @@ import UserProtos
     database = directory.path("users.db")
   }
 
+  /// Waits until the service refuses connections.
+  private func untilDraining(_ service: RunningService) async throws {
+    try await eventually("the service refuses connections") {
+      try await Program.run("user-service", ["health", "--address", "127.0.0.1:\(service.port)"]).status != 0
+    }
+  }
+
   @Test("a call whose deadline has passed ends with DEADLINE_EXCEEDED and leaves nothing running")
   func deadline() async throws {
     let service = try await RunningService(["--database", database, "--shutdown-grace", "1h"])
@@ -22,8 +29,8 @@ import UserProtos
       options.timeout = .milliseconds(50)
       let failure = try await Failure {
         try await users.userUpdates(metadata: [:], options: options) { writer in
-          // Sends nothing and never ends, so that the call is open when the deadline comes.
-          while !Task.isCancelled { try await Task.sleep(for: .seconds(60)) }
+          // Sends nothing, so that the call is open when the deadline comes.
+          await untilCancelled()
         } onResponse: { response in
           for try await _ in response.messages {}
         }
@@ -52,7 +59,9 @@ import UserProtos
           }
         }
       }
-      while try await users.list(pageSize: 1_000).count < 21_000 { await Task.yield() }
+      try await eventually("1,000 users of the bulk load are stored") {
+        try await users.list(pageSize: 1_000).count >= 21_000
+      }
       bulk.cancel()
       _ = await bulk.result
     }
@@ -76,10 +85,7 @@ import UserProtos
           names.append(user.name)
           if names.count == 1 {
             service.signal(SIGTERM)
-            // Drains once it refuses connections.
-            while try await Program.run("user-service", ["health", "--address", "127.0.0.1:\(service.port)"])
-              .status == 0
-            {}
+            try await untilDraining(service)
             next.yield(2)
           } else {
             next.finish()
@@ -100,8 +106,7 @@ import UserProtos
       let ada = try await users.createUser(CreateUser("ada@example.com"))
       try await users.userUpdates { writer in
         try await writer.write(User_V1_UserUpdateRequest(ada.id))
-        // Stays open until the call is cut off: no time is waited for.
-        while !Task.isCancelled { try await Task.sleep(for: .seconds(60)) }
+        await untilCancelled()
       } onResponse: { response in
         for try await _ in response.messages { service.signal(SIGTERM) }
       }
@@ -122,14 +127,11 @@ import UserProtos
       let ada = try await users.createUser(CreateUser("ada@example.com"))
       try await users.userUpdates { writer in
         try await writer.write(User_V1_UserUpdateRequest(ada.id))
-        // Stays open until the call is cut off: no time is waited for.
-        while !Task.isCancelled { try await Task.sleep(for: .seconds(60)) }
+        await untilCancelled()
       } onResponse: { response in
         for try await _ in response.messages {
           service.signal(SIGTERM)
-          while try await Program.run("user-service", ["health", "--address", "127.0.0.1:\(service.port)"])
-            .status == 0
-          {}
+          try await untilDraining(service)
           service.signal(SIGTERM)
         }
       }

@@ -61,9 +61,11 @@ import UserDomain
     try await other.execute("BEGIN IMMEDIATE")
     let first = Task { try await repository.create(.sample(1)) }
     // The writer has taken `first` when it waits for the lock; `second` then waits for the writer.
-    while repository.waitingWrites > 0 || !repository.isWriting { await Task.yield() }
+    try await eventually("the writer has taken the first write") {
+      repository.isWriting && repository.waitingWrites == 0
+    }
     let second = Task { try await repository.create(.sample(2)) }
-    while repository.waitingWrites == 0 { await Task.yield() }
+    try await eventually("the second write waits") { repository.waitingWrites == 1 }
     second.cancel()
     await #expect(throws: UserError.cancelled) { try await second.value }
     try await other.execute("ROLLBACK")
@@ -78,7 +80,7 @@ import UserDomain
   func cancelledBefore() async throws {
     let repository = try SQLiteUserRepository(.inMemory)
     let task = Task {
-      while !Task.isCancelled { await Task.yield() }
+      await untilCancelled()
       return try await repository.create(.sample(1))
     }
     task.cancel()
@@ -106,7 +108,7 @@ import UserDomain
         return await group.reduce(into: []) { $0.append($1) }
       }
     }
-    while repository.waitingWrites < 10 { await Task.yield() }
+    try await eventually("ten writes wait") { repository.waitingWrites == 10 }
     let late = await #expect(throws: UserError.self) { try await repository.create(.sample(99)) }
     #expect(late == .overloaded(retryAfter: .seconds(1)))
     try await other.execute("ROLLBACK")
@@ -123,34 +125,32 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("closing answers the writes that were accepted")
+  @Test("closing answers the writes that were accepted, and refuses later ones")
   func closing() async throws {
-    let repository = try SQLiteUserRepository(.file(path))
-    let outcomes = await withTaskGroup(of: Result<User, any Error>.self) { group in
-      for number in 0..<200 {
-        group.addTask {
-          do { return .success(try await repository.create(.sample(number))) } catch {
-            return .failure(error)
-          }
-        }
-      }
-      group.addTask {
-        do {
-          try await repository.close()
-          return .failure(UserError.shuttingDown)
-        } catch {
-          return .failure(error)
-        }
-      }
-      return await group.reduce(into: []) { $0.append($1) }
+    let accepted = 20
+    var configuration = SQLiteUserRepository.Configuration.patient
+    // So that a write beyond them is refused at once, and with what it is refused tells whether the store is closing.
+    configuration.writes.waitingRows = accepted
+    let repository = try SQLiteUserRepository(.file(path), configuration: configuration)
+    let other = try OtherConnection(path)
+    try await other.execute("BEGIN IMMEDIATE")
+    let first = Task { try await repository.create(.sample(accepted)) }
+    try await eventually("the writer has taken the first write") {
+      repository.isWriting && repository.waitingWrites == 0
     }
-    var stored: Set<UserID> = []
-    for outcome in outcomes {
-      switch outcome {
-      case .success(let user): stored.insert(user.id)
-      case .failure(let error): #expect(error as? UserError == .shuttingDown)
-      }
+    let writes = (0..<accepted).map { number in Task { try await repository.create(.sample(number)) } }
+    try await eventually("the other writes wait") { repository.waitingWrites == accepted }
+
+    let closing = Task { try await repository.close() }
+    try await eventually("the store is closing") {
+      await #expect(throws: UserError.self) { try await repository.create(.sample(1_000)) } == .shuttingDown
     }
+    try await other.execute("ROLLBACK")
+    try other.close()
+    try await closing.value
+    var stored: Set<UserID> = [try await first.value.id]
+    for write in writes { stored.insert(try await write.value.id) }
+    #expect(stored.count == accepted + 1)
     let reopened = try SQLiteUserRepository(.file(path))
     var listing = try UserListing(repository: reopened, after: nil, pageSize: 1_000)
     #expect(Set(try listing.nextPage()?.map(\.id) ?? []) == stored)

@@ -23,8 +23,7 @@ import UserDomain
     #expect(try repository.user(id: user.id)?.status == .active)
     let other = try OtherConnection(path)
     try await other.execute("UPDATE users SET status = 2")
-    // Ends by the suite's time limit if a snapshot were kept for good.
-    while try repository.user(id: user.id)?.status != .inactive { await Task.yield() }
+    try await eventually("the change is seen") { try repository.user(id: user.id)?.status == .inactive }
     try other.close()
     try await repository.close()
   }
@@ -35,10 +34,8 @@ import UserDomain
     let user = try await repository.create(.sample(1))
     _ = try repository.user(id: user.id)
     let other = try OtherConnection(path)
-    var isBusy = true
-    while isBusy {
-      isBusy = try await other.firstInteger("PRAGMA wal_checkpoint(TRUNCATE)") != 0
-      await Task.yield()
+    try await eventually("no reader holds the log") {
+      try await other.firstInteger("PRAGMA wal_checkpoint(TRUNCATE)") == 0
     }
     try other.close()
     try await repository.close()

@@ -232,10 +232,10 @@ import UserStore
       }
       group.addTask {
         var seen: [UserID] = []
-        while seen.count < 800 {
+        try await eventually("all users are listed") {
           var listing = try UserListing(repository: fixture.repository, after: seen.last, pageSize: 7)
           while let page = try listing.nextPage() { seen += page.map(\.id) }
-          await Task.yield()
+          return seen.count >= 800
         }
         #expect(Set(seen).count == 800)
       }

@@ -51,7 +51,7 @@ import UserDomain
     let other = try OtherConnection(directory.path("users.db"))
     try await other.execute("BEGIN IMMEDIATE")
     let batch = Task { [repository, rows] in try await repository.create(rows, by: token.authority) }
-    while !repository.isWriting { await Task.yield() }
+    try await eventually("the batch is being written") { repository.isWriting }
     let update = Task { [repository] in
       try await repository.update(user.id, UserChanges(status: .inactive), by: token.authority)
     }
@@ -73,13 +73,15 @@ import UserDomain
     try await other.execute("BEGIN IMMEDIATE")
     // The writer has taken this one, so the next two share a transaction.
     let first = Task { [repository] in try await repository.create(.sample(1_001)) }
-    while repository.waitingWrites > 0 || !repository.isWriting { await Task.yield() }
+    try await eventually("the writer has taken the first write") {
+      repository.isWriting && repository.waitingWrites == 0
+    }
     let end = Task { [repository] in
       try await repository.update(user.id, UserChanges(status: .inactive))
     }
-    while repository.waitingWrites < 1 { await Task.yield() }
+    try await eventually("one write waits") { repository.waitingWrites == 1 }
     let batch = Task { [repository, rows] in try await repository.create(rows, by: authority) }
-    while repository.waitingWrites < 2 { await Task.yield() }
+    try await eventually("two writes wait") { repository.waitingWrites == 2 }
     try await other.execute("ROLLBACK")
     let last = try await first.value
     _ = try await end.value

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import UserDomain
@@ -31,9 +32,10 @@ import Testing
     _ = gate.reserve(key)
     _ = gate.reserve(key)
     let waiting = Task { try await gate.releaseAndWait(key) }
-    while gate.reserve(key).running != 1 {
+    try await eventually("the attempt waits") {
+      if gate.reserve(key).running == 1 { return true }
       gate.release(key)
-      await Task.yield()
+      return false
     }
     gate.release(key)
     // Woken by the last release, or by one of those above.

@@ -93,9 +93,12 @@ import Testing
 
   @Test("streams that are never ended, and gaps, take bounded memory and fail nobody")
   func bounded() {
-    let found = violations { streams in
-      (0..<100_000).map { number in streams.headersReceived(UInt32(1 + 4 * number), endsStream: false) }
+    var streams = ClientStreams()
+    var most = 0
+    for number in 0..<100_000 {
+      #expect(streams.headersReceived(UInt32(1 + 4 * number), endsStream: false) == nil)
+      most = max(most, streams.count)
     }
-    #expect(found.allSatisfy { $0 == nil })
+    #expect(most <= 2_032)
   }
 }

@@ -200,24 +200,41 @@ import Testing
     }
   }
 
-  @Test("cancel_after_begin, cancel_after_first_response: the server goes on serving")
-  func cancel() async throws {
+  @Test("cancel_after_begin: the server goes on serving")
+  func cancelAfterBegin() async throws {
     try await withClient { client in
-      let begun = Task {
-        try await client.streamingInputCall { _ in
-          // Stays open until the call is cancelled: no time is waited for.
-          while !Task.isCancelled { try await Task.sleep(for: .seconds(60)) }
+      let (sent, hasSent) = AsyncStream.makeStream(of: Void.self)
+      let call = Task {
+        try await client.streamingInputCall { writer in
+          try await writer.write(.with { $0.payload = Self.payload(1) })
+          hasSent.yield()
+          await untilCancelled()
         }
       }
-      begun.cancel()
-      await #expect(throws: (any Error).self) { _ = try await begun.value }
-      // How it ends for the client is the client's affair.
-      _ = try? await client.fullDuplexCall { writer in
-        try await writer.write(Self.output(31_415))
-        // As above.
-        while !Task.isCancelled { try await Task.sleep(for: .seconds(60)) }
-      } onResponse: { response in
-        for try await _ in response.messages { throw CancellationError() }
+      // The call has begun once a message of it is on its way.
+      var iterator = sent.makeAsyncIterator()
+      _ = await iterator.next()
+      call.cancel()
+      await #expect(throws: (any Error).self) { try await call.value }
+      let response = try await client.emptyCall(Grpc_Testing_Empty())
+      #expect(response == Grpc_Testing_Empty())
+    }
+  }
+
+  @Test("cancel_after_first_response: the server goes on serving")
+  func cancelAfterFirstResponse() async throws {
+    struct Cancelled: Error {}
+    try await withClient { client in
+      await #expect(throws: Cancelled.self) {
+        try await client.fullDuplexCall { writer in
+          try await writer.write(Self.output(31_415))
+          await untilCancelled()
+        } onResponse: { response in
+          for try await message in response.messages {
+            #expect(message.payload.body.count == 31_415)
+            throw Cancelled()
+          }
+        }
       }
       let response = try await client.emptyCall(Grpc_Testing_Empty())
       #expect(response == Grpc_Testing_Empty())
@@ -232,8 +249,7 @@ import Testing
       let error = await #expect(throws: RPCError.self) {
         try await client.fullDuplexCall(options: options) { writer in
           try await writer.write(Self.output(31_415, payload: 27_182))
-          // Stays open until the call is cancelled: no time is waited for.
-          while !Task.isCancelled { try await Task.sleep(for: .seconds(60)) }
+          await untilCancelled()
         } onResponse: { response in
           for try await _ in response.messages {}
         }

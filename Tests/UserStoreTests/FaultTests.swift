@@ -120,21 +120,38 @@ import UserDomain
 
   @Test("of writes that share a transaction, one that does not fit fails alone")
   func fullDiskInAGroup() async throws {
-    var configuration = SQLiteUserRepository.Configuration()
+    var configuration = SQLiteUserRepository.Configuration.patient
     configuration.maximumPageCount = 40
     let repository = try SQLiteUserRepository(.file(path), configuration: configuration)
-    let first = try await repository.create(.sample(0))
-    async let large = repository.create((1..<10_000).map { .sample($0) })
-    async let small = repository.update(first.id, UserChanges(name: UserName("renamed")))
-    #expect(try await small.name.text == "renamed")
-    do {
-      _ = try await large
-      Issue.record("10,000 users fitted in 40 pages")
-    } catch {
-      guard case .storage(let fault) = error as? UserError else { throw error }
-      #expect(fault.kind == .full)
+    let ada = try await repository.create(.sample(0))
+    let other = try OtherConnection(path)
+    try await other.execute("BEGIN IMMEDIATE")
+    // The writer has taken this one, so the next three share a transaction: they have no more rows than one takes.
+    let first = Task { try await repository.update(ada.id, UserChanges(status: .inactive)) }
+    try await eventually("the writer has taken the first write") {
+      repository.isWriting && repository.waitingWrites == 0
     }
-    #expect(try repository.newestUserID() == first.id)
+    let before = Task { try await repository.update(ada.id, UserChanges(name: UserName("renamed"))) }
+    try await eventually("one write waits") { repository.waitingWrites == 1 }
+    let large = Task { try await repository.create((1...2_000).map { .sample($0) }) }
+    try await eventually("two writes wait") { repository.waitingWrites == 2 }
+    let after = Task { try await repository.update(ada.id, UserChanges(status: .active)) }
+    try await eventually("three writes wait") { repository.waitingWrites == 3 }
+    try await other.execute("ROLLBACK")
+    try other.close()
+
+    _ = try await first.value
+    #expect(try await before.value.name.text == "renamed")
+    let error = await #expect(throws: UserError.self) { try await large.value }
+    guard case .storage(let fault) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(fault.kind == .full)
+    let stored = try await after.value
+    #expect(stored.name.text == "renamed" && stored.status == .active)
+    #expect(try repository.newestUserID() == ada.id)
+    #expect(try repository.user(id: ada.id) == stored)
     try await repository.close()
   }
 

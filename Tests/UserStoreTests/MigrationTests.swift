@@ -270,19 +270,24 @@ import UserDomain
 
   @Test("every refusal is one line that names the file or the migration")
   func messages() {
-    let errors: [StoreError] = [
-      .missing(path: "f"), .inaccessible(path: "f", reason: "r"), .notSQLite(path: "f"),
-      .notUserService(path: "f", applicationID: 1), .newer(path: "f", version: 3, newestKnown: 2),
-      .edited(path: "f", migration: "0001_f"), .brokenHistory(path: "f", missing: 1),
-      .withoutTables(path: "f"), .strayLog(path: "f"), .unreadableLog(path: "f"),
-      .served(path: "f", process: 1), .served(path: "f", process: nil),
-      .pending(path: "f", migrations: ["0001_f"]), .migrationFailed(migration: "0001_f", reason: "r"),
-      .foreignKeyViolations(migration: "0001_f", tables: ["t"]),
-      .storage(path: "f", .init(kind: .full, resultCode: 13, message: "m")),
+    // Names that no sentence has by itself.
+    let (path, migration) = ("users-7.db", "0042_pets")
+    let ofTheFile: [StoreError] = [
+      .missing(path: path), .inaccessible(path: path, reason: "r"), .notSQLite(path: path),
+      .notUserService(path: path, applicationID: 1), .newer(path: path, version: 3, newestKnown: 2),
+      .edited(path: path, migration: migration), .brokenHistory(path: path, missing: 1),
+      .withoutTables(path: path), .strayLog(path: path), .unreadableLog(path: path),
+      .served(path: path, process: 1), .served(path: path, process: nil),
+      .pending(path: path, migrations: [migration]),
+      .storage(path: path, .init(kind: .full, resultCode: 13, message: "m")),
     ]
-    for error in errors {
-      #expect(error.description.contains("f"))
-      #expect(!error.description.contains("\n"))
-    }
+    let ofTheMigration: [StoreError] = [
+      .migrationFailed(migration: migration, reason: "r"),
+      .foreignKeyViolations(migration: migration, tables: ["t"]), .edited(path: path, migration: migration),
+      .pending(path: path, migrations: [migration]),
+    ]
+    for error in ofTheFile { #expect(error.description.contains(path)) }
+    for error in ofTheMigration { #expect(error.description.contains(migration)) }
+    for error in ofTheFile + ofTheMigration { #expect(!error.description.contains("\n")) }
   }
 }

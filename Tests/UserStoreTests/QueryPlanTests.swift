@@ -83,14 +83,4 @@ import UserDomain
         $0.contains("create_requests_by_user (user_id=?)")
       })
   }
-
-  @Test("no listing uses OFFSET")
-  func noOffset() {
-    for sql in [
-      UserReadStatements.pageSQL, UserReadStatements.byIDSQL, UserReadStatements.credentialSQL,
-      UserReadStatements.newestSQL,
-    ] {
-      #expect(!sql.uppercased().contains("OFFSET"))
-    }
-  }
 }

@@ -18,6 +18,9 @@ struct ClientStreams {
   private var gaps: [ClosedRange<UInt32>] = []
   private var open: Set<UInt32> = []
 
+  /// How many streams and gaps it keeps.
+  var count: Int { open.count + gaps.count }
+
   /// The client has sent HEADERS. `isServed` tells whether a stream is open at our side.
   mutating func headersReceived(
     _ id: UInt32, endsStream: Bool, isServed: (UInt32) -> Bool = { _ in false }

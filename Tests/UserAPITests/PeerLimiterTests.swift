@@ -1,17 +1,11 @@
-import Synchronization
+import TestSupport
 import Testing
 import UserDomain
 
 @testable import UserAPI
 
 @Suite struct PeerLimiterTests {
-  private final class Clock: Sendable {
-    private let time = Mutex(ContinuousClock.now)
-    var now: ContinuousClock.Instant { time.withLock { $0 } }
-    func advance(by duration: Duration) { time.withLock { $0 += duration } }
-  }
-
-  private let clock = Clock()
+  private let clock = VirtualClock()
 
   private func limiter(rate: Double = 2, burst: Int = 3) -> PeerLimiter {
     PeerLimiter(PeerLimit(rate: rate, burst: burst), now: { [clock] in clock.now })

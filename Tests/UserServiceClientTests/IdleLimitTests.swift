@@ -1,97 +1,123 @@
 import GRPCCore
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import UserServiceClient
 
-/// Times here are chosen so that a slow machine makes no test fail: what is to end in time never ends by itself.
 @Suite(.timeLimit(.minutes(10))) struct IdleLimitTests {
-  /// Until the task is cancelled: no time is waited for.
-  private func forever() async throws { try await Task.sleep(for: .seconds(100_000)) }
+  private let clock = VirtualClock()
+
+  private var callClock: CallClock {
+    CallClock(now: { [clock] in clock.now }, sleep: { [clock] end in try await clock.sleep(until: end) })
+  }
+
+  /// Returns once the limit waits for `duration` from now on.
+  private func isWaited(for duration: Duration) async throws {
+    try await eventually("the limit waits for \(duration)") { clock.nextWake == clock.now + duration }
+  }
+
+  private func run(
+    first: Duration, then: Duration, _ body: @escaping @Sendable (IdleLimit) async throws -> Void
+  ) async throws {
+    try await IdleLimit.run(first: first, then: then, clock: callClock, body)
+  }
 
   private func isCutOff(
     first: Duration, then: Duration, _ body: @escaping @Sendable (IdleLimit) async throws -> Void
   ) async -> Bool {
-    do {
-      try await IdleLimit.run(first: first, then: then, body)
-      return false
-    } catch {
-      return (error as? RPCError)?.code == .deadlineExceeded
-    }
+    let error = await #expect(throws: RPCError.self) { try await run(first: first, then: then, body) }
+    return error?.code == .deadlineExceeded
   }
 
-  @Test("who waits for the service for too long is cut off, from the beginning and after a sign of it")
-  func limit() async {
-    #expect(await isCutOff(first: .milliseconds(10), then: .seconds(100_000)) { _ in try await forever() })
+  @Test("a call that waits for the service for too long is cut off")
+  func fromTheBeginning() async {
     #expect(
-      await isCutOff(first: .seconds(100_000), then: .milliseconds(10)) { idle in
-        idle.restart()
-        try await forever()
-      })
-    #expect(
-      await isCutOff(first: .milliseconds(10), then: .milliseconds(10)) { idle in
-        try idle.pause()
-        idle.restart()
-        try await forever()
+      await isCutOff(first: .seconds(10), then: .seconds(1)) { _ in
+        try await isWaited(for: .seconds(10))
+        clock.advance(by: .seconds(9))
+        try await isWaited(for: .seconds(1))
+        clock.advance(by: .seconds(1))
+        await untilCancelled()
       })
   }
 
-  @Test("what does not wait for the service may take its time, and what ends has its result")
+  @Test("a call is cut off when it has waited for too long after a sign of the service")
+  func afterASign() async {
+    #expect(
+      await isCutOff(first: .seconds(10), then: .seconds(20)) { idle in
+        try await isWaited(for: .seconds(10))
+        clock.advance(by: .seconds(9))
+        idle.restart()
+        clock.advance(by: .seconds(1))
+        try await isWaited(for: .seconds(19))
+        clock.advance(by: .seconds(19))
+        await untilCancelled()
+      })
+  }
+
+  @Test("a call that does not wait for the service may take its time, and has its result")
   func pause() async throws {
-    let value = try await IdleLimit.run(first: .seconds(100_000), then: .seconds(1)) { idle in
+    let value = try await IdleLimit.run(first: .seconds(10), then: .seconds(1), clock: callClock) { idle in
+      try await isWaited(for: .seconds(10))
+      try idle.pause()
+      clock.advance(by: .seconds(3_600))
+      try await isWaited(for: .seconds(10))
       idle.restart()
       try idle.pause()
-      // What is tested is that a time passes in which nothing happens.
-      try await Task.sleep(for: .seconds(2))
+      clock.advance(by: .seconds(3_600))
+      try await isWaited(for: .seconds(1))
       return 7
     }
     #expect(value == 7)
     await #expect(throws: CancellationError.self) {
-      try await IdleLimit.run(first: .seconds(1), then: .seconds(1)) { _ in throw CancellationError() }
+      try await run(first: .seconds(1), then: .seconds(1)) { _ in throw CancellationError() }
     }
   }
 
-  @Test("what is being cut off does not go on as if it were done")
+  @Test("a call that is being cut off does not go on as if it were done")
   func late() async {
     let wasRefused = Mutex(false)
-    let isCutOff = await isCutOff(first: .milliseconds(10), then: .seconds(100_000)) { idle in
+    let isCutOff = await isCutOff(first: .seconds(1), then: .seconds(1)) { idle in
+      try await isWaited(for: .seconds(1))
+      clock.advance(by: .seconds(1))
+      await untilCancelled()
+      // As a page that has come at the last moment.
       do {
-        try await forever()
+        try idle.pause()
       } catch {
-        // Cut off: as a page that has come at the last moment.
-        do {
-          try idle.pause()
-        } catch {
-          wasRefused.withLock { $0 = true }
-        }
-        throw error
+        wasRefused.withLock { $0 = true }
       }
     }
     #expect(isCutOff && wasRefused.withLock { $0 })
   }
 
-  @Test("a stream of updates waits for the service only while it owes an answer that nobody is reading")
+  @Test("a stream of updates waits for the service only while it owes an answer that is not being read")
   func updates() async throws {
     let unanswered = UnansweredUpdates()
     #expect(
-      await isCutOff(first: .seconds(100_000), then: .milliseconds(10)) { idle in
+      await isCutOff(first: .seconds(10), then: .seconds(1)) { idle in
         try idle.pause()
         unanswered.sent(idle)
-        try await forever()
+        try await isWaited(for: .seconds(1))
+        clock.advance(by: .seconds(1))
+        await untilCancelled()
       })
     let answered = UnansweredUpdates()
-    try await IdleLimit.run(first: .seconds(100_000), then: .seconds(1)) { idle in
-      try idle.pause()
+    try await run(first: .seconds(1), then: .seconds(1)) { idle in
+      try await isWaited(for: .seconds(1))
       answered.sent(idle)
       answered.sent(idle)
       try answered.received(idle)
-      // As in `pause()`.
-      try await Task.sleep(for: .seconds(2))
+      clock.advance(by: .seconds(3_600))
+      try await isWaited(for: .seconds(1))
     }
     #expect(
-      await isCutOff(first: .seconds(100_000), then: .milliseconds(10)) { idle in
+      await isCutOff(first: .seconds(10), then: .seconds(1)) { idle in
         answered.taken(idle)
-        try await forever()
+        try await isWaited(for: .seconds(1))
+        clock.advance(by: .seconds(1))
+        await untilCancelled()
       })
   }
 }

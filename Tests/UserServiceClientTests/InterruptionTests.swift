@@ -1,21 +1,18 @@
 import AsyncAlgorithms
 import Foundation
 import NIOCore
+import NIOPosix
 import Synchronization
 import TestSupport
 import Testing
 import UserServiceClient
 
 /// The client when the service, or the way to it, fails under its calls.
-@Suite(.fewAtOnce, .timeLimit(.minutes(10))) struct InterruptionTests {
+@Suite(.tags(.heavy), .fewAtOnce, .timeLimit(.minutes(10))) struct InterruptionTests {
   private let directory: TemporaryDirectory
 
   init() throws {
     directory = try TemporaryDirectory()
-  }
-
-  private func service(port: Int = 0) async throws -> RunningService {
-    try await RunningService(["--database", directory.path("users.db"), "--log-level", "error"], port: port)
   }
 
   private func kill(_ service: RunningService) async {
@@ -27,7 +24,7 @@ import UserServiceClient
 
   @Test("a listing that is cut off again and again gives each user once, in order")
   func cutListing() async throws {
-    let service = try await service()
+    let service = try await RunningService.forClient(in: directory)
     let created = try await withUserServiceClient(.test(service.port)) { client in
       try await client.bulkCreateUsers([NewUser].numbered(3_000)).userIDs
     }
@@ -45,7 +42,7 @@ import UserServiceClient
 
   @Test("a listing that gets no further ends after its attempts")
   func endlessCuts() async throws {
-    let service = try await service()
+    let service = try await RunningService.forClient(in: directory)
     try await withUserServiceClient(.test(service.port)) { client in
       _ = try await client.bulkCreateUsers([NewUser].numbered(100))
     }
@@ -64,7 +61,7 @@ import UserServiceClient
 
   @Test("a creation whose answer is lost is made again, and the user is there once")
   func lostAnswer() async throws {
-    let service = try await service()
+    let service = try await RunningService.forClient(in: directory)
     let proxy = try await Proxy(
       to: service.port, [.cutBefore("ada@example.com"), .cutBefore("ada@example.com")])
     try await withUserServiceClient(.test(proxy.port)) { client in
@@ -79,7 +76,7 @@ import UserServiceClient
 
   @Test("a bulk load whose answers are lost is sent again, and each user is there once")
   func lostBulkAnswer() async throws {
-    let service = try await service()
+    let service = try await RunningService.forClient(in: directory)
     let proxy = try await Proxy(to: service.port, [.cut(afterBytes: 2_000), .cut(afterBytes: 50_000)])
     try await withUserServiceClient(.test(proxy.port)) { client in
       let result = try await client.bulkCreateUsers([NewUser].numbered(2_500))
@@ -94,12 +91,15 @@ import UserServiceClient
 
   @Test("an attempt that takes too long is made again while the call has time")
   func slowAttempt() async throws {
-    let service = try await service()
+    let service = try await RunningService.forClient(in: directory)
     let ada = try await withUserServiceClient(.test(service.port)) { client in
       try await client.createUser(NewUser(email: "ada@example.com"))
     }
-    let proxy = try await Proxy(to: service.port, [.delay(.milliseconds(1_500))])
-    var configuration = UserServiceClient.Configuration.test(proxy.port)
+    // The first attempt has no answer before the second has begun.
+    let secondAttempt = MultiThreadedEventLoopGroup.singleton.any().makePromise(of: Void.self)
+    let tokens = AttemptCounter { if $0 == 2 { secondAttempt.succeed() } }
+    let proxy = try await Proxy(to: service.port, [.hold(until: secondAttempt.futureResult)])
+    var configuration = UserServiceClient.Configuration.test(proxy.port, .provider(tokens))
     configuration.retries.attemptTimeout = .seconds(1)
     configuration.retries.maximumAttempts = 100
     let found = try await withUserServiceClient(configuration) { client in
@@ -110,9 +110,28 @@ import UserServiceClient
     await service.stop()
   }
 
+  /// Gives no token, and tells of each attempt, which asks for one.
+  private final class AttemptCounter: AccessTokenProvider {
+    private let count = Mutex(0)
+    private let began: @Sendable (Int) -> Void
+
+    init(began: @escaping @Sendable (Int) -> Void) {
+      self.began = began
+    }
+
+    func accessToken(replacing refused: String?) async throws -> String? {
+      began(
+        count.withLock { count in
+          count += 1
+          return count
+        })
+      return nil
+    }
+  }
+
   @Test("a call whose answer never comes ends with its time, a stream with its silence")
   func silence() async throws {
-    let service = try await service()
+    let service = try await RunningService.forClient(in: directory)
     try await withUserServiceClient(.test(service.port)) { client in
       _ = try await client.bulkCreateUsers([NewUser].numbered(10))
     }
@@ -139,7 +158,7 @@ import UserServiceClient
 
   @Test("a service that is killed and started again during a listing is not noticed by who reads it")
   func killedInListing() async throws {
-    let first = try await service()
+    let first = try await RunningService.forClient(in: directory)
     let created = try await withUserServiceClient(.test(first.port)) { client in
       try await client.bulkCreateUsers([NewUser].numbered(3_000)).userIDs
     }
@@ -149,7 +168,7 @@ import UserServiceClient
       var listing = client.listUsers(pageSize: 10).makeAsyncIterator()
       while listed.count < 500, let user = try await listing.next() { listed.append(user.id) }
       await kill(first)
-      let second = try await service(port: first.port)
+      let second = try await RunningService.forClient(in: directory, port: first.port)
       while let user = try await listing.next() { listed.append(user.id) }
       #expect(listed == created)
       await second.stop()
@@ -160,7 +179,7 @@ import UserServiceClient
 
   @Test("a service that is killed and started again during a bulk load has each user once")
   func killedInBulkLoad() async throws {
-    let first = try await service()
+    let first = try await RunningService.forClient(in: directory)
     let second = Mutex<RunningService?>(nil)
     // The answer to the second part does not come through before the service is killed.
     let proxy = try await Proxy(to: first.port, [.stall(afterBytes: 50_000)])
@@ -180,7 +199,7 @@ import UserServiceClient
         }
       }
       await kill(first)
-      let restarted = try await service(port: first.port)
+      let restarted = try await RunningService.forClient(in: directory, port: first.port)
       second.withLock { $0 = restarted }
       try await load
       #expect(ids.withLock { $0.count } == 3_000)
@@ -193,13 +212,13 @@ import UserServiceClient
 
   @Test("a call that finds no service waits for it to come back")
   func killedBetweenAttempts() async throws {
-    let first = try await service()
+    let first = try await RunningService.forClient(in: directory)
     try await withUserServiceClient(.test(first.port)) { client in
       let ada = try await client.createUser(NewUser(email: "ada@example.com"))
       await kill(first)
       async let read = client.getUser(id: ada.id)
       async let created = client.createUser(NewUser(email: "bob@example.com"))
-      let second = try await service(port: first.port)
+      let second = try await RunningService.forClient(in: directory, port: first.port)
       let (found, bob) = (try await read, try await created)
       #expect(found == ada)
       #expect(try await client.listUsers().all() == [ada, bob])

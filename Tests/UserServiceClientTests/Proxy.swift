@@ -14,8 +14,8 @@ final class Proxy: Sendable {
     case cutBefore(String)
     /// Nothing of the service comes through any more after so many bytes.
     case stall(afterBytes: Int)
-    /// The first bytes of the service come so much later.
-    case delay(TimeAmount)
+    /// The first bytes of the service come through once this is fulfilled.
+    case hold(until: EventLoopFuture<Void>)
   }
 
   private let channel: any Channel
@@ -102,10 +102,10 @@ private final class Pipe: ChannelInboundHandler {
     case .stall(let count):
       // What comes later is read, and lost: so the end of the connection is still noticed.
       plan = .stall(afterBytes: forward(buffer, atMost: count) ?? 0)
-    case .delay(let time):
+    case .hold(let release):
       plan = .pass
       let loopBound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-      context.eventLoop.scheduleTask(in: time) {
+      release.hop(to: context.eventLoop).whenComplete { _ in
         let (pipe, context) = loopBound.value
         pipe.other?.writeAndFlush(buffer, promise: nil)
         context.read()

@@ -6,23 +6,25 @@ final class IdleLimit: Sendable {
   private struct State {
     var limit: Duration
     /// Since when the call waits for the service; nil while the service waits for the call.
-    var waitingSince: ContinuousClock.Instant? = .now
+    var waitingSince: ContinuousClock.Instant?
     /// Whether the call is being cut off.
     var isOver = false
   }
 
   private let limit: Duration
+  private let clock: CallClock
   private let state: Mutex<State>
 
-  private init(first: Duration, then limit: Duration) {
+  private init(first: Duration, then limit: Duration, clock: CallClock) {
     self.limit = limit
-    state = Mutex(State(limit: first))
+    self.clock = clock
+    state = Mutex(State(limit: first, waitingSince: clock.now()))
   }
 
   /// The service has given a sign of itself, or is asked for one from now on.
   func restart() {
     state.withLock { state in
-      if !state.isOver { state = State(limit: limit) }
+      if !state.isOver { state = State(limit: limit, waitingSince: clock.now()) }
     }
   }
 
@@ -40,9 +42,10 @@ final class IdleLimit: Sendable {
   ///
   /// - Throws: `RPCError` with the code `deadlineExceeded`, and what `body` throws.
   static func run<Value: Sendable>(
-    first: Duration, then limit: Duration, _ body: @escaping @Sendable (IdleLimit) async throws -> Value
+    first: Duration, then limit: Duration, clock: CallClock = .continuous,
+    _ body: @escaping @Sendable (IdleLimit) async throws -> Value
   ) async throws -> Value {
-    let idle = IdleLimit(first: first, then: limit)
+    let idle = IdleLimit(first: first, then: limit, clock: clock)
     return try await withThrowingTaskGroup(of: Value?.self) { group in
       group.addTask { try await body(idle) }
       group.addTask {
@@ -63,12 +66,13 @@ final class IdleLimit: Sendable {
   private func wait() async throws {
     while true {
       let end = state.withLock { state -> ContinuousClock.Instant? in
-        let end = (state.waitingSince ?? .now) + state.limit
-        state.isOver = end <= .now
+        let now = clock.now()
+        let end = (state.waitingSince ?? now) + state.limit
+        state.isOver = end <= now
         return state.isOver ? nil : end
       }
       guard let end else { return }
-      try await Task.sleep(until: end, clock: .continuous)
+      try await clock.sleep(end)
     }
   }
 }

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// What a handler knows of its call, and how it hears of the call's end.
-@Suite(.timeLimit(.minutes(10))) struct CallContextTests {
+@Suite(.tags(.io), .timeLimit(.minutes(10))) struct CallContextTests {
   private static let method = MethodDescriptor(
     fullyQualifiedService: "test.Service", method: "Call", type: .bidirectionalStreaming)
 

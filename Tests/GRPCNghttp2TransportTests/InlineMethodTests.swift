@@ -2,10 +2,11 @@ import GRPCCore
 import GRPCNIOTransportHTTP2
 import GRPCNghttp2Transport
 import Synchronization
+import TestSupport
 import Testing
 
 /// Calls that are answered short of their handlers, and those that are not.
-@Suite(.timeLimit(.minutes(10))) struct InlineMethodTests {
+@Suite(.tags(.io), .timeLimit(.minutes(10))) struct InlineMethodTests {
   private static let method = MethodDescriptor(
     fullyQualifiedService: "test.Service", method: "Echo", type: .unary)
 

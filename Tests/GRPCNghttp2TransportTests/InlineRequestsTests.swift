@@ -2,10 +2,11 @@ import GRPCCore
 import GRPCNIOTransportHTTP2
 import GRPCNghttp2Transport
 import Synchronization
+import TestSupport
 import Testing
 
 /// Calls whose messages an inline method takes.
-@Suite(.timeLimit(.minutes(10))) struct InlineRequestsTests {
+@Suite(.tags(.io), .timeLimit(.minutes(10))) struct InlineRequestsTests {
   private static let method = MethodDescriptor(
     fullyQualifiedService: "test.Service", method: "Talk", type: .bidirectionalStreaming)
 

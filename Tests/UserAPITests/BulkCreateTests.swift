@@ -10,7 +10,7 @@ import UserStore
 
 @testable import UserAPI
 
-@Suite(.timeLimit(.minutes(10))) struct BulkCreateTests {
+@Suite(.tags(.heavy), .timeLimit(.minutes(10))) struct BulkCreateTests {
   private let authorization = CallAuthorization(nil, otherwise: .unrestricted, peer: "ipv4:192.0.2.1:7")
 
   private func row(_ email: String, password: String = "") -> User_V1_CreateUserRequest {

@@ -5,7 +5,7 @@ import UserDomain
 import UserStore
 
 /// Passwords that are tried elsewhere than at a sign-in: they count all the same.
-@Suite(.timeLimit(.minutes(10))) struct PasswordProofTests {
+@Suite(.tags(.io), .timeLimit(.minutes(10))) struct PasswordProofTests {
   private let repository: SQLiteUserRepository
   private let users: UserDirectory
   private let clock = ManualClock()

@@ -1,9 +1,10 @@
 import PasswordHashing
+import TestSupport
 import Testing
 import UserDomain
 import UserStore
 
-@Suite struct UserDirectoryTests {
+@Suite(.tags(.io)) struct UserDirectoryTests {
   private let directory: UserDirectory
   private let repository: SQLiteUserRepository
   private let hasher: Argon2idHasher

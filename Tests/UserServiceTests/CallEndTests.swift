@@ -5,7 +5,7 @@ import Testing
 import UserProtos
 
 /// How calls end that do not run to their own end: deadlines, cancellation, the service's own shutdown.
-@Suite(.fewAtOnce, .timeLimit(.minutes(10))) struct CallEndTests {
+@Suite(.tags(.heavy), .fewAtOnce, .timeLimit(.minutes(10))) struct CallEndTests {
   private let directory: TemporaryDirectory
   private let database: String
 

@@ -4,7 +4,7 @@ import Testing
 import UserProtos
 
 /// Bulk loads of as many rows as one call may have. Each keeps every thread of the tests busy for seconds.
-@Suite(.alone, .timeLimit(.minutes(10))) struct ManyRowsTests {
+@Suite(.tags(.heavy), .alone, .timeLimit(.minutes(10))) struct ManyRowsTests {
   @Test("100,000 rows that all fail still fit in one response, and each is named")
   func allRowsFail() async throws {
     try await withService { users, _ in

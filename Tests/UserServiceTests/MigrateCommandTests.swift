@@ -4,7 +4,7 @@ import Testing
 import UserStore
 
 /// The program as an operator runs it: a process, its output and its exit code.
-@Suite(.fewAtOnce) struct MigrateCommandTests {
+@Suite(.tags(.heavy), .fewAtOnce) struct MigrateCommandTests {
   private let directory: TemporaryDirectory
   private let database: String
   private let newest = Migration.embedded.count

@@ -5,7 +5,7 @@ import Testing
 import UserProtos
 
 /// `serve` as an operator runs it: start, settings, signals, exit codes.
-@Suite(.fewAtOnce, .timeLimit(.minutes(10))) struct ServeCommandTests {
+@Suite(.tags(.heavy), .fewAtOnce, .timeLimit(.minutes(10))) struct ServeCommandTests {
   private let directory: TemporaryDirectory
   private let database: String
 

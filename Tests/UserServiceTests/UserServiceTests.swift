@@ -7,7 +7,7 @@ import Testing
 import UserProtos
 
 /// The five calls over a socket, by grpc-swift's client.
-@Suite(.fewAtOnce, .timeLimit(.minutes(10))) struct UserServiceTests {
+@Suite(.tags(.heavy), .fewAtOnce, .timeLimit(.minutes(10))) struct UserServiceTests {
   // MARK: GetUser, CreateUser
 
   @Test("a created user is returned as stored, and again by its id")

@@ -5,7 +5,7 @@ import UserDomain
 import UserStore
 
 /// A second process that is killed while it writes.
-@Suite struct CrashTests {
+@Suite(.tags(.heavy)) struct CrashTests {
   private static let rounds = 20
 
   @Test("kill -9 loses no acknowledged user, round after round on the same file")

@@ -6,7 +6,7 @@ import UserDomain
 @testable import UserStore
 
 /// Requests to create a user that have an id, and may be repeated.
-@Suite(.timeLimit(.minutes(10))) struct CreateRequestTests {
+@Suite(.tags(.io), .timeLimit(.minutes(10))) struct CreateRequestTests {
   private let directory: TemporaryDirectory
   private let clock = ManualClock()
   private let id: RequestID

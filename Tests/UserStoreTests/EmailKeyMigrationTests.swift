@@ -7,7 +7,7 @@ import UserDomain
 @testable import UserStore
 
 /// The migration that gives stored addresses the keys of canonical caseless matching.
-@Suite struct EmailKeyMigrationTests {
+@Suite(.tags(.io)) struct EmailKeyMigrationTests {
   private let directory: TemporaryDirectory
   private let migrator: Migrator
   /// The version before the migration.

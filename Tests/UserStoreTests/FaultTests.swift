@@ -7,7 +7,7 @@ import UserDomain
 @testable import UserStore
 
 /// Files and disks that fail: each gives a clear error, and nothing that was acknowledged is lost.
-@Suite struct FaultTests {
+@Suite(.tags(.heavy)) struct FaultTests {
   private let directory: TemporaryDirectory
   private let path: String
 

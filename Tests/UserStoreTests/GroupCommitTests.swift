@@ -7,7 +7,7 @@ import UserDomain
 
 @testable import UserStore
 
-@Suite(.timeLimit(.minutes(10))) struct GroupCommitTests {
+@Suite(.tags(.io), .timeLimit(.minutes(10))) struct GroupCommitTests {
   private let directory: TemporaryDirectory
   private let path: String
 

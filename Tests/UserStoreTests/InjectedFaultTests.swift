@@ -10,7 +10,7 @@ import Testing
 /// A disk whose calls fail one after the other: whatever fails, the repository goes on when the disk does.
 ///
 /// Serialized, because the faults are the process's; no other suite uses files of that name.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct InjectedFaultTests {
+@Suite(.tags(.heavy), .serialized, .timeLimit(.minutes(10))) struct InjectedFaultTests {
   private let directory: TemporaryDirectory
   private let path: String
 

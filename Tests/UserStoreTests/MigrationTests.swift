@@ -6,7 +6,7 @@ import UserDomain
 
 @testable import UserStore
 
-@Suite struct MigrationTests {
+@Suite(.tags(.io)) struct MigrationTests {
   private let directory: TemporaryDirectory
   private let path: String
 

@@ -7,7 +7,7 @@ import UserDomain
 
 @testable import UserStore
 
-@Suite struct MillionUsersTests {
+@Suite(.tags(.heavy)) struct MillionUsersTests {
   private static let users = 1_000_000
 
   @Test("1,000,000 users load, and a walk returns each once, in order, at the same cost from first to last")

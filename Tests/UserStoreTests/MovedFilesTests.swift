@@ -8,7 +8,7 @@ import UserDomain
 @testable import UserStore
 
 /// Files that are deleted, replaced, copied or restored by other programs than SQLite.
-@Suite struct MovedFilesTests {
+@Suite(.tags(.io)) struct MovedFilesTests {
   private let directory: TemporaryDirectory
   private let path: String
 

@@ -7,7 +7,7 @@ import Testing
 @testable import UserStore
 
 /// Tokens that another process revokes: a second repository of the same file stands for it.
-@Suite struct OtherProcessRevocationTests {
+@Suite(.tags(.io)) struct OtherProcessRevocationTests {
   private let directory: TemporaryDirectory
   private let ours: SQLiteUserRepository
   private let theirs: SQLiteUserRepository

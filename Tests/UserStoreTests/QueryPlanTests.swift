@@ -1,11 +1,12 @@
 import GRDB
+import TestSupport
 import Testing
 import UserDomain
 
 @testable import UserStore
 
 /// The hot statements walk an index and never skip over rows they do not return.
-@Suite struct QueryPlanTests {
+@Suite(.tags(.io)) struct QueryPlanTests {
   private func plan(_ sql: String) throws -> [String] {
     let connection = try SQLiteConnection(.inMemory, .create)
     try SchemaMigrator(connection, at: .inMemory, migrations: Migration.embedded).up()

@@ -6,7 +6,7 @@ import UserDomain
 @testable import UserStore
 
 /// Counts of failures and known devices in a file, across restarts and processes, bounded.
-@Suite(.timeLimit(.minutes(10))) struct SignInAttemptStoreTests {
+@Suite(.tags(.io), .timeLimit(.minutes(10))) struct SignInAttemptStoreTests {
   private let directory: TemporaryDirectory
   private let clock = ManualClock()
   private let network = SignInSource.network(PeerNetwork(peer: "ipv4:192.0.2.1:50000"))

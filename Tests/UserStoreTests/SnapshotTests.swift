@@ -7,7 +7,7 @@ import UserDomain
 @testable import UserStore
 
 /// Readers keep their snapshots between reads; nobody must notice.
-@Suite(.timeLimit(.minutes(10))) struct SnapshotTests {
+@Suite(.tags(.io), .timeLimit(.minutes(10))) struct SnapshotTests {
   private let directory: TemporaryDirectory
   private let path: String
 

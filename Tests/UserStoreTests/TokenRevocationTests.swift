@@ -5,7 +5,7 @@ import UserDomain
 @testable import UserStore
 
 /// Tokens that are revoked one by one, by another process than the service.
-@Suite struct TokenRevocationTests {
+@Suite(.tags(.io)) struct TokenRevocationTests {
   private let directory: TemporaryDirectory
   private let revocations: SQLiteTokenRevocations
   private let now = Timestamp(microsecondsSinceEpoch: 1_764_000_000_000_000)

@@ -4,7 +4,7 @@ import UserDomain
 import UserStore
 
 /// What every `UserRepository` does, run on each kind that there is.
-@Suite struct UserRepositoryConformanceTests {
+@Suite(.tags(.io)) struct UserRepositoryConformanceTests {
   enum Kind: CaseIterable {
     case file, inMemory
   }

@@ -6,7 +6,7 @@ import UserDomain
 @testable import UserStore
 
 /// Nothing is stored on an authority that has ended, whenever it did.
-@Suite(.timeLimit(.minutes(10))) struct WriteAuthorityTests {
+@Suite(.tags(.io), .timeLimit(.minutes(10))) struct WriteAuthorityTests {
   /// A service's token, good until it ends.
   private final class Token: Sendable {
     private let fault = Mutex<TokenFault?>(nil)

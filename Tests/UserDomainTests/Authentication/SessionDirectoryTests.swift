@@ -7,7 +7,7 @@ import UserStore
 @testable import UserDomain
 
 /// Signing in against the real store and the real hasher, with a clock of our own.
-@Suite(.timeLimit(.minutes(10))) struct SessionDirectoryTests {
+@Suite(.tags(.io), .timeLimit(.minutes(10))) struct SessionDirectoryTests {
   private let repository: SQLiteUserRepository
   private let users: UserDirectory
   private let clock = ManualClock()

@@ -6,7 +6,7 @@ import UserStore
 @testable import UserDomain
 
 /// Who keeps whom from signing in, and who does not: against the real store, with a clock of our own.
-@Suite(.timeLimit(.minutes(10))) struct SignInLimitTests {
+@Suite(.tags(.io), .timeLimit(.minutes(10))) struct SignInLimitTests {
   private let repository: SQLiteUserRepository
   private let users: UserDirectory
   private let sessions: SessionDirectory

@@ -9,7 +9,18 @@ import select
 
 import frames
 from frames import (
-    ACK, END_HEADERS, END_STREAM, HEADERS, PADDED, data, field, message, raw, request, reset, window_update,
+    ACK,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    PADDED,
+    data,
+    field,
+    message,
+    raw,
+    request,
+    reset,
+    window_update,
 )
 
 ATTACKS = {}

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import inspect
 import os
 import pathlib
 import re
@@ -16,16 +17,20 @@ import pytest
 from grpc_tools import protoc
 
 import frames
+from callers import Caller
+from commands import Commands
+from program import PROGRAM
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = os.environ["USER_SERVICE_PROGRAM"]
 
 
 def wait_until(condition, seconds=60):
-    """Asks again and again, until it is so."""
-    deadline = time.monotonic() + seconds
+    """Returns once `condition` holds, which it asks for again and again with growing pauses."""
+    deadline, pause = time.monotonic() + seconds, 0.001
     while not condition():
-        assert time.monotonic() < deadline, "it did not come to be"
+        assert time.monotonic() < deadline, f"waited for {seconds} s: {inspect.getsource(condition).strip()}"
+        time.sleep(pause)
+        pause = min(pause * 2, 0.1)
 
 
 @pytest.fixture(scope="session")
@@ -125,11 +130,17 @@ def starter(directory, answering):
             assert service.stop() == (0, "")
 
 
+def pytest_generate_tests(metafunc):
+    """Runs the tests of a file that has `ANSWERING` once for each of its values."""
+    values = getattr(metafunc.module, "ANSWERING", None)
+    if values and "answering" in metafunc.fixturenames:
+        metafunc.parametrize("answering", values, indirect=True, scope="module")
+
+
 @pytest.fixture(scope="module")
-def answering():
-    """How GetUser and CreateUser are answered, "inline" or by a handler's "task". Files whose tests are to run over both
-    have their own."""
-    return "inline"
+def answering(request):
+    """How GetUser and CreateUser are answered, "inline" or by a handler's "task"."""
+    return getattr(request, "param", "inline")
 
 
 @pytest.fixture
@@ -148,6 +159,25 @@ def shared_service(tmp_path_factory, answering):
     """One service for all tests of a file, for those that leave no users behind."""
     with starter(tmp_path_factory.mktemp("shared"), answering) as start:
         yield start()
+
+
+@pytest.fixture
+def secured(serve):
+    """A service with authentication."""
+    return serve(auth="on")
+
+
+@pytest.fixture
+def caller(pb, secured):
+    """A caller of the service with authentication."""
+    with grpc.insecure_channel(secured.address) as channel:
+        yield Caller(pb, channel)
+
+
+@pytest.fixture
+def commands(service, tmp_path):
+    """The program's commands, for a service without authentication."""
+    return Commands(tmp_path / "home", service.address)
 
 
 @pytest.fixture

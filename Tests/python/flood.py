@@ -11,7 +11,7 @@ import select
 import sys
 
 import frames
-from frames import FRAME_SIZE, data, field, message, raw, request
+from frames import field, message, request
 
 BOMB = 4 << 20
 USERS, AUTH, HEALTH = "user.v1.UserService", "auth.v1.AuthService", "grpc.health.v1.Health"

@@ -57,6 +57,9 @@ def message(payload=b"", flag=0):
     return struct.pack(">BI", flag, len(payload)) + payload
 
 
+EMPTY_MESSAGE = message()
+
+
 def field(number, text):
     """A short string field of protobuf."""
     return bytes([number << 3 | 2, len(text)]) + text.encode()
@@ -68,8 +71,8 @@ def request(method, /, *extra, **replaced):
         ":method": "POST", ":scheme": "http", ":path": f"/user.v1.UserService/{method}",
         ":authority": "localhost", "content-type": "application/grpc", "te": "trailers",
     }
-    for name, value in replaced.items():
-        name = name.replace("_", "-")
+    for key, value in replaced.items():
+        name = key.replace("_", "-")
         headers[":" + name if ":" + name in headers else name] = value
     return [(name, value) for name, value in headers.items() if value is not None] + list(extra)
 
@@ -206,7 +209,7 @@ class Client:
             self.sent.update({0: len(piece), stream: len(piece)})
             self.send(data(stream, piece, end and start + FRAME_SIZE >= len(body)))
 
-    def call(self, stream, headers, body=message()):
+    def call(self, stream, headers, body=EMPTY_MESSAGE):
         """Sends a whole request and returns its response."""
         self.headers(stream, headers)
         self.upload(stream, body)

@@ -19,6 +19,7 @@ from joserfc.jwk import OKPKey
 
 import conftest
 import frames
+from program import PROGRAM
 
 SAMPLES = 10
 NOBODY = frames.message(frames.field(1, "nobody"))
@@ -119,7 +120,8 @@ class Load:
 
     def read(self, stub, ids, choice):
         if not ids:
-            return self.create(stub, ids, choice)
+            self.create(stub, ids, choice)
+            return
         assert stub.GetUser(self.pb.GetUserRequest(user_id=choice.choice(ids)), timeout=60).id in ids
 
     def list(self, stub, ids, choice):
@@ -185,7 +187,7 @@ def main(seconds):
     with tempfile.TemporaryDirectory() as folder:
         service = conftest.Service(os.path.join(folder, "users.db"), auth="on")
         token = subprocess.run(
-            [conftest.PROGRAM, "token", "issue", "--database", service.database, "--subject", "soak",
+            [PROGRAM, "token", "issue", "--database", service.database, "--subject", "soak",
              "--scope", "users:read,users:write"], check=True, capture_output=True, text=True).stdout.strip()
         pid = service.process.pid
         generated = os.path.join(folder, "pb")

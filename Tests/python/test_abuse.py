@@ -1,7 +1,6 @@
 """Attackers, and what the others notice of them: rules 27 to 31."""
 
 import concurrent.futures
-import select
 import threading
 
 import grpc
@@ -9,6 +8,7 @@ import pytest
 
 import attacks
 import frames
+from conftest import wait_until
 from frames import CANCEL, ENHANCE_YOUR_CALM, INTERNAL_ERROR, PROTOCOL_ERROR, data, message, request, reset
 
 ROOM = 16 << 20
@@ -107,17 +107,8 @@ def test_a_client_that_reads_nothing_at_all_loses_its_connection(serve, connect,
     client = connect(service.address, buffer=4_096)
     for stream in range(1, 201, 2):
         client.send(client.header_frame(stream, request("ListUsers")), data(stream, message(), end=True))
-    wait_for(lambda: service.sockets == listening)
+    wait_until(lambda: service.sockets == listening)
     assert connect(service.address).is_healthy(1)
-
-
-def wait_for(condition):
-    """Looks at what only looking can tell, for as long as a test may wait."""
-    for _ in range(frames.TIMEOUT * 10):
-        if condition():
-            return
-        select.select([], [], [], 0.1)
-    raise AssertionError("it has not come about")
 
 
 def test_a_half_open_connection_is_closed(serve, connect):

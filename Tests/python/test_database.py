@@ -4,7 +4,6 @@ import os
 import signal
 import sqlite3
 import stat
-import subprocess
 import time
 
 import grpc
@@ -14,14 +13,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
 import conftest
+from program import run
 
 TIMEOUT = 60
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
-
-
-def run(*arguments):
-    return subprocess.run(
-        [conftest.PROGRAM, *arguments], capture_output=True, text=True, timeout=TIMEOUT, stdin=subprocess.DEVNULL)
 
 
 def start_fails(database, *arguments):
@@ -138,8 +133,10 @@ def test_what_another_process_revokes_is_refused_within_a_second(pb, serve, tmp_
         signed_in = pb.AuthStub(one).SignIn(
             pb.auth.SignInRequest(email="ada@example.com", password="correct horse"), timeout=TIMEOUT)
         token = [("authorization", f"Bearer {signed_in.access_token}")]
-        get = lambda: pb.Stub(other).GetUser(
-            pb.GetUserRequest(user_id=user.id), timeout=TIMEOUT, metadata=token)
+
+        def get():
+            return pb.Stub(other).GetUser(pb.GetUserRequest(user_id=user.id), timeout=TIMEOUT, metadata=token)
+
         assert get() == user
         pb.AuthStub(one).RevokeToken(
             pb.auth.RevokeTokenRequest(refresh_token=signed_in.refresh_token), timeout=TIMEOUT)

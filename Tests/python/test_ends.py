@@ -8,7 +8,16 @@ import pytest
 
 import frames
 from frames import (
-    CANCEL, END_HEADERS, ENHANCE_YOUR_CALM, HEADERS, NO_ERROR, PROTOCOL_ERROR, data, field, message, raw, request,
+    END_HEADERS,
+    ENHANCE_YOUR_CALM,
+    HEADERS,
+    NO_ERROR,
+    PROTOCOL_ERROR,
+    data,
+    field,
+    message,
+    raw,
+    request,
     reset,
 )
 

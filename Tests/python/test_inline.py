@@ -218,7 +218,7 @@ def test_both_ways_create_alike(pb, serve, connect):
                    for number, (name, headers, pieces) in enumerate(creations())]
         method = "user.v1.UserService/CreateUser"
         seen.append((answers, calls(service, method), lines(service, "CreateUser")))
-    for (name, inline), (_, task) in zip(seen[0][0], seen[1][0]):
+    for (name, inline), (_, task) in zip(seen[0][0], seen[1][0], strict=True):
         assert inline == task, name
     assert seen[0][1:] == seen[1][1:]
     (started, ended), log = seen[0][1:]

@@ -10,17 +10,15 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 import conftest
+from callers import Caller, bearer, failure, service_token
 from frames import data, field, message, request
-from test_auth import Caller, bearer, failure, run, service_token
+from program import run
 
+# Each test is answered inline, and by a handler.
+ANSWERING = ["inline", "task"]
 TIMEOUT = 60
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
-
-
-@pytest.fixture(scope="module", params=["inline", "task"])
-def answering(request):
-    return request.param
 
 
 def error_info(error):

@@ -13,7 +13,7 @@ import grpc
 import pytest
 
 import frames
-from conftest import PROGRAM
+from program import PROGRAM
 
 
 def has_ipv6():
@@ -114,7 +114,7 @@ def test_one_of_many_that_start_at_once_gets_a_stale_unix_domain_socket(serve, c
              f"unix:{path}", "--log-level", "error"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for number in range(4)]
     lines = [process.stdout.readline() for process in processes]
-    winners = [process for process, line in zip(processes, lines) if line]
+    winners = [process for process, line in zip(processes, lines, strict=True) if line]
     assert len(winners) == 1
     assert connect(f"unix:{path}").is_healthy(1)
     for process in processes:
@@ -144,7 +144,7 @@ def datagram_socket(path):
 @pytest.mark.parametrize("make,words", [
     (lambda path: path.write_text("precious"), "there is a file that is not a socket"),
     (lambda path: path.mkdir(), "there is a file that is not a socket"),
-    (lambda path: datagram_socket(path), "a socket of another kind"),
+    (datagram_socket, "a socket of another kind"),
 ], ids=["file", "folder", "datagram socket"])
 def test_what_is_not_a_socket_of_ours_is_not_replaced(tmp_path, make, words):
     """Whatever is at the path stays."""
@@ -197,6 +197,13 @@ def test_an_address_that_is_taken(service, tmp_path):
     message = refusal("--database", tmp_path / "other.db", "--listen", service.address)
     assert f"cannot listen on {service.address}: the address is in use; stop the other program" in message
     assert "errno" not in message
+
+
+def test_a_socket_goes_again_when_another_address_cannot_be_used(service, tmp_path):
+    path = tmp_path / "service.sock"
+    message = refusal("--database", tmp_path / "other.db", "--listen", f"unix:{path}", "--listen", service.address)
+    assert f"cannot listen on {service.address}" in message
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -256,7 +263,7 @@ def test_suites_of_tls_1_2(serve, connect, identity, rsa_identity, rsa, suite, p
 def test_protocols_without_h2_get_the_alert(serve, connect, authority, identity, version):
     """RFC 7301 section 3.2."""
     service = serve(*flags(*identity))
-    with pytest.raises(ssl.SSLError, match="(?i)no.application.protocol"):
+    with pytest.raises(ssl.SSLError, match=r"(?i)no.application.protocol"):
         connect(service.address, tls=trusting(authority, protocols=["http/1.1", "h2c"], version=version))
     both = trusting(authority, protocols=["http/1.1", "h2"], version=version)
     assert connect(service.address, tls=both).is_healthy(1)
@@ -318,9 +325,11 @@ def test_a_key_that_others_can_read_is_refused(serve, authority, tmp_path):
 
 def serial(address, authority):
     host, port = address.split(":")
-    with socket.create_connection((host, int(port)), timeout=frames.TIMEOUT) as plain:
-        with trusting(authority).wrap_socket(plain, server_hostname="localhost") as connection:
-            return connection.getpeercert()["serialNumber"]
+    with (
+        socket.create_connection((host, int(port)), timeout=frames.TIMEOUT) as plain,
+        trusting(authority).wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        return connection.getpeercert()["serialNumber"]
 
 
 def test_a_certificate_is_reloaded_when_its_files_change(serve, connect, authority, tmp_path):
@@ -328,7 +337,7 @@ def test_a_certificate_is_reloaded_when_its_files_change(serve, connect, authori
     files = tmp_path / "live.pem", tmp_path / "live.key"
 
     def install(pair):
-        for source, target in zip(pair, files):
+        for source, target in zip(pair, files, strict=True):
             target.touch(0o600)
             target.write_bytes(pathlib.Path(source).read_bytes())
 

@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 import flood
 import frames
-from flood import AUTH, HEALTH, METHODS, USERS, call_of, compressed, text
+from flood import AUTH, HEALTH, METHODS, call_of, compressed, text
 from frames import CANCEL, data, field, message, request
 
 # How much more memory ten attackers may make the service take, at their peak.
@@ -139,7 +139,7 @@ def test_ten_connections_take_little_memory(serve, connect, name, method, kind):
     if method == "BulkCreateUsers":
         # Enough for SQLite's page cache to be full, which is bounded, and grows with any writes.
         fill(service, 60_000, "x" * 256)
-    for attempt in range(ATTEMPTS):
+    for _ in range(ATTEMPTS):
         with HealthyClient(service) as healthy:
             healthy.more(200)
             before = peak(service, reset=True)
@@ -158,13 +158,12 @@ def test_ten_connections_take_little_memory(serve, connect, name, method, kind):
 def test_bombs_take_little_processor_time(serve):
     """Rule 13: two callers without a token, whose every call would inflate to 4 MiB, which takes 10 ms and more."""
     service = serve()
-    for attempt in range(ATTEMPTS):
+    for _ in range(ATTEMPTS):
         before = service.processor_time
-        with HealthyClient(service) as healthy:
-            with attacker(service, AUTH, "RefreshToken", "bomb", 1, 0) as one, \
+        with HealthyClient(service) as healthy, attacker(service, AUTH, "RefreshToken", "bomb", 1, 0) as one, \
                     attacker(service, AUTH, "RefreshToken", "bomb", 1, 0) as two:
-                healthy.times.clear()
-                healthy.more(500)
+            healthy.times.clear()
+            healthy.more(500)
         assert healthy.failures == []
         calls = int(one.said) + int(two.said)
         assert calls > 20

@@ -1,5 +1,6 @@
 """The metrics as Prometheus reads them: its own client's parser is the judge of the format."""
 
+import contextlib
 import http.client
 import socket
 import subprocess
@@ -9,8 +10,9 @@ import time
 import grpc
 import pytest
 
-from conftest import PROGRAM, wait_until
+from conftest import wait_until
 from metrics import calls, families
+from program import PROGRAM
 
 
 @pytest.fixture
@@ -29,8 +31,9 @@ def test_calls_are_counted_by_method_and_status(pb, metered, stub):
     for _ in range(3):
         stub.GetUser(pb.GetUserRequest(user_id=user.id))
     for request, status in (("nobody", "NOT_FOUND"), ("", "INVALID_ARGUMENT")):
-        with pytest.raises(grpc.RpcError):
+        with pytest.raises(grpc.RpcError) as raised:
             stub.GetUser(pb.GetUserRequest(user_id=request))
+        assert raised.value.code().name == status
     list(stub.ListUsers(pb.ListUsersRequest()))
     stub.BulkCreateUsers(iter([pb.CreateUserRequest(email="bob@example.com")]))
     users = "user.v1.UserService/"
@@ -126,10 +129,8 @@ def stalled(service):
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     connection.connect((host, int(port)))
     connection.setblocking(False)
-    try:
+    with contextlib.suppress(BlockingIOError):
         connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 500)
-    except BlockingIOError:
-        pass
     return connection
 
 

@@ -12,9 +12,9 @@ import subprocess
 import pytest
 
 import frames
-from conftest import PROGRAM, wait_until
 from frames import field, message, request
 from metrics import families
+from program import PROGRAM
 from test_listening import Authority, flags, serial
 
 HARD_LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -139,7 +139,7 @@ def test_sighup_has_the_files_read_again_and_does_not_end_the_service(serve, con
     files = tmp_path / "live.pem", tmp_path / "live.key"
 
     def install(name):
-        for source, target in zip(authority.issue(name), files):
+        for source, target in zip(authority.issue(name), files, strict=True):
             target.write_bytes(source.read_bytes())
             target.chmod(0o600)
 

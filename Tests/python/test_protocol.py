@@ -8,8 +8,19 @@ import pytest
 
 import frames
 from frames import (
-    CANCEL, END_HEADERS, END_STREAM, HEADERS, MAX_CONCURRENT_STREAMS, NO_ERROR, PROTOCOL_ERROR,
-    REFUSED_STREAM, STREAM_CLOSED, field, message, raw, request,
+    CANCEL,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    MAX_CONCURRENT_STREAMS,
+    NO_ERROR,
+    PROTOCOL_ERROR,
+    REFUSED_STREAM,
+    STREAM_CLOSED,
+    field,
+    message,
+    raw,
+    request,
 )
 
 NOBODY = message(field(1, "nobody"))

@@ -7,12 +7,9 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+# Each test is answered inline, and by a handler.
+ANSWERING = ["inline", "task"]
 TIMEOUT = 60
-
-
-@pytest.fixture(scope="module", params=["inline", "task"])
-def answering(request):
-    return request.param
 
 
 def failure(call):
@@ -84,7 +81,7 @@ def test_a_request_with_an_id_may_be_repeated(pb, users):
     bob = pb.CreateUserRequest(email="bob@example.com", request_id="0b0f3f3e-35c5-4f0b-8d47-6d9a7c0a4b12")
     eve = pb.CreateUserRequest(email="eve@example.com", request_id="0b0f3f3e-35c5-4f0b-8d47-6d9a7c0a4b12")
     first = users.BulkCreateUsers(iter([row, bob, eve]), timeout=TIMEOUT)
-    assert list(first.user_ids)[0] == ada.id and first.created_count == 2
+    assert first.user_ids[0] == ada.id and first.created_count == 2
     assert [(one.index, one.status.code, one.status.message) for one in first.failures] == [
         (2, 3, "Invalid request_id")]
     assert users.BulkCreateUsers(iter([row, bob, eve]), timeout=TIMEOUT) == first
@@ -93,7 +90,7 @@ def test_a_request_with_an_id_may_be_repeated(pb, users):
 
 def test_bulk_and_resumed_listing(pb, users):
     rows = [pb.CreateUserRequest(email=f"user{number}@example.com") for number in range(5_000)]
-    response = users.BulkCreateUsers(iter(rows + [pb.CreateUserRequest(email="bad")]), timeout=TIMEOUT)
+    response = users.BulkCreateUsers(iter([*rows, pb.CreateUserRequest(email="bad")]), timeout=TIMEOUT)
     assert response.created_count == 5_000
     assert [(one.index, one.status.code) for one in response.failures] == [(5_000, 3)]
     listed = list(users.ListUsers(pb.ListUsersRequest(page_size=1_000), timeout=TIMEOUT))

@@ -1,0 +1,13 @@
+"""The program under test, run to its end."""
+
+import os
+import subprocess
+
+PROGRAM = os.environ["USER_SERVICE_PROGRAM"]
+TIMEOUT = 60
+
+
+def run(*arguments, text=""):
+    """Runs the program with `text` on standard input."""
+    return subprocess.run(
+        [PROGRAM, *map(str, arguments)], input=text, capture_output=True, text=True, timeout=TIMEOUT)

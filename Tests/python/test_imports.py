@@ -1,0 +1,256 @@
+"""Imports and listings: files of users as they come and go."""
+
+import contextlib
+import csv
+import json
+import os
+import re
+import stat
+import subprocess
+import unicodedata
+
+import pytest
+
+from commands import Commands, users
+from conftest import wait_until
+from program import PROGRAM
+
+
+def test_an_import_shows_its_progress_at_a_terminal_and_nowhere_else(commands, tmp_path):
+    file = tmp_path / "users.csv"
+    file.write_text("email\n" + "".join(f"user{number}@example.com\n" for number in range(25_000)))
+    code, shown = commands.terminal("users", "import", str(file))
+    assert code == 0, shown
+    assert re.search(r" \d+ % [█░]+  10,000 users, [\d,]+ a second, \d+ s left", shown)
+    assert shown.endswith("25,000 created, 0 registered already, 0 rejected\r\n")
+    done = commands.run("users", "import", str(file))
+    assert (done.stdout, done.stderr) == ("0 created, 25,000 registered already, 0 rejected\n", "")
+    assert "%" not in commands.terminal("users", "import", "--quiet", str(file))[1]
+
+
+def test_a_hundred_thousand_users_come_back_as_they_went_in_and_a_second_time_changes_nothing(commands, tmp_path):
+    file = tmp_path / "users.csv"
+    with open(file, "w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["name", "email"])
+        for number in range(100_000):
+            writer.writerow([f'User "{number}", é 👩‍👩‍👧', f"user{number}@example.com"])
+    assert commands("users", "import", str(file)) == "100,000 created, 0 registered already, 0 rejected\n"
+    listed = commands("users", "list", "--output", "csv")
+    with open(file, newline="") as sent:
+        assert [(user["name"], user["email"]) for user in users(listed)] == [
+            (user["name"], user["email"]) for user in csv.DictReader(sent)]
+    assert commands("users", "import", str(file)) == "0 created, 100,000 registered already, 0 rejected\n"
+    assert commands("users", "list", "--output", "csv") == listed
+
+
+def test_a_listing_is_a_file_that_can_be_imported_elsewhere(commands, serve, tmp_path):
+    commands("users", "import", "-", "--format", "csv", input="email,name\na@example.com,A\nb@example.com,\"B, b\"\n")
+    other = Commands(tmp_path / "other", serve().address)
+    for form, name in (("csv", "csv"), ("json", "jsonl")):
+        other("users", "import", "-", "--format", name, input=commands("users", "list", "--output", form))
+    assert [(user["email"], user["name"]) for user in users(other("users", "list", "--output", "csv"))] == [
+        ("a@example.com", "A"), ("b@example.com", "B, b")]
+
+
+def test_rejected_rows_can_be_corrected_and_imported(commands, tmp_path):
+    file, rejected = tmp_path / "users.csv", tmp_path / "users.rejected.csv"
+    file.write_text("email,name,password\na@example.com,A,correct horse\nbad,B,\nc@example.com,C,short\nd@example.com\n")
+    done = commands.run("users", "import", str(file))
+    assert (done.returncode, done.stdout) == (1, "1 created, 0 registered already, 3 rejected\n")
+    assert str(rejected) in done.stderr
+    assert stat.S_IMODE(rejected.stat().st_mode) == 0o600
+    rows = users(rejected.read_text())
+    assert sorted((row["line"], row["email"], row["password"]) for row in rows) == [
+        ("3", "bad", ""), ("4", "c@example.com", "short"), ("5", "d@example.com", None)]
+    assert all(row["reason"] for row in rows)
+    corrected = rejected.read_text().replace(",bad,", ",b@example.com,").replace("short", "long enough")
+    rejected.write_text(corrected.replace("d@example.com", "d@example.com,D,"))
+    assert commands("users", "import", str(rejected)) == "3 created, 0 registered already, 0 rejected\n"
+    assert {user["name"] for user in users(commands("users", "list", "--output", "csv"))} == {"A", "B", "C", "D"}
+
+
+def test_every_rejected_row_of_a_long_file_has_its_reason_and_no_file_is_written_over(commands, tmp_path):
+    file, rejected = tmp_path / "users.csv", tmp_path / "users.rejected.csv"
+    rows = [f"user{number}@example.com" if number % 50 else f"bad{number}" for number in range(15_000)]
+    file.write_text("email\n" + "\n".join(rows) + "\n")
+    for number in range(2):
+        done = commands.run("users", "import", str(file))
+        assert (done.returncode, done.stdout) == (1, [
+            "14,700 created, 0 registered already, 300 rejected\n",
+            "0 created, 14,700 registered already, 300 rejected\n"][number])
+        written = rejected if number == 0 else tmp_path / "users.rejected-2.csv"
+        assert {row["reason"] for row in users(written.read_text())} == {"email must have the form local-part@domain"}
+        rejected.write_text("kept")
+    assert rejected.read_text() == "kept"
+
+
+def test_rejected_lines_of_json_keep_what_they_said(commands, tmp_path):
+    file, rejected = tmp_path / "users.jsonl", tmp_path / "why.jsonl"
+    file.write_text('{"email": "a@example.com"}\n{"email": "bad", "name":1e0}\nnonsense\n{"email":"b"}\n')
+    commands("users", "import", str(file), "--rejected", str(rejected), code=1)
+    notes = rejected.read_text().splitlines()[::2]
+    assert [json.loads(note) for note in notes] == [
+        {"line": "2", "reason": "name is no string"}, {"line": "3", "reason": "not a JSON object"},
+        {"line": "4", "reason": "email must have the form local-part@domain"}]
+    assert rejected.read_text().splitlines()[1::2] == ['{"email": "bad", "name":1e0}', "nonsense", '{"email":"b"}']
+    again = commands.run("users", "import", str(rejected))
+    assert again.stdout == "0 created, 0 registered already, 3 rejected\n"
+    rejected.write_text(rejected.read_text().replace('"b"', '"b@example.com"').replace("nonsense", ""))
+    assert commands.run("users", "import", str(rejected)).stdout == "1 created, 0 registered already, 1 rejected\n"
+
+
+BROKEN = {
+    "csv": b"email,name\na@example.com,A\r\nj@example.com,J\xfcrgen\n\"b\"@example.com,B\nc\n",
+    "jsonl": b'{"email":"a@example.com"}\n{"email":"j@example.com","name":"J\xfcrgen"}\n{"email":"b"@example.com}\nc\n',
+}
+
+
+@pytest.mark.parametrize("form", BROKEN)
+def test_a_rejected_row_is_kept_byte_for_byte_and_rejected_again(commands, tmp_path, form):
+    file, rejected = tmp_path / f"users.{form}", tmp_path / "why"
+    file.write_bytes(BROKEN[form])
+    assert commands.run("users", "import", str(file), "--rejected", str(rejected)).stdout == (
+        "1 created, 0 registered already, 3 rejected\n")
+    written = rejected.read_bytes()
+    for line in BROKEN[form].splitlines()[-3:]:
+        assert line + b"\n" in written
+    assert b"the byte FC is not UTF-8: save the file as UTF-8" in written
+    again = tmp_path / "again"
+    assert commands.run("users", "import", str(rejected), "--format", form, "--rejected", str(again)).stdout == (
+        "0 created, 0 registered already, 3 rejected\n")
+    assert len(users(commands("users", "list", "--output", "csv"))) == 1
+    # The places are those of the first rejected file, the rest is as it was.
+    unnumbered = re.sub(rb'(?m)^(\{"line":")?\d+', b"", again.read_bytes())
+    assert again.read_bytes().count(b"\n") == written.count(b"\n")
+    for line in BROKEN[form].splitlines()[-3:]:
+        assert line + b"\n" in unnumbered
+
+
+@pytest.mark.parametrize("form, text", [("csv", "email\na@example.com\n"), ("jsonl", '{"email":"a@example.com"}\n')])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_file_in_utf_16_is_named_as_that(commands, tmp_path, form, text, encoding):
+    file = tmp_path / f"users.{form}"
+    file.write_bytes(text.encode(encoding))
+    assert "line 1: the file is UTF-16 or UTF-32; save it as UTF-8" in commands("users", "import", str(file), code=1)
+    assert users(commands("users", "list", "--output", "csv")) == []
+    file.write_bytes(text.encode("utf-8-sig"))
+    commands("users", "import", str(file))
+
+
+def test_rows_of_users_who_are_registered_already_are_listed_on_request(commands, tmp_path):
+    file, already = tmp_path / "users.csv", tmp_path / "already.csv"
+    commands("users", "create", "--email", "a@example.com")
+    file.write_text("email,name\nA@example.com,A\nb@example.com,B\nbad,C\na@EXAMPLE.com,D\n")
+    done = commands.run("users", "import", str(file), "--already", str(already))
+    assert done.stdout == "1 created, 2 registered already, 1 rejected\n"
+    assert str(already) in done.stderr
+    assert already.read_text() == (
+        "line,reason,email,name\n2,the address is already registered,A@example.com,A\n"
+        "5,the address is already registered,a@EXAMPLE.com,D\n")
+    assert stat.S_IMODE(already.stat().st_mode) == 0o600
+    assert "new file" in commands("users", "import", str(file), "--already", str(already), code=2)
+    assert "two files" in commands("users", "import", str(file), "--already", "x", "--rejected", "x", code=2)
+
+
+@pytest.mark.parametrize("option", ["--rejected", "--already"])
+def test_no_row_is_sent_when_there_is_no_place_for_those_that_are_not_stored(commands, tmp_path, option):
+    file = tmp_path / "users.csv"
+    file.write_text("email\na@example.com\nbad\n")
+    error = commands("users", "import", str(file), option, str(tmp_path / "missing" / "rows.csv"), code=1)
+    assert error == f"Error: {tmp_path / 'missing' / 'rows.csv'} cannot be made: No such file or directory\n"
+    assert users(commands("users", "list", "--output", "csv")) == []
+    # What was tried leaves nothing behind.
+    file.write_text("email\na@example.com\n")
+    commands("users", "import", str(file), option, str(tmp_path / "rows.csv"))
+    assert not (tmp_path / "rows.csv").exists()
+
+
+def test_a_listing_for_spreadsheets_has_no_formulas_and_a_raw_one_can_be_imported(commands, serve, tmp_path):
+    rows = [{"email": f"=user{number}@example.com", "name": name}
+            for number, name in enumerate(["=1+1", "+1", "-1", "@a", "'=1", "plain", '=HYPERLINK("x";"y")'])]
+    commands("users", "import", "-", "--format", "jsonl", input="".join(json.dumps(row) + "\n" for row in rows))
+    for user in users(commands("users", "list", "--output", "csv")):
+        assert user["email"][:2] == "'=" and user["name"][:1] not in "=+-@"
+    raw = commands("users", "list", "--output", "csv", "--raw")
+    assert [user["name"] for user in users(raw)] == [row["name"] for row in rows]
+    commands("users", "list", "--raw", code=2)
+    other = Commands(tmp_path / "other", serve().address)
+    done = other.run("users", "import", "-", "--format", "csv", input=commands("users", "list", "--output", "csv"),
+                     directory=tmp_path)
+    assert done.stdout == "0 created, 0 registered already, 7 rejected\n"
+    # A name that begins with a quote for spreadsheets of its own cannot be told from one of ours.
+    done = other.run("users", "import", "-", "--format", "csv", input=raw, directory=tmp_path)
+    assert done.stdout == "6 created, 0 registered already, 1 rejected\n"
+
+
+def test_addresses_are_one_as_unicode_says_for_every_letter_there_is(commands):
+    # Letters without case and composition, such as ideographs, are themselves and too many.
+    letters = [chr(code) for code in range(0x80, 0x110000) if unicodedata.category(chr(code))[0] in "LMNPS" and (
+        unicodedata.category(chr(code)) != "Lo" or unicodedata.decomposition(chr(code)))]
+
+    def normal(text):
+        return unicodedata.normalize("NFD", text)
+
+    # Those that the service does not take, as they cannot be seen.
+    rows = "".join(json.dumps({"email": f"x{letter}x@example.com"}) + "\n" for letter in letters)
+    done = commands.run("users", "import", "-", "--format", "jsonl", input=rows, directory=commands.home.parent)
+    rejected = [line for line in (commands.home.parent / "import.rejected.jsonl").read_text().splitlines()
+                if "reason" not in line]
+    refused = {json.loads(line)["email"][1:-len("x@example.com")] for line in rejected}
+    assert all("must not contain" in line for line in (
+        commands.home.parent / "import.rejected.jsonl").read_text().splitlines() if "reason" in line)
+    kinds = {normal(normal(letter).casefold()) for letter in letters if letter not in refused}
+    assert done.stdout.startswith(f"{len(kinds):,} created, "), done.stdout
+    # And each is that of its folded form.
+    changed = [letter for letter in letters if letter not in refused and normal(letter.casefold()) != normal(letter)]
+    rows = "".join(json.dumps({"email": f"X{normal(letter).casefold()}X@example.com"}) + "\n" for letter in changed)
+    assert commands("users", "import", "-", "--format", "jsonl", input=rows) == (
+        f"0 created, {len(changed):,} registered already, 0 rejected\n")
+
+
+def test_a_file_that_makes_no_sense_says_where(commands, tmp_path):
+    file = tmp_path / "users.csv"
+    for text, words in [("", "names of the columns"), ("mail\nx\n", "line 1: the column 'mail'"),
+                        ('email\na@example.com\n"b@example.com\n', "line 3: a quote is not closed")]:
+        file.write_text(text)
+        error = commands("users", "import", str(file), code=1)
+        assert words in error and error.startswith("Stopped after ") and "run again" not in error
+    # What came before the place that makes no sense.
+    assert len(users(commands("users", "list", "--output", "csv"))) == 1
+
+
+def test_text_of_a_file_does_not_reach_the_terminal_as_commands(commands, tmp_path):
+    """The name of a column, and the path of a database, are shown without what a terminal obeys."""
+    file = tmp_path / "users.csv"
+    file.write_text("email,\x1b[31mcolour\nx,y\n")
+    error = commands("users", "import", str(file), code=1)
+    assert "\x1b" not in error and "[31mcolour" in error
+    error = commands("keys", "list", "--database", str(tmp_path / "x\x1b[1m.db"), code=1)
+    assert "\x1b" not in error
+
+
+def test_an_import_that_breaks_off_says_so_and_goes_on_when_it_is_run_again(serve, tmp_path):
+    service = serve()
+    commands = Commands(tmp_path / "home", service.address)
+    reader, writer = os.pipe()
+    process = subprocess.Popen(
+        [PROGRAM, "users", "import", "-", "--format", "csv", "--timeout", "1s"], stdin=reader, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, env=commands.environment)
+    os.close(reader)
+    rows = ["email\n"] + [f"user{number}@example.com\n" for number in range(25_000)]
+    with os.fdopen(writer, "w") as out:
+        out.writelines(rows[:15_001])
+        out.flush()
+        # The first part is stored; then the service is gone, and does not come back.
+        wait_until(lambda: len(users(commands("users", "list", "--output", "csv", "--limit", "10000"))) == 10_000)
+        service.process.kill()
+        service.process.wait()
+        with contextlib.suppress(BrokenPipeError):
+            out.writelines(rows[15_001:])
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 1 and output == ""
+    assert errors.startswith("Stopped after 10,000 created, 0 registered already, 0 rejected.\n"), errors
+    again = Commands(tmp_path / "home", serve(database=service.database).address)
+    done = again("users", "import", "-", "--format", "csv", input="".join(rows))
+    assert done == "15,000 created, 10,000 registered already, 0 rejected\n"

@@ -67,8 +67,8 @@ import Testing
   @Test("the handler knows its client's certificate, its ends and its deadline")
   func context() async throws {
     let directory = try TemporaryDirectory()
-    let server = try TestCertificate(in: directory)
-    let client = try TestCertificate(in: directory, name: "client")
+    let server = try await TestCertificate(in: directory)
+    let client = try await TestCertificate(in: directory, name: "client")
     let identity = try TLSIdentity(
       .init(certificate: server.certificate, key: server.key, clientAuthorities: client.certificate))
     let expected = try NIOSSLCertificate.fromPEMFile(client.certificate)[0]

@@ -4,28 +4,23 @@ import TestSupport
 /// `interop-server` as a process of its own, on a port of its own.
 final class InteropServerProcess: Sendable {
   let port: Int
-  private let process: Process
+  private let process: ChildProcess
 
   init(_ arguments: [String]) async throws {
-    let process = Process()
-    let output = Pipe()
-    process.executableURL = Program.url("interop-server")
-    process.arguments = arguments
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = output
-    try process.run()
-    // One short line; the program ends, and with it the pipe, if it cannot listen.
-    let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-    guard let port = line.firstMatch(of: /:(\d+)/).flatMap({ Int($0.1) }) else { throw NotStarted() }
-    self.process = process
+    process = try ChildProcess("interop-server", arguments)
+    guard let port = await process.output(ofLines: 1).firstMatch(of: /:(\d+)/).flatMap({ Int($0.1) }) else {
+      throw NotStarted(errors: await process.errors)
+    }
     self.port = port
   }
 
-  struct NotStarted: Error {}
+  struct NotStarted: Error {
+    let errors: String
+  }
 
-  func stop() {
-    process.terminate()
-    process.waitUntilExit()
+  func stop() async {
+    process.signal(SIGTERM)
+    _ = await process.waitUntilExit()
   }
 }
 
@@ -34,23 +29,20 @@ struct TestCertificate {
   let certificate: String
   let key: String
 
-  init(in directory: TemporaryDirectory, name: String = "server") throws {
+  init(in directory: TemporaryDirectory, name: String = "server") async throws {
     certificate = directory.path("\(name).pem")
     key = directory.path("\(name).key")
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = [
-      "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-      "-days", "2",
-      "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key,
-      "-out",
-      certificate,
-    ]
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else { throw NotMade() }
+    let openssl = try ChildProcess(
+      URL(fileURLWithPath: "/usr/bin/env"),
+      [
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+        "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+        "-keyout", key, "-out", certificate,
+      ])
+    guard await openssl.waitUntilExit().status == 0 else { throw NotMade(errors: await openssl.errors) }
   }
 
-  struct NotMade: Error {}
+  struct NotMade: Error {
+    let errors: String
+  }
 }

@@ -16,11 +16,10 @@ import Testing
   /// Runs `body` with a client of a new interop-server, in clear and over TLS.
   private func withClient(_ body: @escaping @Sendable (Client) async throws -> Void) async throws {
     let directory = try TemporaryDirectory()
-    let certificate = try TestCertificate(in: directory)
+    let certificate = try await TestCertificate(in: directory)
     for usesTLS in [false, true] {
       let server = try await InteropServerProcess(
         usesTLS ? ["--tls-cert", certificate.certificate, "--tls-key", certificate.key] : [])
-      defer { server.stop() }
       let transport = try HTTP2ClientTransport.Posix(
         target: .ipv4(address: "127.0.0.1", port: server.port),
         transportSecurity: usesTLS
@@ -31,6 +30,7 @@ import Testing
       try await withGRPCClient(transport: transport) { client in
         try await body(Client(wrapping: client))
       }
+      await server.stop()
     }
   }
 

@@ -31,25 +31,10 @@ import UserStore
 
   /// Runs the writer, kills it once it has written so many lines, and gives all the lines it wrote.
   private func killAfter(lines: Int, database: String) async throws -> [String] {
-    let process = Process()
-    process.executableURL = Program.url("store-probe")
-    process.arguments = ["create-forever", database]
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    try process.run()
-    let text = await withCheckedContinuation { continuation in
-      Thread.detachNewThread {
-        var output = Data()
-        // Ends when the process is dead and the pipe is empty.
-        while case let piece = pipe.fileHandleForReading.availableData, !piece.isEmpty {
-          output += piece
-          if output.count >= lines * 37 { kill(process.processIdentifier, SIGKILL) }
-        }
-        process.waitUntilExit()
-        continuation.resume(returning: String(decoding: output, as: UTF8.self))
-      }
-    }
-    #expect(process.terminationReason == .uncaughtSignal)
-    return text.split(separator: "\n").filter { $0.count == 36 }.map(String.init)
+    let process = try ChildProcess("store-probe", ["create-forever", database])
+    _ = await process.output(ofLines: lines)
+    process.signal(SIGKILL)
+    #expect(await process.waitUntilExit().isSignal)
+    return await process.output.split(separator: "\n").filter { $0.count == 36 }.map(String.init)
   }
 }

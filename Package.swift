@@ -212,7 +212,11 @@ let package = Package(
       path: "Examples/Greeter"
     ),
 
-    .target(name: "TestSupport", dependencies: ["UserDomain", "UserStore"], path: "Tests/TestSupport"),
+    .target(
+      name: "TestSupport",
+      dependencies: ["UserDomain", "UserStore", .product(name: "Logging", package: "swift-log")],
+      path: "Tests/TestSupport"
+    ),
     .target(
       name: "FaultVFS", path: "Tests/FaultVFS", linkerSettings: [.linkedLibrary("sqlite3")]
     ),
@@ -295,6 +299,7 @@ let package = Package(
         "UserProtos",
         "UserStore",
         .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "GRPCInProcessTransport", package: "grpc-swift-2"),
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
@@ -361,6 +366,7 @@ let package = Package(
     .testTarget(
       name: "UserServiceTests",
       dependencies: [
+        "PrometheusMetrics",
         "TestSupport",
         "UserDomain",
         "UserProtos",

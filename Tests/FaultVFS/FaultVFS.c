@@ -10,6 +10,7 @@ static int remaining = INT_MAX; /* calls that succeed before the first failure *
 static int failures = 0;        /* calls that are still to fail */
 static int failed = 0;          /* calls that have failed */
 static int forced = 0;          /* the code of the failures; 0 for each kind's own */
+static int checkpoints_fail = 0;
 
 static sqlite3_vfs *real;
 static sqlite3_vfs vfs;
@@ -18,6 +19,7 @@ static sqlite3_vfs vfs;
 typedef struct {
   sqlite3_file base;
   sqlite3_file *real;
+  int is_main;
 } File;
 
 void fault_vfs_arm(int count, int number, int code) {
@@ -29,10 +31,18 @@ void fault_vfs_arm(int count, int number, int code) {
   pthread_mutex_unlock(&mutex);
 }
 
+void fault_vfs_arm_checkpoints(void) {
+  pthread_mutex_lock(&mutex);
+  failed = 0;
+  checkpoints_fail = 1;
+  pthread_mutex_unlock(&mutex);
+}
+
 int fault_vfs_disarm(void) {
   pthread_mutex_lock(&mutex);
   int result = failed;
   failures = 0;
+  checkpoints_fail = 0;
   pthread_mutex_unlock(&mutex);
   return result;
 }
@@ -70,7 +80,16 @@ static int f_read(sqlite3_file *file, void *buffer, int count, sqlite3_int64 off
   return REAL(file)->pMethods->xRead(REAL(file), buffer, count, offset);
 }
 
+static int is_failing_checkpoint(const File *file) {
+  pthread_mutex_lock(&mutex);
+  int result = checkpoints_fail && file->is_main;
+  if (result) failed++;
+  pthread_mutex_unlock(&mutex);
+  return result;
+}
+
 static int f_write(sqlite3_file *file, const void *buffer, int count, sqlite3_int64 offset) {
+  if (is_failing_checkpoint((File *)file)) return SQLITE_IOERR_WRITE;
   FAIL(SQLITE_IOERR_WRITE);
   return REAL(file)->pMethods->xWrite(REAL(file), buffer, count, offset);
 }
@@ -155,6 +174,7 @@ static int v_open(sqlite3_vfs *self, const char *name, sqlite3_file *file, int f
   File *wrapped = (File *)file;
   wrapped->base.pMethods = NULL;
   wrapped->real = (sqlite3_file *)&wrapped[1];
+  wrapped->is_main = (flags & SQLITE_OPEN_MAIN_DB) != 0;
   FAIL(SQLITE_CANTOPEN);
   int code = real->xOpen(real, name, wrapped->real, flags, out);
   /* After some failures the file wants to be closed (sqlite.org/c3ref/io_methods.html). */

@@ -150,6 +150,17 @@ import Testing
     #expect(!dumped.contains(ring.keys[0].d))
   }
 
+  @Test("a file that cannot be replaced stays as it is, and the failure is one clear line")
+  func notReplaceable() throws {
+    // 252 bytes: with what the new file's name has more, it is longer than a name may be (NAME_MAX).
+    let file = KeyFile(path: directory.path(String(repeating: "k", count: 252)))
+    let ring = try self.file.openOrCreate(now: start)
+    try FileManager.default.moveItem(atPath: self.file.path, toPath: file.path)
+    let failure = #expect(throws: KeyFailure.self) { try file.rotate(overlap: .zero, now: start) }
+    #expect(failure?.description == "\(file.path): File name too long")
+    #expect(try file.read() == ring)
+  }
+
   @Test("a folder that is not there, or cannot be written, is one clear line")
   func noFolder() {
     let failure = #expect(throws: KeyFailure.self) { try KeyFile(path: "/nonexistent/keys").openOrCreate() }

@@ -209,6 +209,41 @@ import Testing
     #expect(StorageFault(DatabaseError(resultCode: .SQLITE_IOERR_SHMMAP)).kind == .inputOutput)
   }
 
+  @Test("a checkpoint that fails is no write's failure, loses nothing and is made later")
+  func checkpoint() async throws {
+    let repository = try repository()
+    var ids: Set<UserID> = []
+    var batch = 0
+    func write() async throws {
+      for outcome in try await repository.create((0..<1_000).map { .sample(batch * 1_000 + $0) }) {
+        ids.insert(try outcome.get().id)
+      }
+      batch += 1
+      // The checkpoint comes after the answer.
+      try await eventually("the writer is idle") { !repository.isWriting }
+    }
+    // A checkpoint is due at 1,000 pages of the log, each with a header of 24 bytes.
+    fault_vfs_arm_checkpoints()
+    while try size(of: path + "-wal") < 1_500 * (4_096 + 24) { try await write() }
+    #expect(repository.writeFault == nil)
+    #expect(fault_vfs_disarm() > 0)
+
+    // Only checkpoints make the file itself grow.
+    let before = try size(of: path)
+    try await write()
+    #expect(try size(of: path) > before)
+    var listing = try UserListing(repository: repository, after: nil, pageSize: 1_000)
+    var listed: Set<UserID> = []
+    while let page = try listing.nextPage() { listed.formUnion(page.map(\.id)) }
+    #expect(listed == ids)
+    try await repository.close()
+    try Migrator(path: path).verify()
+  }
+
+  private func size(of path: String) throws -> Int {
+    try #require(try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int)
+  }
+
   @Test("a service finds out that the disk works again without a client's help")
   func recovery() async throws {
     let repository = try repository()

@@ -13,6 +13,9 @@ int fault_vfs_register(void);
 /// code of each call's kind (SQLITE_IOERR_READ, …) if `code` is 0.
 void fault_vfs_arm(int count, int failures, int code);
 
+/// From now on, every write to the main file of a database fails, which in WAL mode only checkpoints do.
+void fault_vfs_arm_checkpoints(void);
+
 /// No call fails from now on. Returns how many have failed since it was armed.
 int fault_vfs_disarm(void);
 

@@ -18,6 +18,8 @@ struct TransportFuzzer: ParsableCommand {
 
   @Option(help: "How many sessions.")
   var sessions = 10_000
+  @Option(help: "For how many seconds, in place of a number of sessions.")
+  var seconds: Int?
   @Option(help: "The first session's seed.")
   var seed: UInt64 = 1
 
@@ -34,20 +36,27 @@ struct TransportFuzzer: ParsableCommand {
       await Self.echo(stream)
       calls.end()
     }
-    var memory = 0
-    for number in 0..<sessions {
+    let begin = ContinuousClock.now
+    var number = 0
+    // From 0 to 1.
+    func progress() -> Double {
+      seconds.map { (.now - begin) / .seconds($0) } ?? Double(number) / Double(sessions)
+    }
+    var memory: Int?
+    while progress() < 1 {
       var maker = SessionMaker(seed: seed &+ UInt64(number))
       try run(maker.make(), initializer, loop)
       guard calls.running == 0, transport.connectionCount == 0 else {
         throw Failure(seed: seed &+ UInt64(number), description: "\(calls.running) calls still run")
       }
-      if number == sessions / 10 { memory = try Self.privateKiB() }
+      number += 1
+      if memory == nil, progress() >= 0.1 { memory = try Self.privateKiB() }
     }
-    let growth = try Self.privateKiB() - memory
+    let last = try Self.privateKiB()
+    let growth = last - (memory ?? last)
     print(
-      "\(sessions) sessions, \(calls.total) calls; private memory grew by \(growth) KiB after the first tenth"
-    )
-    if sessions >= 10_000, growth > 4_096 { throw Failure(seed: seed, description: "memory grows") }
+      "\(number) sessions, \(calls.total) calls; private memory grew by \(growth) KiB after the first tenth")
+    if number >= 10_000, growth > 4_096 { throw Failure(seed: seed, description: "memory grows") }
   }
 
   struct Failure: Error, CustomStringConvertible {

@@ -5,7 +5,7 @@ import json
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from grpc_status import rpc_status
 
 from program import TIMEOUT, run
@@ -15,18 +15,24 @@ DENIED = grpc.StatusCode.PERMISSION_DENIED
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+def details(error, *kinds):
+    """What the google.rpc.Status of a call that has failed says: a message of each kind, empty where there is none."""
+    found = [kind() for kind in kinds]
+    status = rpc_status.from_call(error)
+    for detail in status.details if status else []:
+        for message in found:
+            if detail.Is(message.DESCRIPTOR):
+                detail.Unpack(message)
+    return found
+
+
 def failure(call):
     """The status code and the reason that a call ends with, and how long to wait before the next."""
     with pytest.raises(grpc.RpcError) as raised:
         call()
     if raised.value.code() == UNAUTHENTICATED:
         assert raised.value.details() in ("Invalid token", "Invalid email or password")
-    info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
-    status = rpc_status.from_call(raised.value)
-    for detail in status.details if status else []:
-        for message in (info, retry):
-            if detail.Is(message.DESCRIPTOR):
-                detail.Unpack(message)
+    info, retry = details(raised.value, ErrorInfo, RetryInfo)
     return raised.value.code(), info.reason, retry.retry_delay.ToMilliseconds()
 
 

@@ -8,11 +8,11 @@ import time
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2
+from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_status import rpc_status
 
 import conftest
+from callers import details
 from program import run
 
 TIMEOUT = 60
@@ -34,9 +34,7 @@ def create(pb, channel, email, timeout=TIMEOUT):
 def reason(call):
     with pytest.raises(grpc.RpcError) as raised:
         call()
-    info = error_details_pb2.ErrorInfo()
-    [detail] = [d for d in rpc_status.from_call(raised.value).details if d.Is(info.DESCRIPTOR)]
-    detail.Unpack(info)
+    [info] = details(raised.value, ErrorInfo)
     return raised.value.code(), info.reason
 
 

@@ -6,11 +6,10 @@ import threading
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
+from google.rpc.error_details_pb2 import ErrorInfo
 
 import conftest
-from callers import Caller, bearer, failure, service_token
+from callers import Caller, bearer, details, failure, service_token
 from frames import data, field, message, request
 from program import run
 
@@ -19,15 +18,6 @@ ANSWERING = ["inline", "task"]
 TIMEOUT = 60
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
-
-
-def error_info(error):
-    """The google.rpc.ErrorInfo of a call that has failed."""
-    info = error_details_pb2.ErrorInfo()
-    for detail in rpc_status.from_call(error).details:
-        if detail.Is(info.DESCRIPTOR):
-            detail.Unpack(info)
-    return info
 
 
 def stored(service):
@@ -77,7 +67,7 @@ def test_a_bulk_load_stores_nothing_once_its_token_has_ended(pb, serve, end, rea
         ended.set()
         with pytest.raises(grpc.RpcError) as raised:
             call.result()
-        info = error_info(raised.value)
+        [info] = details(raised.value, ErrorInfo)
         assert (raised.value.code(), info.reason) == (UNAUTHENTICATED, reason)
         assert info.metadata["created_count"] == "1000"
         assert stored(service) == 1_001
@@ -104,7 +94,7 @@ def test_a_private_reflection_stream_ends_with_its_token(pb, serve):
         ended.set()
         with pytest.raises(grpc.RpcError) as raised:
             next(answers)
-        assert error_info(raised.value).reason == "TOKEN_UNTRUSTED"
+        assert details(raised.value, ErrorInfo)[0].reason == "TOKEN_UNTRUSTED"
 
 
 # Rates.
@@ -153,7 +143,7 @@ def test_everything_costly_that_needs_no_token_is_limited(pb, serve):
             try:
                 call(caller)
             except grpc.RpcError as error:
-                if error_info(error).reason == "PEER_LIMIT_EXCEEDED":
+                if details(error, ErrorInfo)[0].reason == "PEER_LIMIT_EXCEEDED":
                     return number
         return 200
 
@@ -198,7 +188,7 @@ def test_own_updates_do_not_tell_at_any_rate_which_addresses_are_registered(pb, 
                    pb.UserUpdateRequest(user_id=ada.id, email="bob@example.com")]
         with pytest.raises(grpc.RpcError) as raised:
             list(caller.users.UserUpdates(iter(updates), timeout=TIMEOUT, metadata=bearer(own)))
-        info = error_info(raised.value)
+        [info] = details(raised.value, ErrorInfo)
         assert (info.reason, info.metadata["request_index"]) == ("PEER_LIMIT_EXCEEDED", "1")
         # A service changes as many users as it likes.
         token = service_token(service)

@@ -8,13 +8,12 @@ import time
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
+from google.rpc.error_details_pb2 import BadRequest
 from joserfc import jwt
 from joserfc.jwk import OKPKey
 
 import conftest
-from callers import DENIED, EXHAUSTED, UNAUTHENTICATED, Caller, failure, service_token
+from callers import DENIED, EXHAUSTED, UNAUTHENTICATED, Caller, details, failure, service_token
 from program import TIMEOUT, run
 
 # Each test is answered inline, and by a handler.
@@ -197,9 +196,7 @@ def test_passwords_that_are_refused(caller, password, reason):
         caller.users.CreateUser(
             caller.pb.CreateUserRequest(email="ada.lovelace@example.com", name="Countess", password=password),
             timeout=TIMEOUT)
-    violations = error_details_pb2.BadRequest()
-    [detail] = [detail for detail in rpc_status.from_call(raised.value).details if detail.Is(violations.DESCRIPTOR)]
-    detail.Unpack(violations)
+    [violations] = details(raised.value, BadRequest)
     assert [(violation.field, violation.reason) for violation in violations.field_violations] == [
         ("password", reason)]
 

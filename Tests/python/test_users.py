@@ -4,8 +4,9 @@ import threading
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+
+from callers import details
 
 # Each test is answered inline, and by a handler.
 ANSWERING = ["inline", "task"]
@@ -17,16 +18,8 @@ def failure(call):
     with pytest.raises(grpc.RpcError) as raised:
         call()
     error = raised.value
-    info, fields = error_details_pb2.ErrorInfo(), []
-    status = rpc_status.from_call(error)
-    for detail in status.details if status else []:
-        if detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
-            detail.Unpack(info)
-        if detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
-            bad = error_details_pb2.BadRequest()
-            detail.Unpack(bad)
-            fields = [violation.field for violation in bad.field_violations]
-    return error.code(), error.details(), info, fields
+    info, bad = details(error, ErrorInfo, BadRequest)
+    return error.code(), error.details(), info, [violation.field for violation in bad.field_violations]
 
 
 def test_create_get_list(pb, users):

@@ -96,29 +96,23 @@ import UserDomain
     let repository = try SQLiteUserRepository(.file(path), configuration: configuration)
     let other = try OtherConnection(path)
     try await other.execute("BEGIN IMMEDIATE")
-    let outcomes = Task {
-      await withTaskGroup(of: Result<User, any Error>.self) { group in
-        for number in 0..<50 {
-          group.addTask {
-            do { return .success(try await repository.create(.sample(number))) } catch {
-              return .failure(error)
-            }
-          }
-        }
-        return await group.reduce(into: []) { $0.append($1) }
-      }
+    let first = Task { try await repository.create(.sample(50)) }
+    try await eventually("the writer has taken the first write") {
+      repository.isWriting && repository.waitingWrites == 0
     }
+    let writes = (0..<50).map { number in Task { try await repository.create(.sample(number)) } }
     try await eventually("ten writes wait") { repository.waitingWrites == 10 }
     let late = await #expect(throws: UserError.self) { try await repository.create(.sample(99)) }
     #expect(late == .overloaded(retryAfter: .seconds(1)))
     try await other.execute("ROLLBACK")
-    var stored: Set<UserID> = []
-    for outcome in await outcomes.value {
-      switch outcome {
+    var stored: Set<UserID> = [try await first.value.id]
+    for write in writes {
+      switch await write.result {
       case .success(let user): stored.insert(user.id)
       case .failure(let error): #expect(error as? UserError == .overloaded(retryAfter: .seconds(1)))
       }
     }
+    #expect(stored.count > 10)
     var listing = try UserListing(repository: repository, after: nil, pageSize: 100)
     #expect(try listing.nextPage().map { Set($0.map(\.id)) } == stored)
     try other.close()

@@ -1,9 +1,13 @@
+import Foundation
 public import Testing
 
 /// Bounds how many of the tests that carry it run at once, in whatever suites they are.
 ///
 /// A test of this kind starts processes and talks to them, and all of a program's tests share as many threads as there are
 /// cores. Dozens at once starve the event loops of their own clients, which then give a connection up after ten seconds.
+///
+/// Swift Testing counts the wait for a turn as part of a test's time. What the test itself took is written to the file that
+/// the environment names as `TEST_DURATIONS`, a line for each test case: seconds, a space, the test's name.
 public struct FewAtOnce: TestTrait, SuiteTrait, TestScoping {
   fileprivate static let most = 4
   private static let turns = Turns(most)
@@ -18,6 +22,8 @@ public struct FewAtOnce: TestTrait, SuiteTrait, TestScoping {
     // A suite is only the sum of its tests, which take their turns themselves.
     guard testCase != nil else { return try await function() }
     await Self.turns.take(turns)
+    let begin = ContinuousClock.now
+    defer { Self.note(.now - begin, of: test) }
     do {
       try await function()
     } catch {
@@ -25,6 +31,22 @@ public struct FewAtOnce: TestTrait, SuiteTrait, TestScoping {
       throw error
     }
     await Self.turns.give(turns)
+  }
+}
+
+extension FewAtOnce {
+  private static let durations = ProcessInfo.processInfo.environment["TEST_DURATIONS"]
+
+  private static func note(_ duration: Duration, of test: Test) {
+    guard let durations else { return }
+    // The id is SUITE/FUNCTION/PLACE.
+    let name = "\(test.id)".split(separator: "/").prefix(2).joined(separator: ".")
+    let line = Data("\(duration / .seconds(1)) \(name)\n".utf8)
+    let descriptor = open(durations, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o666)
+    // A duration that is not told fails no test.
+    guard descriptor >= 0 else { return }
+    _ = line.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+    close(descriptor)
   }
 }
 

@@ -3,8 +3,14 @@ import UserDomain
 public import UserProtos
 
 /// CreateUser: validated at once, answered when the user is stored.
-public struct CreateUser: UnaryRPC {
-  let directory: UserDirectory
+///
+/// A class, so that a call does not copy the directory.
+public final class CreateUser: UnaryRPC {
+  private let directory: UserDirectory
+
+  init(directory: UserDirectory) {
+    self.directory = directory
+  }
 
   public func decode(_ message: UnsafeRawBufferPointer) throws -> User_V1_CreateUserRequest {
     try User_V1_CreateUserRequest(request: Array(message))

@@ -3,8 +3,14 @@ public import UserDomain
 import UserProtos
 
 /// GetUser: one user, written from the store's row to the response without a copy in between.
-public struct GetUser: UnaryRPC {
-  let directory: UserDirectory
+///
+/// A class, so that a call does not copy the directory.
+public final class GetUser: UnaryRPC {
+  private let directory: UserDirectory
+
+  init(directory: UserDirectory) {
+    self.directory = directory
+  }
 
   public func decode(_ message: UnsafeRawBufferPointer) throws -> UserReference {
     if let id = Self.plainID(in: message) { return UserReference(id) }

@@ -39,8 +39,8 @@ public final class HealthWatch: Sendable {
     guard let request = try? Grpc_Health_V1_HealthCheckRequest(serializedBytes: Array(call.message)),
       case .permit = pipeline.gate.decide(known: nil, from: call.remotePeer)
     else { return false }
-    let observed = pipeline.observer?.arrived(call.metadata, peer: call.remotePeer)
-    observed?.started(inline: true)
+    let observed = pipeline.observer.arrived(call.metadata, peer: call.remotePeer)
+    observed.started(inline: true)
     let responses = call.responses
     let isKnown = monitor.speaks(for: request.service)
     if !isKnown { responses.send(unknown) }

@@ -18,7 +18,7 @@ import UserStore
     _ authorizer: Authorizer = .off, cause: CancellationCause = .client
   ) -> MethodPipeline {
     CallPipeline(
-      authorizer: authorizer, observer: nil,
+      authorizer: authorizer, observer: CallObserver(log: nil, metrics: nil),
       errors: ErrorMapper(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     ) { _ in
       cause
@@ -179,7 +179,7 @@ import UserStore
   @Test("every method of the contract is registered, and nothing else")
   func complete() throws {
     let calls = CallPipeline(
-      authorizer: .off, observer: nil,
+      authorizer: .off, observer: CallObserver(log: nil, metrics: nil),
       errors: ErrorMapper(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     ) { _ in
       .client

@@ -30,7 +30,7 @@ import UserStore
 
   private func pipeline(_ authorizer: Authorizer) -> CallPipeline {
     CallPipeline(
-      authorizer: authorizer, observer: nil,
+      authorizer: authorizer, observer: CallObserver(log: nil, metrics: nil),
       errors: ErrorMapper(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     ) { _ in
       .client

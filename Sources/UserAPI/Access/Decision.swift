@@ -8,13 +8,4 @@ enum Decision<Permitted> {
   case refuse(UserError, bearer: Principal?)
   /// What is known of the token does not suffice, and nothing was counted: a more thorough check has to decide.
   case undecided
-
-  /// The same decision, with what `transform` makes of a permission.
-  func map<Result>(_ transform: (Permitted) -> Result) -> Decision<Result> {
-    switch self {
-    case .permit(let permitted): .permit(transform(permitted))
-    case .refuse(let error, let bearer): .refuse(error, bearer: bearer)
-    case .undecided: .undecided
-    }
-  }
 }

@@ -16,14 +16,13 @@ enum MethodGate: Sendable {
   ///   - authorization: the only value of the field `authorization`; nil if there is none, or more than one.
   ///   - peer: the client's end of the connection.
   func decide(known authorization: UnsafeRawBufferPointer?, from peer: String) -> Decision<Caller> {
-    let decision = decide(from: peer) { rule, access in
+    decide(from: peer) { rule, access in
       // Where no token is needed, several count as none. Elsewhere the full check tells the two faults apart.
       guard let authorization else { return rule.access == .everyCaller ? .absent : .unknown }
       return access.knownPrincipal(authorization).map { .valid($0) } ?? .unknown
     } principal: { (bearer: Principal) in
       bearer
-    }
-    return decision.map { bearer in
+    } permission: { bearer in
       Caller(principal: bearer ?? withoutToken, peer: peer, hasToken: bearer != nil)
     }
   }
@@ -33,12 +32,11 @@ enum MethodGate: Sendable {
   /// - Parameter keysAreFresh: whether ``Authorizer/refreshKeys()`` was called for this call. If not, the decision on a
   ///   token of an unknown key is ``Decision/undecided``.
   func decide(_ metadata: Metadata, from peer: String, keysAreFresh: Bool) -> Decision<CallAuthorization> {
-    let decision = decide(from: peer) { _, access in
+    decide(from: peer) { _, access in
       access.credential(in: metadata, from: peer, keysAreFresh: keysAreFresh)
     } principal: { (bearer: BearerToken) in
       bearer.principal
-    }
-    return decision.map { token in
+    } permission: { token in
       CallAuthorization(token, otherwise: withoutToken, peer: peer, limiter: limiter)
     }
   }
@@ -52,49 +50,55 @@ enum MethodGate: Sendable {
     if case .guarded(_, let access) = self { access.limiter } else { nil }
   }
 
-  /// The rules, whatever the thoroughness of the check. What is permitted is the bearer of the token, or nil.
-  private func decide<Bearer>(
+  /// The rules, whatever the thoroughness of the check.
+  ///
+  /// - Parameters:
+  ///   - credential: checks the call's token.
+  ///   - principal: who the bearer of a token is.
+  ///   - permission: what a bearer, or a caller without a token, is given.
+  private func decide<Bearer, Permitted>(
     from peer: String, credential: (MethodRule, AccessRules) -> Credential<Bearer>,
-    principal: (Bearer) -> Principal
-  ) -> Decision<Bearer?> {
+    principal: (Bearer) -> Principal, permission: (Bearer?) -> Permitted
+  ) -> Decision<Permitted> {
     switch self {
-    case .open: return .permit(nil)
+    case .open: return .permit(permission(nil))
     case .closed: return .refuse(.permissionDenied(missing: []), bearer: nil)
     case .guarded(let rule, let access):
-      if rule.access == .everyCaller {
-        // A token makes a difference to the limit only.
-        guard rule.cost != .nothing, let limiter = access.limiter else { return .permit(nil) }
-        return Self.decide(credential(rule, access), principal) { () throws(UserError) in
-          try limiter.admit(peer, rule.cost)
-        }
+      guard rule.access == .everyCaller else {
+        return Self.decide(credential(rule, access), access: rule.access, principal, permission)
       }
-      return Self.decide(credential(rule, access), principal, access: rule.access)
+      // A token makes a difference to the limit only.
+      guard rule.cost != .nothing, let limiter = access.limiter else { return .permit(permission(nil)) }
+      return Self.decide(credential(rule, access), principal, permission) { () throws(UserError) in
+        try limiter.admit(peer, rule.cost)
+      }
     }
   }
 
   /// The rule of a method for which a token is needed.
-  private static func decide<Bearer>(
-    _ credential: Credential<Bearer>, _ principal: (Bearer) -> Principal, access: MethodAccess
-  ) -> Decision<Bearer?> {
+  private static func decide<Bearer, Permitted>(
+    _ credential: Credential<Bearer>, access: MethodAccess, _ principal: (Bearer) -> Principal,
+    _ permission: (Bearer?) -> Permitted
+  ) -> Decision<Permitted> {
     switch credential {
     case .absent: return .refuse(.unauthenticated(.missing), bearer: nil)
     case .invalid(let error): return .refuse(error, bearer: nil)
     case .unknown: return .undecided
     case .valid(let bearer):
-      let principal = principal(bearer)
       do throws(UserError) {
-        try access.admit(principal)
-        return .permit(bearer)
+        try access.admit(principal(bearer))
+        return .permit(permission(bearer))
       } catch {
-        return .refuse(error, bearer: principal)
+        return .refuse(error, bearer: principal(bearer))
       }
     }
   }
 
   /// The rule of a method for which none is needed: `count` counts the calls of those who are not free of the limit.
-  private static func decide<Bearer>(
-    _ credential: Credential<Bearer>, _ principal: (Bearer) -> Principal, count: () throws(UserError) -> Void
-  ) -> Decision<Bearer?> {
+  private static func decide<Bearer, Permitted>(
+    _ credential: Credential<Bearer>, _ principal: (Bearer) -> Principal,
+    _ permission: (Bearer?) -> Permitted, count: () throws(UserError) -> Void
+  ) -> Decision<Permitted> {
     var bearer: Bearer?
     switch credential {
     case .valid(let valid): bearer = valid
@@ -111,6 +115,6 @@ enum MethodGate: Sendable {
         return .refuse(error, bearer: principal)
       }
     }
-    return .permit(bearer)
+    return .permit(permission(bearer))
   }
 }

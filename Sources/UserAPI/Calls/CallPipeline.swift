@@ -5,7 +5,7 @@ import UserDomain
 /// and answered, and what it fails with becomes a status.
 public struct CallPipeline: Sendable {
   private let authorizer: Authorizer
-  private let observer: CallObserver?
+  private let observer: CallObserver
   private let errors: ErrorMapper
   private let cause: @Sendable (ServerContext) -> CancellationCause
 
@@ -17,7 +17,7 @@ public struct CallPipeline: Sendable {
   ///   - errors: maps errors to statuses.
   ///   - cause: why a handler's call was cancelled that was. The transport knows.
   public init(
-    authorizer: Authorizer, observer: CallObserver?, errors: ErrorMapper,
+    authorizer: Authorizer, observer: CallObserver, errors: ErrorMapper,
     cause: @escaping @Sendable (ServerContext) -> CancellationCause
   ) {
     self.authorizer = authorizer
@@ -31,7 +31,7 @@ public struct CallPipeline: Sendable {
   /// - Parameter isInline: whether calls can be answered where they arrive, and so are counted.
   func pipeline(of method: MethodDescriptor, isInline: Bool = false) -> MethodPipeline {
     MethodPipeline(
-      method, authorizer: authorizer, observer: observer?.observer(of: method, isInline: isInline),
+      method, authorizer: authorizer, observer: observer.observer(of: method, isInline: isInline),
       errors: errors, cause: cause)
   }
 }

@@ -4,12 +4,12 @@ public import GRPCCore
 public struct InlineStreamedCall: Sendable {
   private var call: any StreamedCall
   private let pipeline: MethodPipeline
-  private let observed: ObservedCall?
+  private let observed: ObservedCall
   private let cause: @Sendable () -> CancellationCause
   private var hasEnded = false
 
   init(
-    _ call: any StreamedCall, _ pipeline: MethodPipeline, _ observed: ObservedCall?,
+    _ call: any StreamedCall, _ pipeline: MethodPipeline, _ observed: ObservedCall,
     cause: @escaping @Sendable () -> CancellationCause
   ) {
     self.call = call
@@ -41,7 +41,7 @@ public struct InlineStreamedCall: Sendable {
     do {
       let answer = try await call.requestEnded()
       hasEnded = true
-      observed?.ended(nil)
+      observed.ended(nil)
       return .end(answer, nil)
     } catch {
       return .end(nil, ended(error))

@@ -7,14 +7,14 @@ final class MethodPipeline: Sendable {
   let descriptor: MethodDescriptor
   /// Decides who may call it.
   let gate: MethodGate
-  /// Hears of its calls; nil if nothing is told.
-  let observer: MethodObserver?
+  /// Hears of its calls.
+  let observer: MethodObserver
   private let authorizer: Authorizer
   private let errors: ErrorMapper
   private let cause: @Sendable (ServerContext) -> CancellationCause
 
   init(
-    _ descriptor: MethodDescriptor, authorizer: Authorizer, observer: MethodObserver?, errors: ErrorMapper,
+    _ descriptor: MethodDescriptor, authorizer: Authorizer, observer: MethodObserver, errors: ErrorMapper,
     cause: @escaping @Sendable (ServerContext) -> CancellationCause
   ) {
     self.descriptor = descriptor
@@ -29,10 +29,10 @@ final class MethodPipeline: Sendable {
   ///
   /// - Parameter cause: why the call was cancelled, if it was.
   func fail(
-    _ call: ObservedCall?, _ error: any Error, cause: @autoclosure () -> CancellationCause
+    _ call: ObservedCall, _ error: any Error, cause: @autoclosure () -> CancellationCause
   ) -> RPCError {
     let status = errors.status(for: error, of: descriptor, cause: cause())
-    call?.ended(status)
+    call.ended(status)
     return status
   }
 
@@ -49,7 +49,7 @@ final class MethodPipeline: Sendable {
     do {
       let message = try await answer(try await authorize(call, request.metadata, context))
       // The service has done its part. Whether its client gets the message the transport knows.
-      call?.ended(nil)
+      call.ended(nil)
       return StreamingServerResponse(single: ServerResponse(message: message))
     } catch {
       throw fail(call, error, cause: cause(context))
@@ -70,7 +70,7 @@ final class MethodPipeline: Sendable {
       return StreamingServerResponse { [self] writer in
         do {
           try await produce(writer)
-          call?.ended(nil)
+          call.ended(nil)
           return [:]
         } catch {
           throw fail(call, error, cause: cause(context))
@@ -81,15 +81,15 @@ final class MethodPipeline: Sendable {
     }
   }
 
-  private func start(_ metadata: Metadata, _ context: ServerContext) -> ObservedCall? {
-    let call = observer?.arrived(metadata, peer: context.remotePeer)
-    call?.started()
+  private func start(_ metadata: Metadata, _ context: ServerContext) -> ObservedCall {
+    let call = observer.arrived(metadata, peer: context.remotePeer)
+    call.started()
     return call
   }
 
   /// - Throws: `UserError` if the call is refused.
   private func authorize(
-    _ call: ObservedCall?, _ metadata: Metadata, _ context: ServerContext
+    _ call: ObservedCall, _ metadata: Metadata, _ context: ServerContext
   ) async throws(UserError) -> CallAuthorization {
     var decision = gate.decide(metadata, from: context.remotePeer, keysAreFresh: false)
     if case .undecided = decision {
@@ -98,10 +98,10 @@ final class MethodPipeline: Sendable {
     }
     switch decision {
     case .permit(let authorization):
-      call?.identified(authorization.caller.bearer)
+      call.identified(authorization.caller.bearer)
       return authorization
     case .refuse(let error, let bearer):
-      call?.identified(bearer)
+      call.identified(bearer)
       throw error
     case .undecided:
       // No check is more thorough than that with fresh keys.

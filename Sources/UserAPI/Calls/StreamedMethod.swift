@@ -30,17 +30,17 @@ public struct StreamedMethod: Sendable {
 
   /// Decides what becomes of `call`.
   public func accept<Call: InlineStreamingCall & ~Copyable>(_ call: borrowing Call) -> Acceptance {
-    let observed = pipeline.observer?.arrived(call.metadata, peer: call.remotePeer)
+    let observed = pipeline.observer.arrived(call.metadata, peer: call.remotePeer)
     switch pipeline.gate.decide(call.metadata, from: call.remotePeer, keysAreFresh: false) {
     // The key may be newer than the last look at the key files, for which the handler waits.
     case .undecided: return .declined
     case .refuse(let error, let bearer):
-      observed?.started(inline: true)
-      observed?.identified(bearer)
+      observed.started(inline: true)
+      observed.identified(bearer)
       return .refused(pipeline.fail(observed, error, cause: .client))
     case .permit(let authorization):
-      observed?.started(inline: true)
-      observed?.identified(authorization.caller.bearer)
+      observed.started(inline: true)
+      observed.identified(authorization.caller.bearer)
       return .taken(InlineStreamedCall(makeCall(authorization), pipeline, observed, cause: call.cause))
     }
   }

@@ -66,30 +66,30 @@ extension UnaryMethod {
   /// Answers `call`, now or later, or does nothing: then nothing was counted, and its handler is to be asked.
   public func answer<Call: InlineUnaryCall & ~Copyable>(_ call: inout Call) {
     let peer = call.remotePeer
-    let observed = pipeline.observer?.arrived(call.metadata, peer: peer)
+    let observed = pipeline.observer.arrived(call.metadata, peer: peer)
     let decision = call.withOnlyValue(of: "authorization") { authorization in
       pipeline.gate.decide(known: authorization, from: peer)
     }
     switch decision {
     case .undecided: return
     case .refuse(let error, let bearer):
-      observed?.started(inline: true)
-      observed?.identified(bearer)
+      observed.started(inline: true)
+      observed.identified(bearer)
       let status = pipeline.fail(observed, error, cause: .client)
       call.answerLater { _ in .failure(status) }
     case .permit(let caller):
-      observed?.started(inline: true)
-      observed?.identified(caller.bearer)
+      observed.started(inline: true)
+      observed.identified(caller.bearer)
       answer(&call, of: caller, observed)
     }
   }
 
   private func answer<Call: InlineUnaryCall & ~Copyable>(
-    _ call: inout Call, of caller: Caller, _ observed: ObservedCall?
+    _ call: inout Call, of caller: Caller, _ observed: ObservedCall
   ) {
     do {
       switch try answer(call.message, for: caller, to: &call) {
-      case .given: observed?.ended(nil)
+      case .given: observed.ended(nil)
       case .later(let work): respondLater(to: &call, observed, work)
       }
     } catch {
@@ -99,12 +99,12 @@ extension UnaryMethod {
   }
 
   private func respondLater<Call: InlineUnaryCall & ~Copyable>(
-    to call: inout Call, _ observed: ObservedCall?, _ work: @escaping @Sendable () async throws -> [UInt8]
+    to call: inout Call, _ observed: ObservedCall, _ work: @escaping @Sendable () async throws -> [UInt8]
   ) {
     call.answerLater { [pipeline] cause in
       do {
         let message = try await work()
-        observed?.ended(nil)
+        observed.ended(nil)
         return .success(message)
       } catch {
         return .failure(pipeline.fail(observed, error, cause: cause()))

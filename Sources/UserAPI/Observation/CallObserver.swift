@@ -6,9 +6,8 @@ public struct CallObserver: Sendable {
   private let log: CallLog?
   private let metrics: CallMetrics?
 
-  /// nil if there is neither.
-  public init?(log: CallLog?, metrics: CallMetrics?) {
-    if log == nil, metrics == nil { return nil }
+  /// Nil for a log or metrics that are not kept.
+  public init(log: CallLog?, metrics: CallMetrics?) {
     self.log = log
     self.metrics = metrics
   }
@@ -22,10 +21,16 @@ public struct CallObserver: Sendable {
 }
 
 /// Tells a log and metrics of one method's calls.
-struct MethodObserver: Sendable {
-  let method: MethodDescriptor
-  let log: CallLog?
-  let metrics: MethodMetrics?
+final class MethodObserver: Sendable {
+  private let method: MethodDescriptor
+  private let log: CallLog?
+  private let metrics: MethodMetrics?
+
+  init(method: MethodDescriptor, log: CallLog?, metrics: MethodMetrics?) {
+    self.method = method
+    self.log = log
+    self.metrics = metrics
+  }
 
   /// A call has arrived. It is told of once it has started.
   func arrived(_ metadata: @autoclosure () -> Metadata, peer: @autoclosure () -> String) -> ObservedCall {
@@ -39,11 +44,13 @@ struct ObservedCall: Sendable {
   /// What the log will say of it; nil if calls are not logged.
   private let record: CallRecord?
   private let metrics: MethodMetrics?
-  private let arrival = ContinuousClock.now
+  /// Nil if nothing is told of the call.
+  private let arrival: ContinuousClock.Instant?
 
   init(record: CallRecord?, metrics: MethodMetrics?) {
     self.record = record
     self.metrics = metrics
+    arrival = record == nil && metrics == nil ? nil : .now
   }
 
   /// The call has started: it will be answered, `inline` or by its handler.
@@ -52,12 +59,13 @@ struct ObservedCall: Sendable {
   }
 
   /// The call's token is valid and says who its bearer is, nil without one, whether the call is permitted or not.
-  func identified(_ bearer: Principal?) {
-    if let bearer { record?.principal = bearer }
+  func identified(_ bearer: @autoclosure () -> Principal?) {
+    if let record, let bearer = bearer() { record.principal = bearer }
   }
 
   /// The call has been answered, or has failed with `status`.
   func ended(_ status: RPCError?) {
+    guard let arrival else { return }
     let duration = ContinuousClock.now - arrival
     metrics?.callEnded(status.map { Status.Code($0.code) } ?? .ok, after: duration)
     record?.ended(status, after: duration)

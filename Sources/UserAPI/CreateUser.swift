@@ -6,6 +6,12 @@ public import UserProtos
 ///
 /// A class, so that a call does not copy the directory.
 public final class CreateUser: UnaryRPC {
+  /// A user to be stored.
+  public struct Work: Sendable {
+    fileprivate let draft: UserDraft
+    fileprivate let caller: Caller
+  }
+
   private let directory: UserDirectory
 
   init(directory: UserDirectory) {
@@ -18,19 +24,20 @@ public final class CreateUser: UnaryRPC {
 
   public func answer<Response: UnaryResponse & ~Copyable>(
     _ request: User_V1_CreateUserRequest, for caller: Caller, to response: inout Response
-  ) throws -> UnaryAnswer {
+  ) throws -> UnaryAnswer<Work> {
     let draft = try UserDraft(
       email: request.email, name: request.name, password: request.password, requestID: request.requestID,
       policy: directory.passwordPolicy)
-    return .later { [directory] in
-      // Without a password nothing is hashed or checked for the caller.
-      let user =
-        if draft.password == nil {
-          try await directory.createUser(draft, for: .service)
-        } else {
-          try await directory.createUser(draft, from: caller.network, for: caller.hashRequester)
-        }
-      return user.serialized
+    return .later(Work(draft: draft, caller: caller))
+  }
+
+  public func finish(_ work: Work) async throws -> [UInt8] {
+    // Without a password nothing is hashed or checked for the caller.
+    guard work.draft.password != nil else {
+      return try await directory.createUser(work.draft, for: .service).serialized
     }
+    return try await directory.createUser(
+      work.draft, from: work.caller.network, for: work.caller.hashRequester
+    ).serialized
   }
 }

@@ -34,7 +34,7 @@ public final class GetUser: UnaryRPC {
 
   public func answer<Response: UnaryResponse & ~Copyable>(
     _ user: UserReference, for caller: Caller, to response: inout Response
-  ) throws -> UnaryAnswer {
+  ) throws -> UnaryAnswer<Never> {
     try caller.principal.require(.usersRead, orBe: user.id)
     try directory.readUser(user) { row, email, name in
       let encoding = UserMessageEncoding(row, email, name)

@@ -3,6 +3,11 @@ import SwiftProtobuf
 
 /// A unary RPC with messages of SwiftProtobuf whose answer is made in a task.
 struct ProtobufRPC<Request: Message, Response: Message>: UnaryRPC {
+  struct Work: Sendable {
+    let request: Request
+    let caller: Caller
+  }
+
   /// Answers a request. Throws what the call fails with.
   let respond: @Sendable (Request, Caller) async throws -> Response
 
@@ -12,8 +17,12 @@ struct ProtobufRPC<Request: Message, Response: Message>: UnaryRPC {
 
   func answer<Sink: UnaryResponse & ~Copyable>(
     _ request: Request, for caller: Caller, to response: inout Sink
-  ) -> UnaryAnswer {
-    .later { [respond] in try await respond(request, caller).serializedBytes() }
+  ) -> UnaryAnswer<Work> {
+    .later(Work(request: request, caller: caller))
+  }
+
+  func finish(_ work: Work) async throws -> [UInt8] {
+    try await respond(work.request, work.caller).serializedBytes()
   }
 }
 

@@ -16,7 +16,7 @@ public final class UnaryMethod<RPC: UnaryRPC>: Sendable {
   /// - Throws: what the call fails with.
   private func answer<Response: UnaryResponse & ~Copyable>(
     _ message: UnsafeRawBufferPointer, for caller: Caller, to response: inout Response
-  ) throws -> UnaryAnswer {
+  ) throws -> UnaryAnswer<RPC.Work> {
     try rpc.answer(rpc.decode(message), for: caller, to: &response)
   }
 
@@ -43,7 +43,7 @@ public final class UnaryMethod<RPC: UnaryRPC>: Sendable {
       }
       switch answer {
       case .given: return response.message
-      case .later(let work): return try await work()
+      case .later(let work): return try await self.rpc.finish(work)
       }
     }
   }
@@ -99,11 +99,11 @@ extension UnaryMethod {
   }
 
   private func respondLater<Call: InlineUnaryCall & ~Copyable>(
-    to call: inout Call, _ observed: ObservedCall, _ work: @escaping @Sendable () async throws -> [UInt8]
+    to call: inout Call, _ observed: ObservedCall, _ work: RPC.Work
   ) {
-    call.answerLater { [pipeline] cause in
+    call.answerLater { [rpc, pipeline] cause in
       do {
-        let message = try await work()
+        let message = try await rpc.finish(work)
         observed.ended(nil)
         return .success(message)
       } catch {

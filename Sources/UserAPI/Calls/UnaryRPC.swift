@@ -1,27 +1,39 @@
 /// A unary RPC, written once: how its request is decoded and how it is answered. ``UnaryMethod`` does the rest.
 public protocol UnaryRPC: Sendable {
   associatedtype Request
+  /// What remains to be done where a request cannot be answered at once.
+  associatedtype Work: Sendable = Never
 
   /// Decodes the request's message.
   ///
   /// - Throws: what the call fails with.
   func decode(_ message: UnsafeRawBufferPointer) throws -> Request
 
-  /// Answers `request`: gives the response's message to `response`, once, or returns the work that makes it. An event
-  /// loop may call it, so it must take microseconds.
+  /// Answers `request`: gives the response's message to `response`, once, or returns the work that remains. An event loop
+  /// may call it, so it must take microseconds.
   ///
   /// - Throws: what the call fails with; nothing once it has given a response.
   func answer<Response: UnaryResponse & ~Copyable>(
     _ request: Request, for caller: Caller, to response: inout Response
-  ) throws -> UnaryAnswer
+  ) throws -> UnaryAnswer<Work>
+
+  /// Does the work that remains, which may wait, and returns the response's message.
+  ///
+  /// - Throws: what the call fails with.
+  func finish(_ work: Work) async throws -> [UInt8]
+}
+
+extension UnaryRPC where Work == Never {
+  /// Nothing remains.
+  public func finish(_ work: Never) async throws -> [UInt8] {}
 }
 
 /// What ``UnaryRPC/answer(_:for:to:)`` has made of a request.
-public enum UnaryAnswer {
+public enum UnaryAnswer<Work> {
   /// The response was given.
   case given
-  /// The response's message is what the work returns, which may wait. It throws what the call fails with.
-  case later(@Sendable () async throws -> [UInt8])
+  /// The response is made by ``UnaryRPC/finish(_:)``.
+  case later(Work)
 }
 
 /// Takes the response of a unary call.

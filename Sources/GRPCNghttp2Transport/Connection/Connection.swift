@@ -27,12 +27,13 @@ final class Connection {
   /// The calls that a task or a method works on, by their streams.
   private var calls: [Int32: Call] = [:]
   private var isPerforming = false
-  private var block = HeaderBlock()
+  private let maxSendMessageSize: Int
 
   init(
     core: ConnectionCore, resources: LoopResources, peer: ConnectionPeer,
     streamHandler: @escaping StreamHandler
   ) {
+    maxSendMessageSize = core.configuration.maxSendMessageSize
     session = HTTP2Session(core)
     self.resources = resources
     self.peer = peer
@@ -65,29 +66,17 @@ final class Connection {
 
   /// Takes bytes that have arrived.
   func receive(_ buffer: ByteBuffer, now: NIODeadline) {
-    buffer.withUnsafeReadableBytes { bytes in
-      guard session.core.bytesReceived(bytes, now: now) else { return }
-      do throws(HTTP2Session.Failure) {
-        try session.receive(bytes)
-      } catch {
-        session.core.fail(error.isFlood ? .enhanceYourCalm : .protocolError, error.reason)
-      }
-    }
-    session.core.bytesTaken()
+    buffer.withUnsafeReadableBytes { session.receive($0, now: now) }
     perform()
   }
 
   /// The next bytes to send, about `limit` of them; nil if there are none.
   func produce(upTo limit: Int, now: NIODeadline) -> ByteBuffer? {
     session.core.beginOutput(in: resources.output.take(), limit: limit, now: now)
-    do throws(HTTP2Session.Failure) {
-      repeat {
-        perform()
-        while session.core.wantsOutput, try session.sendNext() {}
-      } while session.core.wantsOutput && session.core.hasWork
-    } catch {
-      session.core.fail(.protocolError, error.reason)
-    }
+    repeat {
+      perform()
+      session.send()
+    } while session.core.wantsOutput && session.core.hasWork
     session.core.turnEnded()
     perform()
     if session.core.wantsTurn { onWork() }
@@ -160,7 +149,7 @@ final class Connection {
     guard !isPerforming else { return }
     isPerforming = true
     defer { isPerforming = false }
-    while let action = session.core.nextAction() { perform(action) }
+    while let action = session.nextCallAction() { perform(action) }
   }
 
   private func perform(_ action: ConnectionAction) {
@@ -172,19 +161,11 @@ final class Connection {
     case .resumeWriters(let id): calls[id]?.resumeWriters()
     case .cancel(let id): calls[id]?.cancel()
     case .closed(let id): closed(id)
-    case .send(let id, let frame): send(id, frame)
-    case .reset(let id, let code): session.submitReset(id, code)
-    case .returnStreamWindow(let id, let count): session.returnStreamWindow(id, count)
-    case .returnConnectionWindow(let count): session.returnConnectionWindow(count)
     case .callsAreCutOff: peer.isCutOff.store(true, ordering: .relaxed)
-    case .ping: session.submitPing()
-    case .goAwayNotice:
-      session.submitShutdownNotice()
-      session.submitPing()
-    case .goAway:
-      if let last = session.submitGoAway(.noError, "") { session.core.goAwaySent(last: last) }
-    case .goAwayFor(let fault): session.submitGoAway(fault.code, fault.reason)
     case .ended: onEnd()
+    case .send, .reset, .returnStreamWindow, .returnConnectionWindow, .ping, .goAwayNotice, .goAway,
+      .goAwayFor:
+      break  // Performed by the session.
     }
   }
 
@@ -224,7 +205,7 @@ final class Connection {
   private func answer(
     _ id: Int32, _ request: consuming ConnectionCore.InlineRequest, _ method: (inout InlineCall) -> Void
   ) {
-    let (answer, response) = ask(method, request, session.core.takeResponseBuffer(id))
+    let (answer, response) = ask(method, request)
     switch answer {
     case nil: declined(id, response)
     case .given:
@@ -239,13 +220,12 @@ final class Connection {
 
   /// Nothing of the request is kept when it returns, so that the core has its buffers for itself.
   private func ask(
-    _ method: (inout InlineCall) -> Void, _ request: consuming ConnectionCore.InlineRequest,
-    _ response: ByteBuffer
+    _ method: (inout InlineCall) -> Void, _ request: consuming ConnectionCore.InlineRequest
   ) -> (InlineCall.Answer?, ByteBuffer) {
-    let (fields, limit) = (request.fields, session.core.configuration.maxSendMessageSize)
-    return request.message.withUnsafeReadableBytes { message in
+    request.message.withUnsafeReadableBytes { message in
       var call = InlineCall(
-        fields: fields, message: message, peer: peer, limit: limit, response: response)
+        fields: request.fields, message: message, peer: peer, limit: maxSendMessageSize,
+        response: request.response)
       method(&call)
       return call.finish()
     }
@@ -289,22 +269,6 @@ final class Connection {
   ) -> InlineStream {
     InlineStream(fields: fields, message: message, context: call.context, responses: call.responses) {
       call.whenCancelled = $0
-    }
-  }
-
-  private func send(_ id: Int32, _ frame: ResponseState.Frame) {
-    switch frame {
-    case .data(let endsStream):
-      session.submitData(id, endsStream: endsStream)
-    case .headers(let metadata, .identity) where metadata.isEmpty:
-      session.submitHeaders(id, .plainHeaders, endsStream: false)
-    case .trailers(let status, let metadata)
-    where status.code == .ok && status.message.isEmpty && metadata.isEmpty:
-      session.submitHeaders(id, .plainTrailers, endsStream: true)
-    case .headers, .trailersOnly, .httpHeaders, .trailers:
-      block.removeAll()
-      let endsStream = block.add(frame)
-      session.submitHeaders(id, block, endsStream: endsStream)
     }
   }
 }

@@ -37,6 +37,18 @@ enum ConnectionAction {
   case goAwayFor(ConnectionFault)
   /// The connection is lost and its last task has ended.
   case ended
+
+  /// Whether nghttp2's session performs it.
+  var isForSession: Bool {
+    switch self {
+    case .send, .reset, .returnStreamWindow, .returnConnectionWindow, .ping, .goAwayNotice, .goAway,
+      .goAwayFor:
+      true
+    case .answer, .startHandler, .startTaker, .resumeReader, .resumeWriters, .cancel, .closed,
+      .callsAreCutOff, .ended:
+      false
+    }
+  }
 }
 
 /// What a handler gets that asks for the next part of a request.

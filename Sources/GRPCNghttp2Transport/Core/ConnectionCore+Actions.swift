@@ -46,7 +46,7 @@ extension ConnectionCore {
       return .returnStreamWindow(id, window)
     }
     if !streams[slot].isOver,
-      let frame = streams[slot].nextFrame(sendTimeout: TimeAmount(configuration.sendTimeout), now: now)
+      let frame = streams[slot].nextFrame(sendTimeout: sendTimeout, now: now)
     {
       if case .data = frame { noteWakeup(slot) }
       return .send(id, frame)

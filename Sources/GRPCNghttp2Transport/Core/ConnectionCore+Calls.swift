@@ -21,7 +21,7 @@ extension ConnectionCore {
       if streams[slot].request.hasEnded {
         answerInHTTP(slot)
       } else {
-        streams[slot].times.receiveBy = now + TimeAmount(configuration.receiveTimeout)
+        streams[slot].times.receiveBy = now + receiveTimeout
         noteWakeup(slot)
       }
     default: break

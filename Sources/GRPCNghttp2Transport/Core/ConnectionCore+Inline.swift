@@ -9,6 +9,9 @@ extension ConnectionCore {
     let fields: RequestFields
     /// The request's message; empty where there may be any number of them.
     let message: ByteBuffer
+    /// The call's buffer for the response of a unary method, which goes back with ``ConnectionCore/answered(_:_:)``,
+    /// ``ConnectionCore/answersLater(_:_:)`` or ``ConnectionCore/declined(_:_:)``.
+    var response = ByteBuffer()
   }
 
   /// The request of a call to answer inline; nil for one whose message cannot be read, which is its handler's.
@@ -16,7 +19,9 @@ extension ConnectionCore {
     guard let slot = streams.find(id), !streams[slot].isOver, let method = streams[slot].method?.inline,
       let message = inlineMessage(slot, method)
     else { return nil }
-    return InlineRequest(method: method, fields: streams[slot].head.fields, message: message)
+    var request = InlineRequest(method: method, fields: streams[slot].head.fields, message: message)
+    if case .unary = method { swap(&request.response, &streams[slot].output) }
+    return request
   }
 
   private func inlineMessage(_ slot: Int, _ method: InlineMethod.Answer) -> ByteBuffer? {
@@ -27,12 +32,6 @@ extension ConnectionCore {
     guard let frame = streams[slot].deframer.peek(), let message = try? streams[slot].inflate(frame)
     else { return nil }
     return ByteBuffer(bytes: message.bytes)
-  }
-
-  /// The call's buffer for its response, which goes back with ``answered(_:_:)`` or ``declined(_:_:)``.
-  mutating func takeResponseBuffer(_ id: Int32) -> ByteBuffer {
-    guard let slot = streams.find(id) else { return ByteBuffer() }
-    return exchange(&streams[slot].output, with: ByteBuffer())
   }
 
   /// The method has answered with the message in `response`, which has its prefix, and status OK.

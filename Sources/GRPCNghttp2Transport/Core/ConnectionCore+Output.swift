@@ -70,7 +70,7 @@ extension ConnectionCore {
   /// Bytes of the response have left for the wire: frames may be due, and writers go on.
   mutating func outputSent(_ slot: Int) -> ConnectionAction? {
     let left = streams[slot].output.readableBytes
-    streams[slot].times.renewSending(left: left, timeout: TimeAmount(configuration.sendTimeout), now: now)
+    streams[slot].times.renewSending(left: left, timeout: sendTimeout, now: now)
     noteWakeup(slot)
     submit(slot)
     guard left <= configuration.writeBufferSize / 2 else { return nil }

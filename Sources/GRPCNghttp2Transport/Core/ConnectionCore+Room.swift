@@ -39,7 +39,7 @@ extension ConnectionCore {
   /// The call is full, and goes on when the client has taken some of its responses.
   mutating func waitToSend(_ slot: Int) {
     if memory.isSendingFull { waitForRoom(slot) }
-    streams[slot].times.awaitSending(timeout: TimeAmount(configuration.sendTimeout), now: now)
+    streams[slot].times.awaitSending(timeout: sendTimeout, now: now)
     noteWakeup(slot)
   }
 
@@ -75,10 +75,9 @@ extension ConnectionCore {
   /// for handlers that have nothing to say.
   mutating func endStalled() {
     waitingForRoom.renew(now: now)
-    let timeout = TimeAmount(configuration.sendTimeout)
     for slot in streams.openSlots {
       if streams[slot].output.readableBytes > Self.smallResponse,
-        streams[slot].times.isStalled(since: now - RoomQueue.patience, timeout: timeout)
+        streams[slot].times.isStalled(since: now - RoomQueue.patience, timeout: sendTimeout)
       {
         push(.reset(streams[slot].id, .cancel))
       }

@@ -11,7 +11,7 @@ extension ConnectionCore {
     var next = min(gate.wakeup, min(lifetime.wakeup, min(streamWakeup, waitingForRoom.wakeup)))
     if !gate.hasReceivedSettings { next = min(next, startBy) }
     if let since = gate.incompleteSince {
-      next = min(next, since + TimeAmount(configuration.receiveTimeout))
+      next = min(next, since + receiveTimeout)
     }
     if let idleSince { next = min(next, idleSince + Self.idleMemory) }
     return next
@@ -21,7 +21,7 @@ extension ConnectionCore {
   mutating func timePassed(now: NIODeadline) {
     self.now = now
     if !gate.hasReceivedSettings, now >= startBy { fail(.protocolError, "no preface and SETTINGS in time") }
-    if let since = gate.incompleteSince, now >= since + TimeAmount(configuration.receiveTimeout) {
+    if let since = gate.incompleteSince, now >= since + receiveTimeout {
       fail(.enhanceYourCalm, "a frame was not completed in time")
     }
     switch gate.timePassed(now: now) {

@@ -8,6 +8,8 @@ import NIOCore
 /// `+Responses`), frames leave (`+Output`), time passes (`+Time`), and the server ends the connection (`+End`).
 struct ConnectionCore {
   let configuration: HTTP2Configuration
+  let receiveTimeout: TimeAmount
+  let sendTimeout: TimeAmount
   let methods: MethodTable
   let pool: StreamMemoryPool
   let deflater: Deflater
@@ -67,6 +69,8 @@ struct ConnectionCore {
     deflater: Deflater, idleTime: IdleTime? = nil, jitter: Double, now: NIODeadline
   ) {
     self.configuration = configuration
+    receiveTimeout = TimeAmount(configuration.receiveTimeout)
+    sendTimeout = TimeAmount(configuration.sendTimeout)
     self.methods = methods
     self.pool = pool
     self.deflater = deflater
@@ -152,7 +156,7 @@ struct ConnectionCore {
 
   /// Notes until when the client must have sent what is waited for.
   mutating func updateReceiveTime(_ slot: Int) {
-    streams[slot].updateReceiveTime(timeout: TimeAmount(configuration.receiveTimeout), now: now)
+    streams[slot].updateReceiveTime(timeout: receiveTimeout, now: now)
     noteWakeup(slot)
   }
 

@@ -2,31 +2,34 @@ import NIOCore
 
 /// The calls of a connection, each in a slot that it keeps, and that another uses after it.
 struct StreamTable {
+  /// In an array of its own, so that looking for an id reads no streams: 0 for a slot that no call uses.
+  private var ids: [Int32] = []
   private var slots: [StreamState] = []
-  /// Slots that no call uses.
   private var free: [Int] = []
-  private var slotByID: [Int32: Int] = [:]
-  /// The call that was found last: most events are about the same one as the event before.
-  private var last = (id: Int32(-1), slot: 0)
+  /// For each of the lowest bits of an id, the slot that an id with these bits was found in last.
+  private var hints = [UInt16](repeating: 0, count: hintCount)
+  private static let hintCount = 64
   /// Streams that nghttp2 has open.
   private(set) var openCount = 0
   /// The highest id of a request of which nghttp2 has told.
   private(set) var newest: Int32 = 0
 
-  /// A call of the stream `id` begins.
-  mutating func open(_ stream: StreamState) -> Int {
+  /// A call of the stream `stream.id` begins.
+  mutating func open(_ stream: consuming StreamState) -> Int {
+    let id = stream.id
     openCount += 1
-    newest = max(newest, stream.id)
+    newest = max(newest, id)
     let slot: Int
     if let unused = free.popLast() {
       slot = unused
       slots[slot] = stream
+      ids[slot] = id
     } else {
       slot = slots.count
       slots.append(stream)
+      ids.append(id)
     }
-    slotByID[stream.id] = slot
-    last = (stream.id, slot)
+    hints[Self.hint(id)] = UInt16(truncatingIfNeeded: slot)
     return slot
   }
 
@@ -38,17 +41,19 @@ struct StreamTable {
 
   /// The call in `slot` is forgotten.
   mutating func remove(_ slot: Int) {
-    slotByID[slots[slot].id] = nil
-    last = (-1, 0)
+    ids[slot] = 0
     free.append(slot)
   }
 
-  /// The slot of a call that is not forgotten.
-  mutating func find(_ id: Int32) -> Int? {
-    if last.id == id { return last.slot }
-    guard let slot = slotByID[id] else { return nil }
-    last = (id, slot)
-    return slot
+  /// Clients' streams have odd ids (RFC 9113 §5.1.1).
+  private static func hint(_ id: Int32) -> Int { Int(id >> 1) & (hintCount - 1) }
+
+  /// The slot of a call that is not forgotten. There are as many as a connection may have streams, and tasks.
+  func find(_ id: Int32) -> Int? {
+    guard id > 0 else { return nil }
+    let hinted = Int(hints[Self.hint(id)])
+    if hinted < ids.count, ids[hinted] == id { return hinted }
+    return ids.firstIndex(of: id)
   }
 
   subscript(slot: Int) -> StreamState {
@@ -58,24 +63,22 @@ struct StreamTable {
 
   /// Whether the stream is open, and the frame that ends its response has not been sent.
   func isUnanswered(_ id: Int32) -> Bool {
-    guard let slot = slotByID[id], slots[slot].life != .closed else { return false }
+    guard let slot = find(id), slots[slot].life != .closed else { return false }
     return !slots[slot].response.hasEnded
   }
 
   /// Whether nghttp2 has the stream open.
   func isOpen(_ id: Int32) -> Bool {
-    guard let slot = slotByID[id] else { return false }
+    guard let slot = find(id) else { return false }
     return slots[slot].life != .closed
   }
 
   /// The slots of calls whose streams are open.
-  var openSlots: [Int] {
-    slotByID.values.filter { slots[$0].life != .closed }.sorted()
-  }
+  var openSlots: [Int] { ids.indices.filter { ids[$0] != 0 && slots[$0].life != .closed } }
 
   /// Gives back the memory of slots if no call uses one.
   mutating func giveBackMemory() {
-    guard slotByID.isEmpty else { return }
-    (slots, free, slotByID) = ([], [], [:])
+    guard free.count == slots.count else { return }
+    (ids, slots, free) = ([], [], [])
   }
 }

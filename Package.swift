@@ -299,7 +299,6 @@ let package = Package(
         "UserProtos",
         "UserStore",
         .product(name: "GRPCCore", package: "grpc-swift-2"),
-        .product(name: "GRPCInProcessTransport", package: "grpc-swift-2"),
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
@@ -347,6 +346,7 @@ let package = Package(
     .testTarget(
       name: "UserServiceClientTests",
       dependencies: [
+        "Primitives",
         "TestSupport",
         "UserAPI",
         "UserDomain",

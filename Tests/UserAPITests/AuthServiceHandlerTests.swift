@@ -11,8 +11,6 @@ import UserStore
 
 /// The messages of sessions, over the real store and the real hasher.
 @Suite(.tags(.io), .timeLimit(.minutes(10))) struct AuthServiceHandlerTests {
-  private typealias Method = Auth_V1_AuthService.Method
-
   private let clock = ManualClock()
   private let users: UserDirectory
   private let handler: AuthServiceHandler
@@ -27,8 +25,8 @@ import UserStore
         users: repository, sessions: repository,
         attempts: PasswordAttempts(repository) { [clock] in clock.now }, hasher: hasher,
         issuer: PlainIssuer(),
-        key: [UInt8](repeating: 7, count: 32), clock: { [clock] in clock.now })
-    ) { [.init(kid: "key 1", x: "eA"), .init(kid: "key 2", x: "eQ")] }
+        key: [UInt8](repeating: 7, count: 32), clock: { [clock] in clock.now }),
+      publicKeys: { [.init(kid: "key 1", x: "eA"), .init(kid: "key 2", x: "eQ")] }, calls: .test())
   }
 
   /// Tokens that are their subjects.
@@ -43,18 +41,21 @@ import UserStore
       for: .service)
   }
 
+  /// A caller without a token.
+  private func stranger(_ peer: String = "ipv4:192.0.2.1:50000") -> Caller {
+    Caller(principal: .anonymous, peer: peer, hasToken: false)
+  }
+
   private func signIn(
     _ email: String = "ada@example.com", _ password: String = "correct horse", device: String = "",
     peer: String = "ipv4:192.0.2.1:50000"
   ) async throws -> Auth_V1_Tokens {
     try await handler.signIn(
-      request: .with { ($0.email, $0.password, $0.refreshToken) = (email, password, device) },
-      context: .test(Method.SignIn.descriptor, peer: peer))
+      .with { ($0.email, $0.password, $0.refreshToken) = (email, password, device) }, for: stranger(peer))
   }
 
   private func refresh(_ token: String) async throws -> Auth_V1_Tokens {
-    try await handler.refreshToken(
-      request: .with { $0.refreshToken = token }, context: .test(Method.RefreshToken.descriptor))
+    try await handler.refreshToken(.with { $0.refreshToken = token }, for: stranger())
   }
 
   @Test("a sign-in answers with both tokens and the times when they expire")
@@ -87,15 +88,13 @@ import UserStore
     let first = try await signIn()
     let second = try await refresh(first.refreshToken)
     #expect(second.refreshToken != first.refreshToken)
-    _ = try await handler.revokeToken(
-      request: .with { $0.refreshToken = second.refreshToken }, context: .test(Method.RevokeToken.descriptor))
+    _ = try await handler.revokeToken(.with { $0.refreshToken = second.refreshToken }, for: stranger())
     await #expect(throws: UserError.unauthenticated(.revoked)) { try await refresh(second.refreshToken) }
   }
 
   @Test("public keys are published as JSON web keys (RFC 8037)")
   func keys() async throws {
-    let set = try await handler.getJsonWebKeySet(
-      request: .init(), context: .test(Method.GetJsonWebKeySet.descriptor))
+    let set = try await handler.getJsonWebKeySet(.init(), for: stranger())
     #expect(set.keys.map(\.kid) == ["key 1", "key 2"])
     #expect(set.keys.map(\.x) == ["eA", "eQ"])
     for key in set.keys {

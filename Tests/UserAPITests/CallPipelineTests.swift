@@ -1,6 +1,5 @@
 import GRPCCore
 import GRPCProtobuf
-import Logging
 import PasswordHashing
 import Synchronization
 import Testing
@@ -17,12 +16,7 @@ import UserStore
   private func pipeline(
     _ authorizer: Authorizer = .off, cause: CancellationCause = .client
   ) -> MethodPipeline {
-    CallPipeline(
-      authorizer: authorizer, observer: CallObserver(log: nil, metrics: nil),
-      errors: ErrorMapper(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-    ) { _ in
-      cause
-    }.pipeline(of: Self.descriptor)
+    CallPipeline.test(authorizer, cause: cause).pipeline(of: Self.descriptor)
   }
 
   /// Runs `handler` behind the pipeline, cancels its task when `cancelWhen` returns, as the transport
@@ -178,12 +172,7 @@ import UserStore
 
   @Test("every method of the contract is registered, and nothing else")
   func complete() throws {
-    let calls = CallPipeline(
-      authorizer: .off, observer: CallObserver(log: nil, metrics: nil),
-      errors: ErrorMapper(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-    ) { _ in
-      .client
-    }
+    let calls = CallPipeline.test()
     let repository = try SQLiteUserRepository(.inMemory)
     let hasher = try Argon2idHasher()
     let directory = UserDirectory(repository: repository, hasher: hasher)

@@ -27,14 +27,23 @@ struct HandlerCall {
 extension StreamingServerResponse {
   /// The messages, once all are written.
   func messages() async throws -> [Message] {
-    let collector = Collector<Message>()
-    _ = try await accepted.get().producer(RPCWriter(wrapping: collector))
-    return collector.messages.withLock { $0 }
+    let written = WrittenMessages<Message>()
+    try await write(to: written)
+    return written.all
+  }
+
+  /// Writes the messages to `messages` until the response ends.
+  func write(to messages: WrittenMessages<Message>) async throws {
+    _ = try await accepted.get().producer(RPCWriter(wrapping: messages))
   }
 }
 
-private final class Collector<Element: Sendable>: RPCWriterProtocol {
-  let messages = Mutex<[Element]>([])
+/// Keeps the messages of a response.
+final class WrittenMessages<Element: Sendable>: RPCWriterProtocol {
+  private let messages = Mutex<[Element]>([])
+
+  /// What has been written so far.
+  var all: [Element] { messages.withLock { $0 } }
 
   @concurrent func write(_ element: Element) async throws { messages.withLock { $0.append(element) } }
 

@@ -14,47 +14,30 @@ import UserProtos
     let answers = Mutex(true)
   }
 
-  /// Keeps what a watch is told.
-  private final class Told: RPCWriterProtocol {
-    private let statuses = Mutex<[Grpc_Health_V1_HealthCheckResponse.ServingStatus]>([])
-
-    var all: [Grpc_Health_V1_HealthCheckResponse.ServingStatus] { statuses.withLock { $0 } }
-
-    @concurrent func write(_ element: Grpc_Health_V1_HealthCheckResponse) async throws {
-      statuses.withLock { $0.append(element.status) }
-    }
-
-    @concurrent func write(
-      contentsOf elements: some Sequence<Grpc_Health_V1_HealthCheckResponse>
-    ) async throws {
-      for element in elements { try await write(element) }
-    }
-  }
-
   private let database = Database()
   private let monitor: HealthMonitor
   private let handler: HealthHandler
+  private let caller = Caller(principal: .anonymous, peer: "ipv4:192.0.2.1:7", hasToken: false)
 
-  init() {
+  init() throws {
     monitor = HealthMonitor(services: ["user.v1.UserService"]) { [database] in
       database.answers.withLock { $0 }
     }
-    handler = HealthHandler(monitor: monitor)
+    handler = try HealthHandler(monitor: monitor, calls: .test())
   }
 
   private func check(_ service: String) async throws -> Grpc_Health_V1_HealthCheckResponse.ServingStatus {
-    try await handler.check(
-      request: .with { $0.service = service }, context: .test(Grpc_Health_V1_Health.Method.Check.descriptor)
-    ).status
+    try await handler.check(.with { $0.service = service }, for: caller).status
   }
 
   /// Watches `service`, and tells a test of what it is told and of its end.
-  private func watch(_ service: String) -> (told: Told, end: Task<Void, any Error>) {
-    let told = Told()
+  private func watch(_ service: String) throws -> (told: WrittenMessages<[UInt8]>, end: Task<Void, any Error>)
+  {
+    let told = WrittenMessages<[UInt8]>()
+    let request = Grpc_Health_V1_HealthCheckRequest.with { $0.service = service }
+    let call = HandlerCall(handler.watch.descriptor, messages: [try request.serializedBytes()])
     let task = Task {
-      try await handler.watch(
-        request: .with { $0.service = service }, response: RPCWriter(wrapping: told),
-        context: .test(Grpc_Health_V1_Health.Method.Watch.descriptor))
+      try await handler.watch.handle(call.request, call.context).write(to: told)
     }
     return (told, task)
   }
@@ -75,41 +58,47 @@ import UserProtos
 
   @Test("a list names the server and each service")
   func list() async throws {
-    let list = try await handler.list(
-      request: .init(), context: .test(Grpc_Health_V1_Health.Method.List.descriptor))
+    let list = try await handler.list(.init(), for: caller)
     #expect(list.statuses.mapValues(\.status) == ["": .serving, "user.v1.UserService": .serving])
   }
 
   @Test("a watch is told of each change, and ends as UNAVAILABLE when the server drains")
   func watch() async throws {
-    let (told, end) = watch("user.v1.UserService")
-    try await eventually("the watch is told of the present") { told.all == [.serving] }
+    let (told, end) = try watch("user.v1.UserService")
+    try await eventually("the watch is told of the present") { try told.statuses == [.serving] }
     database.answers.withLock { $0 = false }
     monitor.refresh()
-    try await eventually("the watch is told of the change") { told.all == [.serving, .notServing] }
+    try await eventually("the watch is told of the change") { try told.statuses == [.serving, .notServing] }
     monitor.drain()
-    await #expect(throws: UserError.shuttingDown) { try await end.value }
-    #expect(told.all.first == .serving && told.all.last == .notServing)
+    #expect(await #expect(throws: RPCError.self) { try await end.value }?.code == .unavailable)
+    #expect(try told.statuses.first == .serving && told.statuses.last == .notServing)
     #expect(monitor.watcherCount == 0)
   }
 
   @Test("a watch of a service that is not here is told so, and of nothing else")
   func watchUnknown() async throws {
-    let (told, end) = watch("nobody")
+    let (told, end) = try watch("nobody")
     try await eventually("the watch has begun") { monitor.watcherCount == 1 }
     database.answers.withLock { $0 = false }
     monitor.refresh()
     monitor.drain()
-    await #expect(throws: UserError.shuttingDown) { try await end.value }
-    #expect(told.all == [.serviceUnknown])
+    #expect(await #expect(throws: RPCError.self) { try await end.value }?.code == .unavailable)
+    #expect(try told.statuses == [.serviceUnknown])
   }
 
   @Test("a watch whose client goes ends as cancelled, and is forgotten")
   func cancelled() async throws {
-    let (told, end) = watch("")
-    try await eventually("the watch has begun") { told.all == [.serving] }
+    let (told, end) = try watch("")
+    try await eventually("the watch has begun") { try told.statuses == [.serving] }
     end.cancel()
-    await #expect(throws: CancellationError.self) { try await end.value }
+    #expect(await #expect(throws: RPCError.self) { try await end.value }?.code == .cancelled)
     try await eventually("the watch is forgotten") { monitor.watcherCount == 0 }
+  }
+}
+
+extension WrittenMessages<[UInt8]> {
+  /// What a watch was told.
+  fileprivate var statuses: [Grpc_Health_V1_HealthCheckResponse.ServingStatus] {
+    get throws { try all.map { try Grpc_Health_V1_HealthCheckResponse(serializedBytes: $0).status } }
   }
 }

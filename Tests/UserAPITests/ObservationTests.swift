@@ -30,7 +30,7 @@ import UserDomain
   func line() throws {
     let record = try record(["x-request-id": "order-7"])
     record.principal = Principal(subject: "billing", scopes: .usersRead)
-    record.ended(nil, nil, after: .microseconds(1_234))
+    record.ended(nil, after: .microseconds(1_234))
     #expect(log.lines.map(\.level) == [.info])
     #expect(log.lines.map(\.message) == ["call"])
     #expect(
@@ -47,8 +47,8 @@ import UserDomain
     let status = GoogleRPCStatus(
       code: .notFound, message: "x",
       details: [.errorInfo(ErrorDetails.ErrorInfo(reason: "USER_NOT_FOUND", domain: "user.v1"))])
-    try record().ended(.notFound, status, after: .zero)
-    try record().ended(.unknown, CancellationError(), after: .zero)
+    try record().ended(RPCError(status), after: .zero)
+    try record().ended(RPCError(code: .unknown, message: "x"), after: .zero)
     #expect(log.lines.map(\.metadata["status"]) == ["notFound", "unknown"])
     #expect(log.lines.map(\.metadata["reason"]) == ["USER_NOT_FOUND", nil])
     #expect(log.lines.allSatisfy { $0.metadata["principal"] == "anonymous" })
@@ -58,7 +58,7 @@ import UserDomain
     "a request id that could forge a line is replaced by a random one",
     arguments: ["", "a b", "a\nb", "a=b", "ü", String(repeating: "x", count: 65)])
   func requestID(given: String) throws {
-    try record(["x-request-id": .string(given)]).ended(nil, nil, after: .zero)
+    try record(["x-request-id": .string(given)]).ended(nil, after: .zero)
     let id = try #require(log.lines.first?.metadata["request_id"])
     #expect(id != given)
     #expect(id.wholeMatch(of: /[0-9a-f]{16}/) != nil)
@@ -67,7 +67,7 @@ import UserDomain
   @Test("a request id of 64 plain characters is kept")
   func longRequestID() throws {
     let id = String(repeating: "aZ0.-_", count: 10) + "abcd"
-    try record(["x-request-id": .string(id)]).ended(nil, nil, after: .zero)
+    try record(["x-request-id": .string(id)]).ended(nil, after: .zero)
     #expect(log.lines.first?.metadata["request_id"] == id)
   }
 
@@ -75,16 +75,15 @@ import UserDomain
   func subject() throws {
     let record = try record()
     record.principal = Principal(subject: "a b\n\u{1B}[31mü", scopes: [])
-    record.ended(nil, nil, after: .zero)
+    record.ended(nil, after: .zero)
     #expect(log.lines.first?.metadata["principal"] == "a?b??[31m?")
   }
 
   @Test("calls are counted when they begin, and timed by their status when they end")
-  func metrics() throws {
+  func metrics() {
     let registry = PrometheusRegistry(help: CallMetrics.help)
-    let metrics = CallMetrics(methods: [Self.method], factory: registry)
-    let method = try #require(metrics[Self.method])
-    for _ in 0..<3 { method.callStarted() }
+    let method = CallMetrics(factory: registry).metrics(of: Self.method, isInline: false)
+    for _ in 0..<3 { method.callStarted(inline: false) }
     method.callEnded(.ok, after: .milliseconds(4))
     method.callEnded(.notFound, after: .milliseconds(2))
     let lines = registry.text().split(separator: "\n").filter { !$0.contains("_bucket{") }
@@ -97,7 +96,6 @@ import UserDomain
       #expect(
         lines.contains { $0 == "grpc_server_call_duration_seconds_sum\(labels) \(seconds)" }, "\(lines)")
     }
-    #expect(metrics[MethodDescriptor(fullyQualifiedService: "user.v1.UserService", method: "Drop")] == nil)
   }
 
   @Test(

@@ -1,6 +1,5 @@
 import GRPCCore
 import GRPCProtobuf
-import Logging
 import PasswordHashing
 import SwiftProtobuf
 import Synchronization
@@ -25,16 +24,7 @@ import UserStore
     UserServiceHandler(
       directory: UserDirectory(repository: repository, hasher: try Argon2idHasher()),
       pageTokens: PageTokenCodec(key: [UInt8](repeating: 1, count: PageTokenCodec.keyLength)),
-      calls: pipeline(authorizer))
-  }
-
-  private func pipeline(_ authorizer: Authorizer) -> CallPipeline {
-    CallPipeline(
-      authorizer: authorizer, observer: CallObserver(log: nil, metrics: nil),
-      errors: ErrorMapper(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-    ) { _ in
-      .client
-    }
+      calls: .test(authorizer))
   }
 
   private func method(_ descriptor: MethodDescriptor, _ authorizer: Authorizer = .off) throws
@@ -105,6 +95,28 @@ import UserStore
     }
   }
 
+  @Test("rows and updates go to the store in their order")
+  func order() async throws {
+    let rows = try ["ada", "", "bob"].map { name in
+      try User_V1_CreateUserRequest.with { $0.email = "\(name)@example.com" }.serializedBytes() as [UInt8]
+    }
+    let bulk = HandlerCall(Methods.BulkCreateUsers.descriptor, messages: rows)
+    let responses = try await method(bulk.context.descriptor).handle(bulk.request, bulk.context).messages()
+    let response = try User_V1_BulkCreateResponse(serializedBytes: try #require(responses.first))
+    #expect(responses.count == 1 && response.createdCount == 2 && response.failures.map(\.index) == [1])
+    let ids = response.userIds
+    let updates = HandlerCall(
+      Methods.UserUpdates.descriptor,
+      messages: try ids.map { id in
+        try User_V1_UserUpdateRequest.with { ($0.userID, $0.name) = (id, "renamed") }.serializedBytes()
+      })
+    let updated = try await method(updates.context.descriptor).handle(updates.request, updates.context)
+      .messages().map { try User_V1_User(serializedBytes: $0) }
+    #expect(updated.map(\.id) == ids)
+    #expect(updated.map(\.email) == ["ada@example.com", "bob@example.com"])
+    #expect(updated.allSatisfy { $0.name == "renamed" })
+  }
+
   // MARK: ListUsers
 
   private func list(
@@ -116,7 +128,7 @@ import UserStore
     return try await ListUsers(
       directory: UserDirectory(repository: repository, hasher: try Argon2idHasher()),
       pageTokens: PageTokenCodec(key: [UInt8](repeating: 1, count: PageTokenCodec.keyLength)),
-      pipeline: pipeline(authorizer).pipeline(of: Methods.ListUsers.descriptor)
+      pipeline: CallPipeline.test(authorizer).pipeline(of: Methods.ListUsers.descriptor)
     ).handle(call.request, call.context)
   }
 

@@ -1,6 +1,5 @@
 import GRPCCore
 import GRPCProtobuf
-import Logging
 import PasswordHashing
 import PrometheusMetrics
 import SwiftProtobuf
@@ -25,13 +24,7 @@ import UserStore
   }
 
   private func pipeline(_ authorizer: Authorizer) -> CallPipeline {
-    CallPipeline(
-      authorizer: authorizer,
-      observer: CallObserver(log: nil, metrics: CallMetrics(factory: registry)),
-      errors: ErrorMapper(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-    ) { _ in
-      .client
-    }
+    .test(authorizer, observer: CallObserver(log: nil, metrics: CallMetrics(factory: registry)))
   }
 
   private func authorizer(_ verifier: OneToken, burst: Int = 1_000) -> Authorizer {
@@ -153,6 +146,7 @@ import UserStore
       let bytes = try #require(await method.answer(message)).get()
       let user = try User_V1_User(serializedBytes: bytes)
       #expect(user.email == email)
+      #expect(try await getUser().answer(request(user.id)) == .success(bytes))
       let hash = try repository.credential(email: EmailAddress(email))?.passwordHash
       #expect((hash == nil) == password.isEmpty)
       if !password.isEmpty { #expect(await handled(method, message) == .success(bytes)) }

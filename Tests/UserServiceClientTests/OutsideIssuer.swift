@@ -1,7 +1,7 @@
 import Crypto
 import Foundation
+import Primitives
 import TestSupport
-import UserDomain
 
 /// Another issuer of tokens, with a key that it shares with the service: its tokens may be as old as they like.
 struct OutsideIssuer {

@@ -30,7 +30,8 @@ import Testing
     var frames: [FrameScanner.Frame] = []
     for start in stride(from: 0, to: Self.session.count, by: size) {
       Self.session[start..<min(start + size, Self.session.count)].withUnsafeBytes { bytes in
-        scanner.scan(bytes) { frames.append($0) }
+        var rest = bytes[...]
+        while let frame = scanner.next(in: &rest) { frames.append(frame) }
       }
     }
     #expect(frames == Self.frames)
@@ -42,7 +43,10 @@ import Testing
     var scanner = FrameScanner()
     let ends: Set = [24, 33, 46, 60, 72, 81, 346]
     for (index, byte) in Self.session.enumerated() {
-      withUnsafeBytes(of: byte) { scanner.scan($0) { _ in } }
+      withUnsafeBytes(of: byte) { bytes in
+        var rest = bytes[...]
+        while scanner.next(in: &rest) != nil {}
+      }
       #expect(scanner.isMidFrame == !ends.contains(index + 1), "after \(index + 1) bytes")
     }
   }
@@ -89,16 +93,5 @@ import Testing
       ]
     }
     #expect(found == [.ended, .ended, .ended, nil])
-  }
-
-  @Test("streams that are never ended, and gaps, take bounded memory and fail nobody")
-  func bounded() {
-    var streams = ClientStreams()
-    var most = 0
-    for number in 0..<100_000 {
-      #expect(streams.headersReceived(UInt32(1 + 4 * number), endsStream: false) == nil)
-      most = max(most, streams.count)
-    }
-    #expect(most <= 2_032)
   }
 }

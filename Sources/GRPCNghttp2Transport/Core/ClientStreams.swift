@@ -21,10 +21,8 @@ struct ClientStreams {
   /// How many streams and gaps it keeps.
   var count: Int { open.count + gaps.count }
 
-  /// The client has sent HEADERS. `isServed` tells whether a stream is open at our side.
-  mutating func headersReceived(
-    _ id: UInt32, endsStream: Bool, isServed: (UInt32) -> Bool = { _ in false }
-  ) -> Violation? {
+  /// The client has sent HEADERS.
+  mutating func headersReceived(_ id: UInt32, endsStream: Bool) -> Violation? {
     guard id % 2 == 1 else { return nil }
     if id <= highest {
       if open.contains(id) {
@@ -39,14 +37,17 @@ struct ClientStreams {
       gaps.append(expected...id - 2)
     }
     highest = id
-    if !endsStream {
-      open.insert(id)
-      if open.count > Self.maxOpen {
-        let newest = open.sorted().suffix(Self.maxOpen / 2)
-        open = open.filter(isServed).union(newest)
-      }
-    }
+    if !endsStream { open.insert(id) }
     return nil
+  }
+
+  /// Whether there are more open streams than may stay: ``forget(where:)`` is to be called.
+  var isFull: Bool { open.count > Self.maxOpen }
+
+  /// Forgets the older half of the streams, but for those that are not `unserved`.
+  mutating func forget(where unserved: (UInt32) -> Bool) {
+    let newest = open.sorted().suffix(Self.maxOpen / 2)
+    open = open.filter { !unserved($0) }.union(newest)
   }
 
   /// The client has sent DATA. What it sends on streams that were never opened, nghttp2 sees.

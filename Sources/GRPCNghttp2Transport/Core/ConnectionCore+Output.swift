@@ -22,6 +22,7 @@ extension ConnectionCore {
   mutating func turnEnded() {
     resumeWaitingForRoom()
     memory.balance()
+    updateWakeup()
   }
 
   // MARK: Frames, while nghttp2 sends

@@ -6,15 +6,15 @@ extension ConnectionCore {
   /// How long a connection without streams keeps the memory of their slots.
   private static let idleMemory = TimeAmount.seconds(10)
 
-  /// When ``timePassed(now:)`` has something to do.
-  var wakeup: NIODeadline {
+  /// Notes when ``timePassed(now:)`` has something to do.
+  mutating func updateWakeup() {
     var next = min(gate.wakeup, min(lifetime.wakeup, min(streamWakeup, waitingForRoom.wakeup)))
     if !gate.hasReceivedSettings { next = min(next, startBy) }
     if let since = gate.incompleteSince {
       next = min(next, since + receiveTimeout)
     }
     if let idleSince { next = min(next, idleSince + Self.idleMemory) }
-    return next
+    wakeup = next
   }
 
   /// Does what is due.
@@ -36,6 +36,7 @@ extension ConnectionCore {
       self.idleSince = nil
       streams.giveBackMemory()
     }
+    updateWakeup()
   }
 
   private mutating func streamTimePassed() {

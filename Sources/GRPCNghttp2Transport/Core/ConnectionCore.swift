@@ -45,6 +45,8 @@ struct ConnectionCore {
   var idleSince: NIODeadline?
   /// Whether room has become free, or ``wakeup`` is earlier, since the last turn.
   var needsTurn = false
+  /// When ``timePassed(now:)`` has something to do, as far as that was known when the last turn ended.
+  var wakeup: NIODeadline
   /// The last stream that the final GOAWAY permits.
   var lastStream: Int32?
   var end = End()
@@ -80,6 +82,8 @@ struct ConnectionCore {
     lifetime = ConnectionLifetime(configuration.keepalive, jitter: jitter, now: now)
     lifetime.idleTime = idleTime
     startBy = now + TimeAmount(configuration.connectionTimeout)
+    wakeup = startBy
+    updateWakeup()
   }
 
   // MARK: What is to be done

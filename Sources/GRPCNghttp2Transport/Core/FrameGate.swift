@@ -14,17 +14,21 @@ struct FrameGate {
   /// Whether the client's first SETTINGS have come.
   var hasReceivedSettings: Bool { rules.hasReceivedSettings }
 
+  /// How many streams, and gaps between their ids, it keeps.
+  var knownStreams: Int { rules.clientStreams.count }
+
   /// When ``timePassed(now:)`` has something to do.
   var wakeup: NIODeadline { rules.pings.wakeup }
 
   /// Judges bytes that have arrived. Returns why the connection ends, if it does.
   mutating func receive(
-    _ bytes: UnsafeRawBufferPointer, streams: StreamTable, now: NIODeadline
+    _ bytes: UnsafeRawBufferPointer, streams: borrowing StreamTable, now: NIODeadline
   ) -> ConnectionFault? {
     rules.pings.bytesReceived(now: now)
     var fault: ConnectionFault?
     var began = false
-    frames.scan(bytes) { frame in
+    var rest = bytes[...]
+    while let frame = frames.next(in: &rest) {
       began = true
       let judged = rules.judge(frame, streams, now: now)
       if fault == nil { fault = judged }
@@ -61,7 +65,7 @@ struct FrameGate {
 
 /// What each kind of frame may be, and how often it may come.
 private struct FrameRules {
-  private var clientStreams = ClientStreams()
+  private(set) var clientStreams = ClientStreams()
   var floods: FloodGuard
   var pings: PingPolicy
   var hasReceivedSettings = false
@@ -74,16 +78,15 @@ private struct FrameRules {
   }
 
   mutating func judge(
-    _ frame: FrameScanner.Frame, _ streams: StreamTable, now: NIODeadline
+    _ frame: FrameScanner.Frame, _ streams: borrowing StreamTable, now: NIODeadline
   ) -> ConnectionFault? {
     switch FrameType(rawValue: frame.type) {
     case .data: return data(frame, now: now)
     case .headers:
       isInHeaderBlock = !frame.endsHeaders
-      return fault(
-        clientStreams.headersReceived(frame.streamID, endsStream: frame.endsStream) { id in
-          streams.isOpen(Int32(id))
-        })
+      let violation = clientStreams.headersReceived(frame.streamID, endsStream: frame.endsStream)
+      if clientStreams.isFull { forgetUnserved(streams) }
+      return fault(violation)
     case .priority:
       // nghttp2 ignores it, as we tell it to.
       if frame.streamID == 0 || frame.detail == frame.streamID {
@@ -104,6 +107,10 @@ private struct FrameRules {
       return nil
     case .pushPromise, .goAway, nil: return fault(floods.idleFrameReceived(now: now))
     }
+  }
+
+  private mutating func forgetUnserved(_ streams: StreamTable) {
+    clientStreams.forget(where: { !streams.isOpen(Int32($0)) })
   }
 
   private mutating func data(_ frame: FrameScanner.Frame, now: NIODeadline) -> ConnectionFault? {
@@ -132,7 +139,7 @@ private struct FrameRules {
   /// A client that ends a call before its response has ended makes work for nothing (CVE-2023-44487). Afterwards
   /// RST_STREAM only says that it sends no more, as grpc-java does of each call that fails early.
   private mutating func reset(
-    of id: UInt32, _ streams: StreamTable, now: NIODeadline
+    of id: UInt32, _ streams: borrowing StreamTable, now: NIODeadline
   ) -> ConnectionFault? {
     let mightSend = clientStreams.resetReceived(id)
     // A stream that begins in the same read is not known yet.

@@ -43,9 +43,9 @@ struct FrameScanner {
   /// Whether a frame has begun, if only with a byte of its header, and not ended.
   var isMidFrame: Bool { skip > 0 || !partial.isEmpty }
 
-  /// Calls `body` with each frame whose header, and detail, ends in `bytes`.
-  mutating func scan(_ bytes: UnsafeRawBufferPointer, _ body: (Frame) -> Void) {
-    var rest = bytes[...]
+  /// The next frame whose header, and detail, ends in `rest`, of which it takes what comes before and they; nil if there is
+  /// none, and then it takes all.
+  mutating func next(in rest: inout Slice<UnsafeRawBufferPointer>) -> Frame? {
     while !rest.isEmpty {
       if skip > 0 {
         let count = min(skip, rest.count)
@@ -53,18 +53,22 @@ struct FrameScanner {
         rest = rest.dropFirst(count)
       } else if partial.isEmpty, rest.count >= Self.headerLength + 4 {
         // The usual case, without a copy.
-        rest = rest.dropFirst(begin(UnsafeRawBufferPointer(rebasing: rest), body) ?? 0)
+        guard let (frame, taken) = begin(UnsafeRawBufferPointer(rebasing: rest)) else { return nil }
+        rest = rest.dropFirst(taken)
+        return frame
       } else {
         partial.append(rest[rest.startIndex])
         rest = rest.dropFirst()
-        let isComplete = partial.withUnsafeBytes { begin($0, body) } != nil
-        if isComplete { partial.removeAll(keepingCapacity: true) }
+        guard let (frame, _) = partial.withUnsafeBytes({ begin($0) }) else { continue }
+        partial.removeAll(keepingCapacity: true)
+        return frame
       }
     }
+    return nil
   }
 
-  /// Returns how many bytes the frame's header and detail are, or nil if they are not all there.
-  private mutating func begin(_ bytes: UnsafeRawBufferPointer, _ body: (Frame) -> Void) -> Int? {
+  /// Returns a frame, and how many bytes its header and detail are, or nil if they are not all there.
+  private mutating func begin(_ bytes: UnsafeRawBufferPointer) -> (Frame, Int)? {
     guard bytes.count >= Self.headerLength else { return nil }
     func byte(_ offset: Int) -> UInt32 { UInt32(bytes[offset]) }
     func word(_ offset: Int) -> UInt32 {
@@ -77,7 +81,6 @@ struct FrameScanner {
     if frame.detailLength == 4 { frame.detail = word(Self.headerLength) }
     if frame.detailLength == 1 { frame.detail = byte(Self.headerLength) }
     skip = Self.headerLength + frame.length - taken
-    body(frame)
-    return taken
+    return (frame, taken)
   }
 }

@@ -180,6 +180,18 @@ import Testing
     #expect(!driver.done().contains { $0.hasPrefix("start") })
   }
 
+  @Test("streams that the client never ends, and gaps between their ids, take bounded memory")
+  func openStreams() {
+    var driver = CoreDriver()
+    var most = 0
+    for number in 0..<20_000 as Range<UInt32> {
+      let id = withUnsafeBytes(of: (1 + 4 * number).bigEndian) { Array($0) }
+      #expect(driver.receive([0, 0, 0, 1, 4] + id) == true)
+      most = max(most, driver.core.gate.knownStreams)
+    }
+    #expect(most > 1_000 && most <= 2_033)
+  }
+
   @Test("streams that the client makes the server reset are counted (rule 28)")
   func provokedResets() {
     var driver = CoreDriver { $0.floodLimits.provokedResets = (burst: 3, rate: 1) }

@@ -4,7 +4,7 @@ import UserDomain
 import UserProtos
 import UserStore
 
-/// Loads the whole service over our transport and over grpc-swift's stock one, with h2load
+/// Loads the whole service over our transport, and a ``StockServer`` over grpc-swift's, with h2load
 /// (nghttp2.org/documentation), and compares what the server uses of the processor, both without
 /// authentication. What a token costs that the server has seen before, with its header, is measured on ours.
 struct TransportBenchmark {

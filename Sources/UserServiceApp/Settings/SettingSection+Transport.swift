@@ -108,8 +108,11 @@ extension SettingSection {
   private static let answers = [
     Setting(
       "grpc.inline", \.transport.answersInline, .truth,
-      "Answer simple GetUser and CreateUser calls on the event loop, without a handler task.",
-      note: "Responses are identical; only CPU use differs."),
+      "Answer calls on the event loop, without a handler, where that is possible.",
+      note: """
+        Responses are identical; only the use of processor and memory differs. \
+        [The two roads](architecture.md#the-two-roads-of-a-call) says which calls.
+        """),
     Setting(
       "grpc.compression", \.transport.compression, .choice,
       "Compress responses in this way for clients that accept it."),

@@ -50,27 +50,26 @@ public struct AuthConfiguration: Sendable {
   }
 
   /// Compares settings with each other, and with the addresses that the service listens on.
-  func check(listen: [ListenAddress]) throws(ServiceConfiguration.Invalid) {
-    typealias Invalid = ServiceConfiguration.Invalid
+  func check(listen: [ListenAddress]) throws(InvalidSetting) {
     if !isOn, !mayBeExposed, let exposed = listen.first(where: { !$0.isLocal }) {
-      throw Invalid(
+      throw InvalidSetting(
         description:
           "auth.mode is off, but others can reach \(exposed); add --insecure if that is what you want")
     }
     guard sessions.accessLifetime <= sessions.refreshLifetime,
       sessions.refreshLifetime <= sessions.sessionLifetime
     else {
-      throw Invalid(
+      throw InvalidSetting(
         description:
           "auth.access.lifetime must not exceed auth.refresh.lifetime, nor that auth.session.lifetime")
     }
     switch (outsideKeySet, outsideIssuer) {
-    case (nil, _?): throw Invalid(description: "auth.jwks.issuer needs auth.jwks.file")
-    case (_?, nil): throw Invalid(description: "auth.jwks.file needs auth.jwks.issuer")
+    case (nil, _?): throw InvalidSetting(description: "auth.jwks.issuer needs auth.jwks.file")
+    case (_?, nil): throw InvalidSetting(description: "auth.jwks.file needs auth.jwks.issuer")
     case (nil, nil): break
     case (_?, let outsideIssuer?):
       guard outsideIssuer != issuer else {
-        throw Invalid(description: "auth.jwks.issuer must differ from auth.issuer")
+        throw InvalidSetting(description: "auth.jwks.issuer must differ from auth.issuer")
       }
     }
   }

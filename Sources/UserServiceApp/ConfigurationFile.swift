@@ -6,8 +6,6 @@ import Primitives
 /// swift-configuration's `JSONSnapshot` ignores what it does not know, so that a misspelt setting would be as if it were
 /// not there, and does not say where a text breaks JSON's grammar.
 struct ConfigurationFile {
-  private typealias Invalid = ServiceConfiguration.Invalid
-
   private let path: String
 
   /// The file at `path`.
@@ -19,24 +17,26 @@ struct ConfigurationFile {
   ///
   /// - Parameter settings: the settings that may be in it.
   /// - Throws: an error that names the file and the place in it, for an unknown setting too.
-  func read(_ settings: [Setting]) throws(ServiceConfiguration.Invalid) -> [String: String] {
+  func read(_ settings: [Setting]) throws(InvalidSetting) -> [String: String] {
     var contents: Data
     do {
       contents = try Data(contentsOf: URL(fileURLWithPath: path))
     } catch {
-      throw Invalid(description: "\(path): \(error.fileProblem)")
+      throw InvalidSetting(description: "\(path): \(error.fileProblem)")
     }
     if contents.starts(with: [0xEF, 0xBB, 0xBF]) { contents = contents.dropFirst(3) }
-    if let error = JSONSyntax.firstError(in: contents) { throw Invalid(description: "\(path), \(error)") }
+    if let error = JSONSyntax.firstError(in: contents) {
+      throw InvalidSetting(description: "\(path), \(error)")
+    }
     let value: JSONValue
     do {
       value = try JSONDecoder().decode(JSONValue.self, from: contents)
     } catch {
       // What the grammar permits and the decoder does not: a number that is too large.
-      throw Invalid(description: "\(path): a value is out of range")
+      throw InvalidSetting(description: "\(path): a value is out of range")
     }
     guard case .object(let object) = value else {
-      throw Invalid(
+      throw InvalidSetting(
         description: "\(path): the file must be one JSON object, such as {\"database\": \"users.db\"}")
     }
     var texts: [String: String] = [:]
@@ -47,7 +47,7 @@ struct ConfigurationFile {
   /// Reads the settings whose names begin with `group`. What follows in a name may be one key with dots, or objects.
   private func read(
     _ object: [String: JSONValue], group: String, _ settings: [Setting], _ texts: inout [String: String]
-  ) throws(ServiceConfiguration.Invalid) {
+  ) throws(InvalidSetting) {
     for (key, value) in object.sorted(by: { $0.key < $1.key }) {
       let name = group + key
       let setting = settings.first { $0.name == name }
@@ -57,12 +57,12 @@ struct ConfigurationFile {
         try read(members, group: name + ".", settings, &texts)
       } else if let setting {
         guard texts.updateValue(try text(of: value, setting), forKey: name) == nil else {
-          throw Invalid(description: "\(path): the setting '\(name)' is there twice")
+          throw InvalidSetting(description: "\(path): the setting '\(name)' is there twice")
         }
       } else if isGroup {
-        throw Invalid(description: "\(path): '\(name)' is a group of settings and must be an object")
+        throw InvalidSetting(description: "\(path): '\(name)' is a group of settings and must be an object")
       } else {
-        throw Invalid(description: "\(path): there is no setting '\(name)'")
+        throw InvalidSetting(description: "\(path): there is no setting '\(name)'")
       }
     }
   }
@@ -70,7 +70,7 @@ struct ConfigurationFile {
   /// The text that `value` stands for.
   private func text(
     of value: JSONValue, _ setting: Setting
-  ) throws(ServiceConfiguration.Invalid) -> String {
+  ) throws(InvalidSetting) -> String {
     let problem: String
     switch value {
     case .text(let text): return text
@@ -87,7 +87,7 @@ struct ConfigurationFile {
     case .object: problem = "is an object; it must be one value"
     case .null: problem = "is null; leave it out for its default"
     }
-    throw Invalid(description: "\(path): the setting '\(setting.name)' \(problem)")
+    throw InvalidSetting(description: "\(path): the setting '\(setting.name)' \(problem)")
   }
 }
 

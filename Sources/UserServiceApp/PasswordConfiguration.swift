@@ -41,15 +41,15 @@ public struct PasswordConfiguration: Sendable {
   }
 
   /// Compares settings with each other, and makes ``parameters`` of them.
-  mutating func check() throws(ServiceConfiguration.Invalid) {
+  mutating func check() throws(InvalidSetting) {
     do throws(Argon2ParameterError) {
       parameters = try Argon2Parameters(
         memoryKiB: memoryKiB, iterations: iterations, parallelism: parallelism)
     } catch {
-      throw ServiceConfiguration.Invalid(description: error.description)
+      throw InvalidSetting(description: error.description)
     }
     guard memoryKiB <= budgetKiB else {
-      throw ServiceConfiguration.Invalid(
+      throw InvalidSetting(
         description: "argon2.budget is \(budgetKiB) KiB, less than the \(memoryKiB) of argon2.memory")
     }
   }

@@ -8,11 +8,6 @@ import UserStore
 
 /// What `serve` needs to know. Each property is a ``Setting``, and begins as that setting's default.
 public struct ServiceConfiguration: Sendable {
-  /// A setting that cannot be used. One line that names the setting.
-  public struct Invalid: Error, CustomStringConvertible {
-    public let description: String
-  }
-
   /// How lines of the log look.
   public enum LogFormat: String, CaseIterable, Sendable {
     /// For people.
@@ -69,13 +64,13 @@ public struct ServiceConfiguration: Sendable {
   ///   - flags: the settings that the command line gives, texts by names.
   ///   - file: the path of a JSON file, `{"listen": "0.0.0.0:50051", "log": {"level": "debug"}}`; nil for none.
   ///   - environment: the environment, by default this process's.
-  /// - Throws: `Invalid` for a setting that cannot be used, or an unknown one in the file.
+  /// - Throws: `InvalidSetting` for a setting that cannot be used, or an unknown one in the file.
   public init(
     flags: [String: String], file: String?,
     environment: [String: String] = ProcessInfo.processInfo.environment
-  ) throws(Invalid) {
+  ) throws(InvalidSetting) {
     if let name = flags.keys.first(where: { name in !Setting.all.contains { $0.name == name } }) {
-      throw Invalid(description: "there is no setting '\(name)'")
+      throw InvalidSetting(description: "there is no setting '\(name)'")
     }
     let sources = SettingSources(
       flags: flags, environment: environment,
@@ -109,18 +104,18 @@ public struct ServiceConfiguration: Sendable {
   }
 
   /// Compares settings with each other.
-  private mutating func check() throws(Invalid) {
+  private mutating func check() throws(InvalidSetting) {
     switch (tlsFiles.certificate, tlsFiles.key) {
     case (_?, _?): break
     case (nil, nil):
       guard tlsFiles.clientAuthorities == nil else {
-        throw Invalid(description: "tls.client.ca needs tls.cert and tls.key")
+        throw InvalidSetting(description: "tls.client.ca needs tls.cert and tls.key")
       }
-    case (nil, _): throw Invalid(description: "tls.key needs tls.cert")
-    case (_, nil): throw Invalid(description: "tls.cert needs tls.key")
+    case (nil, _): throw InvalidSetting(description: "tls.key needs tls.cert")
+    case (_, nil): throw InvalidSetting(description: "tls.cert needs tls.key")
     }
     if let metrics, listen.contains(where: metrics.isSame) {
-      throw Invalid(description: "metrics.listen is \(metrics), where the service itself listens")
+      throw InvalidSetting(description: "metrics.listen is \(metrics), where the service itself listens")
     }
     try auth.check(listen: listen)
     try passwords.check()

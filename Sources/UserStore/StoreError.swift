@@ -26,14 +26,8 @@ public enum StoreError: Error, Hashable, Sendable {
   case brokenHistory(path: String, missing: Int)
   /// Migrations wait to be applied, and the caller asked not to apply them.
   case pending(path: String, migrations: [String])
-  /// `--to` names a version that there is no migration for.
-  case unknownVersion(Int, newestKnown: Int)
-  /// `up --to` names an older version than the database has, or `down --to` a newer one.
-  case wrongDirection(from: Int, to: Int)
-  /// A migration's SQL failed; its transaction was rolled back.
-  case migrationFailed(migration: String, reason: String)
-  /// A migration would have left rows that refer to missing rows; its transaction was rolled back.
-  case foreignKeyViolations(migration: String, tables: [String])
+  /// The database could not be migrated to the version that the caller asked for.
+  case migration(MigrationFault)
   /// SQLite failed in another way.
   case storage(path: String, StorageFault)
 }
@@ -87,17 +81,8 @@ extension StoreError: CustomStringConvertible {
       "\(path): later migrations are applied but \(missing) is not; restore a backup"
     case .pending(let path, let migrations):
       "\(path): not migrated yet: \(migrations.joined(separator: ", ")); run 'user-service migrate up'"
-    case .unknownVersion(let version, let newestKnown):
-      "there is no version \(version); versions are 0 (empty) to \(newestKnown)"
-    case .wrongDirection(let from, let to):
-      "the database is at version \(from); use '\(to < from ? "down" : "up") --to \(to)' to get to \(to)"
-    case .migrationFailed(let migration, let reason):
-      "migration \(migration) failed and was rolled back: \(reason)"
-    case .foreignKeyViolations(let migration, let tables):
-      """
-      migration \(migration) was rolled back: it would leave rows that refer to missing rows, \
-      in \(tables.joined(separator: ", "))
-      """
+    case .migration(let fault):
+      fault.description
     case .storage(let path, let fault):
       "\(path): \(fault.advice) (SQLite \(fault.resultCode): \(fault.message))"
     }

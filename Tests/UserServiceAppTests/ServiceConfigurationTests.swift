@@ -31,7 +31,7 @@ import UserAPI
   private func problem(
     flags: [String: String] = [:], file text: String? = nil, environment: [String: String] = [:]
   ) throws -> String? {
-    #expect(throws: ServiceConfiguration.Invalid.self) {
+    #expect(throws: InvalidSetting.self) {
       try settings(flags: flags, file: text, environment: environment)
     }?.description
   }

@@ -34,7 +34,7 @@ import UserStore
   func isChecked(sample: SettingSample) throws {
     let setting = Setting.named(sample.name)
     for text in sample.refused {
-      let error = #expect(throws: ServiceConfiguration.Invalid.self) {
+      let error = #expect(throws: InvalidSetting.self) {
         try ServiceConfiguration(
           flags: sample.companions, file: nil, environment: [setting.variable: text])
       }

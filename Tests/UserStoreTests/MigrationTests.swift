@@ -170,7 +170,9 @@ import UserDomain
     try migrator(Self.first, Self.second).up()
     let before = try contents()
     let orphaning = Migration(version: 3, name: "orphaning", up: "DELETE FROM parents;", down: "")
-    #expect(throws: StoreError.foreignKeyViolations(migration: "0003_orphaning", tables: ["children"])) {
+    #expect(
+      throws: StoreError.migration(.foreignKeyViolations(migration: "0003_orphaning", tables: ["children"]))
+    ) {
       try migrator(Self.first, Self.second, orphaning).up()
     }
     #expect(try contents() == before)
@@ -199,7 +201,7 @@ import UserDomain
   @Test("a wrong target is refused", arguments: [-1, 3, Int.max, Int.min])
   func wrongTarget(target: Int) throws {
     try migrator(Self.first, Self.second).up()
-    let error = StoreError.unknownVersion(target, newestKnown: 2)
+    let error = StoreError.migration(.unknownVersion(target, newestKnown: 2))
     #expect(throws: error) { try migrator(Self.first, Self.second).up(to: target) }
     #expect(throws: error) { try migrator(Self.first, Self.second).down(to: target) }
   }
@@ -207,10 +209,10 @@ import UserDomain
   @Test("up does not go down, nor down up")
   func wrongDirection() throws {
     try migrator(Self.first, Self.second).up(to: 1)
-    #expect(throws: StoreError.wrongDirection(from: 1, to: 0)) {
+    #expect(throws: StoreError.migration(.wrongDirection(from: 1, to: 0))) {
       try migrator(Self.first, Self.second).up(to: 0)
     }
-    #expect(throws: StoreError.wrongDirection(from: 1, to: 2)) {
+    #expect(throws: StoreError.migration(.wrongDirection(from: 1, to: 2))) {
       try migrator(Self.first, Self.second).down(to: 2)
     }
   }
@@ -282,8 +284,9 @@ import UserDomain
       .storage(path: path, .init(kind: .full, resultCode: 13, message: "m")),
     ]
     let ofTheMigration: [StoreError] = [
-      .migrationFailed(migration: migration, reason: "r"),
-      .foreignKeyViolations(migration: migration, tables: ["t"]), .edited(path: path, migration: migration),
+      .migration(.failed(migration: migration, reason: "r")),
+      .migration(.foreignKeyViolations(migration: migration, tables: ["t"])),
+      .edited(path: path, migration: migration),
       .pending(path: path, migrations: [migration]),
     ]
     for error in ofTheFile { #expect(error.description.contains(path)) }

@@ -18,7 +18,7 @@ package struct Setting: Sendable {
 
   let shape: SettingShape
   /// Sets the value that a text stands for.
-  let apply: @Sendable (inout ServiceConfiguration, String) throws(ServiceConfiguration.Invalid) -> Void
+  let apply: @Sendable (inout ServiceConfiguration, String) throws(InvalidSetting) -> Void
   /// The value that a configuration has.
   package let text: @Sendable (ServiceConfiguration) -> SettingText
 
@@ -49,24 +49,13 @@ package struct Setting: Sendable {
     shape = form.shape
     standard = form.write(ServiceConfiguration()[keyPath: path])
     text = { form.write($0[keyPath: path]) }
-    apply = { configuration, text throws(ServiceConfiguration.Invalid) in
+    apply = { configuration, text throws(InvalidSetting) in
       do throws(SettingRefusal) {
         configuration[keyPath: path] = try form.read(text)
       } catch {
-        throw ServiceConfiguration.Invalid(description: "\(name) \(error.words)")
+        throw InvalidSetting(description: "\(name) \(error.words)")
       }
     }
-  }
-
-  /// Every setting, in the order of docs/settings.md.
-  package static let all = SettingSection.all.flatMap(\.settings)
-
-  /// The setting of that name, which must exist.
-  package static func named(_ name: String) -> Setting {
-    guard let setting = all.first(where: { $0.name == name }) else {
-      preconditionFailure("there is no setting '\(name)'")
-    }
-    return setting
   }
 
   /// The environment variable that gives the setting.
@@ -83,19 +72,5 @@ package struct Setting: Sendable {
       case (_, let standard): standard.description
       }
     return "\(help) (default: \(standard))"
-  }
-}
-
-/// A value of a setting, as text.
-package enum SettingText: Hashable, Sendable, CustomStringConvertible {
-  /// A text that sets this value.
-  case value(String)
-  /// Words for the value of a setting that no source gives, where no text stands for it.
-  case words(String)
-
-  package var description: String {
-    switch self {
-    case .value(let text), .words(let text): text
-    }
   }
 }

@@ -11,3 +11,16 @@ package struct SettingSection: Sendable {
   /// Every section.
   package static let all: [SettingSection] = [.service, .callers, .transport]
 }
+
+extension Setting {
+  /// Every setting, in the order of docs/settings.md.
+  package static let all = SettingSection.all.flatMap(\.settings)
+
+  /// The setting of that name, which must exist.
+  package static func named(_ name: String) -> Setting {
+    guard let setting = all.first(where: { $0.name == name }) else {
+      preconditionFailure("there is no setting '\(name)'")
+    }
+    return setting
+  }
+}

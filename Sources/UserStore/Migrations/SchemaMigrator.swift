@@ -62,7 +62,7 @@ struct SchemaMigrator {
   func up(to target: Int? = nil, applied report: (Migration) -> Void = { _ in }) throws(StoreError) -> Int {
     let target = try checkTarget(target ?? migrations.count)
     var version = try checkedHistory().version
-    if version > target { throw .wrongDirection(from: version, to: target) }
+    if version > target { throw .migration(.wrongDirection(from: version, to: target)) }
     while version < target {
       let step = try transact { database throws -> Migration? in
         let history = try checkedHistory(database)
@@ -90,7 +90,7 @@ struct SchemaMigrator {
   {
     var version = try checkedHistory().version
     let target = try checkTarget(target ?? max(version - 1, 0))
-    if version < target { throw .wrongDirection(from: version, to: target) }
+    if version < target { throw .migration(.wrongDirection(from: version, to: target)) }
     while version > target {
       let step = try transact { database throws -> Migration? in
         let history = try checkedHistory(database)
@@ -109,7 +109,7 @@ struct SchemaMigrator {
 
   private func checkTarget(_ target: Int) throws(StoreError) -> Int {
     guard (0...migrations.count).contains(target) else {
-      throw .unknownVersion(target, newestKnown: migrations.count)
+      throw .migration(.unknownVersion(target, newestKnown: migrations.count))
     }
     return target
   }
@@ -128,15 +128,17 @@ struct SchemaMigrator {
       while let statement = try statements.next() {
         try statement.execute()
         guard database.isInsideTransaction else {
-          throw StoreError.migrationFailed(migration: migration.id, reason: "it ends its own transaction")
+          throw StoreError.migration(.failed(migration: migration.id, reason: "it ends its own transaction"))
         }
       }
     } catch let error as DatabaseError {
       if [.full, .busy, .readOnly, .inputOutput, .corrupt].contains(StorageFault(error).kind) { throw error }
-      throw StoreError.migrationFailed(migration: migration.id, reason: error.message ?? "\(error)")
+      throw StoreError.migration(.failed(migration: migration.id, reason: error.message ?? "\(error)"))
     }
     let tables = try String.fetchAll(database, sql: "SELECT DISTINCT \"table\" FROM pragma_foreign_key_check")
-    if !tables.isEmpty { throw StoreError.foreignKeyViolations(migration: migration.id, tables: tables) }
+    if !tables.isEmpty {
+      throw StoreError.migration(.foreignKeyViolations(migration: migration.id, tables: tables))
+    }
   }
 
   /// Runs `body` in a transaction that has the write lock from its beginning.

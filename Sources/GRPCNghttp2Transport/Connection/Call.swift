@@ -163,12 +163,11 @@ final class Call: @unchecked Sendable {
       case .over: return false
       }
       await executor.comeBack()
-      guard connection.event({ $0.isUnanswered(id) }) else { return false }
-      if case .next = step, isLast {
-        connection.event { $0.fail(id, .notConcluded) }
-        return false
+      switch connection.event({ $0.take(step, isLast: isLast, id) }) {
+      case .goesOn: break
+      case .concluded: return true
+      case .over: return false
       }
-      if connection.event({ $0.take(step, id) }) { return true }
     }
   }
 
@@ -201,7 +200,7 @@ final class Call: @unchecked Sendable {
       continuation.resume(throwing: CancellationError())
     } else {
       reader = (continuation, wait)
-      connection.event { $0.awaitPart(id) }
+      connection.wait { $0.awaitPart(id) }
     }
   }
 
@@ -212,7 +211,7 @@ final class Call: @unchecked Sendable {
 
   private func stopReading(_ wait: Wait) {
     // What is on its way to the reader still comes.
-    guard let reader, reader.wait === wait, connection.event({ $0.stopAwaitingPart(id) }) else { return }
+    guard let reader, reader.wait === wait, connection.wait({ $0.stopAwaitingPart(id) }) else { return }
     self.reader = nil
     reader.continuation.resume(throwing: CancellationError())
   }
@@ -263,7 +262,7 @@ final class Call: @unchecked Sendable {
     if wait.isCancelled.load(ordering: .relaxed) {
       return continuation.resume(throwing: CancellationError())
     }
-    switch connection.event({ $0.awaitRoom(id) }) {
+    switch connection.wait({ $0.awaitRoom(id) }) {
     case .free: continuation.resume()
     case .full: writers.append((continuation, wait))
     case .over: continuation.resume(throwing: CancellationError())

@@ -116,23 +116,28 @@ final class Connection {
 
   // MARK: Events of calls
 
-  /// Tells the core what a call does, at the time that it is, and has the connection do what comes of it.
+  /// Tells the core what a call does, and has the connection do what comes of it.
   func event<Result>(_ body: (inout ConnectionCore) throws -> Result) rethrows -> Result {
     defer { if session.core.wantsTurn, !isPerforming { onWork() } }
-    session.core.now = resources.executor.loop.now
     return try body(&session.core)
+  }
+
+  /// Tells the core what a call waits for from now on.
+  func wait<Result>(_ body: (inout ConnectionCore) -> Result) -> Result {
+    session.core.now = resources.executor.loop.now
+    return event(body)
   }
 
   /// The call's task has ended.
   func taskEnded(_ call: Call) {
     calls[call.id] = nil
-    event { $0.taskEnded(call.id) }
+    wait { $0.taskEnded(call.id) }
     performIfLost()
   }
 
   /// The task that took messages has ended. Returns whether the method is going to be given more.
   func takerEnded(_ call: Call, hasConcluded: Bool) -> Bool {
-    let goesOn = event { $0.takerEnded(call.id, hasConcluded: hasConcluded) }
+    let goesOn = wait { $0.takerEnded(call.id, hasConcluded: hasConcluded) }
     if !goesOn { calls[call.id] = nil }
     performIfLost()
     return goesOn
@@ -191,10 +196,11 @@ final class Connection {
   /// Asks the call's inline method to answer it. What it declines is its handler's.
   private func answer(_ id: Int32) {
     guard let request = session.core.inlineRequest(id) else { return declined(id) }
-    switch request.method {
+    switch request.method.inline {
     case .unary(let method): answer(id, request, method)
     case .stream(let method): take(id, request, method)
     case .requests(let method): takeRequests(id, request, method)
+    case nil: declined(id)
     }
   }
 

@@ -33,9 +33,8 @@ extension ConnectionCore {
       block = .refused
       return push(.reset(id, .refusedStream))
     }
-    let stream = StreamState(
-      id, memory: pool.take(), maxHeaderListSize: configuration.maxHeaderListSize)
-    block = .request(slot: streams.open(stream))
+    block = .request(
+      slot: streams.open(id, memory: pool.take(), maxHeaderListSize: configuration.maxHeaderListSize))
     idleSince = nil
     lifetime.streamOpened()
   }
@@ -83,19 +82,16 @@ extension ConnectionCore {
   mutating func dataReceived(_ id: Int32, _ bytes: UnsafeRawBufferPointer) {
     guard let slot = findOpen(id) else { return owe(bytes.count) }
     let fits = streams[slot].count(bytes.count)
-    if streams[slot].readsRequest {
-      streams[slot].account.heldWindow += bytes.count
+    switch streams[slot].receive(bytes) {
+    case .kept:
       memory.unread += bytes.count
-      do throws(RPCError) {
-        try streams[slot].receive(bytes)
-        if memory.mustRefuse { throw error(.connectionIsFull) }
-      } catch {
-        failRequest(slot, error)
-      }
-    } else {
-      // Nothing reads it any more, but its window has to come back.
+      if memory.mustRefuse { failRequest(slot, error(.connectionIsFull)) }
+    case .failed(let error):
+      memory.unread += bytes.count
+      failRequest(slot, error)
+    case .dropped:
+      // Its window has to come back all the same.
       owe(bytes.count)
-      streams[slot].account.windowToReturn += bytes.count
       submit(slot)
     }
     if fits { touch(slot) } else { resetMalformed(slot) }

@@ -5,7 +5,7 @@ import NIOCore
 extension ConnectionCore {
   /// What an inline method is given of a call.
   struct InlineRequest {
-    let method: InlineMethod.Answer
+    let method: Method
     let fields: RequestFields
     /// The request's message; empty where there may be any number of them.
     let message: ByteBuffer
@@ -16,11 +16,11 @@ extension ConnectionCore {
 
   /// The request of a call to answer inline; nil for one whose message cannot be read, which is its handler's.
   mutating func inlineRequest(_ id: Int32) -> InlineRequest? {
-    guard let slot = streams.find(id), !streams[slot].isOver, let method = streams[slot].method?.inline,
-      let message = inlineMessage(slot, method)
+    guard let slot = streams.find(id), !streams[slot].isOver, let method = streams[slot].method,
+      let inline = method.inline, let message = inlineMessage(slot, inline)
     else { return nil }
     var request = InlineRequest(method: method, fields: streams[slot].head.fields, message: message)
-    if case .unary = method { swap(&request.response, &streams[slot].output) }
+    if case .unary = inline { swap(&request.response, &streams[slot].output) }
     return request
   }
 

@@ -69,20 +69,34 @@ extension ConnectionCore {
     }
   }
 
-  /// Does what a method that takes messages wants. Returns whether that has ended the call.
-  mutating func take(_ step: InlineStep, _ id: Int32) -> Bool {
+  /// What a step of a method that takes messages has done to its call.
+  enum StepOutcome {
+    /// The method may be given more.
+    case goesOn
+    /// The method has ended the call.
+    case concluded
+    /// The call is over without its doing.
+    case over
+  }
+
+  /// Does what a method that takes messages wants; `isLast` tells whether it was told of the request's end.
+  mutating func take(_ step: InlineStep, isLast: Bool, _ id: Int32) -> StepOutcome {
+    guard let slot = streams.find(id), !streams[slot].isOver, !streams[slot].response.hasStatus
+    else { return .over }
     switch step {
+    case .next where isLast:
+      endResponse(slot, .notConcluded)
+      return .over
     case .next:
-      if let slot = streams.find(id) { expect(slot, 0) }
-      return false
+      expect(slot, 0)
     case .send(let message):
       sendOrEnd(id, message)
-      return false
     case .end(let message, let error):
       if let message { sendOrEnd(id, message) }
       conclude(id, error)
-      return true
+      return .concluded
     }
+    return .goesOn
   }
 
   /// Ends a call with status OK, or with the status and the metadata of `error`; nothing if it is over.

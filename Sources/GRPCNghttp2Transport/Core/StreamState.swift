@@ -204,19 +204,35 @@ struct StreamState {
   /// Whether what has come is as long as `content-length` said.
   var isWhole: Bool { bodyLength == head.contentLength ?? bodyLength }
 
-  /// Whether a task or a method will read what comes.
-  var readsRequest: Bool { !isOver && request.failure == nil && !response.hasStatus && method != nil }
+  /// What becomes of bytes of DATA.
+  enum Receipt {
+    /// They wait to be read.
+    case kept
+    /// Nothing will read them, and their window is to be returned.
+    case dropped
+    /// The request fails.
+    case failed(RPCError)
+  }
 
-  /// Takes bytes of DATA that will be read.
-  ///
-  /// - Throws: `RPCError` that fails the request.
-  mutating func receive(_ bytes: UnsafeRawBufferPointer) throws(RPCError) {
+  /// Takes bytes of DATA.
+  mutating func receive(_ bytes: UnsafeRawBufferPointer) -> Receipt {
+    guard !isOver, request.failure == nil, !response.hasStatus, method != nil else {
+      account.windowToReturn += bytes.count
+      return .dropped
+    }
+    account.heldWindow += bytes.count
     let before = deframer.completeMessages
-    try deframer.receive(bytes)
+    do throws(RPCError) {
+      try deframer.receive(bytes)
+    } catch {
+      return .failed(error)
+    }
     messagesReceived += deframer.completeMessages - before
     if !takesManyMessages, messagesReceived > 1 {
-      throw RPCError(code: .unimplemented, message: "the method takes one message, and more have come")
+      return .failed(
+        RPCError(code: .unimplemented, message: "the method takes one message, and more have come"))
     }
+    return .kept
   }
 
   /// The client has ended its side. Returns what fails the request, if anything does.

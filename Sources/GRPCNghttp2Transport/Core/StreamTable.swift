@@ -14,19 +14,18 @@ struct StreamTable {
   /// The highest id of a request of which nghttp2 has told.
   private(set) var newest: Int32 = 0
 
-  /// A call of the stream `stream.id` begins.
-  mutating func open(_ stream: consuming StreamState) -> Int {
-    let id = stream.id
+  /// The call of a stream begins, with buffers that are empty. Returns its slot.
+  mutating func open(_ id: Int32, memory: consuming StreamMemory, maxHeaderListSize: Int) -> Int {
     openCount += 1
     newest = max(newest, id)
     let slot: Int
     if let unused = free.popLast() {
       slot = unused
-      slots[slot] = stream
+      slots[slot] = StreamState(id, memory: memory, maxHeaderListSize: maxHeaderListSize)
       ids[slot] = id
     } else {
       slot = slots.count
-      slots.append(stream)
+      slots.append(StreamState(id, memory: memory, maxHeaderListSize: maxHeaderListSize))
       ids.append(id)
     }
     hints[Self.hint(id)] = UInt16(truncatingIfNeeded: slot)

@@ -134,16 +134,16 @@ import Testing
     driver.data(1, CoreDriver.messages("a", "b"))
     #expect(driver.done() == ["startTaker 1"])
     #expect(CoreDriver.text(driver.core.takeNext(1)) == "a")
-    #expect(driver.core.take(.send(MessageBytes(Array("A".utf8))), 1) == false)
+    #expect(driver.core.take(.send(MessageBytes(Array("A".utf8))), isLast: false, 1) == .goesOn)
     #expect(CoreDriver.text(driver.core.takeNext(1)) == "b")
-    #expect(driver.core.take(.next, 1) == false)
+    #expect(driver.core.take(.next, isLast: false, 1) == .goesOn)
     #expect(CoreDriver.text(driver.core.takeNext(1)) == "wait")
     #expect(driver.core.takerEnded(1, hasConcluded: false) == true)
     #expect(driver.done() == ["window 12", "window 1 12", "submitData 1", "data 1 6"])
     driver.data(1, [], ended: true)
     #expect(driver.done() == ["startTaker 1"])
     #expect(CoreDriver.text(driver.core.takeNext(1)) == "end")
-    #expect(driver.core.take(.end(MessageBytes([66]), nil), 1) == true)
+    #expect(driver.core.take(.end(MessageBytes([66]), nil), isLast: true, 1) == .concluded)
     #expect(driver.core.takerEnded(1, hasConcluded: true) == false)
     #expect(driver.done() == ["submitData 1", "data 1 6", "trailers ok 1"] && driver.isMemoryFree)
     #expect(driver.core.takeNext(1) == nil)
@@ -208,12 +208,26 @@ import Testing
     driver.data(1, CoreDriver.messages("a", "b"))
     driver.run()
     _ = driver.core.takeNext(1)
-    #expect(driver.core.take(.send(MessageBytes(repeating: 1, count: 200)), 1) == false)
+    #expect(driver.core.take(.send(MessageBytes(repeating: 1, count: 200)), isLast: false, 1) == .goesOn)
     #expect(driver.core.takeNext(1) == nil)
     #expect(driver.core.takerEnded(1, hasConcluded: false) == true)
     #expect(!driver.done().suffix(2).contains("startTaker 1"))
     driver.clientWindow = nil
     #expect(driver.done().contains("startTaker 1") == true)
+  }
+
+  @Test("a method that does not end its call with the request fails it, and is asked nothing more")
+  func notConcluded() {
+    var driver = taken(1)
+    driver.data(1, [], ended: true)
+    #expect(driver.done() == ["startTaker 1"])
+    #expect(CoreDriver.text(driver.core.takeNext(1)) == "end")
+    #expect(driver.core.take(.next, isLast: true, 1) == .over)
+    #expect(
+      driver.core.take(.next, isLast: true, 1) == .over && driver.core.take(.next, isLast: false, 99) == .over
+    )
+    #expect(driver.core.takerEnded(1, hasConcluded: false) == false)
+    #expect(driver.done() == ["trailers internalError 1"])
   }
 
   @Test("a message that is too large ends the call")
@@ -222,7 +236,7 @@ import Testing
     driver.data(1, CoreDriver.messages("a"))
     driver.run()
     _ = driver.core.takeNext(1)
-    #expect(driver.core.take(.send(MessageBytes([1, 2, 3, 4])), 1) == false)
+    #expect(driver.core.take(.send(MessageBytes([1, 2, 3, 4])), isLast: false, 1) == .goesOn)
     #expect(driver.core.isUnanswered(1) == false)
     #expect(driver.core.isUnanswered(99) == false)
     #expect(driver.core.takerEnded(1, hasConcluded: false) == false)

@@ -1,4 +1,4 @@
-# Built where Swift is, run where it is not: the binary carries the Swift runtime.
+# Builds with Swift and runs without it: the binary contains the Swift runtime.
 FROM swift:6.3-bookworm AS build
 WORKDIR /src
 COPY . .

@@ -10,7 +10,7 @@ struct ClientExample {
       return
     }
 
-    // As Ada: everybody may create a user, and a user may read and change itself.
+    // As Ada: any caller may create a user, and a user may read and change itself.
     try await withUserServiceClient(.init(address)) { client in
       let ada = NewUser(email: "ada@example.com", name: "Ada", password: "correct horse")
       do throws(UserServiceError) {
@@ -18,7 +18,7 @@ struct ClientExample {
         print("created \(user.email)")
       } catch {
         guard case .emailAlreadyRegistered = error else { throw error }
-        print("\(ada.email) was here before")
+        print("\(ada.email) is already registered")
       }
       do throws(UserServiceError) {
         try await client.signIn(email: ada.email, password: "wrong horse")
@@ -28,7 +28,7 @@ struct ClientExample {
       try await client.signIn(email: ada.email, password: "correct horse")
     }
 
-    // As a service, with a token of `user-service token issue --scope users:read,users:write`.
+    // As a service, with a token from `user-service token issue --scope users:read,users:write`.
     guard let token = environment["USER_SERVICE_TOKEN"] else { return }
     try await withUserServiceClient(.init(address, credentials: .accessToken(token))) { client in
       let result = try await client.bulkCreateUsers([
@@ -41,7 +41,7 @@ struct ClientExample {
         print("\(user.email) is \(user.name)")
         if user.name == "Bob" {
           let changed = try await client.updateUser(UserUpdate(userID: user.id, name: "Robert"))
-          print("and now \(changed.name)")
+          print("the name is now \(changed.name)")
         }
       }
     }

@@ -3,8 +3,8 @@ import GRPCCore
 import GRPCNghttp2Transport
 import UnixSignals
 
-/// Serves ``Greeter`` on the loopback interface until SIGTERM or SIGINT: `greeter-example [PORT]`, by default on any
-/// free port.
+/// Serves ``Greeter`` on the loopback interface until SIGTERM or SIGINT. Run it as `greeter-example [PORT]`; without
+/// a port it uses any free one.
 @main
 struct GreeterProgram {
   static func main() async throws {
@@ -26,7 +26,7 @@ struct GreeterProgram {
         for await _ in signals { server.beginGracefulShutdown() }
       }
       let address = try await transport.addresses[0]
-      // Not `print`, which keeps the line in a buffer when standard output is not a terminal.
+      // `print` would buffer the line when standard output is not a terminal.
       FileHandle.standardOutput.write(Data("greeter-example listening on \(address)\n".utf8))
       try await group.next()
       group.cancelAll()

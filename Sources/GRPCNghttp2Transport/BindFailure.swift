@@ -1,7 +1,8 @@
 import Foundation
 import NIOCore
 
-/// Why an address cannot be listened on. Words for an operator, without the address: what is wrong, and what to do.
+/// The reason why an address cannot be listened on, and the remedy, as text for an operator. The text does not name
+/// the address.
 public struct BindFailure: Error, CustomStringConvertible {
   public let description: String
 
@@ -9,7 +10,7 @@ public struct BindFailure: Error, CustomStringConvertible {
     self.description = description
   }
 
-  /// What `error`, which binding a TCP address has thrown, means.
+  /// Describes `error`, thrown while binding a TCP address.
   public init(_ error: any Error) {
     switch error {
     case let failure as BindFailure: self = failure
@@ -25,24 +26,24 @@ public struct BindFailure: Error, CustomStringConvertible {
     case EADDRNOTAVAIL: self.init("this machine does not have the address")
     case EACCES, EPERM: self.init("permission denied; a port below 1024 needs CAP_NET_BIND_SERVICE")
     case EAFNOSUPPORT: self.init("this machine does not support addresses of this kind")
-    case EMFILE, ENFILE: self.init("too many open files; raise the limit of descriptors (ulimit -n)")
+    case EMFILE, ENFILE: self.init("too many open files; raise the descriptor limit (ulimit -n)")
     default: self.init(Self.words(code))
     }
   }
 
-  /// What `code`, with which binding a Unix-domain socket at `path` has failed, means.
+  /// Describes `code`, the error of binding a Unix-domain socket at `path`.
   init(unix code: CInt, _ path: String) {
     switch code {
-    case ENOENT, ENOTDIR: self.init("there is no such folder; make it first")
+    case ENOENT, ENOTDIR: self.init("the folder does not exist; create it first")
     case EACCES, EPERM: self.init("permission denied; the folder must be writable for this user")
     case EROFS: self.init("the file system is read-only")
-    case EADDRINUSE: self.init("another file has appeared there; try again")
-    case EMFILE, ENFILE: self.init("too many open files; raise the limit of descriptors (ulimit -n)")
+    case EADDRINUSE: self.init("another file was created at this path; try again")
+    case EMFILE, ENFILE: self.init("too many open files; raise the descriptor limit (ulimit -n)")
     default: self.init(Self.words(code))
     }
   }
 
-  /// What Foundation has thrown `error` for, when it has read a file.
+  /// Describes `error`, thrown by Foundation while reading a file.
   static func words(for error: any Error) -> String {
     switch (error as NSError).userInfo[NSUnderlyingErrorKey] {
     case let error as POSIXError: words(error.code.rawValue)
@@ -51,7 +52,7 @@ public struct BindFailure: Error, CustomStringConvertible {
     }
   }
 
-  /// The system's own words for an error (strerror(3)), in lower case.
+  /// Returns the system's description of an error (strerror(3)), in lower case.
   static func words(_ code: CInt) -> String {
     let words = String(cString: strerror(code))
     return words.prefix(1).lowercased() + words.dropFirst()

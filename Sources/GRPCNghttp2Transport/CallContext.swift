@@ -4,10 +4,10 @@ import NIOPosix
 public import NIOSSL
 import Synchronization
 
-/// What a handler's `ServerContext.transportSpecific` is on this transport.
+/// The value of a handler's `ServerContext.transportSpecific` on this transport.
 public struct CallContext: ServerContext.TransportSpecific {
   let peer: ConnectionPeer
-  /// `distantFuture` for never.
+  /// The deadline; `distantFuture` means none.
   private let end: NIODeadline
 
   init(peer: ConnectionPeer, deadline: NIODeadline) {
@@ -15,15 +15,16 @@ public struct CallContext: ServerContext.TransportSpecific {
     end = deadline
   }
 
-  /// The certificate that the client has presented and that was verified; nil without mutual TLS.
+  /// The verified certificate of the client; nil without mutual TLS.
   public var peerCertificate: NIOSSLCertificate? { peer.certificate }
 
-  /// When the call's deadline passes, as its `grpc-timeout` said when it arrived; nil for never.
+  /// The call's deadline, computed from `grpc-timeout` on arrival; nil without one.
   public var deadline: ContinuousClock.Instant? {
     end == .distantFuture ? nil : .now + .nanoseconds((end - .now()).nanoseconds)
   }
 
-  /// Whether the call was cancelled because the grace time of a shutdown, or of its connection's age, was over.
+  /// Whether the call was cancelled because the grace time of a shutdown or of the connection's maximum age has
+  /// passed.
   public var isCutOff: Bool { peer.isCutOff.load(ordering: .relaxed) }
 
   /// Whether the call's deadline has passed.

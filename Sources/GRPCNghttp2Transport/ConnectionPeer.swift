@@ -3,13 +3,14 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 
-/// The ends of a connection.
+/// The two endpoints of a connection.
 final class ConnectionPeer: Sendable {
-  /// `ipv4:127.0.0.1:31415`, `ipv6:[::1]:443` or `unix:/run/socket`, as GRPCCore recommends.
+  /// The client's address in GRPCCore's recommended form: `ipv4:127.0.0.1:31415`, `ipv6:[::1]:443` or
+  /// `unix:/run/socket`.
   let remote: String
   let local: String
   let certificate: NIOSSLCertificate?
-  /// Whether the connection has ended its calls itself.
+  /// Whether the server has ended the connection's calls.
   let isCutOff = Atomic(false)
 
   init(remote: String, local: String, certificate: NIOSSLCertificate? = nil) {
@@ -18,16 +19,16 @@ final class ConnectionPeer: Sendable {
     self.certificate = certificate
   }
 
-  /// The ends of `channel`, on its event loop; once its handshake is over, if it has one.
+  /// Reads the endpoints of `channel` on its event loop, after any TLS handshake.
   convenience init(_ channel: any Channel) {
-    // Without TLS there is no handler to ask.
+    // Without TLS the pipeline has no such handler.
     let handler = try? channel.pipeline.syncOperations.handler(type: NIOSSLServerHandler.self)
     self.init(
       remote: Self.describe(channel.remoteAddress), local: Self.describe(channel.localAddress),
       certificate: handler?.peerCertificate)
   }
 
-  /// `address` as ``remote`` writes it.
+  /// Formats `address` like ``remote``.
   static func describe(_ address: NIOCore.SocketAddress?) -> String {
     switch address {
     case .v4: "ipv4:\(address?.ipAddress ?? ""):\(address?.port ?? 0)"

@@ -1,135 +1,134 @@
 public import GRPCCore
 
-/// Limits and time-outs of the transport, under grpc-go's names where it has one
-/// (pkg.go.dev/google.golang.org/grpc, `ServerOption` and `keepalive`). The defaults suit a server that
-/// strangers can reach.
+/// Limits and time-outs of the transport. Names follow grpc-go where it has an equivalent
+/// (pkg.go.dev/google.golang.org/grpc, `ServerOption` and `keepalive`). The defaults suit a server that is exposed to
+/// untrusted clients.
 public struct HTTP2Configuration: Sendable {
-  /// Streams that a connection may have open at once, as SETTINGS announce; more are refused with
-  /// REFUSED_STREAM. A stream counts until its handler has ended.
+  /// The most concurrent streams of a connection, announced in SETTINGS. More are refused with REFUSED_STREAM. A
+  /// stream counts until its handler has ended.
   public var maxConcurrentStreams = 100
-  /// Bytes of a header block, each field counted as its name, its value and 32 (RFC 9113 §6.5.2). A larger
-  /// block is answered with RESOURCE_EXHAUSTED; one that decodes to 16 times as much ends its connection.
+  /// The largest header list in bytes, where each field counts as its name, its value and 32 (RFC 9113 §6.5.2). A
+  /// larger one is answered with RESOURCE_EXHAUSTED; one of 16 times the limit ends its connection.
   public var maxHeaderListSize = 8 * 1_024
-  /// Flow-control window of a stream, in bytes: what a client may send ahead of the handler.
+  /// The flow-control window of a stream, in bytes, which a client may send ahead of the handler.
   public var initialWindowSize = 64 * 1_024
-  /// Flow-control window of a connection, in bytes: what its client may send ahead of all handlers together. It
-  /// is given back as they read (RFC 9113 §5.2). Several times ``initialWindowSize``, so that one handler that
-  /// does not read leaves room for the others.
+  /// The flow-control window of a connection, in bytes, which a client may send ahead of all handlers together. It is
+  /// replenished as they read (RFC 9113 §5.2). The default is several times ``initialWindowSize``, so that one
+  /// stalled handler leaves room for the others.
   public var initialConnectionWindowSize = 512 * 1_024
-  /// Bytes of the largest frame that the peer may send, 16,384 to 16,777,215 (RFC 9113 §4.2).
+  /// The largest frame that the client may send, in bytes: 16,384 to 16,777,215 (RFC 9113 §4.2).
   public var maxFrameSize = 16_384
-  /// Bytes of the largest request message, inflated; larger ones are answered with RESOURCE_EXHAUSTED.
+  /// The largest request message, in inflated bytes. Larger ones are answered with RESOURCE_EXHAUSTED.
   public var maxReceiveMessageSize = 4 * 1_024 * 1_024
-  /// Bytes of the largest response message; a larger one fails its call with RESOURCE_EXHAUSTED.
+  /// The largest response message, in bytes. A larger one fails its call with RESOURCE_EXHAUSTED.
   public var maxSendMessageSize = Int(Int32.max)
-  /// Bytes that the calls of a connection may hold: their headers, 8 KiB for each handler that runs, the
-  /// message that a handler has in hand, inflated, and what has come of a message that it waits for. The call
-  /// that exceeds them ends with RESOURCE_EXHAUSTED. What the connection's window covers is not counted.
+  /// The bytes that the calls of a connection may hold: header fields, 8 KiB a running handler, inflated messages in
+  /// handlers, and the received parts of awaited messages. Data within the connection's flow-control window is not
+  /// counted. A call that exceeds the limit ends with RESOURCE_EXHAUSTED.
   ///
-  /// A call whose messages an inline method takes counts 1 KiB, and 20 KiB while a task works on one. Such tasks wait for
-  /// each other.
+  /// A call whose messages an inline method takes counts 1 KiB, and 20 KiB while a task processes a message. Such
+  /// tasks wait for each other.
   ///
-  /// No less than four of the largest messages of a request are permitted, whatever is set.
+  /// The effective limit is at least four of the largest request messages.
   public var maxConnectionMemory = 1_024 * 1_024
-  /// Bytes that the calls of all connections may hold, with what waits to be read and to be sent. Beyond them,
-  /// calls on connections that hold more than 32 KiB end with RESOURCE_EXHAUSTED.
+  /// The bytes that the calls of all connections may hold, including queued input and output. Above the limit, calls
+  /// on connections that hold more than 32 KiB end with RESOURCE_EXHAUSTED.
   public var maxMemory = 256 * 1_024 * 1_024
-  /// Bytes of responses that a stream holds before its handler is suspended; it goes on at half of them.
+  /// The bytes of queued output at which the handler of a stream is suspended; it resumes at half of them.
   public var writeBufferSize = 64 * 1_024
-  /// Bytes of responses that a connection holds before its handlers are suspended that write more than 4 KiB, or
-  /// ask for another message, and before calls of server-streaming methods begin.
+  /// The bytes of queued output at which handlers of a connection are suspended if they write more than 4 KiB or ask
+  /// for another message. Calls of server-streaming methods do not start above it.
   public var connectionWriteBufferSize = 256 * 1_024
-  /// How responses are compressed, for clients that accept it. A handler chooses otherwise for its call
-  /// with the metadata `grpc-encoding`.
+  /// The compression of responses for clients that accept it. A handler can choose another one for its call with the
+  /// metadata `grpc-encoding`.
   public var compression: MessageEncoding = .identity
-  /// Bytes of the smallest response message that is compressed. Larger ones are sent compressed if that makes
-  /// them smaller, and if they have no more than 1 MiB, which takes tens of milliseconds of the event loop.
+  /// The smallest response message that is compressed, in bytes. A message is sent compressed only if that makes it
+  /// smaller, and if it has at most 1 MiB: compressing that much takes tens of milliseconds of the event loop.
   public var compressionMinSize = 1_024
-  /// Pings that the server sends.
+  /// The pings of the server.
   public var keepalive = Keepalive()
-  /// Pings that a client may send.
+  /// The limits for pings of clients.
   public var enforcementPolicy = EnforcementPolicy()
-  /// Connections that may be open at once. One more takes the place of the connection that has been without calls for
-  /// longest, or is closed as it comes if every connection has calls.
+  /// The most open connections. One more replaces the connection that has been idle for longest, or is refused if
+  /// every connection has calls.
   public var maxConnections = 10_000
-  /// How many of the connections one network may have: an IPv4 address, the /64 of an IPv6 address, or all Unix-domain
-  /// sockets together. One more takes the place of that network's own.
+  /// The most connections from one network: an IPv4 address, the /64 of an IPv6 address, or all Unix-domain sockets
+  /// together. One more replaces a connection of the same network.
   public var networkShare = NetworkShare.automatic
-  /// Permissions of Unix-domain sockets, nine bits; connecting needs the permission to write (unix(7)).
+  /// The permissions of Unix-domain sockets, nine bits; connecting requires write permission (unix(7)).
   public var unixSocketMode: UInt32 = 0o600
-  /// How long a connection may take for its TLS handshake, and then for its preface and its first SETTINGS.
+  /// The time-out of the TLS handshake, and then of the preface and first SETTINGS.
   public var connectionTimeout: Duration = .seconds(20)
-  /// How long a header block, a message that has begun, or the request of a call that is not
-  /// client-streaming may stay incomplete while the server waits for it; 4 KiB of a message's length add a
-  /// second each. A frame or a header block ends its connection, anything else its call with
-  /// DEADLINE_EXCEEDED.
+  /// How long the server waits for the rest of a header block, of a message, or of a request that is not
+  /// client-streaming. Each 4 KiB of a message's length adds a second. An overdue frame or header block ends its
+  /// connection; anything else ends its call with DEADLINE_EXCEEDED.
   public var receiveTimeout: Duration = .seconds(60)
-  /// How long a response may wait for a client that does not read; its stream is then reset with CANCEL. A client
-  /// that takes nothing from its socket for as long loses its connection.
+  /// How long a response may wait for a client that does not read, before its stream is reset with CANCEL. A client
+  /// that reads nothing from its socket for as long loses its connection.
   public var sendTimeout: Duration = .seconds(300)
-  /// Whether the transport's inline methods are asked; if not, every call goes to its handler.
+  /// Whether inline methods are used; otherwise every call goes to its handler.
   public var answersInline = true
-  /// The metadata of the status with which the transport itself ends a call, such as
-  /// `grpc-status-details-bin`. Called on event loops; none by default.
+  /// Returns the metadata for the status of a call that the transport itself ends, such as `grpc-status-details-bin`.
+  /// Called on event loops; empty by default.
   public var faultDetails: @Sendable (CallFault) -> Metadata = { _ in [:] }
-  /// How many frames that ask for nothing a client may send.
+  /// The limits for frames that request nothing.
   public var floodLimits = FloodLimits()
 
-  /// The defaults.
+  /// Creates the default configuration.
   public init() {}
 
-  /// Pings that the server sends to find half-open connections, and when it ends connections of its own
-  /// accord (gRFC A9). A time of nil is none.
+  /// The pings with which the server detects half-open connections, and the limits of a connection's age (gRFC A9).
+  /// Nil disables a limit.
   public struct Keepalive: Sendable {
-    /// How long nothing arrives before the server pings.
+    /// The silence after which the server pings.
     public var time: Duration = .seconds(7_200)
-    /// How long the ping's answer may take before the connection is closed.
+    /// The time without an answer to the ping after which the connection is closed.
     public var timeout: Duration = .seconds(20)
-    /// How long a connection may have no calls before it is ended with GOAWAY.
+    /// The time without calls after which a connection is ended with GOAWAY.
     public var maxConnectionIdle: Duration?
-    /// How long a connection may live, give or take 10 %, before it is ended with GOAWAY.
+    /// The age, varied by 10 %, at which a connection is ended with GOAWAY.
     public var maxConnectionAge: Duration?
-    /// How long calls may go on after ``maxConnectionAge``; nil is without end.
+    /// How long calls may continue after ``maxConnectionAge``; nil for no limit.
     public var maxConnectionAgeGrace: Duration?
   }
 
-  /// The part of the connections that one network may have.
+  /// The share of the connections that one network may have.
   public enum NetworkShare: Hashable, Sendable {
-    /// A quarter of all, at least one; as many as there may be from this machine itself, where a proxy stands for
+    /// A quarter of all, at least one. Connections from this machine are not limited, because a proxy on it serves
     /// many clients.
     case automatic
-    /// So many, from this machine too.
+    /// This many, which also limits connections from this machine.
     case connections(Int)
-    /// As many as there may be.
+    /// No limit for a network.
     case unlimited
   }
 
-  /// How often a client may ping (gRFC A8). One that pings more often is forgiven twice, and anew whenever
-  /// it is sent headers or data; then its connection ends with GOAWAY "too_many_pings".
+  /// How often a client may ping (gRFC A8). Two early pings are tolerated, and again after each HEADERS or DATA frame
+  /// sent to the client. A further one ends the connection with GOAWAY "too_many_pings".
   public struct EnforcementPolicy: Sendable {
-    /// The least time between two pings.
+    /// The shortest interval between pings.
     public var minTime: Duration = .seconds(10)
-    /// Whether a client may ping without calls; the least time is 2 hours if not.
+    /// Whether a client may ping without calls; otherwise the interval is 2 hours.
     public var permitWithoutStream = true
   }
 
-  /// Budgets whose end ends the connection with GOAWAY: `burst` at once, and `rate` more a second.
+  /// Budgets of frames: `burst` at once and `rate` more a second. Exceeding one ends the connection with GOAWAY.
   public struct FloodLimits: Sendable {
-    /// RST_STREAM frames that the client sends before a response has ended (CVE-2023-44487). Honest clients
-    /// spend it when calls are cancelled.
+    /// RST_STREAM frames received before a response has ended (CVE-2023-44487). Legitimate clients also send them
+    /// when calls are cancelled.
     public var resets = (burst: 1_000, rate: 33)
-    /// RST_STREAM frames that the client makes the server send (CVE-2025-8671).
+    /// RST_STREAM frames that a client provokes from the server (CVE-2025-8671).
     public var provokedResets = (burst: 1_000, rate: 33)
-    /// PRIORITY, SETTINGS and unknown frames and acknowledgements, DATA frames without data, and RST_STREAM
-    /// frames on streams that both sides have ended.
+    /// PRIORITY, SETTINGS, unknown and acknowledgement frames, empty DATA frames, and RST_STREAM frames on closed
+    /// streams.
     public var idleFrames = (burst: 1_000, rate: 100)
     /// WINDOW_UPDATE frames for each HEADERS or DATA frame sent, beyond a burst of 1,000.
     public var windowUpdatesPerFrameSent = 10
     /// CONTINUATION frames of a header block (CVE-2024-27316).
     public var continuations = 8
-    /// Acknowledgements of PING and SETTINGS that may wait to be sent.
+    /// The most queued acknowledgements of PING and SETTINGS.
     public var outboundAcknowledgements = 1_000
-    /// Settings in a SETTINGS frame.
+    /// The most settings in a SETTINGS frame.
     public var settings = 32
   }
 }
@@ -143,8 +142,8 @@ extension HTTP2Configuration {
     }
   }
 
-  /// Descriptors that the sockets of `connections` connections may need at once: those that are ended to make room stay
-  /// open until their clients have seen it.
+  /// Returns the descriptors that `connections` connections may need at once. A replaced connection keeps its
+  /// descriptor until its client has seen the end.
   public static func descriptors(forConnections connections: Int) -> Int {
     connections + ConnectionLimits.leaving(total: connections)
   }

@@ -1,13 +1,13 @@
 public import GRPCCore
 import NIOCore
 
-/// A unary method that can be answered where its calls arrive: on the connection's event loop and without what
-/// GRPCCore does for a handler, which costs a fraction of a handler's call.
+/// A method whose calls are answered on the connection's event loop, without GRPCCore's task, interceptors and
+/// handler, at a fraction of their cost.
 ///
-/// For answers that take microseconds: meanwhile the loop serves nobody else. Those that wait for something else,
-/// such as a disk, are given later.
+/// Use it for answers that take microseconds, because the loop is blocked meanwhile. Answers that wait, for instance
+/// for a disk, can be given later.
 public struct InlineMethod: Sendable {
-  /// How calls are answered.
+  /// The kinds of answers.
   enum Answer: Sendable {
     case unary(@Sendable (inout InlineCall) -> Void)
     case stream(@Sendable (borrowing InlineStream) -> Bool)
@@ -17,20 +17,21 @@ public struct InlineMethod: Sendable {
   let method: String
   let answer: Answer
 
-  /// The method `descriptor`, which also needs a handler, registered as unary.
+  /// Declares an inline answer for the unary method `descriptor`, which also needs a handler.
   ///
-  /// - Parameter answer: responds to the call, or declines by not doing so: the call then goes to the
-  ///   method's handler, as do those whose request is not complete, or compressed, when it is seen first.
+  /// - Parameter answer: responds to the call, or declines by returning without a response; the call then goes to the
+  ///   method's handler. So do calls whose request or response is compressed.
   public init(_ descriptor: MethodDescriptor, answer: @escaping @Sendable (inout InlineCall) -> Void) {
     method = descriptor.fullyQualifiedMethod
     self.answer = .unary(answer)
   }
 
-  /// The method `descriptor`, which also needs a handler, registered as server-streaming. Its calls last long, send
-  /// little, and have no task.
+  /// Declares an inline answer for the server-streaming method `descriptor`, which also needs a handler. Suits calls
+  /// that last long and send little; they have no task.
   ///
-  /// - Parameter accept: takes the call, which it answers whenever it likes, and returns true; or returns false, having
-  ///   done nothing: the call then goes to the method's handler, as do those whose request is compressed.
+  /// - Parameter accept: takes the call, which it may answer at any time, and returns true. It declines the call by
+  ///   returning false; the call then goes to the method's handler, as do calls whose compressed request cannot be
+  ///   inflated.
   public init(
     streaming descriptor: MethodDescriptor, accept: @escaping @Sendable (borrowing InlineStream) -> Bool
   ) {
@@ -38,10 +39,10 @@ public struct InlineMethod: Sendable {
     answer = .stream(accept)
   }
 
-  /// The method `descriptor`, which also needs a handler, registered as client-streaming or bidirectional. A call has a
-  /// task only while a message of its request is being worked on, and none while the client is waited for.
+  /// Declares an inline answer for the client-streaming or bidirectional method `descriptor`, which also needs a
+  /// handler. A call has a task only while a message is processed, and none while it waits for the client.
   ///
-  /// - Parameter accept: says what becomes of a call, of which nothing but the headers is there.
+  /// - Parameter accept: decides about a call of which only the headers have arrived.
   public init(
     requests descriptor: MethodDescriptor,
     accept: @escaping @Sendable (borrowing InlineStream) -> InlineAcceptance
@@ -54,24 +55,24 @@ public struct InlineMethod: Sendable {
 /// A call of an ``InlineMethod``.
 public struct InlineCall: ~Copyable {
   private let fields: RequestFields
-  /// The request's message, while the method answers and no longer.
+  /// The request's message, valid only while the method answers.
   public let message: UnsafeRawBufferPointer
   private let peer: ConnectionPeer
   private let limit: Int
   private var response: ByteBuffer
   private var answer: Answer?
 
-  /// What the method has made of the call.
+  /// The method's answer.
   enum Answer {
     case given
     case later(LaterResponse)
   }
 
-  /// Makes the response: a message, or the status that the call fails with.
+  /// Computes the response: a message, or the status with which the call fails.
   public typealias LaterResponse = @Sendable (CallContext) async -> Result<[UInt8], RPCError>
 
-  /// A call with the header fields `fields` of `peer`, whose response of at most `limit` bytes is written to `response`, which
-  /// is empty.
+  /// Creates a call of `peer` with the header fields `fields`. Its response, of at most `limit` bytes, is written to
+  /// the empty buffer `response`.
   init(
     fields: RequestFields, message: UnsafeRawBufferPointer, peer: ConnectionPeer, limit: Int,
     response: ByteBuffer
@@ -83,14 +84,14 @@ public struct InlineCall: ~Copyable {
     self.response = response
   }
 
-  /// What the method has made of the call, and the response with its prefix.
+  /// Returns the method's answer, or nil if it declined, and the response with its prefix.
   consuming func finish() -> (Answer?, ByteBuffer) { (answer, response) }
 
   /// The request's metadata.
   public var metadata: Metadata { fields.metadata }
 
-  /// Calls `body` with the value in the metadata of the only field of that name, which is in lower case; with
-  /// nil if there is none, or more than one. Cheaper than ``metadata``.
+  /// Calls `body` with the value of the field `name`, in lower case, or with nil if the request has no such field or
+  /// several. Cheaper than ``metadata``.
   public func withOnlyValue<Result>(
     of name: StaticString, _ body: (UnsafeRawBufferPointer?) -> Result
   ) -> Result {
@@ -100,10 +101,10 @@ public struct InlineCall: ~Copyable {
   /// The client's end of the connection, as in `ServerContext`.
   public var remotePeer: String { peer.remote }
 
-  /// Responds with status OK, no metadata, and a message of `count` bytes that `write` writes over zeros.
-  /// Once.
+  /// Responds with status OK, no metadata, and a message of `count` bytes that `write` writes into zeroed memory.
+  /// Call it at most once.
   ///
-  /// Returns whether it has: not with more bytes than `maxSendMessageSize`.
+  /// Returns false, without an effect, if `count` exceeds `maxSendMessageSize`.
   @discardableResult
   public mutating func respond(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) -> Bool {
     precondition(answer == nil, "a unary call has one response")
@@ -111,7 +112,7 @@ public struct InlineCall: ~Copyable {
     answer = .given
     let end = MessageDeframer.prefixLength + count
     response.writeWithUnsafeMutableBytes(minimumWritableBytes: end) { buffer in
-      // The memory may be another call's.
+      // The memory may contain data of another call.
       let buffer = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(end))
       buffer.initializeMemory(as: UInt8.self, repeating: 0)
       buffer.storeBytes(of: UInt32(count).bigEndian, toByteOffset: 1, as: UInt32.self)
@@ -121,13 +122,14 @@ public struct InlineCall: ~Copyable {
     return true
   }
 
-  /// Responds with what `response` returns, once it does. Instead of ``respond(count:_:)``, and once. It is a message of
-  /// at most `maxSendMessageSize` bytes, or the call fails with RESOURCE_EXHAUSTED; or a failure, whose metadata may
-  /// have the names that a handler's may, or the call fails with INTERNAL.
+  /// Responds later with the result of `response`. Call it at most once, and not with ``respond(count:_:)``.
   ///
-  /// It runs in a task on the connection's event loop, from the moment that the method returns. The task is cancelled
-  /// when the call is over before its answer, as a handler's is; what it returns then is dropped. The message of the
-  /// request is gone when it runs.
+  /// A message of more than `maxSendMessageSize` bytes fails the call with RESOURCE_EXHAUSTED; an error whose
+  /// metadata uses reserved names fails it with INTERNAL.
+  ///
+  /// `response` runs in a task on the connection's event loop, from the moment that the method returns. If the call
+  /// ends first, the task is cancelled, like a handler's, and its result is dropped. The request's message is no
+  /// longer available to it.
   public mutating func respondLater(_ response: @escaping LaterResponse) {
     precondition(answer == nil, "a unary call has one response")
     answer = .later(response)

@@ -1,13 +1,13 @@
 public import GRPCCore
 
-/// A call of a streaming ``InlineMethod``, while the method accepts it and no longer.
+/// A call of a streaming ``InlineMethod``, valid only while the method accepts it.
 public struct InlineStream: ~Copyable {
   private let fields: RequestFields
-  /// The request's message; empty where there may be any number of them.
+  /// The request's message; empty for a method that takes many messages.
   public let message: UnsafeRawBufferPointer
-  /// The call's deadline, and its client's certificate.
+  /// The call's deadline and its client's certificate.
   public let context: CallContext
-  /// What keeps the call, without its request.
+  /// The handle of the call, which outlives its request.
   public let responses: Responses
   private let setWhenCancelled: (@escaping @Sendable () -> Void) -> Void
 
@@ -28,16 +28,16 @@ public struct InlineStream: ~Copyable {
   /// The client's end of the connection, as in `ServerContext`.
   public var remotePeer: String { context.peer.remote }
 
-  /// Has `body` called on the connection's event loop, once, if the call ends before ``Responses/end(_:)``: when its
-  /// client has gone, or its deadline has passed.
+  /// Registers `body` to be called once, on the connection's event loop, if the call ends before
+  /// ``Responses/end(_:)``: the client has disconnected, or the deadline has passed.
   public func whenCancelled(_ body: @escaping @Sendable () -> Void) { setWhenCancelled(body) }
 
-  /// The response's side of a call: a handle that can be kept, and used on any thread.
+  /// The response side of a call: a handle that can be stored, and used on any thread.
   ///
-  /// What it is given takes effect in the order of its calls. They only note what is to be done, and may be made under
-  /// a lock.
+  /// Its operations take effect in the order of their calls. They only schedule work, and may be called while a lock
+  /// is held.
   public struct Responses: Sendable {
-    /// What is to be done.
+    /// A scheduled operation.
     enum Step: Sendable {
       case send([UInt8])
       case end(RPCError)
@@ -49,10 +49,12 @@ public struct InlineStream: ~Copyable {
       self.perform = perform
     }
 
-    /// Sends a message, unless the call has ended. There is no back-pressure: callers send little, and not often.
+    /// Sends a message, unless the call has ended. Has no back-pressure, so callers must send small messages at long
+    /// intervals.
     public func send(_ message: [UInt8]) { perform(.send(message)) }
 
-    /// Ends the call with the status and the metadata of `error`, behind what was sent; nothing if it has ended.
+    /// Ends the call with the status and metadata of `error`, after the messages sent before. Does nothing if the
+    /// call has ended.
     public func end(_ error: RPCError) { perform(.end(error)) }
   }
 }

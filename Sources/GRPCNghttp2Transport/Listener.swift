@@ -1,12 +1,12 @@
 import NIOCore
 
-/// Where a transport listens, and whether with TLS.
+/// An address that a transport listens on, with or without TLS.
 public struct Listener: Sendable {
   /// An address to listen on.
   public enum Address: Hashable, Sendable, CustomStringConvertible {
-    /// An IPv4 or IPv6 address and a port; port 0 is any free one.
+    /// An IPv4 or IPv6 address and a port; port 0 stands for any free one.
     case tcp(host: String, port: Int)
-    /// The path of a Unix-domain socket. A socket there that no process listens on is replaced.
+    /// The path of a Unix-domain socket. A socket on which no process listens is replaced.
     case unix(path: String)
 
     /// `HOST:PORT`, with brackets around an IPv6 address, or `unix:PATH`.
@@ -18,12 +18,12 @@ public struct Listener: Sendable {
     }
   }
 
-  /// Where to listen.
+  /// The address to listen on.
   public let address: Address
   /// The server's identity; nil for cleartext HTTP/2 with prior knowledge (RFC 9113 §3.3).
   public let security: TLSIdentity?
 
-  /// A listener at `address`.
+  /// Creates a listener at `address`.
   public init(_ address: Address, security: TLSIdentity? = nil) {
     self.address = address
     self.security = security
@@ -31,7 +31,7 @@ public struct Listener: Sendable {
 }
 
 extension Listener.Address {
-  /// The address with the port that the system has given.
+  /// Returns the address with the port that the system has assigned.
   func bound(to address: NIOCore.SocketAddress?) -> Listener.Address {
     guard case .tcp(let host, _) = self, let port = address?.port else { return self }
     return .tcp(host: host, port: port)

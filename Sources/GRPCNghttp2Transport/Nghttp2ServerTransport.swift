@@ -6,23 +6,24 @@ public import NIOPosix
 import NIOSSL
 import Synchronization
 
-/// A gRPC server transport over HTTP/2: sockets, event loops and TLS are SwiftNIO's, frames, HPACK and flow
-/// control libnghttp2's.
+/// A gRPC server transport over HTTP/2. SwiftNIO provides sockets, event loops and TLS; libnghttp2 provides frames,
+/// HPACK and flow control.
 ///
-/// Each connection lives on one event loop, and so do the tasks that handle its calls: a call whose handler
-/// does not wait for anything is answered in the turn of the loop in which it came. A call's task is
-/// cancelled, and its cancellation handle fires, when the client resets it or disconnects, and when its
-/// deadline passes; the transport then answers DEADLINE_EXCEEDED itself. `grpc-timeout` is not part of the
-/// request's metadata: the deadline is in ``Context``.
+/// Each connection lives on one event loop, together with the tasks that handle its calls. A call whose handler does
+/// not suspend is answered in the turn of the loop in which it arrived.
 ///
-/// What it owes on the wire: github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md; RFC 9113.
+/// A call's task is cancelled, and its cancellation handle fires, when the client resets the call or disconnects, and
+/// when its deadline passes; the transport then answers DEADLINE_EXCEEDED. The request's metadata does not contain
+/// `grpc-timeout`; the deadline is in ``Context``.
+///
+/// The protocol is specified in github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md, and RFC 9113.
 public final class Nghttp2ServerTransport: ServerTransport {
   public typealias Bytes = MessageBytes
   public typealias Configuration = HTTP2Configuration
   public typealias Context = CallContext
   public typealias CallFault = GRPCNghttp2Transport.CallFault
 
-  /// Why the transport cannot serve. One line.
+  /// The reason why the transport cannot serve, in one line.
   public struct Failure: Error, CustomStringConvertible {
     public let description: String
   }
@@ -47,16 +48,15 @@ public final class Nghttp2ServerTransport: ServerTransport {
   private let memory: MemoryBudget
   private let state = Mutex(State())
 
-  /// A transport that serves at `listeners`, all of them or none.
+  /// Creates a transport that serves at all `listeners`, or fails.
   ///
   /// - Parameters:
-  ///   - eventLoopGroup: the loops that connections are spread over, by default NIO's global ones, one a
-  ///     core.
-  ///   - receiveLimits: bytes of the largest message of a request, inflated, by method. Known before a message is
-  ///     kept or inflated: a larger one ends its call with RESOURCE_EXHAUSTED. Methods without one have
-  ///     ``Configuration/maxReceiveMessageSize``, which also bounds the others.
-  ///   - inlineMethods: methods that can be answered short of their handlers.
-  ///   - logger: hears of connections that are ended for what they did, at level info.
+  ///   - eventLoopGroup: the event loops for the connections; by default NIO's global ones, one a core.
+  /// - receiveLimits: the largest request message of each method, in inflated bytes. The limit applies before a
+  ///   message is buffered or inflated; a larger one ends its call with RESOURCE_EXHAUSTED.
+  ///   ``Configuration/maxReceiveMessageSize`` applies to other methods, and bounds every limit.
+  ///   - inlineMethods: methods that are answered on the event loop, without their handlers.
+  ///   - logger: logs connections that are ended for their behaviour, at level info.
   public init(
     listeners: [Listener], configuration: Configuration = Configuration(),
     eventLoopGroup: any EventLoopGroup = .singletonMultiThreadedEventLoopGroup,
@@ -76,13 +76,13 @@ public final class Nghttp2ServerTransport: ServerTransport {
     memory = MemoryBudget(limit: configuration.maxMemory)
   }
 
-  /// How many connections are open.
+  /// The number of open connections.
   public var connectionCount: Int { registry.count }
 
-  /// Connections that were closed as they came since the start, because of the limits of connections.
+  /// The number of connections refused since the start because of the connection limits.
   public var refusedConnectionCount: UInt64 { registry.refusedCount }
 
-  /// Reads the files of every TLS identity again, and logs what has changed or is wrong.
+  /// Reloads the files of every TLS identity, and logs changes and errors.
   public func reloadCertificates() {
     for security in identities {
       do throws(TLSIdentity.Failure) {
@@ -93,17 +93,18 @@ public final class Nghttp2ServerTransport: ServerTransport {
     }
   }
 
-  /// Each identity once: listeners may share one.
+  /// The distinct identities; listeners may share one.
   private var identities: [TLSIdentity] {
     Dictionary(grouping: listeners.compactMap(\.security), by: ObjectIdentifier.init).values.map { $0[0] }
   }
 
-  /// Bytes that the connections' calls hold, as far as they count in ``Configuration/maxMemory``.
+  /// The bytes that count towards ``Configuration/maxMemory``.
   public var memoryInUse: Int { memory.inUse }
 
-  /// The addresses on which it listens, in the listeners' order and with their real ports, once it does.
+  /// The addresses on which the transport listens, in the order of the listeners and with their actual ports. Waits
+  /// until it listens.
   ///
-  /// - Throws: what ``listen(streamHandler:)`` throws, if it cannot listen.
+  /// - Throws: the error of ``listen(streamHandler:)`` if it cannot listen.
   public var addresses: [Listener.Address] {
     get async throws {
       let id = state.withLock { state in
@@ -142,7 +143,8 @@ public final class Nghttp2ServerTransport: ServerTransport {
     }
   }
 
-  /// Serves until it is shut down and the last call has ended; cancelled, it closes every connection first.
+  /// Serves until the transport is shut down and the last call has ended. If the task is cancelled, closes every
+  /// connection first.
   ///
   /// - Throws: ``Failure`` if it cannot listen at one of its addresses.
   public func listen(
@@ -175,8 +177,7 @@ public final class Nghttp2ServerTransport: ServerTransport {
     }
   }
 
-  /// Stops listening, tells every connection with GOAWAY, twice (RFC 9113 §6.8), and lets running calls
-  /// finish.
+  /// Stops listening, sends GOAWAY on every connection, twice (RFC 9113 §6.8), and lets running calls finish.
   public func beginGracefulShutdown() {
     registry.shutDown()
     closeListeners()
@@ -191,7 +192,7 @@ public final class Nghttp2ServerTransport: ServerTransport {
     for channel in channels { channel.close(promise: nil) }
   }
 
-  /// What makes channels on the loops of `loops` connections of this transport.
+  /// Returns the initializer that turns channels of `loops` into connections of this transport.
   package func connectionInitializer(
     on loops: [any EventLoop],
     streamHandler: @escaping @concurrent @Sendable (RPCStream<Inbound, Outbound>, ServerContext) async -> Void
@@ -214,7 +215,7 @@ public final class Nghttp2ServerTransport: ServerTransport {
       }
       for file in files { file.remove() }
       for channel in channels {
-        try? await channel.close()  // It is `error` that says what is wrong.
+        try? await channel.close()  // `error` is the cause to report.
       }
       let address = listeners[channels.count].address
       throw Failure(description: "cannot listen on \(address): \(BindFailure(error))")
@@ -231,13 +232,13 @@ public final class Nghttp2ServerTransport: ServerTransport {
       let (file, socket) = try UnixSocketFile.bind(path, mode: configuration.unixSocketMode)
       state.withLock { $0.socketFiles.append(file) }
       let channel = try await bootstrap.withBoundSocket(socket).get()
-      // NIO has set the backlog of its own default.
+      // NIO has set its own default backlog.
       _ = Foundation.listen(socket, Self.backlog)
       return channel
     }
   }
 
-  /// Connections that the kernel keeps until they are accepted.
+  /// The number of connections that the kernel queues until they are accepted.
   static let backlog: CInt = 1_024
 
   private func bootstrap(_ listener: Listener, _ initializer: ConnectionInitializer) -> ServerBootstrap {

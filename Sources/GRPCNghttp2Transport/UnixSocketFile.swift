@@ -1,23 +1,23 @@
 import Foundation
 
-/// The file of a Unix-domain socket that this process listens on (unix(7)).
+/// The file of a Unix-domain socket on which this process listens (unix(7)).
 ///
-/// While the file is made, the folder is locked with flock(2), so that of two services that start at once only one finds
-/// the other's file stale.
+/// Creating the file locks the folder with flock(2), so that two services that start at once do not both replace a
+/// stale file.
 struct UnixSocketFile: Sendable {
-  /// Bytes of a path: sun_path less its NUL.
+  /// The longest path in bytes: the size of sun_path without its NUL.
   static let longestPath = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
 
   private let path: String
   private let device: dev_t
   private let inode: ino_t
 
-  /// Makes the file with the permissions `mode`, in place of one that no process listens on.
+  /// Creates the file with the permissions `mode`, and replaces a socket on which no process listens.
   ///
-  /// The file never has more permissions than `mode`, whatever the umask.
+  /// The file never has more permissions than `mode`, regardless of the umask.
   ///
-  /// - Returns: the file, and a socket bound to it, which the caller owns and has to listen on.
-  /// - Throws: `BindFailure` if a process listens there, the file is not a socket, or it cannot be made.
+  /// - Returns: the file, and a bound, listening socket, which the caller owns.
+  /// - Throws: `BindFailure` if a process listens there, the file is not a socket, or it cannot be created.
   static func bind(_ path: String, mode: UInt32) throws(BindFailure) -> (file: UnixSocketFile, socket: CInt) {
     guard var address = address(of: path) else {
       throw BindFailure("the path has \(path.utf8.count) bytes; a Unix socket's has \(longestPath) at most")
@@ -28,13 +28,13 @@ struct UnixSocketFile: Sendable {
     let descriptor = socket(AF_UNIX, streamType, 0)
     guard descriptor >= 0 else { throw BindFailure(unix: errno, path) }
     do throws(BindFailure) {
-      // Linux gives the file the socket's own permissions less the umask, so it is never open to more users.
+      // Linux gives the file the socket's permissions without those in the umask, so it is never more accessible.
       guard fchmod(descriptor, mode_t(mode)) == 0, bind(descriptor, &address) == 0 else {
         throw BindFailure(unix: errno, path)
       }
       var information = stat()
       guard chmod(path, mode_t(mode)) == 0, lstat(path, &information) == 0,
-        // Before the lock on the folder goes: until then another service would find the file stale.
+        // Listens before the folder is unlocked; otherwise another service would find the file stale.
         listen(descriptor, Nghttp2ServerTransport.backlog) == 0
       else {
         let failure = BindFailure(unix: errno, path)
@@ -48,8 +48,8 @@ struct UnixSocketFile: Sendable {
     }
   }
 
-  /// Removes the file, unless another has taken its place. Call it before the socket is closed: a file whose process
-  /// still listens is not replaced.
+  /// Removes the file, unless another one has replaced it. Call it before closing the socket, because a file with a
+  /// listening process is not replaced.
   func remove() {
     var information = stat()
     guard lstat(path, &information) == 0, information.st_dev == device, information.st_ino == inode else {
@@ -58,7 +58,7 @@ struct UnixSocketFile: Sendable {
     unlink(path)
   }
 
-  /// Removes a socket that no process listens on.
+  /// Removes a socket on which no process listens.
   private static func removeStale(_ path: String, _ address: inout sockaddr_un) throws(BindFailure) {
     var information = stat()
     guard lstat(path, &information) == 0 else {
@@ -66,9 +66,9 @@ struct UnixSocketFile: Sendable {
       throw BindFailure(unix: errno, path)
     }
     guard information.st_mode & S_IFMT == S_IFSOCK else {
-      throw BindFailure("there is a file that is not a socket; remove it or choose another path")
+      throw BindFailure("the file there is not a socket; remove it or choose another path")
     }
-    // Without waiting: a full queue of connections is a process that listens too.
+    // Non-blocking: a full accept queue also means that a process listens.
     let probe = socket(AF_UNIX, streamType, 0)
     guard probe >= 0 else { throw BindFailure(unix: errno, path) }
     defer { close(probe) }
@@ -77,9 +77,9 @@ struct UnixSocketFile: Sendable {
     case ECONNREFUSED, ENOENT: break
     case EAGAIN, EINPROGRESS: throw inUse
     case EPROTOTYPE:
-      throw BindFailure("there is a socket of another kind; remove it or choose another path")
+      throw BindFailure("the socket there is of another type; remove it or choose another path")
     case let code:
-      throw BindFailure("whether another program listens there cannot be told: \(BindFailure.words(code))")
+      throw BindFailure("cannot determine whether another program listens there: \(BindFailure.words(code))")
     }
     guard unlink(path) == 0 || errno == ENOENT else {
       throw BindFailure(unix: errno, path)
@@ -90,8 +90,8 @@ struct UnixSocketFile: Sendable {
     BindFailure("another program listens there; stop it or choose another path")
   }
 
-  /// Opens the folder of `path` and locks it. Only services that start hold the lock, for a moment; a lock that is not
-  /// free within a second is another program's, and is not waited for.
+  /// Opens the folder of `path` and locks it. Services hold this lock only briefly at their start. If it stays locked
+  /// for a second, another program holds it, and the lock is skipped.
   private static func lockFolder(of path: String) throws(BindFailure) -> CInt {
     let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
     let folder = parts.isEmpty ? "." : parts.joined(separator: "/") + "/"

@@ -1,18 +1,19 @@
-/// Splits CSV (RFC 4180) into records, in whatever pieces its bytes come. A value without I/O.
+/// Splits CSV (RFC 4180) into records incrementally, from chunks of any size, without I/O.
 ///
-/// Lines end with CRLF or LF. Empty lines are left out. It is our own because SwiftCSV wants the whole file in memory.
+/// Lines end with CRLF or LF. Empty lines are skipped. SwiftCSV is not used because it needs the whole file in
+/// memory.
 public struct CSVParser {
   /// One record.
   public struct Record: Hashable, Sendable {
-    /// The line that it begins on, from 1.
+    /// The line where the record begins, from 1.
     public let line: Int
-    /// Its fields, as far as they can be read.
+    /// The fields, as far as they can be parsed.
     public let fields: [String]
-    /// What is wrong with it, or nil.
+    /// The problem that makes the record invalid, or nil.
     public let problem: String?
-    /// Its bytes as they came, with the line end.
+    /// The record's original bytes, including the line ending.
     public let raw: [UInt8]
-    /// Where the commas between its fields are in `raw`.
+    /// The positions in `raw` of the commas between fields.
     let commas: [Int]
   }
 
@@ -23,9 +24,9 @@ public struct CSVParser {
     case fieldStart
     case plain
     case quoted
-    /// Behind a quote in a quoted field: its end, or half of a quote in it.
+    /// After a quote in a quoted field: the end of the field, or the first half of an escaped quote.
     case quote
-    /// Behind a carriage return behind that: the line ends, or the record is broken.
+    /// After a carriage return in ``quote``: a line feed must follow.
     case quoteReturn
   }
 
@@ -38,32 +39,32 @@ public struct CSVParser {
   private var line = 1
   private var firstLine = 1
 
-  /// A parser at the beginning of a file.
+  /// Creates a parser at the start of a file.
   public init() {}
 
-  /// Takes more bytes, and returns the records that they complete.
+  /// Parses more bytes, and returns the records that they complete.
   ///
-  /// - Throws: `UserFileError` for a record that is too long: a quote that is not closed would swallow the file.
+  /// - Throws: `UserFileError` if a record is too long, as after a missing closing quote.
   public mutating func append(_ bytes: some Sequence<UInt8>) throws(UserFileError) -> [Record] {
     var records: [Record] = []
     for byte in bytes {
       raw.append(byte)
       if let record = take(byte) { records.append(record) }
-      // One more for a carriage return.
+      // One more byte for a carriage return.
       if raw.count > Self.maximumLength + 1 {
         throw UserFileError(
-          line: firstLine, "a record of more than \(Self.maximumLength) bytes: is a quote not closed?")
+          line: firstLine, "a record exceeds \(Self.maximumLength) bytes; look for a missing closing quote")
       }
     }
     return records
   }
 
-  /// Returns the last record, if no line end came after it.
+  /// Returns the last record if it has no line ending.
   ///
-  /// - Throws: `UserFileError` if it ends within quotes.
+  /// - Throws: `UserFileError` if the record ends within quotes.
   public mutating func finish() throws(UserFileError) -> Record? {
     switch place {
-    case .quoted: throw UserFileError(line: firstLine, "a quote is not closed")
+    case .quoted: throw UserFileError(line: firstLine, "a closing quote is missing")
     case .fieldStart, .plain: if field.last == UInt8(ascii: "\r") { field.removeLast() }
     case .quote, .quoteReturn: break
     }
@@ -81,7 +82,7 @@ public struct CSVParser {
       field.append(byte)
       place = .quoted
     case (.fieldStart, UInt8(ascii: "\"")):
-      if !field.isEmpty { problem = problem ?? "a quote within a field that is not quoted" }
+      if !field.isEmpty { problem = problem ?? "a quote in an unquoted field" }
       place = .quoted
     case (_, UInt8(ascii: ",")):
       commas.append(raw.count - 1)
@@ -94,15 +95,15 @@ public struct CSVParser {
     case (.quote, UInt8(ascii: "\r")):
       place = .quoteReturn
     case (.quote, _), (.quoteReturn, _):
-      problem = problem ?? "text behind a quoted field"
+      problem = problem ?? "text after a quoted field"
       field.append(byte)
       place = .plain
     case (_, UInt8(ascii: "\"")):
-      problem = problem ?? "a quote within a field that is not quoted"
+      problem = problem ?? "a quote in an unquoted field"
       field.append(byte)
     case (_, _):
       field.append(byte)
-      // A carriage return alone is an empty line.
+      // A lone carriage return is an empty line.
       if field != [UInt8(ascii: "\r")] { place = .plain }
     }
     return nil
@@ -122,7 +123,7 @@ public struct CSVParser {
   private mutating func endRecord() -> Record? {
     defer {
       (fields, problem, commas, firstLine) = ([], nil, [], line)
-      // The record has this buffer; one of the same capacity would be as long as the longest record so far.
+      // The record owns this buffer. Keeping the capacity would make every record as large as the longest one.
       raw = []
     }
     if fields.isEmpty, field.isEmpty, case .fieldStart = place { return nil }
@@ -132,7 +133,7 @@ public struct CSVParser {
 }
 
 extension CSVParser.Record {
-  /// `raw` without the fields at those places: the bytes of the others are as they came.
+  /// Returns `raw` without the fields at `places`; the other bytes stay unchanged.
   func raw(without places: Set<Int>) -> [UInt8] {
     if places.isEmpty { return raw }
     let starts = [0] + commas.map { $0 + 1 }

@@ -1,7 +1,7 @@
 import Foundation
 import UserServiceClient
 
-/// Reads a user out of each line of JSON.
+/// Parses one user from each line of JSON.
 struct JSONLinesParser {
   /// The longest line, in bytes.
   static let maximumLength = CSVParser.maximumLength
@@ -15,7 +15,7 @@ struct JSONLinesParser {
       if byte == UInt8(ascii: "\n") {
         if let row = endLine() { rows.append(row) }
       } else if bytes.count <= Self.maximumLength {
-        // One more byte than may be tells that it is too long.
+        // One byte more than the limit marks the line as too long.
         bytes.append(byte)
       }
     }
@@ -29,7 +29,7 @@ struct JSONLinesParser {
   private mutating func endLine() -> UserFileRow? {
     defer {
       line += 1
-      // The row has this buffer; one of the same capacity would be as long as the longest line so far.
+      // The row owns this buffer. Keeping the capacity would make every row as large as the longest line.
       bytes = []
     }
     if bytes.allSatisfy({ $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r") || $0 == UInt8(ascii: "\t") }) {
@@ -40,19 +40,21 @@ struct JSONLinesParser {
     return UserFileRow(line: line, user: user.map { $0 ?? NewUser(email: "") }, original: bytes)
   }
 
-  /// The user of the line, or nil for a note of ``UserFileWriter``.
+  /// Returns the user of the line, or nil for a note by ``UserFileWriter``.
   private func user() throws(UserFileRow.Problem) -> NewUser? {
     if bytes.count > Self.maximumLength {
-      throw UserFileRow.Problem("a line of more than \(Self.maximumLength) bytes")
+      throw UserFileRow.Problem("the line exceeds \(Self.maximumLength) bytes")
     }
     if let problem = TextEncoding.problem(of: bytes) { throw UserFileRow.Problem(problem) }
-    // The decoder takes text with NULs for UTF-16 (RFC 4627 §3), and JSON permits none (RFC 8259 §7).
-    if bytes.contains(0) { throw UserFileRow.Problem("a NUL, which JSON does not permit: is it UTF-16?") }
+    // The decoder reads text with NULs as UTF-16 (RFC 4627 §3); JSON forbids NUL (RFC 8259 §7).
+    if bytes.contains(0) {
+      throw UserFileRow.Problem("a NUL, which JSON forbids; if the file is UTF-16, save it as UTF-8")
+    }
     let value: [String: JSONValue]
     do {
       value = try JSONDecoder().decode([String: JSONValue].self, from: Data(bytes))
     } catch {
-      // The decoder's own words tell of its types, which does not help the writer of the file.
+      // The decoder's message names its own types, which does not help the author of the file.
       throw UserFileRow.Problem("not a JSON object")
     }
     if value.count == 2, value[UserColumn.line.rawValue]?.isText == true,
@@ -70,7 +72,7 @@ struct JSONLinesParser {
       guard UserColumn.read.contains(column) else { continue }
       guard case .text(let text) = value else {
         if case .null = value, column != .email { continue }
-        throw UserFileRow.Problem("\(name) is no string")
+        throw UserFileRow.Problem("\(name) is not a string")
       }
       switch column {
       case .email: (user.email, hasEmail) = (text, true)
@@ -79,12 +81,12 @@ struct JSONLinesParser {
       case .id, .status, .createdAt, .line, .reason: break
       }
     }
-    if !hasEmail { throw UserFileRow.Problem("there is no email") }
+    if !hasEmail { throw UserFileRow.Problem("email is missing") }
     return user
   }
 }
 
-/// As much of a JSON value as matters here.
+/// The parts of a JSON value that the parser distinguishes.
 private enum JSONValue: Decodable {
   case text(String)
   case null
@@ -97,7 +99,7 @@ private enum JSONValue: Decodable {
     if container.decodeNil() {
       self = .null
     } else if let text = try? container.decode(String.self) {
-      // Anything but a string is of no interest, whatever it is.
+      // Values other than strings are not inspected.
       self = .text(text)
     } else {
       self = .other

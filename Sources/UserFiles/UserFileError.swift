@@ -1,4 +1,4 @@
-/// Why a file cannot be read any further.
+/// The reason why the rest of a file cannot be read.
 public struct UserFileError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The line, from 1.
   public let line: Int
@@ -9,6 +9,6 @@ public struct UserFileError: Error, Hashable, Sendable, CustomStringConvertible 
     self.words = words
   }
 
-  /// The line, and what is wrong there.
+  /// The line and its problem.
   public var description: String { "line \(line): \(words)" }
 }

@@ -1,11 +1,11 @@
-/// How users are written in a file.
+/// A file format for users.
 public enum UserFileFormat: String, Sendable, CaseIterable {
-  /// RFC 4180, with a first line that names the columns.
+  /// RFC 4180; the first line names the columns.
   case csv
-  /// A JSON object a line (jsonlines.org).
+  /// One JSON object a line (jsonlines.org).
   case jsonl
 
-  /// The format of a file of that name, by its ending.
+  /// Returns the format that the extension of `path` names, or nil.
   public init?(path: String) {
     guard let dot = path.lastIndex(of: "."),
       let format = Self(rawValue: path[path.index(after: dot)...].lowercased())
@@ -19,20 +19,20 @@ enum UserColumn: String, CaseIterable {
   case email
   case name
   case password
-  // What a listing has besides; it is the service that gives these.
+  // Columns only of a listing; the service assigns their values.
   case id
   case status
   case createdAt = "created_at"
-  // What a file of rejected rows has besides.
+  // Columns only of a file of rejected rows.
   case line
   case reason
 
-  /// Those that make a user.
+  /// The columns that describe a new user.
   static let read = [Self.email, .name, .password]
-  /// Those of a listing.
+  /// The columns of a listing.
   static let listed = [Self.id, .email, .name, .status, .createdAt]
 
   static func unknown(_ name: String) -> String {
-    "'\(name)' is none of \(read.map(\.rawValue).joined(separator: ", "))"
+    "'\(name)' is not one of \(read.map(\.rawValue).joined(separator: ", "))"
   }
 }

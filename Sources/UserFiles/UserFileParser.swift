@@ -1,29 +1,29 @@
 import Foundation
 public import UserServiceClient
 
-/// A user to be created, as a file has it.
+/// A user to create, as read from a file.
 public struct UserFileRow: Hashable, Sendable {
-  /// Why a row is no user.
+  /// The reason why a row is invalid.
   public struct Problem: Error, Hashable, Sendable, CustomStringConvertible {
-    /// One sentence.
+    /// The reason in one sentence.
     public let description: String
 
-    /// A problem in the words of `description`.
+    /// Creates a problem with this description.
     public init(_ description: String) {
       self.description = description
     }
   }
 
-  /// The line that it begins on, from 1.
+  /// The line where the row begins, from 1.
   public let line: Int
-  /// The user, or why the row is none.
+  /// The user, or the reason why the row is invalid.
   public let user: Result<NewUser, Problem>
-  /// The bytes that the file has for it, for a file of rejected rows: a CSV record with its line end, but without the
-  /// columns `line` and `reason` of an earlier such file; or a line of JSON. A line that is too long is cut.
+  /// The row's bytes in the file, for a file of rejected rows: a line of JSON, or a CSV record with its line ending.
+  /// The columns `line` and `reason` of an earlier such file are removed, and a line that is too long is truncated.
   let original: [UInt8]
 }
 
-/// Reads users out of a file's bytes, in whatever pieces they come. A value without I/O.
+/// Parses users incrementally from chunks of a file of any size, without I/O.
 public struct UserFileParser {
   private enum State {
     case csv(CSVParser, columns: [UserColumn]?)
@@ -32,13 +32,13 @@ public struct UserFileParser {
 
   private var state: State
   private var beginning = TextBeginning()
-  /// The first line of a CSV file, byte for byte but for the columns `line` and `reason`; empty for JSON, and before
-  /// that line.
+  /// The first line of a CSV file, byte for byte except the columns `line` and `reason`. Empty for JSON, and until
+  /// that line has been read.
   public private(set) var header: [UInt8] = []
-  /// The places of those columns.
+  /// The positions of the columns `line` and `reason`.
   private var own: Set<Int> = []
 
-  /// A parser at the beginning of a file.
+  /// Creates a parser at the start of a file.
   public init(_ format: UserFileFormat) {
     state =
       switch format {
@@ -47,10 +47,10 @@ public struct UserFileParser {
       }
   }
 
-  /// Takes more bytes, and returns the rows that they complete.
+  /// Parses more bytes, and returns the rows that they complete.
   ///
-  /// - Throws: `UserFileError` if the rest of the file makes no sense any more: it is UTF-16, its columns are not ours,
-  ///   or a quote is not closed.
+  /// - Throws: `UserFileError` if the rest of the file cannot be parsed: it is UTF-16, has unknown columns, or lacks
+  ///   a closing quote.
   public mutating func append(_ bytes: some Sequence<UInt8>) throws(UserFileError) -> [UserFileRow] {
     try parse(beginning.append(bytes))
   }
@@ -68,9 +68,9 @@ public struct UserFileParser {
     }
   }
 
-  /// Returns what is left at the end of the file.
+  /// Returns the rows that remain at the end of the file.
   ///
-  /// - Throws: as ``append(_:)``, and for a CSV file without a line.
+  /// - Throws: the errors of ``append(_:)``, and an error for an empty CSV file.
   public mutating func finish() throws(UserFileError) -> [UserFileRow] {
     let first = try parse(beginning.finish())
     switch state {
@@ -78,7 +78,7 @@ public struct UserFileParser {
       let last = try parser.finish()
       let rows = try first + rows(last.map { [$0] } ?? [])
       guard case .csv(_, .some) = state else {
-        throw UserFileError(line: 1, "there is no line with the names of the columns")
+        throw UserFileError(line: 1, "the line with the column names is missing")
       }
       return rows
     case .jsonl(var parser):
@@ -115,12 +115,12 @@ public struct UserFileParser {
         throw UserFileError(line: record.line, "the column \(UserColumn.unknown(name))")
       }
       if columns.contains(column) {
-        throw UserFileError(line: record.line, "the column '\(name)' is there twice")
+        throw UserFileError(line: record.line, "the column '\(name)' appears twice")
       }
       columns.append(column)
     }
     guard columns.contains(.email) else {
-      throw UserFileError(line: record.line, "there is no column 'email'")
+      throw UserFileError(line: record.line, "the column 'email' is missing")
     }
     return columns
   }
@@ -130,15 +130,15 @@ public struct UserFileParser {
   ) throws(UserFileRow.Problem) -> NewUser {
     if let problem = record.problem { throw UserFileRow.Problem(problem) }
     guard record.fields.count == columns.count else {
-      throw UserFileRow.Problem("\(record.fields.count) fields where the first line has \(columns.count)")
+      throw UserFileRow.Problem("\(record.fields.count) fields, but the first line has \(columns.count)")
     }
     var user = NewUser(email: "")
-    // A listing may be one for spreadsheets; taken as it is, its addresses and names would be others.
+    // A listing for spreadsheets would otherwise be imported with changed addresses and names.
     let isListing = columns.contains(.id)
     for (column, text) in zip(columns, record.fields) {
       if isListing, UserColumn.read.contains(column), SpreadsheetText.isQuoted(text) {
         throw UserFileRow.Problem(
-          "\(column.rawValue) has a ' for spreadsheets in front; write the listing with --raw")
+          "\(column.rawValue) starts with a ' for spreadsheets; write the listing with --raw")
       }
       switch column {
       case .email: user.email = text
@@ -153,10 +153,10 @@ public struct UserFileParser {
 }
 
 extension UserFileRow.Problem {
-  /// Refuses a row that would come out other than it is.
+  /// Refuses an inactive user, which would otherwise become active.
   static func throwIfInactive(_ status: String) throws(UserFileRow.Problem) {
     if !status.isEmpty, status != "active" {
-      throw UserFileRow.Problem("users are created active, and this one is \(status)")
+      throw UserFileRow.Problem("users are created active, but this one is \(status)")
     }
   }
 }

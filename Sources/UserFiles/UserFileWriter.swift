@@ -2,21 +2,21 @@ import Foundation
 import Primitives
 public import UserServiceClient
 
-/// Writes users, and rows that are none, as lines of a file. A value without I/O.
+/// Formats users and rejected rows as lines of a file, without I/O.
 public struct UserFileWriter: Sendable {
   private let format: UserFileFormat
   private let isForSpreadsheets: Bool
 
-  /// A writer of that format.
+  /// Creates a writer of `format`.
   ///
-  /// - Parameter isForSpreadsheets: whether CSV fields that a spreadsheet would take for a formula get a `'` in front:
-  ///   the listing is then one to look at, not to import.
+  /// - Parameter isForSpreadsheets: whether CSV fields that a spreadsheet would read as formulas are prefixed with
+  ///   `'`. Such a listing is for display and cannot be imported.
   public init(_ format: UserFileFormat, isForSpreadsheets: Bool = false) {
     self.format = format
     self.isForSpreadsheets = isForSpreadsheets
   }
 
-  /// The line before the first user, if the format has one; with its line end, as all that it returns.
+  /// The line before the first user, with its line ending; empty if the format has none.
   public var listingHeader: String {
     switch format {
     case .csv: Self.csv(UserColumn.listed.map(\.rawValue))
@@ -24,7 +24,7 @@ public struct UserFileWriter: Sendable {
     }
   }
 
-  /// A user as a listing has it.
+  /// Returns the line of a user in a listing, with its line ending.
   public func line(_ user: User) -> String {
     let values = [
       user.id, user.email, user.name, user.status.description, user.createdAt.rfc3339(.microseconds),
@@ -35,9 +35,9 @@ public struct UserFileWriter: Sendable {
     }
   }
 
-  /// The bytes before the first rejected row.
+  /// Returns the bytes before the first rejected row.
   ///
-  /// - Parameter header: the first line of a CSV file, as ``UserFileParser/header`` has it.
+  /// - Parameter header: the first line of a CSV file, as in ``UserFileParser/header``.
   public func rejectedHeader(_ header: [UInt8]) -> [UInt8] {
     switch format {
     case .csv: Self.behind([UserColumn.line.rawValue, UserColumn.reason.rawValue], header)
@@ -45,11 +45,12 @@ public struct UserFileWriter: Sendable {
     }
   }
 
-  /// A rejected row, byte for byte as the file has it, with its line and what is wrong with it.
+  /// Returns the original bytes of a rejected row, with its line number and the reason.
   ///
-  /// In CSV these are two more columns. They come first, where a row with a broken field or too many of them has them
-  /// too. In JSON lines they are an object on the line before, a note, which is left out when the file is read again:
-  /// so a line that is not an object stays what it is.
+  /// In CSV these are two additional columns. They come first, so that they can be found in a row with a broken field
+  /// or too many fields.
+  /// In JSON lines they are an object on the line before, which the parser skips. The rejected line itself stays
+  /// unchanged, even if it is not an object.
   public func rejected(_ row: UserFileRow, reason: String) -> [UInt8] {
     switch format {
     case .csv:
@@ -62,7 +63,7 @@ public struct UserFileWriter: Sendable {
     }
   }
 
-  /// Those fields and the bytes of a record, with a line end if they have none.
+  /// Returns `fields` followed by the bytes of a record, with a line ending if it has none.
   private static func behind(_ fields: [String], _ record: [UInt8]) -> [UInt8] {
     var line = Array(csv(fields).utf8)
     line[line.count - 1] = UInt8(ascii: ",")
@@ -71,17 +72,17 @@ public struct UserFileWriter: Sendable {
     return line
   }
 
-  /// A record of those fields: RFC 4180, but for the line end, which is the one of other commands.
+  /// Returns a record of `fields`: RFC 4180, except for the line ending, which is LF.
   static func csv(_ fields: [String]) -> String {
     fields.map { field in
       let isPlain = field.utf8.allSatisfy { !",\"\r\n".utf8.contains($0) }
-      // An only field that is empty would be an empty line.
+      // A single empty field would be an empty line, so it is quoted.
       if isPlain, !(fields.count == 1 && field.isEmpty) { return field }
       return "\"\(field.replacing("\"", with: "\"\""))\""
     }.joined(separator: ",") + "\n"
   }
 
-  /// An object with those keys, in their order.
+  /// Returns an object with these pairs, in order.
   private static func json(_ pairs: [(String, String)]) -> String {
     "{" + pairs.map { "\(quoted($0)):\(quoted($1))" }.joined(separator: ",") + "}\n"
   }
@@ -89,7 +90,7 @@ public struct UserFileWriter: Sendable {
   private static func quoted(_ text: String) -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .withoutEscapingSlashes
-    // Every string has a JSON text.
+    // Every string can be encoded.
     return (try? encoder.encode(text)).map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
   }
 }

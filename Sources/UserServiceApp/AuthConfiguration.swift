@@ -2,46 +2,47 @@ import TokenSigning
 public import UserAPI
 public import UserDomain
 
-/// The settings `auth.*` and `peer.*`: who may call. Each property is a ``Setting``, and begins as that setting's default.
+/// The settings `auth.*` and `peer.*`: authentication and limits of callers. Each property is a ``Setting`` and
+/// starts as its default.
 public struct AuthConfiguration: Sendable {
   private static let ownTokens = TokenAuthority.Configuration(keys: nil)
 
   /// Whether calls need tokens.
   public internal(set) var isOn = true
-  /// Whether others may reach a service whose calls need no tokens.
+  /// Whether a service that requires no tokens may listen where other machines can reach it.
   var mayBeExposed = false
-  /// The file with the service's signing keys; nil for the one beside the database.
+  /// The file of the service's signing keys; nil for the one beside the database.
   var keyFile: String?
   /// `iss` of the service's own tokens.
   var issuer = ownTokens.issuer
   /// `aud` of the service's own tokens.
   var audience = ownTokens.audience
-  /// How long sessions and their tokens are good.
+  /// The lifetimes of sessions and their tokens.
   public internal(set) var sessions = SessionPolicy()
   /// Whether server reflection needs no token.
   public internal(set) var reflectionIsPublic = true
-  /// The file with another issuer's keys.
+  /// The file of the other issuer's keys.
   var outsideKeySet: String?
-  /// `iss` of another issuer's tokens.
+  /// `iss` of the other issuer's tokens.
   var outsideIssuer: String?
-  /// `aud` of another issuer's tokens; nil for ``audience``.
+  /// `aud` of the other issuer's tokens; nil for ``audience``.
   var outsideAudience: String?
-  /// The algorithms that another issuer's tokens may use.
+  /// The signature algorithms accepted in the other issuer's tokens.
   var outsideAlgorithms = SignatureAlgorithm.asymmetric
-  /// What another issuer's tokens may be and say.
+  /// The rules that the other issuer's tokens must follow.
   var outsideRules = OutsideTokenRules()
-  /// Calls a second of ``peerLimit``; nil for no limit.
+  /// The rate of ``peerLimit``, in calls a second; nil for no limit.
   var peerRate: Double? = 10
-  /// Calls at once of ``peerLimit``.
+  /// The burst of ``peerLimit``, in calls.
   var peerBurst = 100
 
-  /// How often one address may make calls that need no token and cost much, and present tokens that are invalid; and how
-  /// often a user may change its own address or password. Nil for no limit.
+  /// The rate limit for costly calls without a token and for invalid tokens, by network, and for a user's changes of
+  /// its own address or password. Nil for no limit.
   public var peerLimit: PeerLimit? {
     peerRate.map { PeerLimit(rate: $0, burst: peerBurst) }
   }
 
-  /// Another issuer to believe; nil for none.
+  /// The other issuer whose tokens are accepted, if any.
   var outside: OutsideIssuer? {
     guard let outsideKeySet, let outsideIssuer else { return nil }
     return OutsideIssuer(
@@ -54,14 +55,15 @@ public struct AuthConfiguration: Sendable {
     if !isOn, !mayBeExposed, let exposed = listen.first(where: { !$0.isLocal }) {
       throw InvalidSetting(
         description:
-          "auth.mode is off, but others can reach \(exposed); add --insecure if that is what you want")
+          "auth.mode is off, but others can reach \(exposed); add --insecure to permit that")
     }
     guard sessions.accessLifetime <= sessions.refreshLifetime,
       sessions.refreshLifetime <= sessions.sessionLifetime
     else {
       throw InvalidSetting(
         description:
-          "auth.access.lifetime must not exceed auth.refresh.lifetime, nor that auth.session.lifetime")
+          "auth.access.lifetime must not exceed auth.refresh.lifetime, which must not exceed auth.session.lifetime"
+      )
     }
     switch (outsideKeySet, outsideIssuer) {
     case (nil, _?): throw InvalidSetting(description: "auth.jwks.issuer needs auth.jwks.file")

@@ -3,17 +3,17 @@ import Primitives
 
 /// The JSON file of settings that `--config` names.
 ///
-/// swift-configuration's `JSONSnapshot` ignores what it does not know, so that a misspelt setting would be as if it were
-/// not there, and does not say where a text breaks JSON's grammar.
+/// swift-configuration's `JSONSnapshot` ignores unknown settings, such as misspelt ones, and does not report the
+/// place of a syntax error.
 struct ConfigurationFile {
   private let path: String
 
-  /// The file at `path`.
+  /// Names the file at `path`.
   init(_ path: String) {
     self.path = path
   }
 
-  /// Reads the file: texts by the names of their settings.
+  /// Reads the file and returns its settings as texts by name.
   ///
   /// - Parameter settings: the settings that may be in it.
   /// - Throws: an error that names the file and the place in it, for an unknown setting too.
@@ -44,7 +44,7 @@ struct ConfigurationFile {
     return texts
   }
 
-  /// Reads the settings whose names begin with `group`. What follows in a name may be one key with dots, or objects.
+  /// Reads the settings whose names begin with `group`. The rest of a name is one key with dots, or nested objects.
   private func read(
     _ object: [String: JSONValue], group: String, _ settings: [Setting], _ texts: inout [String: String]
   ) throws(InvalidSetting) {
@@ -52,7 +52,7 @@ struct ConfigurationFile {
       let name = group + key
       let setting = settings.first { $0.name == name }
       let isGroup = settings.contains { $0.name.hasPrefix(name + ".") }
-      // `grpc.compression` is both.
+      // `grpc.compression` is a setting and a group.
       if isGroup, case .object(let members) = value {
         try read(members, group: name + ".", settings, &texts)
       } else if let setting {
@@ -67,7 +67,7 @@ struct ConfigurationFile {
     }
   }
 
-  /// The text that `value` stands for.
+  /// Returns the text that `value` stands for.
   private func text(
     of value: JSONValue, _ setting: Setting
   ) throws(InvalidSetting) -> String {
@@ -83,15 +83,16 @@ struct ConfigurationFile {
       let texts = list.compactMap { if case .text(let text) = $0 { text } else { nil } }
       if texts.count == list.count, setting.shape == .list { return texts.joined(separator: ",") }
       problem =
-        setting.shape == .list ? "is a list of something other than texts" : "is a list; it must be one value"
+        setting.shape == .list
+        ? "is a list with an element that is not a string" : "is a list; it must be one value"
     case .object: problem = "is an object; it must be one value"
-    case .null: problem = "is null; leave it out for its default"
+    case .null: problem = "is null; omit it to use the default"
     }
     throw InvalidSetting(description: "\(path): the setting '\(setting.name)' \(problem)")
   }
 }
 
-/// A value of JSON, with `true` and 1 told apart.
+/// A JSON value that distinguishes `true` from 1.
 private enum JSONValue: Decodable {
   case null
   case flag(Bool)
@@ -103,7 +104,7 @@ private enum JSONValue: Decodable {
 
   init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
-    // A value of another type is no error yet.
+    // A failed attempt to decode one type is followed by the next.
     if container.decodeNil() {
       self = .null
     } else if let flag = try? container.decode(Bool.self) {
@@ -122,9 +123,9 @@ private enum JSONValue: Decodable {
   }
 }
 
-/// The grammar of JSON (RFC 8259), to say where a text breaks it.
+/// Parses JSON (RFC 8259) to locate a syntax error.
 struct JSONSyntax {
-  /// A place, and what is wrong there.
+  /// A syntax error and its place.
   struct Violation: Error, CustomStringConvertible {
     let line: Int
     let column: Int
@@ -138,7 +139,7 @@ struct JSONSyntax {
   private let bytes: [UInt8]
   private var position = 0
 
-  /// The first violation in `contents`; nil for JSON. A byte order mark at the beginning is left out.
+  /// Returns the first syntax error in `contents`, or nil for valid JSON. A byte order mark at the start is skipped.
   static func firstError(in contents: Data) -> Violation? {
     guard String(validating: contents, as: UTF8.self) != nil else {
       return Violation(line: 1, column: 1, problem: "the file is not UTF-8")
@@ -164,7 +165,7 @@ struct JSONSyntax {
   private func unexpected(_ wanted: String) -> Violation {
     let before = bytes[..<position]
     let lineStart = (before.lastIndex(of: UInt8(ascii: "\n")) ?? -1) + 1
-    // Columns count characters: a byte that continues one begins with the bits 10.
+    // Columns count characters; continuation bytes have the high bits 10.
     let column = bytes[lineStart..<position].count { $0 & 0xC0 != 0x80 } + 1
     let line = before.count { $0 == UInt8(ascii: "\n") } + 1
     return Violation(
@@ -235,7 +236,7 @@ struct JSONSyntax {
     throw unexpected("a closing quote")
   }
 
-  /// true, false, null, or a number.
+  /// Parses true, false, null, or a number.
   private mutating func word() throws(Violation) {
     let start = position
     while let byte = next, !#" ,]}:"#.utf8.contains(byte), byte > 0x20 { position += 1 }

@@ -6,15 +6,15 @@ import UserAPI
 import UserDomain
 import UserStore
 
-/// This process's claim to be the only service of its database.
+/// The claim of this process to be the only service of its database.
 final class DatabaseClaim: Sendable {
-  /// Nil for a database in memory, which no other process can open.
+  /// Nil for an in-memory database, which no other process can open.
   private let lock: ServiceLock?
 
-  /// Claims the database, or begins to wait for it if the configuration says so.
+  /// Claims the database, or starts to wait for it if the configuration permits that.
   ///
-  /// - Throws: `StoreError.served` if another service has it and is not to be taken over from; `StoreError` if the lock
-  ///   cannot be used.
+  /// - Throws: `StoreError.served` if another service holds the claim and waiting is not permitted; `StoreError` if
+  ///   the lock cannot be used.
   init(_ configuration: ServiceConfiguration, logger: Logger) throws(StoreError) {
     guard case .file(let path) = DatabaseLocation(path: configuration.database) else {
       lock = nil
@@ -27,36 +27,36 @@ final class DatabaseClaim: Sendable {
     guard configuration.takesOver else { throw .served(path: path, process: holder) }
     isWaiting.store(true, ordering: .relaxed)
     logger.notice(
-      "another service serves this database: takes over from it when it stops",
+      "another service serves this database: this one takes over when it stops",
       metadata: ["process": "\(holder.map { "\($0)" } ?? "unknown")"])
   }
 
-  /// Whether the other service has not stopped yet.
+  /// Whether another service still holds the claim.
   private let isWaiting = Atomic(false)
 
-  /// Claims the database if this has to wait for it. Returns whether it has just become this process's.
+  /// Retries a claim that is waiting. Returns whether the claim has just succeeded.
   func retry() -> Bool {
     guard isWaiting.load(ordering: .relaxed), let lock else { return false }
     do throws(StoreError) {
       guard try lock.acquire() else { return false }
     } catch {
-      // The lock could be used at the start, and the next round tries again.
+      // The lock was usable at the start; the next round retries.
       return false
     }
     isWaiting.store(false, ordering: .relaxed)
     return true
   }
 
-  /// Gives the database up, once it is closed.
+  /// Releases the claim; called after the database is closed.
   func release() {
     lock?.release()
   }
 }
 
-/// Watches the database, so that the health service, the log and the list of revoked tokens follow what happens to it
-/// from outside.
+/// Watches the database for changes by other processes: updates the health service, the log and the list of revoked
+/// tokens.
 struct DatabaseWatch: Service, CustomStringConvertible {
-  /// A token that another process has revoked is refused within a second.
+  /// Short enough that a token revoked by another process is refused within a second.
   private static let inspectionInterval: Duration = .milliseconds(500)
   private static let recoveryInterval: Duration = .seconds(1)
 
@@ -71,7 +71,7 @@ struct DatabaseWatch: Service, CustomStringConvertible {
     await cancelWhenGracefulShutdown {
       await withTaskGroup(of: Void.self) { group in
         group.addTask { await inspect() }
-        // On its own, because another process's lock may hold it up.
+        // A separate task, because another process's lock may block it.
         group.addTask {
           await Polling(every: Self.recoveryInterval).run { await repository.recover() }
         }
@@ -86,7 +86,9 @@ struct DatabaseWatch: Service, CustomStringConvertible {
       let fault = repository.writeFault
       if problem.changes(to: fault?.kind) { report(fault) }
       monitor.refresh()
-      if claim.retry() { logger.notice("the other service has stopped: this one has the database alone") }
+      if claim.retry() {
+        logger.notice("the other service has stopped: this one now serves the database alone")
+      }
     }
   }
 

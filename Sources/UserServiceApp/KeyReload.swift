@@ -5,7 +5,7 @@ import TokenSigning
 import UserDomain
 import UserStore
 
-/// Looks every 2 seconds whether the files with keys have changed. What it finds the authority reports.
+/// Checks every 2 seconds whether the key files have changed. The authority reports the result.
 struct KeyReload: Service, CustomStringConvertible {
   let authority: TokenAuthority
 
@@ -19,7 +19,7 @@ struct KeyReload: Service, CustomStringConvertible {
 }
 
 extension Logger {
-  /// Tells an operator what became of the key files.
+  /// Logs the result of reading the key files.
   func log(_ event: KeyEvent) {
     switch event {
     case .reloaded(let file, 0):
@@ -32,7 +32,7 @@ extension Logger {
         metadata: ["file": "\(file)", "key": "\(key)", "reason": "\(reason)"])
     case .failed(let failure):
       error(
-        "keys not reloaded: the previous ones stay in use, those of an outside issuer for an hour at most",
+        "keys not reloaded: the previous ones stay in use, those of an outside issuer for at most an hour",
         metadata: ["reason": "\(failure)"])
     case .trustEnded(let failure):
       error(

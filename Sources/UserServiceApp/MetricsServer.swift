@@ -16,25 +16,24 @@ struct MetricsServer: Service, CustomStringConvertible {
   let host: String
   let port: Int
   let registry: PrometheusRegistry
-  /// Hears of the server's unexpected end. What Hummingbird itself would tell, of connections that were cut off, is
-  /// nobody's concern.
+  /// Logs the server's unexpected end. Hummingbird's own messages, about dropped connections, are discarded.
   let logger: Logger
-  /// Hears of the address once it is bound.
+  /// Receives the address once it is bound.
   let bound: @Sendable (ListenAddress) -> Void
 
   private static let connections = 64
-  /// Of a connection, whatever it does: who does not read, or sends half a request, does not keep others out for long.
+  /// The longest life of a connection, so that a client that stalls cannot keep others out for long.
   private static let lifetime = TimeAmount.seconds(10)
-  /// Of a request's header fields: Prometheus sends a few hundred bytes.
+  /// The largest header list of a request, in bytes; Prometheus sends a few hundred.
   private static let headerListSize = 16_384
 
   var description: String { "metrics server" }
 
-  /// - Throws: `StartError` if it cannot listen.
+  /// - Throws: `StartError` if the server cannot listen.
   func run() async throws {
     let isBound = Atomic(false)
     do {
-      // At once: whoever reads the metrics does not hold the end of the service up.
+      // Cancelled at once, so that a slow reader of metrics does not delay the shutdown.
       try await cancelWhenGracefulShutdown {
         try await application { address in
           isBound.store(true, ordering: .relaxed)
@@ -49,7 +48,7 @@ struct MetricsServer: Service, CustomStringConvertible {
             "cannot listen on \(ListenAddress.tcp(host: host, port: port)) for metrics: \(BindFailure(error))"
         )
       }
-      logger.error("the metrics server has ended", metadata: ["error": "\(error)"])
+      logger.error("the metrics server has stopped", metadata: ["error": "\(error)"])
     }
   }
 
@@ -83,7 +82,7 @@ struct MetricsServer: Service, CustomStringConvertible {
   }
 }
 
-/// Closes its connection after a time.
+/// Closes its connection after ``MetricsServer/lifetime``.
 private final class Lifetime: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = Never
 

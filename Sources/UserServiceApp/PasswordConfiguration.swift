@@ -1,8 +1,8 @@
 public import PasswordHashing
 import UserDomain
 
-/// The settings `argon2.*`: what password hashes cost, and what they may take of the machine; and `password.*`: what
-/// passwords have to be. Each property is a ``Setting``, and begins as that setting's default.
+/// The settings `argon2.*`, the cost of password hashes and their share of the machine, and `password.*`, the rules
+/// for new passwords. Each property is a ``Setting`` and starts as its default.
 public struct PasswordConfiguration: Sendable {
   /// Bounds of ``memoryKiB``.
   static let memoryBounds = Argon2Parameters.memoryBounds
@@ -17,25 +17,25 @@ public struct PasswordConfiguration: Sendable {
 
   private static let usual = HashingLimits()
 
-  /// KiB of a new password hash.
+  /// The memory of a new password hash, in KiB.
   var memoryKiB = Argon2Parameters.recommended.memoryKiB
   /// Passes over the memory of a new password hash.
   var iterations = Argon2Parameters.recommended.iterations
   /// Lanes of a new password hash.
   var parallelism = Argon2Parameters.recommended.parallelism
-  /// Hashes at once; nil for as many as the machine has cores.
+  /// Hashes computed at once; nil for the number of cores.
   var threads: Int?
-  /// KiB that all hashes may use together, and so what the largest stored hash may need.
+  /// The memory of all running hashes together, in KiB, and thus of the largest stored hash that can be checked.
   var budgetKiB = usual.memoryBudget >> 10
-  /// Hashes that may wait.
+  /// The most hashes that may be queued.
   var queueLength = usual.queueLength
-  /// The shortest new password, in characters.
+  /// The minimum length of a new password, in characters.
   var minimumLength = PasswordPolicy().minimumLength
 
   /// The cost of new password hashes.
   public private(set) var parameters = Argon2Parameters.recommended
 
-  /// What password hashes may take of the machine. A password whose hash needs more cannot be checked.
+  /// The share of the machine for password hashes. A stored hash that needs more cannot be checked.
   public var limits: HashingLimits {
     HashingLimits(threads: threads, memoryBudget: budgetKiB << 10, queueLength: queueLength)
   }

@@ -1,14 +1,14 @@
 import Foundation
 import PrometheusMetrics
 
-/// What the process uses of the machine, as the kernel tells (proc(5)), and when the service was put together; under the
-/// names that all of Prometheus' client libraries use. What the kernel tells is zero where there is no /proc.
+/// The process's use of the machine, from proc(5), and its start time, under the names that all Prometheus client
+/// libraries use. Values are zero where /proc does not exist.
 enum ProcessMetrics {
   static func register(in registry: PrometheusRegistry) {
     registry.observe(
       "process.cpu.seconds", .counter, help: "User and system CPU time of the process, in seconds."
     ) {
-      // Fields 14 and 15, in clock ticks; the second field, the program's name, ends with the last parenthesis.
+      // Fields 14 and 15, in clock ticks. The second field, the program's name, ends at the last parenthesis.
       let stat = text("/proc/self/stat")
       let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
       guard fields.count > 13, let user = Double(fields[12]), let system = Double(fields[13]) else {
@@ -35,13 +35,12 @@ enum ProcessMetrics {
       return fields.count > 1 ? (Double(fields[1]) ?? 0) * 1_024 : 0
     }
     registry.observe("process.open.fds", .gauge, help: "Open file descriptors of the process.") {
-      // Without /proc there is nothing to count.
+      // Without /proc the count is zero.
       Double((try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd"))?.count ?? 0)
     }
-    registry.observe("process.max.fds", .gauge, help: "Most open file descriptors that the process may have.")
-    {
+    registry.observe("process.max.fds", .gauge, help: "Limit of open file descriptors of the process.") {
       var limit = rlimit()
-      // It fails for arguments that are wrong, and these are not.
+      // Fails only for invalid arguments, and these are valid.
       guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
       return Double(limit.rlim_cur)
     }
@@ -52,7 +51,7 @@ enum ProcessMetrics {
   }
 
   private static func text(_ path: String) -> String {
-    // As above.
+    // Without /proc the text is empty.
     (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
   }
 }

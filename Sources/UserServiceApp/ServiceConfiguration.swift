@@ -6,11 +6,11 @@ import UserAPI
 import UserDomain
 import UserStore
 
-/// What `serve` needs to know. Each property is a ``Setting``, and begins as that setting's default.
+/// The configuration of `serve`. Each property is a ``Setting`` and starts as its default.
 public struct ServiceConfiguration: Sendable {
   /// How lines of the log look.
   public enum LogFormat: String, CaseIterable, Sendable {
-    /// For people.
+    /// Text for people.
     case text
     /// One JSON object a line.
     case json
@@ -25,43 +25,42 @@ public struct ServiceConfiguration: Sendable {
 
   /// The SQLite file, or `:memory:`.
   public internal(set) var database = "users.db"
-  /// How long a write waits for another process that holds the database's lock; then it is refused.
+  /// How long a write waits for another process that holds the database's lock before it is refused.
   public internal(set) var busyTimeout = SQLiteUserRepository.Configuration().busyTimeout
-  /// Where the service listens: at least one address.
+  /// The addresses to listen on; at least one.
   public internal(set) var listen: [ListenAddress] = [.tcp(host: "127.0.0.1", port: 50_051)]
   var tlsFiles = TLSFiles()
   /// The transport's limits and time-outs.
   public internal(set) var transport = Nghttp2ServerTransport.Configuration()
-  /// Who may call.
+  /// Authentication, and limits of callers.
   public internal(set) var auth = AuthConfiguration()
-  /// Whether an empty or older database is migrated; it is refused otherwise.
+  /// Whether an empty or older database is migrated instead of refused.
   public internal(set) var migrates = true
-  /// Whether a database that another service serves is served all the same, beside it until it stops; it is refused
-  /// otherwise.
+  /// Whether a database that another service serves is served beside it until that one stops, instead of refused.
   public internal(set) var takesOver = false
   /// Whether gRPC server reflection is offered.
   public internal(set) var offersReflection = true
-  /// The IP address and port where Prometheus may read metrics, by HTTP without TLS and without a token; nil for nowhere.
+  /// The IP address and port that serve metrics over HTTP, without TLS and without a token; nil for none.
   public internal(set) var metrics: ListenAddress?
-  /// The least level that is logged.
+  /// The lowest level that is logged.
   public internal(set) var logLevel = Logger.Level.info
-  /// How lines of the log look.
+  /// The format of log lines.
   public internal(set) var logFormat = LogFormat.text
-  /// How long running calls may go on after a signal to stop.
+  /// How long running calls may continue after a signal to stop.
   public internal(set) var shutdownGrace: Duration = .seconds(30)
-  /// Rows that one BulkCreateUsers call may have.
+  /// The most rows of one BulkCreateUsers call.
   public internal(set) var bulkRows = BulkLimits().rows
-  /// What password hashes cost, and what passwords have to be.
+  /// The cost of password hashes, and the rules for new passwords.
   public internal(set) var passwords = PasswordConfiguration()
 
-  /// The defaults.
+  /// Creates the default configuration.
   init() {}
 
-  /// Reads the settings. Each comes from, in this order: its flag, its environment variable `USER_SERVICE_…`, the
-  /// configuration file, its default.
+  /// Reads the settings. The sources, in order of precedence, are flags, environment variables `USER_SERVICE_…`, the
+  /// configuration file and the defaults.
   ///
   /// - Parameters:
-  ///   - flags: the settings that the command line gives, texts by names.
+  ///   - flags: settings given on the command line, as texts by name.
   ///   - file: the path of a JSON file, `{"listen": "0.0.0.0:50051", "log": {"level": "debug"}}`; nil for none.
   ///   - environment: the environment, by default this process's.
   /// - Throws: `InvalidSetting` for a setting that cannot be used, or an unknown one in the file.
@@ -88,8 +87,8 @@ public struct ServiceConfiguration: Sendable {
       certificate: certificate, key: key, clientAuthorities: tlsFiles.clientAuthorities)
   }
 
-  /// Who signs tokens. The service's own keys are in the file that `auth.keys` names, or beside the database; in memory
-  /// for a database in memory.
+  /// The configuration of the token authority. The service's own keys are in the file that `auth.keys` names, or
+  /// beside the database; an in-memory database has its keys in memory.
   public var authority: TokenAuthority.Configuration {
     let beside = database == ":memory:" ? nil : database + ".keys"
     return TokenAuthority.Configuration(
@@ -97,7 +96,7 @@ public struct ServiceConfiguration: Sendable {
       outside: auth.outside)
   }
 
-  /// What new passwords have to be. None may be the service's name: the program's, or what the service calls itself in
+  /// The rules for new passwords. A password must not be the service's name: the program's, or the issuer in its
   /// tokens.
   var passwordPolicy: PasswordPolicy {
     PasswordPolicy(minimumLength: passwords.minimumLength, serviceNames: ["user-service", auth.issuer])

@@ -5,15 +5,15 @@ import SwiftProtobuf
 import UserProtos
 
 extension UserServiceClient {
-  /// Passwords of one call: each costs the service some 20 ms, and it says nothing before the last.
+  /// The most passwords of one call. Each costs the service about 20 ms, and the response comes after the last.
   private static let batchPasswords = 250
 
-  /// Creates any number of users, in as many calls as it takes, and calls `onBatch` with what became of each part.
+  /// Creates any number of users, in as many calls as needed, and calls `onBatch` with the outcomes of each part.
   ///
-  /// Users that are right are stored whatever the others are. When the connection is lost, or the service restarts,
-  /// the part that was under way is sent again, and no user is created twice.
+  /// Valid users are stored even if others are invalid. If the connection is lost or the service restarts, the
+  /// current part is sent again without creating a user twice.
   ///
-  /// - Throws: `UserServiceError`, and what `users` and `onBatch` throw. Parts of which `onBatch` was told stay.
+  /// - Throws: `UserServiceError`, and the errors of `users` and `onBatch`. Parts reported to `onBatch` stay stored.
   public func bulkCreateUsers<Users: AsyncSequence>(
     _ users: Users, onBatch: (BulkBatch) async throws -> Void
   ) async throws where Users.Element == NewUser {
@@ -32,10 +32,10 @@ extension UserServiceClient {
     try await send(requests, at: index, limit: &limit, onBatch)
   }
 
-  /// Creates any number of users. The result grows with them: for millions there is
+  /// Creates any number of users. The result grows with their number; for millions use
   /// ``bulkCreateUsers(_:onBatch:)``.
   ///
-  /// - Throws: `UserServiceError`, and what `users` throws. Users of earlier parts stay.
+  /// - Throws: `UserServiceError`, and the errors of `users`. Users of earlier parts stay stored.
   public func bulkCreateUsers<Users: AsyncSequence>(
     _ users: Users
   ) async throws -> BulkCreateResult where Users.Element == NewUser {
@@ -54,17 +54,17 @@ extension UserServiceClient {
 
   /// Creates any number of users.
   ///
-  /// - Throws: `UserServiceError`. Users of earlier parts stay.
+  /// - Throws: `UserServiceError`. Users of earlier parts stay stored.
   public func bulkCreateUsers(_ users: some Sequence<NewUser>) async throws -> BulkCreateResult {
     try await bulkCreateUsers(users.async)
   }
 
-  /// Creates users in one call. The same requests may be made again. Returns the id of each, or why it was not created,
-  /// in their order.
+  /// Creates users in one call, which is idempotent. Returns for each user, in order, its id or the error because of
+  /// which it was not created.
   func createUsers(
     _ requests: ArraySlice<User_V1_CreateUserRequest>
   ) async throws(UserServiceError) -> [Result<String, UserServiceError>] {
-    // One row that is larger than messages may be would end the call of all.
+    // A row that exceeds the message limit would fail the whole call.
     let sent = requests.filter { $0.problem == nil }
     let response = try await caller.stream(tokens: tokens) { attempt, idle in
       try await users.bulkCreateUsers(metadata: attempt.metadata, options: attempt.options) { writer in
@@ -78,15 +78,15 @@ extension UserServiceClient {
     guard outcomes.count == sent.count else {
       throw .failed(
         status: "internalError",
-        message: "the service has told of \(outcomes.count) of \(sent.count) users",
+        message: "the service reported \(outcomes.count) of \(sent.count) users",
         errorID: nil)
     }
     var told = outcomes.makeIterator()
     return requests.compactMap { request in request.problem.map { .failure($0) } ?? told.next() }
   }
 
-  /// A service may take fewer rows in a call than we send. Then the same requests go in smaller parts, so those that
-  /// it has stored are not created again.
+  /// Sends requests in smaller parts if the service accepts fewer rows a call. The requests keep their ids, so that
+  /// stored users are not created again.
   private func send(
     _ requests: [User_V1_CreateUserRequest], at first: Int, limit: inout Int,
     _ onBatch: (BulkBatch) async throws -> Void
@@ -109,10 +109,10 @@ extension UserServiceClient {
 }
 
 extension User_V1_CreateUserRequest {
-  /// Bytes of text that fit in the largest message that the service reads, which has 8 KiB. No valid user has as many.
+  /// The bytes of text that fit in the service's largest request message, 8 KiB. Every valid user has fewer.
   private static let largestText = 8_000
 
-  /// What is wrong with a user that is too large to be sent; nil for all others.
+  /// The error of a user that is too large to be sent; nil for all others.
   fileprivate var problem: UserServiceError? {
     let texts = [
       ("email", email.utf8.count, 254), ("name", name.utf8.count, 1_024),
@@ -127,7 +127,7 @@ extension User_V1_CreateUserRequest {
 }
 
 extension User_V1_BulkCreateResponse {
-  /// The outcome of each of `count` rows.
+  /// Returns the outcome of each of `count` rows.
   fileprivate func outcomes(of count: Int) -> [Result<String, UserServiceError>] {
     var outcomes: [Result<String, UserServiceError>] = []
     outcomes.reserveCapacity(count)

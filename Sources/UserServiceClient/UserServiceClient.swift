@@ -6,10 +6,10 @@ import SwiftProtobuf
 import Synchronization
 import UserProtos
 
-/// A client of user-service, for as long as ``withUserServiceClient(_:isolation:_:)`` runs.
+/// A client of user-service, valid while ``withUserServiceClient(_:isolation:_:)`` runs.
 ///
-/// Every call has a deadline, is repeated where it may be (``RetryPolicy``), and ends when its task is cancelled.
-/// Every error is a ``UserServiceError``. It may be used from any number of tasks; they share one connection.
+/// Every call has a deadline, is retried if it is idempotent (``RetryPolicy``), and ends when its task is cancelled.
+/// Every error is a ``UserServiceError``. Any number of tasks may use a client; they share one connection.
 public struct UserServiceClient: Sendable {
   typealias Users = User_V1_UserService.Client<HTTP2ClientTransport.Posix>
   private typealias Auth = Auth_V1_AuthService.Client<HTTP2ClientTransport.Posix>
@@ -35,7 +35,7 @@ public struct UserServiceClient: Sendable {
     }
   }
 
-  /// Who makes the calls; a sign-in changes it.
+  /// The current token provider, which a sign-in replaces.
   private final class Identity: Sendable {
     private let current = Mutex<any AccessTokenProvider>(FixedAccessToken(token: nil))
 
@@ -47,9 +47,9 @@ public struct UserServiceClient: Sendable {
 
   // MARK: Users
 
-  /// The user with that id.
+  /// Returns the user with this id.
   ///
-  /// - Throws: `UserServiceError.userNotFound`, and what any call throws.
+  /// - Throws: `UserServiceError.userNotFound`, and the errors of every call.
   public func getUser(id: String) async throws(UserServiceError) -> User {
     try await caller.call(.user(id: id), tokens: tokens) { attempt in
       User(
@@ -58,13 +58,14 @@ public struct UserServiceClient: Sendable {
     }
   }
 
-  /// Creates one active user. When it returns, the user is on the service's disk.
+  /// Creates one active user. When the call returns, the user is on the service's disk.
   ///
   /// - Parameters:
-  ///   - user: the user.
-  ///   - requestID: what the request is called. Whoever asks again with the same id and the same user, within 24 hours,
-  ///     gets the user that was created the first time.
-  /// - Throws: `UserServiceError.invalidUser`, `.emailAlreadyRegistered`, `.peerLimitExceeded`, and what any call throws.
+  ///   - user: the user to create.
+  /// - requestID: the request id, which makes the call idempotent. A retry with the same id and user within 24 hours
+  ///   returns the user that the first call created.
+  /// - Throws: `UserServiceError.invalidUser`, `.emailAlreadyRegistered`, `.peerLimitExceeded`, and the errors of
+  ///   every call.
   public func createUser(
     _ user: NewUser, requestID: UUID = UUID()
   ) async throws(UserServiceError) -> User {
@@ -76,12 +77,12 @@ public struct UserServiceClient: Sendable {
 
   /// Changes one user, and returns it as stored.
   ///
-  /// A change of the address or name may be made twice when an answer is lost, and then undoes what somebody else has
-  /// changed in between. One of the password or status is not repeated, because it ends the user's tokens: after
-  /// `unavailable` or `deadlineExceeded` it may be done or not.
+  /// A change of the address or name is retried when a response is lost, and may then undo another caller's change
+  /// made in between. A change of the password or status is not retried, because it revokes the user's tokens; after
+  /// `unavailable` or `deadlineExceeded` its effect is unknown.
   ///
-  /// - Throws: `UserServiceError.userNotFound`, `.invalidUser`, `.emailAlreadyRegistered`, `.currentPasswordRequired`,
-  ///   `.wrongCurrentPassword`, and what any call throws.
+  /// - Throws: `UserServiceError.userNotFound`, `.invalidUser`, `.emailAlreadyRegistered`,
+  ///   `.currentPasswordRequired`, `.wrongCurrentPassword`, and the errors of every call.
   public func updateUser(_ update: UserUpdate) async throws(UserServiceError) -> User {
     let request = User_V1_UserUpdateRequest(update)
     return try await caller.call(
@@ -94,17 +95,17 @@ public struct UserServiceClient: Sendable {
         var updated: User?
         for try await message in response.messages { updated = User(message) }
         guard let updated else {
-          throw RPCError(code: .internalError, message: "the service has answered nothing")
+          throw RPCError(code: .internalError, message: "the service sent no response")
         }
         return updated
       }
     }
   }
 
-  /// Every user that there is when the call begins, by ascending id. A listing that breaks off goes on behind the last
-  /// page that was returned: each user is returned once, and users that were created meanwhile may follow.
+  /// Returns every user that exists when the call begins, by ascending id. An interrupted listing continues after the
+  /// last page. Each user is returned once; users created meanwhile may follow.
   ///
-  /// - Parameter pageSize: how many users the service reads, and the client takes, at a time: 1 to 1,000.
+  /// - Parameter pageSize: the number of users that are read at a time: 1 to 1,000.
   public func listUsers(pageSize: Int = 100) -> UserStream {
     let tokens = tokens
     return UserStream(calls: calls) { [caller, users] pages async throws(UserServiceError) in
@@ -128,17 +129,18 @@ public struct UserServiceClient: Sendable {
             idle.restart()
             try Task.checkCancellation()
           }
-          // The service ends each page with a token, the last one too.
+          // The service ends each page, including the last, with a token.
           if !page.isEmpty { await pages.send(page) }
         }
       }
     }
   }
 
-  /// Applies changes, one after another, as they come, and returns each user as stored, in their order.
+  /// Applies updates one after another as they arrive, and returns each user as stored, in order. Iterate over the
+  /// result once.
   ///
-  /// It is not repeated: after an error the updates before `UserServiceError.updateFailed`'s index are done, and of
-  /// those behind the last user that was returned it is not known. Iterate over it once.
+  /// The call is not retried. After an error, the updates before the index of `UserServiceError.updateFailed` are
+  /// done; the effect of updates after the last returned user is unknown.
   public func userUpdates<Updates: AsyncSequence & Sendable>(_ updates: Updates) -> UserStream
   where Updates.Element == UserUpdate, Updates.Failure == Never {
     let tokens = tokens
@@ -146,7 +148,7 @@ public struct UserServiceClient: Sendable {
       let unanswered = UnansweredUpdates()
       try await caller.stream(.change(), tokens: tokens, isRepeatable: false) { attempt, idle in
         try await users.userUpdates(metadata: attempt.metadata, options: attempt.options) { writer in
-          // There is a connection, and nothing to be answered yet.
+          // The connection exists, and no response is due yet.
           try idle.pause()
           for await update in updates {
             unanswered.sent(idle)
@@ -171,14 +173,14 @@ public struct UserServiceClient: Sendable {
 
   // MARK: Sessions
 
-  /// Signs in. From then on the calls of this client are the user's, until ``signOut()``, and their tokens are
-  /// refreshed when they have to be.
+  /// Signs in. The client then makes its calls as this user until ``signOut()``, and refreshes the tokens when
+  /// needed.
   ///
-  /// - Parameter knownDevice: a refresh token of an earlier sign-in of this device to the same account, whether or not
-  ///   it is still good: with it, others' failed attempts do not hold the device up. By default, that of this client's
-  ///   session, if it has one.
-  /// - Throws: `UserServiceError.wrongCredentials`, `.tooManyAttempts`, `.signInDisabled`, `.peerLimitExceeded`, and what
-  ///   any call throws.
+  /// - Parameter knownDevice: a refresh token of an earlier sign-in to the same account on this device; it need not
+  ///   be valid any more. It exempts the device from limits caused by failed attempts elsewhere. By default, that of
+  ///   this client's session, if any.
+  /// - Throws: `UserServiceError.wrongCredentials`, `.tooManyAttempts`, `.signInDisabled`, `.peerLimitExceeded`, and
+  ///   the errors of every call.
   @discardableResult
   public func signIn(
     email: String, password: String, knownDevice: String? = nil
@@ -199,18 +201,17 @@ public struct UserServiceClient: Sendable {
     return tokens
   }
 
-  /// Exchanges a refresh token for new tokens, which this client then does not use: for those who keep sessions
-  /// themselves.
+  /// Exchanges a refresh token for new tokens without using them in this client, for applications that manage
+  /// sessions themselves.
   ///
-  /// - Throws: `UserServiceError.unauthenticated`, and what any call throws.
+  /// - Throws: `UserServiceError.unauthenticated`, and the errors of every call.
   public func refresh(_ refreshToken: String) async throws(UserServiceError) -> Tokens {
     try await Self.refresh(refreshToken, caller, auth)
   }
 
-  /// Ends the session that this client has signed in to or was given, and with it its tokens. Without one it does
-  /// nothing.
+  /// Ends this client's session and revokes its tokens. Does nothing without a session.
   ///
-  /// - Throws: what any call throws.
+  /// - Throws: the errors of every call.
   public func signOut() async throws(UserServiceError) {
     guard let session = identity.provider as? SignedInSession else { return }
     let refreshToken = await session.newestTokens.refreshToken
@@ -226,7 +227,7 @@ public struct UserServiceClient: Sendable {
     SignedInSession(tokens) { [caller, auth] refreshToken in
       try await Self.refresh(refreshToken, caller, auth)
     } changed: { [identity, changed = configuration.tokensChanged] session, tokens in
-      // Of one that another sign-in, or a sign-out, has taken the place of, nobody wants to hear.
+      // Changes of a session that another sign-in or a sign-out has replaced are not reported.
       if identity.provider as? SignedInSession === session { changed(tokens) }
     }
   }

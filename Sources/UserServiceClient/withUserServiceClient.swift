@@ -1,12 +1,12 @@
 import GRPCCore
 import GRPCNIOTransportHTTP2
 
-/// Connects to the service and calls `body` with a client. When `body` returns or throws, the calls that still run end
-/// and the connection is closed, whatever happens.
+/// Connects to the service and calls `body` with a client. When `body` returns or throws, running calls are cancelled
+/// and the connection is closed.
 ///
-/// The connection is made when it is first needed, and anew when it is lost.
+/// The connection is made when it is first needed, and again after it is lost.
 ///
-/// - Throws: what `body` throws; `UserServiceError.failed` if the certificates cannot be read.
+/// - Throws: the errors of `body`; `UserServiceError.failed` if the certificates cannot be read.
 @discardableResult
 public func withUserServiceClient<Result: Sendable>(
   _ configuration: UserServiceClient.Configuration, isolation: isolated (any Actor)? = #isolation,
@@ -16,11 +16,11 @@ public func withUserServiceClient<Result: Sendable>(
   let client = UserServiceClient(connections, configuration)
   return try await withThrowingTaskGroup(of: Void.self) { group in
     group.addTask {
-      // It fails only when it is cancelled, or if it had run before.
+      // Fails only when cancelled, or when called twice.
       try? await connections.runConnections()
     }
-    // Nobody waits for a call any more, so none has to be waited for: a graceful end would take as long as a service
-    // that does not answer likes.
+    // No caller waits for a call any more. A graceful shutdown would last as long as an unresponsive service keeps
+    // its calls open.
     defer {
       client.calls.cancelAll()
       group.cancelAll()

@@ -6,25 +6,27 @@ import PasswordHashing
 struct Argon2Command: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "argon2",
-    abstract: "Helps to choose the cost of password hashes.",
+    abstract: "Choose the cost of password hashes.",
     subcommands: [Calibrate.self]
   )
 
   struct Calibrate: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Suggests Argon2id parameters that take a given time on this machine.",
+      abstract: "Suggest Argon2id parameters that take a given time on this machine.",
       discussion: """
-        Passes and lanes stay as given, memory grows until a hash takes --target. Run it on the machine that will \
-        serve, while it is otherwise idle.
+        Keeps passes and lanes as given and raises memory until a hash takes --target. Run it on the machine that will \
+        serve, while that machine is otherwise idle.
         """)
 
-    @Option(help: ArgumentHelp("The time that one hash may take.", valueName: "duration"))
+    @Option(help: ArgumentHelp("Let one hash take at most this long.", valueName: "duration"))
     var target = DurationArgument(.milliseconds(250))
-    @Option(help: ArgumentHelp("Passes over the memory, 1 to 10.", valueName: "count"))
+    @Option(help: ArgumentHelp("Make this many passes over the memory, 1 to 10.", valueName: "count"))
     var iterations = Argon2Parameters.recommended.iterations
-    @Option(help: ArgumentHelp("Lanes, 1 to 16, each computed by a thread.", valueName: "count"))
+    @Option(
+      help: ArgumentHelp(
+        "Divide the memory into this many lanes, 1 to 16, each computed by a thread.", valueName: "count"))
     var parallelism = Argon2Parameters.recommended.parallelism
-    @Option(help: ArgumentHelp("The most memory for one hash, in KiB, up to 524288.", valueName: "KiB"))
+    @Option(help: ArgumentHelp("Use at most this much memory for one hash, up to 524288.", valueName: "KiB"))
     var maxMemory = Argon2Parameters.memoryBounds.upperBound
 
     func validate() throws {
@@ -42,7 +44,7 @@ struct Argon2Command: ParsableCommand {
         "One hash takes \(Self.milliseconds(best.duration)), so a core can check \(Self.rate(best)) passwords a second."
       )
       if best.duration > target.duration {
-        Terminal.note("This is the weakest hash that is permitted, and it takes longer than the target.")
+        Terminal.note("This is the weakest permitted hash, and it takes longer than the target.")
       }
     }
 

@@ -1,14 +1,14 @@
 import ArgumentParser
 
-/// `--database`, the same for every command that opens one.
+/// `--database`, shared by every command that opens a database.
 struct DatabaseOption: ParsableArguments {
-  @Option(help: ArgumentHelp("The SQLite database file.", valueName: "path"))
+  @Option(help: ArgumentHelp("Open this SQLite database file.", valueName: "path"))
   var database: String
 
   func validate() throws {
     if database.isEmpty { throw ValidationError("--database must not be empty") }
     if database == ":memory:" {
-      throw ValidationError("--database must name a file: a database in memory ends with the command")
+      throw ValidationError("--database must name a file: an in-memory database ends with the command")
     }
   }
 }

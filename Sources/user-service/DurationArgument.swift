@@ -1,7 +1,7 @@
 import ArgumentParser
 import UserServiceApp
 
-/// A length of time on the command line: a number and a unit, as `250ms`, `1.5s`, `2m` or `1h`.
+/// A duration on the command line: a number and a unit, such as `250ms`, `1.5s`, `2m` or `1h`.
 struct DurationArgument: ExpressibleByArgument {
   let duration: Duration
 

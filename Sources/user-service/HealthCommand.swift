@@ -11,9 +11,9 @@ import UserServiceClient
 struct HealthCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "health",
-    abstract: "Asks a running service whether it serves.",
+    abstract: "Check that a running service is serving.",
     discussion: """
-      Exits with 0 if it does, with 1 if it does not or does not answer within --timeout. With TLS, whose name is in the \
+      Exits with 0 if it is serving, with 1 if it is not or does not answer within --timeout. With TLS, the name in the \
       certificate is not checked.
       """)
 
@@ -22,14 +22,14 @@ struct HealthCommand: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp(
       """
-      HOST:PORT or unix:PATH of the service. (default: the first in \(listen.variable), or \(listen.standard))
+      Connect to the service at HOST:PORT or unix:PATH. (default: the first in \(listen.variable), or \(listen.standard))
       """,
       valueName: "address"))
   var address: String?
   @OptionGroup var tls: TLSClientOptions
-  @Option(help: ArgumentHelp("The name of a gRPC service; the whole server by default.", valueName: "name"))
+  @Option(help: ArgumentHelp("Check this gRPC service; by default the whole server.", valueName: "name"))
   var service = ""
-  @Option(help: ArgumentHelp("How long to wait for the answer.", valueName: "duration"))
+  @Option(help: ArgumentHelp("Wait at most this long for the answer.", valueName: "duration"))
   var timeout = DurationArgument(.seconds(5))
 
   func run() async throws {
@@ -57,15 +57,15 @@ struct HealthCommand: AsyncParsableCommand {
 
   private func words(for error: RPCError) -> String {
     switch error.code {
-    case .unavailable: "no service answers there; is it running, and with TLS or without as this command?"
+    case .unavailable: "no service answers there; check that it is running, and whether it uses TLS"
     case .deadlineExceeded: "no answer within \(timeout.defaultValueDescription)"
     case .notFound: "the server has no service '\(service)'"
-    case .unimplemented: "the server has no health checks: it is another program"
+    case .unimplemented: "the server has no health checks: it is not user-service"
     default: "\(error.message) (\(error.code))"
     }
   }
 
-  /// Finds out what is wrong with a file before the TLS library does, in its own words.
+  /// Finds an unusable file before the TLS library does, to report it in this program's words.
   private func checkFiles() throws {
     for path in [tls.tlsCA, tls.tlsCert, tls.tlsKey].compactMap({ $0 }) {
       do {

@@ -3,14 +3,14 @@ import Foundation
 import Primitives
 import TokenSigning
 
-/// `user-service keys`: the keys that the service's own tokens are signed with.
+/// `user-service keys`: the keys that sign the service's own tokens.
 struct KeysCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "keys", abstract: "Lists and rotates the keys that access tokens are signed with.",
+    commandName: "keys", abstract: "List and rotate the keys that sign access tokens.",
     subcommands: [List.self, Rotate.self])
 
   struct List: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Lists the keys, without their private parts.")
+    static let configuration = CommandConfiguration(abstract: "List the keys, without their private parts.")
 
     @OptionGroup var database: DatabaseOption
     @OptionGroup var settings: SettingsOption
@@ -18,7 +18,7 @@ struct KeysCommand: AsyncParsableCommand {
     func run() throws {
       let file = try KeysCommand.file(database, settings)
       guard let ring = try file.read() else {
-        Terminal.note("\(file.path): no such key file; 'user-service serve' makes one")
+        Terminal.note("\(file.path): the key file does not exist; 'user-service serve' creates it")
         throw ExitCode.failure
       }
       print(KeysCommand.table(ring))
@@ -28,16 +28,16 @@ struct KeysCommand: AsyncParsableCommand {
   struct Rotate: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: """
-        Makes a new key. A running service signs with it within 2 seconds, and accepts tokens that it has signed at once.
+        Create a new key. A running service signs with it within 2 seconds, and accepts tokens signed with it at once.
         """,
       discussion: """
-        What the previous key has signed stays good for --overlap, which by default is as long as any token may be. \
-        With --overlap 0s every token is revoked: after a key has leaked.
+        Tokens signed with the previous key stay valid for --overlap, by default the longest lifetime of a token. \
+        --overlap 0s revokes every token: use it after a key has leaked.
         """)
 
     @OptionGroup var database: DatabaseOption
     @OptionGroup var settings: SettingsOption
-    @Option(help: ArgumentHelp("How long the tokens of the keys so far stay good.", valueName: "duration"))
+    @Option(help: ArgumentHelp("Accept tokens of the previous keys for this long.", valueName: "duration"))
     var overlap = DurationArgument(TokenCommand.Issue.longest)
 
     func run() throws {
@@ -49,7 +49,7 @@ struct KeysCommand: AsyncParsableCommand {
 
   private static func file(_ database: DatabaseOption, _ settings: SettingsOption) throws -> KeyFile {
     guard let file = try settings.authority(database.database).keys else {
-      throw ValidationError("a database in memory has no key file")
+      throw ValidationError("an in-memory database has no key file")
     }
     return file
   }

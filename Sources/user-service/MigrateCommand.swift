@@ -5,7 +5,7 @@ import UserStore
 struct MigrateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "migrate",
-    abstract: "Migrates a database, and tells where it stands.",
+    abstract: "Migrate a database, and show its state.",
     discussion: """
       The migrations are part of the program. Each is applied in a transaction of its own, and its checksum is \
       recorded. Two migrators at once are safe: the second waits for the first.
@@ -16,16 +16,16 @@ struct MigrateCommand: ParsableCommand {
   struct LockOption: ParsableArguments {
     @Option(
       help: ArgumentHelp(
-        "How long to wait for another process that holds the database.", valueName: "duration"))
+        "Wait at most this long for another process that holds the database.", valueName: "duration"))
     var lockTimeout = DurationArgument(.seconds(60))
   }
 
   struct Up: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Applies the migrations that are pending; makes the database if there is none.")
+      abstract: "Apply the pending migrations, creating the database if it does not exist.")
 
     @OptionGroup var database: DatabaseOption
-    @Option(help: ArgumentHelp("Stop at this version; by default at the newest.", valueName: "version"))
+    @Option(help: ArgumentHelp("Stop at this version; by default, at the newest.", valueName: "version"))
     var to: Int?
     @OptionGroup var lock: LockOption
 
@@ -42,13 +42,13 @@ struct MigrateCommand: ParsableCommand {
 
   struct Down: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Takes back the last migration, or those after --to. What they stored is lost.",
-      discussion: "Stop the service first, and make a backup. At a terminal it asks before it begins.")
+      abstract: "Revert the last migration, or those after --to. Deletes the data they stored.",
+      discussion: "Stop the service first, and make a backup. At a terminal, asks for confirmation.")
 
     @OptionGroup var database: DatabaseOption
-    @Option(help: ArgumentHelp("Go back to this version; 0 is an empty database.", valueName: "version"))
+    @Option(help: ArgumentHelp("Revert to this version; 0 is an empty database.", valueName: "version"))
     var to: Int?
-    @Flag(help: "Do not ask.")
+    @Flag(help: "Do not ask for confirmation.")
     var yes = false
     @OptionGroup var lock: LockOption
 
@@ -57,8 +57,8 @@ struct MigrateCommand: ParsableCommand {
       if Terminal.isInteractive, !yes {
         let planned = try migrator.plannedDown(to: to)
         if !planned.isEmpty {
-          Terminal.note("This deletes what was stored by \(planned.map(\.id).joined(separator: ", ")).")
-          guard Terminal.confirms("Go on?") else {
+          Terminal.note("This deletes the data stored by \(planned.map(\.id).joined(separator: ", ")).")
+          guard Terminal.confirms("Continue?") else {
             Terminal.note("nothing was changed")
             throw ExitCode.failure
           }
@@ -75,7 +75,7 @@ struct MigrateCommand: ParsableCommand {
 
   struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Lists every migration and whether it is applied. Changes nothing.")
+      abstract: "List every migration and whether it is applied. Changes nothing.")
 
     @OptionGroup var database: DatabaseOption
     @OptionGroup var lock: LockOption
@@ -90,8 +90,8 @@ struct MigrateCommand: ParsableCommand {
     private static func words(for state: Migrator.Status.Line.State) -> String {
       switch state {
       case .applied(let time): "applied \(time)"
-      case .edited(let time): "applied \(time), but with another text than this program has"
-      case .unknown(let time): "applied \(time) by a newer program"
+      case .edited(let time): "applied \(time), with different SQL than this version contains"
+      case .unknown(let time): "applied \(time) by a newer version"
       case .pending: "pending"
       }
     }
@@ -99,8 +99,8 @@ struct MigrateCommand: ParsableCommand {
 
   struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Checks that the database is fully migrated, unedited and undamaged. Changes nothing.",
-      discussion: "Exits with 1 and says what is wrong, or with 0. Reads the whole file.")
+      abstract: "Check that the database is fully migrated, unedited and undamaged. Changes nothing.",
+      discussion: "Reads the whole file. Exits with 0, or prints the problem and exits with 1.")
 
     @OptionGroup var database: DatabaseOption
     @OptionGroup var lock: LockOption

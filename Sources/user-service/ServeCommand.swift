@@ -6,17 +6,17 @@ import UserServiceApp
 struct ServeCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "serve",
-    abstract: "Serves user.v1.UserService over gRPC.",
+    abstract: "Serve user.v1.UserService over gRPC.",
     discussion: """
-      Each setting comes from its flag, or else from its environment variable, or else from the file that --config \
-      names, or else from its default. The variable of --log-level is USER_SERVICE_LOG_LEVEL; in the file it is \
-      {"log": {"level": "info"}}. `user-service settings` lists every setting, also those without a flag.
+      A setting's flag takes precedence over its environment variable, that over the file that --config names, that over \
+      its default. For --log-level, the variable is USER_SERVICE_LOG_LEVEL, and the file has \
+      {"log": {"level": "info"}}. `user-service settings` lists every setting, including those without a flag.
 
-      One service serves a database. A second one is refused, by a lock on DATABASE.lock, unless --take-over is given.
+      One process serves a database. A lock on DATABASE.lock refuses a second one, unless --take-over is given.
 
-      SIGTERM or SIGINT drains: no new calls, running ones finish within --shutdown-grace, the database is \
-      checkpointed and closed. A second signal ends the process at once, and so does an end that takes 5 seconds longer \
-      than the grace time. SIGHUP has the files of keys and certificates read again.
+      SIGTERM or SIGINT drains: new calls are refused, running calls finish within --shutdown-grace, and the database is \
+      checkpointed and closed. A second signal ends the process at once, as does a shutdown that exceeds the grace time by \
+      5 seconds. SIGHUP reloads the key and certificate files.
       """)
 
   @OptionGroup var file: SettingsOption

@@ -1,10 +1,10 @@
 import ArgumentParser
 import UserServiceApp
 
-/// The flags of `serve`, one for each setting that has one. Names, help and defaults are the settings'.
+/// The flags of `serve`, one for each setting that has one. Names, help and defaults come from the settings.
 ///
-/// swift-argument-parser finds flags in the properties of a type, so each is declared here. What a property's wrapper names
-/// is the setting.
+/// swift-argument-parser finds flags in the properties of a type, so each is declared here. The argument of a
+/// property's wrapper is the name of its setting.
 struct ServeFlags: ParsableArguments {
   @Option("database") var database: SettingArgument?
   @Option("listen") var listen: [String]
@@ -25,7 +25,7 @@ struct ServeFlags: ParsableArguments {
   @Option("argon2.iterations") var argon2Iterations: SettingArgument?
   @Option("argon2.parallelism") var argon2Parallelism: SettingArgument?
 
-  /// The settings that the command line gives, texts by names. Those of a repeated flag are one with commas.
+  /// Settings given on the command line, as texts by name. The values of a repeated flag are joined with commas.
   var settings: [String: String] {
     let options = [
       database, tlsCert, tlsKey, tlsClientCA, auth, logLevel, logFormat, shutdownGrace, bulkRows,
@@ -42,7 +42,7 @@ struct ServeFlags: ParsableArguments {
   }
 }
 
-/// A setting that an option gives.
+/// The value of a setting that an option gives.
 struct SettingArgument: Sendable {
   /// The setting's name.
   let name: String
@@ -51,7 +51,7 @@ struct SettingArgument: Sendable {
 }
 
 extension Option where Value == SettingArgument? {
-  /// The option of the setting `name`.
+  /// Declares the option of the setting `name`.
   fileprivate init(_ name: String) {
     let setting = Setting.named(name)
     self.init(name: .customLong(setting.flagName), help: setting.argumentHelp) {
@@ -61,7 +61,7 @@ extension Option where Value == SettingArgument? {
 }
 
 extension Option where Value == [String] {
-  /// The option of the setting `name`, which may be repeated.
+  /// Declares the option of the setting `name`, which accepts several values.
   fileprivate init(_ name: String) {
     let setting = Setting.named(name)
     self.init(wrappedValue: [], name: .customLong(setting.flagName), help: setting.argumentHelp)
@@ -69,7 +69,7 @@ extension Option where Value == [String] {
 }
 
 extension Flag where Value == Bool? {
-  /// The two flags of the setting `name`.
+  /// Declares the two flags of the setting `name`.
   fileprivate init(_ name: String) {
     let setting = Setting.named(name)
     self.init(name: .customLong(setting.flagName), inversion: .prefixedNo, help: setting.argumentHelp)
@@ -77,7 +77,7 @@ extension Flag where Value == Bool? {
 }
 
 extension Flag where Value == Bool {
-  /// The flag that sets `name` to true.
+  /// Declares the flag that sets `name` to true.
   fileprivate init(_ name: String) {
     let setting = Setting.named(name)
     self.init(wrappedValue: false, name: .customLong(setting.flagName), help: setting.argumentHelp)

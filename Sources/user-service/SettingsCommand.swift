@@ -1,14 +1,14 @@
 import ArgumentParser
 import UserServiceApp
 
-/// `user-service settings`: what `serve` would go by.
+/// `user-service settings`: prints the settings that `serve` would use.
 struct SettingsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "settings",
-    abstract: "Prints every setting of the service: its value, its default and what it does.",
+    abstract: "Print every setting of the service: its value, its default and its effect.",
     discussion: """
-      Values come from the environment and from the file that --config names, and are checked as by serve. A dash stands \
-      for the default.
+      Reads values from the environment and from the file that --config names, and checks them as serve does. A dash means \
+      the default.
       """)
 
   @OptionGroup var file: SettingsOption

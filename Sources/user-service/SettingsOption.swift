@@ -2,16 +2,16 @@ import ArgumentParser
 import TokenSigning
 import UserServiceApp
 
-/// `--config`, for `serve` and for commands that go by the same settings.
+/// `--config`, shared by `serve` and the commands that use its settings.
 struct SettingsOption: ParsableArguments {
   @Option(help: ArgumentHelp("Read the service's settings from this JSON file.", valueName: "path"))
   var config: String?
 
-  /// Who signs tokens for `serve` with the same settings and `database`.
+  /// Returns the token authority of a service with these settings and `database`.
   ///
-  /// - Throws: an error that names a setting that cannot be used.
+  /// - Throws: an error that names the invalid setting.
   func authority(_ database: String) throws -> TokenAuthority.Configuration {
-    // Nothing is served here, so where the service listens is of no concern.
+    // These commands do not listen, so the check of exposed addresses does not apply.
     try ServiceConfiguration(flags: ["database": database, "insecure": "true"], file: config).authority
   }
 }

@@ -1,13 +1,16 @@
 import ArgumentParser
 import UserServiceClient
 
-/// Whom a command trusts, and who it is, when it connects with TLS: the same for every command that does.
+/// The TLS options shared by every command that connects: trusted authorities and the client's certificate.
 struct TLSClientOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Use TLS, and trust these authorities, PEM.", valueName: "path"))
+  @Option(help: ArgumentHelp("Use TLS, and trust the authorities in this PEM file.", valueName: "path"))
   var tlsCA: String?
-  @Option(help: ArgumentHelp("A client certificate for mutual TLS, PEM.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp("Present the client certificate in this PEM file (mutual TLS).", valueName: "path"))
   var tlsCert: String?
-  @Option(help: ArgumentHelp("The client certificate's key, PEM.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp("Use the private key in this PEM file with the client certificate.", valueName: "path")
+  )
   var tlsKey: String?
 
   func validate() throws {

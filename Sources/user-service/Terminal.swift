@@ -1,36 +1,36 @@
 import Foundation
 import UserServiceApp
 
-/// What the commands say, and to whom.
+/// The commands' input and output at a terminal.
 enum Terminal {
-  /// Whether a person may be asked: standard input is a terminal.
+  /// Whether standard input is a terminal, so that the user can be asked.
   static var isInteractive: Bool { isatty(STDIN_FILENO) == 1 }
 
-  /// Writes a line to standard output at once, also when that is a file or a pipe; ``harmless(_:)``, as everything here.
+  /// Writes a line to standard output unbuffered, after ``harmless(_:)``.
   static func say(_ line: String) {
     write(harmless(line) + "\n", to: .standardOutput)
   }
 
-  /// Writes lines to standard error: for people, beside the output proper.
+  /// Writes lines for people to standard error, after ``harmless(_:)``.
   static func note(_ lines: String, ending: String = "\n") {
     let lines = lines.split(separator: "\n", omittingEmptySubsequences: false).map { harmless(String($0)) }
     write(lines.joined(separator: "\n") + ending, to: .standardError)
   }
 
-  /// Shows `text` on the current line of the terminal, in place of what is there. For text of the program's own.
+  /// Replaces the current line of the terminal with `text`, which must be the program's own.
   static func showProgress(_ text: String) {
-    // To the line's beginning, and its rest away.
+    // Carriage return, then erase to the end of the line.
     write("\r\(text)\u{1B}[K", to: .standardError)
   }
 
-  /// Asks a yes-or-no question. Anything but `y` or `yes` is a no.
+  /// Asks a yes-or-no question. Every answer except `y` and `yes` means no.
   static func confirms(_ question: String) -> Bool {
     write("\(question) [y/N] ", to: .standardError)
     return ["y", "yes"].contains(readLine()?.lowercased())
   }
 
-  /// `text` without what a terminal would obey: whoever has chosen a user's name is not to move the cursor, nor to turn
-  /// the direction of the line.
+  /// Returns `text` with terminal controls replaced, so that a user's name cannot move the cursor or change the text
+  /// direction.
   static func harmless(_ text: String) -> String {
     let scalars = text.unicodeScalars
     if !scalars.contains(where: \.isObeyed) { return text }
@@ -38,11 +38,11 @@ enum Terminal {
   }
 
   private static func write(_ text: String, to file: FileHandle) {
-    // Nobody reads what is written for people when it cannot be written: no reason to fail.
+    // A command does not fail because its notes cannot be written.
     try? file.write(contentsOf: Data(text.utf8))
   }
 
-  /// Rows as the lines of a table, each cell ``harmless(_:)``.
+  /// Formats rows as the lines of a table, each cell after ``harmless(_:)``.
   static func table(_ rows: [[String]]) -> String {
     let rows = rows.map { $0.map(harmless) }
     let table = TextTable(fitting: rows)

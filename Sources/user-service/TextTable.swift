@@ -2,10 +2,10 @@
 struct TextTable {
   private var widths: [Int] = []
 
-  /// A table without columns.
+  /// Creates a table without columns.
   init() {}
 
-  /// A table whose columns are as wide as their widest cell in `rows`.
+  /// Creates a table whose columns are as wide as their widest cell in `rows`.
   init(fitting rows: [[String]]) {
     for row in rows {
       for (column, cell) in row.enumerated() {
@@ -15,7 +15,7 @@ struct TextTable {
     }
   }
 
-  /// A row; cells that are wider than their column move those behind them.
+  /// Formats a row. A cell that is wider than its column moves the cells after it.
   func line(_ cells: [String]) -> String {
     var line = ""
     for (cell, width) in zip(cells, widths) {

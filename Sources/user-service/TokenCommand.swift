@@ -8,31 +8,31 @@ import UserStore
 /// `user-service token`: tokens for other services.
 struct TokenCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "token", abstract: "Issues and revokes access tokens without the service.",
+    commandName: "token", abstract: "Issue and revoke access tokens without the service.",
     subcommands: [Issue.self, Revoke.self, List.self])
 
   struct Issue: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Prints an access token, signed with the service's own key.",
+      abstract: "Print an access token signed with the service's own key.",
       discussion: """
-        Needs the key file, whether the service runs or not. A service's token is good until it expires, its key is \
-        retired (`user-service keys rotate`) or it is revoked (`user-service token revoke`); a user's is revoked also as \
-        those of its sign-ins are. The token's id, by which it can be revoked, goes to standard error.
+        Needs the key file; the service need not run. A service's token is valid until it expires, its key is \
+        retired (`user-service keys rotate`) or it is revoked (`user-service token revoke`). A new password, or the \
+        status inactive, revokes a user's tokens too. The token's id, which `token revoke` takes, goes to standard error.
         """)
 
     @OptionGroup var database: DatabaseOption
     @OptionGroup var settings: SettingsOption
     @Option(
       help: ArgumentHelp(
-        "Whose token it is: the name of a service, of letters, digits, dots, hyphens and underscores, or a user's id.",
+        "Issue the token to this service (letters, digits, dots, hyphens and underscores) or user id.",
         valueName: "name"))
     var subject: String
     @Option(
       help: ArgumentHelp(
-        "users:read, users:write or both with a comma; without it a user may read and change itself only.",
+        "Grant users:read, users:write, or both with a comma; without it, users may read and change only themselves.",
         valueName: "scopes"))
     var scope = ""
-    @Option(help: ArgumentHelp("How long it is good, up to 90d.", valueName: "duration"))
+    @Option(help: ArgumentHelp("Let the token expire after this long, at most 90d.", valueName: "duration"))
     var ttl = DurationArgument(.seconds(86_400))
 
     static let longest: Duration = .seconds(90 * 86_400)
@@ -43,10 +43,11 @@ struct TokenCommand: AsyncParsableCommand {
       }
       let known = Scopes.named.map(\.name)
       if let unknown = scopeNames.first(where: { !known.contains(String($0)) }) {
-        throw ValidationError("there is no scope '\(unknown)'; there are \(known.joined(separator: " and "))")
+        throw ValidationError(
+          "unknown scope '\(unknown)'; the scopes are \(known.joined(separator: " and "))")
       }
       if scopeNames.isEmpty, UserID(subject) == nil {
-        throw ValidationError("a service needs a --scope: without one its token permits nothing")
+        throw ValidationError("--scope is required for a service: without it, the token permits nothing")
       }
       guard ttl.duration >= .seconds(1), ttl.duration <= Self.longest else {
         throw ValidationError("--ttl must be 1s to 90d")
@@ -61,7 +62,7 @@ struct TokenCommand: AsyncParsableCommand {
 
     func run() async throws {
       var authority = try settings.authority(database.database)
-      // Nothing is verified here.
+      // Issuing verifies no tokens, so the other issuer's keys are not needed.
       authority.outside = nil
       guard FileManager.default.fileExists(atPath: database.database) else {
         throw StoreError.missing(path: database.database)
@@ -76,11 +77,11 @@ struct TokenCommand: AsyncParsableCommand {
       Terminal.note("token \(id), expires \(claims.expiresAt.inSeconds)")
     }
 
-    /// The epoch of the user whose token it is; nil for a service.
+    /// Returns the epoch of the user whose token this is, or nil for a service.
     private func epoch() throws -> Int64? {
       guard let id = UserID(subject) else { return nil }
       guard let epoch = try SQLiteTokenRevocations(path: database.database).epoch(of: id) else {
-        throw ValidationError("--subject is the id of no active user")
+        throw ValidationError("--subject: no active user has this id")
       }
       return epoch
     }
@@ -88,6 +89,6 @@ struct TokenCommand: AsyncParsableCommand {
 }
 
 extension String {
-  /// A user's id as the service writes it; any other text as it is.
+  /// The text as the service writes it if it is a user id, or unchanged.
   fileprivate var lowercasedIfUser: String { UserID(self)?.description ?? self }
 }

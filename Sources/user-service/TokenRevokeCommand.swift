@@ -8,17 +8,17 @@ import UserStore
 extension TokenCommand {
   struct Revoke: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Revokes one access token before it expires. A running service refuses it within a second.",
+      abstract: "Revoke one access token. A running service refuses it within a second.",
       discussion: """
-        Takes the token itself, or its id: `token issue` prints it, and the token has it as `jti`. Other tokens stay \
-        good; `user-service keys rotate --overlap 0s` revokes all of them.
+        Takes the token, or its id, which `token issue` prints and the token contains as `jti`. Other tokens stay \
+        valid; `user-service keys rotate --overlap 0s` revokes all of them.
         """)
 
     @OptionGroup var database: DatabaseOption
     @OptionGroup var settings: SettingsOption
-    @Option(help: ArgumentHelp("The token's id.", valueName: "id"))
+    @Option(help: ArgumentHelp("Revoke the token with this id.", valueName: "id"))
     var jti: String?
-    @Option(help: ArgumentHelp("A file with the token; - is standard input.", valueName: "path"))
+    @Option(help: ArgumentHelp("Revoke the token in this file; - is standard input.", valueName: "path"))
     var tokenFile: String?
 
     func validate() throws {
@@ -26,7 +26,7 @@ extension TokenCommand {
         throw ValidationError("give either --jti or --token-file")
       }
       if let jti, TokenID(jti) == nil {
-        throw ValidationError("--jti must be the id of a token of this service, 22 characters")
+        throw ValidationError("--jti must be a token id of this service: 22 characters")
       }
     }
 
@@ -37,10 +37,10 @@ extension TokenCommand {
       }
       let isNew = try SQLiteTokenRevocations(path: database.database).revoke(token, longest: Issue.longest)
       let owner = token.subject.map { " of \(Terminal.harmless($0))" } ?? ""
-      print(isNew ? "revoked token \(token.id)\(owner)" : "token \(token.id)\(owner) was revoked before")
+      print(isNew ? "revoked token \(token.id)\(owner)" : "token \(token.id)\(owner) was already revoked")
     }
 
-    /// The token that is to be revoked; nil if it has expired.
+    /// Returns the token to revoke, or nil if it has expired.
     private func token() async throws -> RevokedToken? {
       let now = Timestamp.now
       if let id = jti.flatMap({ TokenID($0) }) {
@@ -50,7 +50,7 @@ extension TokenCommand {
       var authority = try settings.authority(database.database)
       authority.outside = nil
       guard let file = authority.keys, try file.read() != nil else {
-        Terminal.note("Error: there is no key file to check the token with; give its id with --jti")
+        Terminal.note("Error: the token cannot be checked without the key file; give its id with --jti")
         throw ExitCode.failure
       }
       let verifier = try await TokenAuthority(authority).verifier
@@ -71,8 +71,8 @@ extension TokenCommand {
 
   struct List: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Lists the access tokens that were revoked one by one.",
-      discussion: "A token leaves the list a day after it has expired, when the next one is revoked.")
+      abstract: "List the access tokens that were revoked one by one.",
+      discussion: "A revocation removes from the list the tokens that expired more than a day ago.")
 
     @OptionGroup var database: DatabaseOption
 
@@ -89,7 +89,7 @@ extension TokenCommand {
 }
 
 extension Timestamp {
-  /// RFC 3339 in UTC, in whole seconds.
+  /// RFC 3339 in UTC, to the second.
   var inSeconds: String {
     RFC3339.text(microsecondsSinceEpoch: microsecondsSinceEpoch, .seconds)
   }

@@ -4,14 +4,14 @@ import Primitives
 import UserDomain
 import UserServiceClient
 
-/// The program. One file a subcommand.
+/// The program. Each subcommand has a file.
 @main
 struct UserServiceCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "user-service",
-    abstract: "Keeps the users of other services in one SQLite file.",
+    abstract: "Keep the users of other services in one SQLite file.",
     discussion: """
-      Exit codes: 0 done, 1 failed, 2 the command line was wrong, 3 there is no such user, 4 the service refused it.
+      Exit codes: 0 success, 1 failure, 2 invalid command line, 3 user not found, 4 refused by the service.
       """,
     version: "user-service \(Version.current)",
     subcommands: [
@@ -44,7 +44,7 @@ struct UserServiceCommand: AsyncParsableCommand {
       Terminal.note(fullMessage(for: error))
       exit(withError: ExitCode(2))
     case .failure where !(error is ExitCode):
-      // On one line: its words may be a file's, or a service's.
+      // Written on one line, because the description may contain text from a file or a service.
       Terminal.note("Error: \(Terminal.harmless(words(for: error)))")
       exit(withError: ExitCode.failure)
     default: exit(withError: error)
@@ -61,7 +61,7 @@ struct UserServiceCommand: AsyncParsableCommand {
 }
 
 extension UserServiceError {
-  /// What the program exits with.
+  /// The exit code for this error.
   var exitStatus: Int32 {
     switch self {
     case .userNotFound: 3

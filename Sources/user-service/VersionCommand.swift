@@ -7,7 +7,7 @@ enum Version {
 
 /// `user-service version`.
 struct VersionCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "version", abstract: "Prints the version.")
+  static let configuration = CommandConfiguration(commandName: "version", abstract: "Print the version.")
 
   func run() {
     print("user-service \(Version.current)")

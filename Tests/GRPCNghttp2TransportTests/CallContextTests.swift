@@ -48,7 +48,7 @@ import Testing
         target: .ipv4(address: "127.0.0.1", port: port), transportSecurity: security), handleClient: body)
   }
 
-  /// Calls, and gives the messages that come to `onMessage`.
+  /// Makes a call, and passes each message to `onMessage`.
   private func call(
     _ client: GRPCClient<HTTP2ClientTransport.Posix>, timeout: Duration? = nil,
     onMessage: @escaping @Sendable ([UInt8]) throws -> Void = { _ in }
@@ -64,7 +64,7 @@ import Testing
     }
   }
 
-  @Test("the handler knows its client's certificate, its ends and its deadline")
+  @Test("the handler has its client's certificate, the connection's addresses and the deadline")
   func context() async throws {
     let directory = try TemporaryDirectory()
     let server = try await TestCertificate(in: directory)
@@ -105,14 +105,15 @@ import Testing
     case reset, deadline
   }
 
-  @Test("rules 19 and 20: a call's end cancels its handler and fires its handle", arguments: End.allCases)
+  @Test(
+    "rules 19 and 20: the end of a call cancels its handler and fires its handle", arguments: End.allCases)
   func ends(end: End) async throws {
     let (ended, endedContinuation) = AsyncStream.makeStream(of: Bool.self)
     let hasBegun = Begun()
     try await withServer { writer, context in
       hasBegun.value.withLock { $0 = true }
       try await writer.write([1])
-      // Ends only when the call does: by its handle and by its task's cancellation, both of which are seen.
+      // Ends only with the call: both the handle and the cancellation of the task are observed.
       try? await context.cancellation.cancelled
       await untilCancelled()
       endedContinuation.yield(context.cancellation.isCancelled)
@@ -123,10 +124,10 @@ import Testing
         case .reset:
           await #expect(throws: (any Error).self) { try await call(client) { _ in throw Enough() } }
         case .deadline:
-          // On a busy machine the first deadlines may pass before the call gets as far as its handler.
+          // On a busy machine the first deadlines may pass before the call reaches its handler.
           while !hasBegun.value.withLock({ $0 }) {
             let error = await #expect(throws: RPCError.self) { try await call(client, timeout: .seconds(1)) }
-            // Anything else would go on for ever.
+            // Any other error would repeat for ever.
             try #require(error?.code == .deadlineExceeded)
           }
         }

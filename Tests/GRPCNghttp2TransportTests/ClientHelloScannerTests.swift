@@ -7,7 +7,7 @@ import Testing
     (0..<width).reversed().map { UInt8(truncatingIfNeeded: body.count >> ($0 * 8)) } + body
   }
 
-  /// A ClientHello that offers `protocols`; nil for none, and no such extension.
+  /// Returns a ClientHello that offers `protocols`; without the extension for nil.
   private static func hello(_ protocols: [String]?) -> [UInt8] {
     var extensions: [UInt8] = [0, 23] + vector(2, [])
     if let protocols {
@@ -35,7 +35,7 @@ import Testing
   }
 
   @Test(
-    "a client must offer the protocol, if it offers any",
+    "a client that offers protocols must offer h2",
     arguments: [
       (["h2"], ClientHelloScanner.Verdict.permitted), (["http/1.1", "h2"], .permitted), (nil, .permitted),
       (["http/1.1"], .refused), (["h2c", "H2", "h"], .refused), ([], .refused),
@@ -47,20 +47,20 @@ import Testing
     #expect(Self.scan(Self.records(hello), pieces: 1) == expected)
   }
 
-  @Test("every beginning of a message is incomplete")
+  @Test("every prefix of a message is incomplete")
   func beginnings() {
     let bytes = Self.records(Self.hello(["http/1.1"]))
     for count in 1..<bytes.count { #expect(Self.scan(Array(bytes[..<count])) == .incomplete) }
   }
 
-  @Test("what is not a ClientHello, or a broken one, is left to the TLS library")
+  @Test("other messages and malformed ones are left to the TLS library")
   func others() {
     #expect(Self.scan(Array("PRI * HTTP/2.0\r\n".utf8)) == .permitted)
     #expect(Self.scan([22, 3, 1, 0, 0]) == .permitted)
     #expect(Self.scan(Self.records([2] + Self.hello(["x"]).dropFirst())) == .permitted)
     #expect(Self.scan(Self.records([1, 0xff, 0xff, 0xff])) == .permitted)
     let hello = Self.hello(["x"])
-    // Each vector's length in turn is too large for the message.
+    // The length of each vector in turn exceeds the message.
     for index in 4..<hello.count {
       var broken = hello
       broken[index] = 0xff

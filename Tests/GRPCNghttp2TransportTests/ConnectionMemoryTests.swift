@@ -10,7 +10,7 @@ import Testing
     return ConnectionMemory(configuration, largestMessage: 1_000, budget: budget)
   }
 
-  @Test("a connection's calls may hold what its limit says, and four of the largest messages in any case")
+  @Test("a connection's calls may hold the limit, or at least four of the largest messages")
   func limit() {
     var memory = memory(limit: 10_000, budget: MemoryBudget(limit: .max))
     #expect(memory.hasRoom(for: 10_000) && !memory.hasRoom(for: 10_001))
@@ -21,7 +21,7 @@ import Testing
     #expect(self.memory(limit: 1, budget: MemoryBudget(limit: .max)).hasRoom(for: 4_000))
   }
 
-  @Test("what waits to be sent, and what is expected to, fills the connection's buffer")
+  @Test("queued and expected output fill the connection's buffer")
   func sending() {
     var memory = memory(budget: MemoryBudget(limit: .max))
     memory.unsent = 600
@@ -33,7 +33,7 @@ import Testing
     #expect(!memory.isSendingFull)
   }
 
-  @Test("a connection that holds little asks the process's budget for nothing")
+  @Test("a connection that holds little does not use the process's budget")
   func share() {
     let budget = MemoryBudget(limit: 0)
     var memory = memory(budget: budget)
@@ -48,7 +48,7 @@ import Testing
     #expect(!memory.mustRefuse && budget.inUse == 0)
   }
 
-  @Test("connections share the process's budget, and give back what they do not need")
+  @Test("connections share the process's budget, and return what they do not need")
   func process() {
     let budget = MemoryBudget(limit: 2 * ConnectionMemory.piece)
     var (first, second) = (memory(budget: budget), memory(budget: budget))

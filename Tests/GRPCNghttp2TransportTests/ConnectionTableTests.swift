@@ -4,7 +4,7 @@ import Testing
 @testable import GRPCNghttp2Transport
 
 @Suite struct ConnectionTableTests {
-  /// Stands for a connection: its identity is what the table knows it by.
+  /// Stands for a connection; the table identifies it by its object identity.
   private final class Peer: Sendable {
     let idleTime: IdleTime
 
@@ -38,7 +38,7 @@ import Testing
     }
   }
 
-  @Test("when it is full, the connection that has been idle for longest makes room")
+  @Test("when the table is full, the connection that has been idle for longest is replaced")
   func longestIdle() throws {
     var table = table(3)
     let peers = [Peer(idleSince: 3), Peer(idleSince: 1), Peer(idleSince: 2)]
@@ -51,7 +51,7 @@ import Testing
     #expect(table.count == 4)
   }
 
-  @Test("connections with streams stay, and if all have them the new one is refused")
+  @Test("connections with streams stay; if all have streams, a new one is refused")
   func busy() throws {
     var table = table(2)
     let peers = [Peer(idleSince: 1), Peer(idleSince: 2)]
@@ -65,7 +65,7 @@ import Testing
     #expect(try arrive(Peer(idleSince: 103), &table, at: 103) == .replaces(peers[0].id))
   }
 
-  @Test("a candidate that was used since it was found is not the one that goes")
+  @Test("a candidate that was used meanwhile is not replaced")
   func usedCandidate() throws {
     var table = table(3)
     let peers = [Peer(idleSince: 1), Peer(idleSince: 2), Peer(idleSince: 3)]
@@ -75,7 +75,7 @@ import Testing
     #expect(try arrive(Peer(idleSince: 102), &table, at: 102) == .replaces(peers[2].id))
   }
 
-  @Test("one that was to make room and has streams by now counts again")
+  @Test("a connection that was to be replaced but has streams again counts")
   func stays() throws {
     var table = table(1)
     let first = Peer(idleSince: 1)
@@ -88,27 +88,27 @@ import Testing
     #expect(try arrive(Peer(idleSince: 101), &table, at: 101) == .refused(.full))
   }
 
-  @Test("few connections at a time are on their way out")
+  @Test("only a few replaced connections may be closing at a time")
   func leaving() throws {
     var table = table(32)
     for number in 0..<32 { _ = try arrive(Peer(idleSince: Int64(number)), &table) }
     for _ in 0..<16 {
       guard case .replaces = try arrive(Peer(idleSince: 100), &table) else {
-        Issue.record("no place was made")
+        Issue.record("no connection was replaced")
         return
       }
     }
     #expect(try arrive(Peer(idleSince: 100), &table) == .refused(.full))
   }
 
-  @Test("a network has its share, within which its own connections make room")
+  @Test("a network has a share, within which its own connections are replaced")
   func share() throws {
     var table = table(100, network: 2)
     let first = Peer(idleSince: 1)
     let others = [first, Peer(idleSince: 2)]
     for peer in others { #expect(try arrive(peer, &table, from: "2001:db8::1") == .admitted) }
     _ = try arrive(Peer(idleSince: 0), &table, from: "192.0.2.7")
-    // The same /64.
+    // An address in the same /64.
     #expect(try arrive(Peer(idleSince: 3), &table, from: "2001:db8::ffff:2") == .replaces(first.id))
     #expect(try arrive(Peer(idleSince: 3), &table, from: "2001:db8:0:1::1") == .admitted)
     for peer in others { peer.idleTime.becameBusy() }
@@ -122,7 +122,7 @@ import Testing
     #expect(try arrive(Peer(idleSince: 5), &table, from: "192.0.2.8") == .admitted)
   }
 
-  @Test("the automatic share leaves this machine's proxies alone")
+  @Test("the automatic share does not limit proxies on this machine")
   func local() throws {
     var table = table(100, network: 1, countsLocal: false)
     for address in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
@@ -132,7 +132,7 @@ import Testing
     #expect(try arrive(Peer(idleSince: 1), &table) != .admitted)
   }
 
-  @Test("an IPv4 address is the same in both families, and a Unix-domain socket is no address")
+  @Test("an IPv4 address is the same in both families, and all Unix-domain sockets are one network")
   func networks() throws {
     #expect(try network("::ffff:192.0.2.1") == network("192.0.2.1"))
     #expect(try network("192.0.2.1") != network("192.0.2.2"))
@@ -141,7 +141,7 @@ import Testing
     #expect(try unix != network("0.0.0.0"))
   }
 
-  @Test("nothing is admitted after the shutdown has begun")
+  @Test("no connection is admitted after the start of the shutdown")
   func shutdown() throws {
     var table = table(1)
     table.shutDown()

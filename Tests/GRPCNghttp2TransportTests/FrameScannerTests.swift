@@ -8,10 +8,10 @@ import Testing
   private static let session: [UInt8] =
     preface + [
       0, 0, 0, 4, 0, 0, 0, 0, 0,  // SETTINGS
-      0, 0, 4, 8, 0, 0, 0, 0, 1, 0x80, 0, 1, 0,  // WINDOW_UPDATE by 256, with the reserved bit
-      0, 0, 5, 2, 0, 0, 0, 0, 3, 0x80, 0, 0, 1, 16,  // PRIORITY, exclusively on 1
+      0, 0, 4, 8, 0, 0, 0, 0, 1, 0x80, 0, 1, 0,  // WINDOW_UPDATE of 256, reserved bit set
+      0, 0, 5, 2, 0, 0, 0, 0, 3, 0x80, 0, 0, 1, 16,  // PRIORITY with an exclusive dependency on 1
       0, 0, 3, 0, 9, 0x80, 0, 0, 5, 2, 0, 0,  // padded DATA that ends the stream
-      0, 0, 0, 0, 8, 0, 0, 0, 5,  // padded DATA without the room for it
+      0, 0, 0, 0, 8, 0, 0, 0, 5,  // padded DATA without its padding length
       0, 1, 0, 1, 4, 0x7f, 0xff, 0xff, 0xff,  // HEADERS
     ] + Array(repeating: 0, count: 256)
 
@@ -24,7 +24,7 @@ import Testing
     .init(length: 256, type: 1, flags: 4, streamID: 0x7fff_ffff),
   ]
 
-  @Test("frames are seen whatever pieces they come in", arguments: [1, 2, 3, 5, 9, 13, 24, 100, 1_000])
+  @Test("frames are found in pieces of any size", arguments: [1, 2, 3, 5, 9, 13, 24, 100, 1_000])
   func pieces(size: Int) {
     var scanner = FrameScanner()
     var frames: [FrameScanner.Frame] = []
@@ -60,7 +60,7 @@ import Testing
     return steps(&streams)
   }
 
-  @Test("streams are opened in order, take DATA and trailers, and end")
+  @Test("streams are opened in order, accept DATA and trailers, and end")
   func inOrder() {
     let found = violations { streams in
       [
@@ -72,7 +72,7 @@ import Testing
     #expect(found.allSatisfy { $0 == nil })
   }
 
-  @Test("rule 24: a stream that was passed over must not be opened")
+  @Test("rule 24: a skipped stream must not be opened")
   func passedOver() {
     let found = violations { streams in
       [streams.headersReceived(5, endsStream: true), streams.headersReceived(3, endsStream: true)]
@@ -80,7 +80,7 @@ import Testing
     #expect(found == [nil, .passedOver])
   }
 
-  @Test("what a client has ended takes nothing more, but what we have ended may")
+  @Test("a stream that the client has closed accepts no frames, one that the server has closed may")
   func ended() {
     let found = violations { streams in
       _ = streams.headersReceived(1, endsStream: true)

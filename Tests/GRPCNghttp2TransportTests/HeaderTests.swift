@@ -27,14 +27,14 @@ import Testing
     head(Self.plain.filter { $0.0 != name } + [(name, value)])
   }
 
-  @Test("a plain request is accepted, and the transport's own fields are no metadata")
+  @Test("a plain request is accepted, and the transport's own fields are not metadata")
   func plain() {
     #expect(head(Self.plain).verdict() == .accept(Self.method))
     #expect(head(Self.plain).metadata.isEmpty)
   }
 
   @Test(
-    "rule 1: the content-type is application/grpc, or that and more",
+    "rule 1: the content-type is application/grpc, optionally with a suffix or parameters",
     arguments: [
       ("application/grpc", true), ("application/grpc+proto", true), ("application/grpc;charset=utf-8", true),
       ("Application/gRPC", true), ("APPLICATION/GRPC+PROTO", true), (" application/grpc\t", true),
@@ -99,7 +99,7 @@ import Testing
     #expect(head("x-bin", value).verdict() == .malformed("malformed base64 in x-bin"))
   }
 
-  @Test("metadata keeps repeated keys and their order; odd ASCII is no error")
+  @Test("metadata keeps repeated keys and their order; unusual ASCII is accepted")
   func metadata() {
     let metadata = head(Self.plain + [("b", "1"), ("a", "~ !\"#"), ("b", "2"), ("user-agent", "x/1")])
       .metadata
@@ -108,7 +108,7 @@ import Testing
     #expect(Array(metadata[stringValues: "a"]) == ["~ !\"#"])
   }
 
-  @Test("a time-out of nothing has passed already", arguments: ["0S", "0n", "00000000H"])
+  @Test("a time-out of zero has already passed", arguments: ["0S", "0n", "00000000H"])
   func noTime(value: String) {
     #expect(head("grpc-timeout", value).verdict() == .fail(.deadlinePassed))
   }
@@ -123,8 +123,8 @@ import Testing
 
   private func breaksRules(_ fields: [(String, String)]) -> Bool { head(fields).isMalformed }
 
-  /// Whether a request is malformed whose header block is that of a plain one with `fields`, after those that it
-  /// replaces have been left out.
+  /// Returns whether a request is malformed if `fields` are added to a plain header block, replacing fields of the
+  /// same name.
   private func isMalformed(_ fields: [(String, String)]) -> Bool {
     let whole = [(":scheme", "http"), (":authority", "")] + Self.plain
     let replaced = Set(fields.map(\.0))
@@ -135,7 +135,7 @@ import Testing
   }
 
   @Test(
-    "rule 24: what HTTP/2 forbids in a field makes the request malformed",
+    "rule 24: a field that HTTP/2 forbids makes the request malformed",
     arguments: [
       ("connection", "close"), ("te", "gzip"), ("Upper", "x"), ("a b", "x"), ("a:b", "x"), ("", "x"),
       ("é", "x"),
@@ -148,7 +148,7 @@ import Testing
   }
 
   @Test(
-    "what HTTP/2 permits does not",
+    "a field that HTTP/2 permits does not make the request malformed",
     arguments: [
       ("x", "a\tb"), ("x", "é"), ("x", "a\u{1}"), ("x!y", "z"), ("x(y", "z"), ("te", "TRAILERS"),
       ("content-length", "7"), (":authority", "/run/x.sock"), (":scheme", "https"), (":path", "/x?y"),
@@ -158,7 +158,7 @@ import Testing
     #expect(!isMalformed([(name, value)]))
   }
 
-  @Test("rule 24: a pseudo-header comes once, before the other fields, and three of them always")
+  @Test("rule 24: pseudo-headers occur once, before the other fields, and three are required")
   func pseudoHeaders() {
     #expect(isMalformed([(":path", "/a"), (":path", "/a")]))
     #expect(breaksRules([(":method", "POST"), ("x", "y"), (":scheme", "http"), (":path", "/a.B/C")]))
@@ -176,7 +176,7 @@ import Testing
     #expect(head(name, "0").verdict() == .malformed("\(name) in a request"))
   }
 
-  @Test("rule 6: what is over the limit is counted, dropped and refused")
+  @Test("rule 6: fields over the limit are counted and dropped, and the request is refused")
   func tooLarge() {
     let large = head(Self.plain + [("x", String(repeating: "y", count: 2_000))], maxListSize: 1_000)
     guard case .fail(let fault) = large.verdict(), fault.code == .resourceExhausted else {
@@ -228,7 +228,7 @@ import Testing
     #expect(String(decoding: output, as: UTF8.self) == "AA")
   }
 
-  @Test("a handler's metadata must not have the protocol's names, or what HTTP/2 does not permit")
+  @Test("a handler's metadata must not use reserved names, or text that HTTP/2 forbids")
   func reserved() {
     for good: Metadata in [
       ["a": "b"], ["A-b_c.9": "~"], ["grpc-status-details-bin": .binary([1])], ["grpc-encoding": "gzip"], [:],

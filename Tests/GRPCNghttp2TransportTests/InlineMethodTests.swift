@@ -10,7 +10,7 @@ import Testing
   private static let method = MethodDescriptor(
     fullyQualifiedService: "test.Service", method: "Echo", type: .unary)
 
-  /// Answers `handler:` and the request.
+  /// Answers with `handler:` and the request.
   private struct Service: RegistrableRPCService {
     func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
       router.registerHandler(forMethod: method, deserializer: Raw(), serializer: Raw()) { request, _ in
@@ -21,8 +21,8 @@ import Testing
     }
   }
 
-  /// Answers `inline:`, the only value of `x-prefix` and the request, but not to requests that begin with `!`. Those
-  /// that begin with `~` it answers later: with `later:` and the request, or a failure if there is nothing else in it.
+  /// Answers with `inline:`, the only value of `x-prefix` and the request. Requests that begin with `!` are declined.
+  /// Those that begin with `~` are answered later, with `later:` and the request, or a failure if nothing follows.
   private static let inline = InlineMethod(method) { call in
     guard call.message.first != UInt8(ascii: "!") else { return }
     if call.message.first == UInt8(ascii: "~") {
@@ -44,8 +44,8 @@ import Testing
     call.respond(count: answer.count) { $0.copyBytes(from: answer) }
   }
 
-  /// What `requests` are answered: one after the other, or, with `onCall`, each made as soon as that returns for the one
-  /// before.
+  /// Returns the answers to `requests`, made one after another. With `onCall`, each call is made as soon as that
+  /// returns for the previous one.
   private func answers(
     _ requests: [[UInt8]], metadata: Metadata = [:],
     configuration: Nghttp2ServerTransport.Configuration = .init(), options: CallOptions = .defaults,
@@ -84,14 +84,14 @@ import Testing
     }
   }
 
-  @Test("an inline method answers, or leaves the call to the handler as it came")
+  @Test("an inline method answers, or leaves the call to the handler unchanged")
   func answersOrDeclines() async throws {
     let requests = ["", "a", "!b", "c", "!"].map { Array($0.utf8) }
     let expected = ["inline:", "inline:a", "handler:!b", "inline:c", "handler:!"]
     #expect(try await answers(requests).map { String(decoding: $0, as: UTF8.self) } == expected)
   }
 
-  @Test("an answer may come later, with the call's context")
+  @Test("an answer may be given later, with the call's context")
   func later() async throws {
     var options = CallOptions.defaults
     options.timeout = .seconds(3_600)
@@ -114,13 +114,13 @@ import Testing
     #expect(size?.code == .resourceExhausted)
   }
 
-  @Test("a call that ends before its later answer cancels the task that makes it")
+  @Test("a call that ends before its late answer cancels the task that computes it")
   func laterCancelled() async throws {
     let (steps, tell) = AsyncStream.makeStream(of: String.self)
     let endless = InlineMethod(Self.method) { call in
       call.respondLater { _ in
         tell.yield("begun")
-        // Ends by throwing, when the task is cancelled.
+        // Throws when the task is cancelled, which ends the loop.
         do { while true { try await Task.sleep(for: .seconds(3_600)) } } catch {}
         tell.yield("cancelled")
         return .success([])
@@ -139,12 +139,12 @@ import Testing
     await #expect(throws: (any Error).self) { try await call.value }
   }
 
-  @Test("requests whose answers come later are not unread ones: their connection's window comes back")
+  @Test("requests with late answers count as read: their connection's window is returned")
   func laterFreesTheRequest() async throws {
     var configuration = Nghttp2ServerTransport.Configuration()
     configuration.initialConnectionWindowSize = 65_535
     let count = 5
-    // All are answered once the last has come; one that went to its handler is answered when it comes.
+    // All are answered once the last has arrived; one that reached its handler is answered at once.
     let waiting = Mutex<[CheckedContinuation<Void, Never>]>([])
     let (arrivals, arrived) = AsyncStream.makeStream(of: Void.self)
     let inline = InlineMethod(Self.method) { call in
@@ -167,13 +167,15 @@ import Testing
     #expect(waiting.withLock { $0.count } == answers.count { $0 == [1] })
   }
 
-  @Test("messages of any size come and go whole", arguments: [1, 16_383, 16_384, 65_536, 300_000, 4_194_000])
+  @Test(
+    "messages of any size are transferred completely",
+    arguments: [1, 16_383, 16_384, 65_536, 300_000, 4_194_000])
   func sizes(size: Int) async throws {
     let request = (0..<size).map { UInt8(truncatingIfNeeded: $0 &* 31) }
     #expect(try await answers([request, request]).allSatisfy { $0.suffix(size) == request })
   }
 
-  @Test("a field of which there is one has a value; of several, none of them is the one")
+  @Test("a single field has a value; a repeated field has none")
   func metadata() async throws {
     let one = try await answers([[1]], metadata: ["x-other": "o", "x-prefix": "p", "x-another": ""])
     #expect(one == [Array("inline:p".utf8) + [1]])
@@ -181,7 +183,7 @@ import Testing
     #expect(two == [Array("inline:".utf8) + [1]])
   }
 
-  @Test("no method is inline where the configuration says so")
+  @Test("the configuration can disable inline methods")
   func off() async throws {
     var configuration = Nghttp2ServerTransport.Configuration()
     configuration.answersInline = false

@@ -10,7 +10,7 @@ import Testing
   private static let method = MethodDescriptor(
     fullyQualifiedService: "test.Service", method: "Talk", type: .bidirectionalStreaming)
 
-  /// Answers `handler:` and each message.
+  /// Answers with `handler:` and each message.
   private struct Service: RegistrableRPCService {
     func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
       router.registerHandler(forMethod: method, deserializer: Raw(), serializer: Raw()) { request, _ in
@@ -24,7 +24,7 @@ import Testing
     }
   }
 
-  /// What became of the calls.
+  /// Records the events of calls.
   private final class Log: Sendable {
     private let entries = Mutex<[String]>([])
     private let stream = AsyncStream.makeStream(of: String.self)
@@ -36,7 +36,7 @@ import Testing
 
     var all: [String] { entries.withLock { $0 } }
 
-    /// Returns once `entry` was noted; one waits for each.
+    /// Returns once `entry` was recorded. Only one caller may wait for an entry.
     func wait(for entry: String) async { _ = await stream.stream.first { $0 == entry } }
   }
 
@@ -53,7 +53,7 @@ import Testing
       case "silent": return .next
       case "wait":
         log.note("waits")
-        // Ends by throwing, when the task is cancelled.
+        // Throws when the task is cancelled, which ends the loop.
         do { while true { try await Task.sleep(for: .seconds(3_600)) } } catch {}
         log.note("was cancelled")
         return .next
@@ -101,7 +101,7 @@ import Testing
     }
   }
 
-  /// What `messages` are answered with; then the client ends its side.
+  /// Returns the answers to `messages`, after which the client half-closes the stream.
   private func answers(
     _ client: Client, _ messages: [String], metadata: Metadata = [:]
   ) async throws -> [String] {
@@ -116,7 +116,7 @@ import Testing
     }
   }
 
-  @Test("messages are answered in their order, and the end of the request too")
+  @Test("messages and the end of the request are answered in order")
   func order() async throws {
     let log = Log()
     try await withClient(Self.talk(log)) { client in
@@ -131,7 +131,7 @@ import Testing
     #expect(log.all == Array(repeating: "request ended", count: 3))
   }
 
-  @Test("a message ends the call, with status OK or a failure, whatever else the client sends")
+  @Test("a message may end the call, with status OK or a failure, while the client still sends")
   func ends() async throws {
     let log = Log()
     try await withClient(Self.talk(log)) { client in
@@ -157,7 +157,7 @@ import Testing
     }
   }
 
-  @Test("a request that exceeds a limit ends with that, after the messages before")
+  @Test("a request that exceeds a limit ends with that error, after the earlier messages")
   func failure() async throws {
     let log = Log()
     try await withClient(Self.talk(log), limit: 10) { client in
@@ -169,7 +169,7 @@ import Testing
     #expect(log.all == ["request ended"])
   }
 
-  @Test("a call whose client goes is told so once: while it waits for it", arguments: ["silent", "wait"])
+  @Test("a method is told once that its client has disconnected", arguments: ["silent", "wait"])
   func cancelled(message: String) async throws {
     let log = Log()
     try await withClient(Self.talk(log)) { client in
@@ -182,14 +182,14 @@ import Testing
             try await writer.write(Array("a".utf8))
             try await writer.write(Array(message.utf8))
             for await _ in leave {}
-            // Resets the stream. A cancelled client may end its side in good order instead.
+            // Resets the stream. A cancelled client may half-close it normally instead.
             throw CancellationError()
           }, descriptor: Self.method, serializer: Raw(), deserializer: Raw(), options: .defaults
         ) { response in
           for try await _ in response.messages { tell.yield() }
         }
       }
-      // A call that has failed already is never going to be ready.
+      // A failed call would never become ready.
       if await ready.first(where: { true }) == nil { return try await call.value }
       if message == "wait" { await log.wait(for: "waits") }
       leaves.finish()
@@ -199,21 +199,21 @@ import Testing
     #expect(log.all == (message == "wait" ? ["waits", "was cancelled", "call ended"] : ["call ended"]))
   }
 
-  @Test("a call whose deadline passes is told so")
+  @Test("a method is told that the deadline has passed")
   func deadline() async throws {
     let log = Log()
     try await withClient(Self.talk(log)) { client in
       var timeout = 50
       let isAnswered = Mutex(false)
-      // The deadline of one that has not been answered may have passed on its way.
+      // The deadline of a call without an answer may have passed before its arrival.
       while !isAnswered.withLock({ $0 }) {
         timeout *= 2
         let failure = await #expect(throws: RPCError.self) {
           try await client.bidirectionalStreaming(
-            // Only the server knows of the deadline: a client may end its side when its own passes.
+            // Only the server knows the deadline, because a client may half-close when its own passes.
             request: StreamingClientRequest(metadata: ["grpc-timeout": "\(timeout)m"]) { writer in
               try await writer.write([1])
-              // Stays open until the call is over: no time is waited for.
+              // Stays open until the call has ended.
               try await Task.sleep(for: .seconds(3_600))
             }, descriptor: Self.method, serializer: Raw(), deserializer: Raw(), options: .defaults
           ) { response in
@@ -240,7 +240,7 @@ import Testing
     var most: Int { counts.withLock { $0.most } }
   }
 
-  /// Counts how many take a message at once.
+  /// Counts the calls that take a message at the same time.
   private struct Busy: InlineRequests {
     let running: Counts
 
@@ -256,7 +256,7 @@ import Testing
     mutating func callEnded() {}
   }
 
-  @Test("calls for whose tasks there is no memory wait for each other, and none fails")
+  @Test("calls wait for each other when memory does not suffice for all tasks, and none fails")
   func tasksWaitForEachOther() async throws {
     let running = Counts()
     var configuration = Nghttp2ServerTransport.Configuration()

@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 
-/// `interop-server` as a process of its own, on a port of its own.
+/// Runs `interop-server` as a process on a free port.
 final class InteropServerProcess: Sendable {
   let port: Int
   private let process: ChildProcess
@@ -24,7 +24,7 @@ final class InteropServerProcess: Sendable {
   }
 }
 
-/// A self-signed certificate for the loopback address, and its key, made by the openssl command.
+/// A self-signed certificate for the loopback address and its key, created by the openssl command.
 struct TestCertificate {
   let certificate: String
   let key: String

@@ -13,7 +13,7 @@ import Testing
   private typealias Client = Grpc_Testing_TestService.Client<HTTP2ClientTransport.Posix>
   private typealias Output = Grpc_Testing_StreamingOutputCallRequest
 
-  /// Runs `body` with a client of a new interop-server, in clear and over TLS.
+  /// Runs `body` with clients of a new interop-server, in cleartext and over TLS.
   private func withClient(_ body: @escaping @Sendable (Client) async throws -> Void) async throws {
     let directory = try TemporaryDirectory()
     let certificate = try await TestCertificate(in: directory)
@@ -134,7 +134,7 @@ import Testing
     }
   }
 
-  @Test("custom_metadata, unary and both ways")
+  @Test("custom_metadata, unary and bidirectional")
   func customMetadata() async throws {
     let metadata: Metadata = [
       "x-grpc-test-echo-initial": "test_initial_metadata_value",
@@ -259,7 +259,7 @@ import Testing
   }
 
   @Test(
-    "requests compressed with gzip and deflate are understood",
+    "requests compressed with gzip and deflate are accepted",
     arguments: [CompressionAlgorithm.gzip, .deflate])
   func compressedRequests(algorithm: CompressionAlgorithm) async throws {
     try await withClient { client in

@@ -39,9 +39,9 @@ import Testing
     let executor = EventLoopTaskExecutor(loop: loop)
     let isDone = Atomic(false)
     executor.fairShare.beginSlice()
-    #expect(!executor.fairShare.isSliceOver)
+    #expect(!executor.fairShare.hasUsedSlice)
     loop.advanceTime(by: .microseconds(251))
-    #expect(executor.fairShare.isSliceOver)
+    #expect(executor.fairShare.hasUsedSlice)
     _ = Task.immediate(executorPreference: executor) {
       await executor.fairShare.yieldIfDue()
       isDone.store(true, ordering: .relaxed)
@@ -66,7 +66,7 @@ import Testing
       await executor.comeBack()
       return before && loop.inEventLoop
     }.value
-    #expect(isOnLoop && !executor.isCurrent && !executor.fairShare.isSliceOver)
+    #expect(isOnLoop && !executor.isCurrent && !executor.fairShare.hasUsedSlice)
     await withCheckedContinuation { continuation in
       executor.run {
         executor.run { continuation.resume() }

@@ -4,7 +4,7 @@ import Testing
 @testable import GRPCNghttp2Transport
 
 @Suite struct MessageDeframerTests {
-  /// Feeds `bytes` in pieces of `size`, and takes what is complete as it comes.
+  /// Feeds `bytes` in pieces of `size`, and reads messages as they are completed.
   private func deframe(
     _ bytes: [UInt8], by size: Int, maxLength: Int = 1_024, permitsCompression: Bool = false
   ) throws -> (messages: [[UInt8]], isIncomplete: Bool) {
@@ -29,7 +29,7 @@ import Testing
     #expect(!result.isIncomplete)
   }
 
-  @Test("messages that nobody takes yet wait in order, and partly taken ones leave room again")
+  @Test("unread messages wait in order, and read ones free their memory")
   func waiting() throws {
     var deframer = MessageDeframer(maxLength: 1_024)
     let bytes = (0..<200).flatMap { frame(Array(repeating: UInt8($0), count: $0)) }
@@ -50,7 +50,7 @@ import Testing
     #expect(deframer.bufferedBytes == 0)
   }
 
-  @Test("rule 9: a prefix over the limit is refused before its message has come")
+  @Test("rule 9: a prefix over the limit is refused before its message arrives")
   func tooLarge() {
     let error = #expect(throws: RPCError.self) { try deframe([0, 0, 0, 4, 1], by: 5) }
     #expect(error?.code == .resourceExhausted)
@@ -58,7 +58,7 @@ import Testing
     #expect(throws: RPCError.self) { try deframe([0, 255, 255, 255, 255], by: 5) }
   }
 
-  @Test("rule 10: an incomplete prefix or message is known as such", arguments: 1..<10)
+  @Test("rule 10: an incomplete prefix or message is recognised", arguments: 1..<10)
   func truncated(length: Int) throws {
     #expect(try deframe(Array(frame([1, 2, 3, 4, 5]).prefix(length)), by: 3).isIncomplete)
   }
@@ -72,7 +72,7 @@ import Testing
     #expect(message == nil)
   }
 
-  @Test("rule 12: flags are those of the call's encoding, or reserved")
+  @Test("rule 12: flags must match the call's encoding and not be reserved")
   func flags() throws {
     #expect(throws: RPCError.self) { try deframe(frame([1], flag: 1), by: 9) }
     #expect(try deframe(frame([1], flag: 1), by: 9, permitsCompression: true).messages == [[1]])

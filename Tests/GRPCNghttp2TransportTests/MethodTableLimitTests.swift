@@ -4,12 +4,12 @@ import Testing
 @testable import GRPCNghttp2Transport
 
 @Suite struct MethodTableLimitTests {
-  @Test("a method has its own limit, which the largest of all bounds, and that one if it has none")
+  @Test("a method has its own limit or the maximum, which bounds every limit")
   func limits() {
     let methods = ["Small", "Large", "None"].map {
       MethodDescriptor(fullyQualifiedService: "test.Service", method: $0, type: .unary)
     }
-    // As a table names them, which knows no types.
+    // Descriptors without a type, as in a table of limits.
     let untyped = methods.map {
       MethodDescriptor(fullyQualifiedService: $0.service.fullyQualifiedService, method: $0.method)
     }

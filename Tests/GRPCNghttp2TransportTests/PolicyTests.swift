@@ -5,7 +5,7 @@ import Testing
 
 private typealias Configuration = Nghttp2ServerTransport.Configuration
 
-/// `#expect` for what a mutating method returns, which the macro cannot call.
+/// `#expect` for the result of a mutating method, which the macro cannot call.
 private func expect<Value: Equatable>(
   _ value: Value, _ expected: Value, _ location: SourceLocation = #_sourceLocation
 ) {
@@ -23,7 +23,7 @@ extension NIODeadline {
     return PingPolicy(Configuration.Keepalive(), enforcement, now: .at(0))
   }
 
-  @Test("rule 25: the server pings after two idle hours, and closes 20 seconds later without an answer")
+  @Test("rule 25: the server pings after two silent hours, and closes 20 seconds later without an answer")
   func keepalive() {
     var policy = policy()
     #expect(policy.wakeup == .at(7_200))
@@ -34,7 +34,7 @@ extension NIODeadline {
     expect(policy.timePassed(now: .at(7_220)), .close)
   }
 
-  @Test("rule 25: anything that arrives is an answer")
+  @Test("rule 25: any received bytes count as an answer")
   func answered() {
     var policy = policy()
     expect(policy.timePassed(now: .at(7_200)), .sendPing)
@@ -51,14 +51,14 @@ extension NIODeadline {
     }
   }
 
-  @Test("rule 25: two pings too many are forgiven, the third is not")
+  @Test("rule 25: two early pings are tolerated, the third is not")
   func tooMany() {
     var policy = policy()
     expect((0..<3).allSatisfy { _ in !policy.pingReceived(hasStreams: true, now: .at(0)) }, true)
     expect(policy.pingReceived(hasStreams: true, now: .at(0)), true)
   }
 
-  @Test("rule 25: what the server sends forgives")
+  @Test("rule 25: output of the server resets the count of early pings")
   func forgiven() {
     var policy = policy()
     for _ in 0..<100 {
@@ -68,7 +68,7 @@ extension NIODeadline {
     }
   }
 
-  @Test("without calls a client may be told to ping every two hours only")
+  @Test("without calls, a client may be limited to a ping every two hours")
   func withoutStreams() {
     var policy = policy(permitWithoutStream: false)
     expect(policy.pingReceived(hasStreams: false, now: .at(0)), false)
@@ -90,7 +90,7 @@ extension NIODeadline {
     return ConnectionLifetime(keepalive, jitter: jitter, now: .at(0))
   }
 
-  @Test("rule 21: notice, a round trip, the last id, and the end once no stream runs")
+  @Test("rule 21: notice, a round trip, the last id, and the close once no stream is open")
   func shutDown() {
     var lifetime = lifetime()
     lifetime.streamOpened()
@@ -101,7 +101,7 @@ extension NIODeadline {
     expect(lifetime.streamClosed(now: .at(2)), .close)
   }
 
-  @Test("rule 21: an idle client, and one that does not answer, do not hold it back")
+  @Test("rule 21: an idle client, and one that does not answer, do not delay it")
   func idleClient() {
     var lifetime = lifetime()
     expect(lifetime.shutDown(now: .at(1)), .sendNotice)
@@ -110,7 +110,7 @@ extension NIODeadline {
     expect(lifetime.finalSent(), .close)
   }
 
-  @Test("a stream that ends between the two GOAWAY does not end the connection yet")
+  @Test("a stream that ends between the two GOAWAY frames does not end the connection")
   func betweenTheTwo() {
     var lifetime = lifetime()
     lifetime.streamOpened()
@@ -120,12 +120,12 @@ extension NIODeadline {
     expect(lifetime.finalSent(), .close)
   }
 
-  @Test("rule 26: idle, age and grace are none by default")
+  @Test("rule 26: idle time, age and grace time are unlimited by default")
   func none() {
     #expect(lifetime().wakeup == .distantFuture)
   }
 
-  @Test("rule 26: a connection is idle without streams only, counted from the last one")
+  @Test("rule 26: a connection is idle only without streams, timed from the last one")
   func idle() {
     var lifetime = lifetime(idle: .seconds(10))
     #expect(lifetime.wakeup == .at(10))
@@ -137,7 +137,7 @@ extension NIODeadline {
     expect(lifetime.timePassed(now: .at(30)), .sendNotice)
   }
 
-  @Test("rule 26: the age has jitter, and after its grace running calls are cut off")
+  @Test("rule 26: the age has jitter, and after the grace time running calls are cut off")
   func age() {
     var lifetime = lifetime(age: .seconds(100), grace: .seconds(5), jitter: 0.1)
     lifetime.streamOpened()
@@ -154,7 +154,7 @@ extension NIODeadline {
 @Suite struct FloodGuardTests {
   private func guarded() -> FloodGuard { FloodGuard(Configuration.FloodLimits(), now: .at(0)) }
 
-  @Test("rules 27 to 29: a burst is permitted, a flood is not, and time forgives")
+  @Test("rules 27 to 29: a burst is permitted, a flood is not, and the budget refills")
   func buckets() {
     var floods = guarded()
     for _ in 0..<1_000 { expect(floods.idleFrameReceived(now: .at(0)), nil) }
@@ -169,7 +169,7 @@ extension NIODeadline {
     expect(floods.resetReceived(now: .at(1)), .resets)
   }
 
-  @Test("rule 29: WINDOW_UPDATE frames are paid for by what is sent")
+  @Test("rule 29: sent frames permit WINDOW_UPDATE frames")
   func windowUpdates() {
     var floods = guarded()
     for _ in 0..<1_000 { expect(floods.windowUpdateReceived(), nil) }
@@ -181,7 +181,7 @@ extension NIODeadline {
     }
   }
 
-  @Test("a bucket never holds more than its burst, however long nothing happens")
+  @Test("a bucket never holds more than its burst, however long it is unused")
   func burst() {
     var bucket = TokenBucket((burst: 2, rate: 5), now: .at(0))
     expect((0..<3).map { _ in bucket.take(now: .at(0)) }, [true, true, false])
@@ -193,7 +193,7 @@ extension NIODeadline {
 @Suite struct LongRunnersTests {
   private let start = NIODeadline.at(1)
 
-  @Test("one that waits goes on after a pause in which no call has begun")
+  @Test("a waiting handler resumes after a pause without new calls")
   func pause() {
     var runners = LongRunners()
     expect(runners.began(now: start), .look(at: start + LongRunners.pause))
@@ -202,7 +202,7 @@ extension NIODeadline {
     expect(runners.looked(now: start + .seconds(1)), .nothing)
   }
 
-  @Test("calls that begin keep it waiting, but not for longer than its patience lasts")
+  @Test("new calls delay a waiting handler, but only up to a limit")
   func patience() {
     var runners = LongRunners()
     var now = start
@@ -217,7 +217,7 @@ extension NIODeadline {
     #expect(now >= start + LongRunners.patience && now < start + LongRunners.patience * 2)
   }
 
-  @Test("several go on one after the other, each after a wait of its own")
+  @Test("several handlers resume one after another, each after its own pause")
   func several() {
     var runners = LongRunners()
     _ = runners.began(now: start)

@@ -1,6 +1,6 @@
 import GRPCCore
 
-/// Messages that are any bytes.
+/// Passes messages through as bytes.
 struct Raw: MessageSerializer, MessageDeserializer {
   func serialize<Bytes: GRPCContiguousBytes>(_ message: [UInt8]) throws -> Bytes { Bytes(message) }
   func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) throws -> [UInt8] {

@@ -16,7 +16,7 @@ import Testing
   }
 
   @Test(
-    "messages of any size come back as they were, whatever was compressed before",
+    "messages of any size survive a round trip, whatever was compressed before",
     arguments: [MessageEncoding.gzip, .deflate])
   func roundTrip(encoding: MessageEncoding) throws {
     for count in [100, 1_000, 16_384, 16_385, 1_000_000, 100] {
@@ -25,7 +25,7 @@ import Testing
     }
   }
 
-  @Test("no context crosses messages: one that came before makes the next no shorter")
+  @Test("messages share no context: an earlier one does not shorten the next")
   func context() {
     var random = SystemRandomNumberGenerator()
     let message = (0..<1_000).map { _ in UInt8.random(in: 0...63, using: &random) }
@@ -34,7 +34,8 @@ import Testing
   }
 
   @Test(
-    "what would not get smaller leaves the output as it was", arguments: [MessageEncoding.gzip, .deflate])
+    "a message that would not shrink leaves the output unchanged",
+    arguments: [MessageEncoding.gzip, .deflate])
   func incompressible(encoding: MessageEncoding) {
     var random = SystemRandomNumberGenerator()
     for count in [0, 1, 10, 1_000, 100_000] {
@@ -45,7 +46,7 @@ import Testing
     }
   }
 
-  @Test("rule 13: the limit holds while inflating", arguments: [MessageEncoding.gzip, .deflate])
+  @Test("rule 13: the limit applies while inflating", arguments: [MessageEncoding.gzip, .deflate])
   func bomb(encoding: MessageEncoding) throws {
     let bomb = deflated(Array(repeating: 0, count: 10_000_000), encoding)
     #expect(bomb.count < 20_000)
@@ -57,7 +58,7 @@ import Testing
   }
 
   @Test(
-    "rule 13: what is not one whole message of the encoding is INTERNAL",
+    "rule 13: input that is not exactly one message in the encoding is INTERNAL",
     arguments: [MessageEncoding.gzip, .deflate])
   func garbage(encoding: MessageEncoding) throws {
     let good = deflated(Array(repeating: 7, count: 100), encoding)

@@ -2,7 +2,7 @@ import Testing
 import UserFiles
 
 @Suite struct CSVParserTests {
-  /// The records of `text`, which comes in pieces of so many bytes.
+  /// Returns the records of `text`, parsed in pieces of this many bytes.
   private func records(_ text: String, pieces: Int = .max) throws -> [CSVParser.Record] {
     try records(Array(text.utf8), pieces: pieces)
   }
@@ -19,7 +19,7 @@ import UserFiles
   }
 
   @Test(
-    "records are what RFC 4180 says, in whatever pieces they come",
+    "records follow RFC 4180, in pieces of any size",
     arguments: [
       ("", []), ("a", [["a"]]), ("a,b\r\nc,d\r\n", [["a", "b"], ["c", "d"]]), ("a\nb", [["a"], ["b"]]),
       (",\n", [["", ""]]), ("\"\"\n", [[""]]), ("a,\n", [["a", ""]]), ("a,\"\"", [["a", ""]]),
@@ -33,7 +33,7 @@ import UserFiles
     let records = try records(example.text, pieces: pieces)
     #expect(records.map(\.fields) == example.fields)
     #expect(records.allSatisfy { $0.problem == nil })
-    // Every record has its bytes; only empty lines are left out.
+    // Every record has its bytes; only empty lines are skipped.
     let kept = Array(example.text.utf8).split(separator: UInt8(ascii: "\n")).filter {
       $0 != [UInt8(ascii: "\r")]
     }
@@ -41,16 +41,16 @@ import UserFiles
     #expect(lines.filter { $0 != [UInt8(ascii: "\r")] } == kept)
   }
 
-  @Test("a record knows the line that it begins on")
+  @Test("a record has the number of its first line")
   func lines() throws {
     #expect(try records("a\n\n\"b\nc\"\nd").map(\.line) == [1, 3, 5])
   }
 
   @Test(
-    "a broken record is one, and the next is whole",
+    "an invalid record is reported, and the next one is complete",
     arguments: [
-      ("a\"b\nc", "a quote within"), ("\"a\"b\nc", "text behind"), ("\"a\" ,b\nc", "text behind"),
-      ("\"a\"\rb\nc", "text behind"),
+      ("a\"b\nc", "a quote in"), ("\"a\"b\nc", "text after"), ("\"a\" ,b\nc", "text after"),
+      ("\"a\"\rb\nc", "text after"),
     ])
   func broken(text: String, words: String) throws {
     let records = try records(text)
@@ -59,7 +59,7 @@ import UserFiles
     #expect(records[1].fields == ["c"] && records[1].problem == nil)
   }
 
-  @Test("bytes that are no UTF-8 spoil their record only")
+  @Test("bytes that are not UTF-8 invalidate only their record")
   func notUTF8() throws {
     let records = try records([0x61, 0xFF, 0x0A, 0x62])
     #expect(
@@ -67,15 +67,15 @@ import UserFiles
     #expect(records[1].fields == ["b"] && records[1].problem == nil)
   }
 
-  @Test("a quote that is not closed ends the file, soon or at its end")
+  @Test("a missing closing quote ends the file, at the longest record or at the end")
   func unclosed() throws {
     #expect(throws: UserFileError.self) { try records("a\nb,\"c\nd\n") }
     let long = "x\n\"" + String(repeating: "a\n", count: CSVParser.maximumLength)
     let error = #expect(throws: UserFileError.self) { try records(long, pieces: 1_000) }
-    #expect(error?.description == "line 2: a record of more than 65536 bytes: is a quote not closed?")
+    #expect(error?.description == "line 2: a record exceeds 65536 bytes; look for a missing closing quote")
     let longest = String(repeating: "a", count: CSVParser.maximumLength)
     #expect(try records(longest + "\n" + longest + "\n").map(\.fields) == [[longest], [longest]])
-    // A long record does not make those behind it large.
+    // A long record does not enlarge the buffers of later records.
     #expect(try records(longest + "\nab\n")[1].raw.capacity < 100)
   }
 }

@@ -8,7 +8,7 @@ import UserServiceClient
     try rows(Array(text.utf8), format)
   }
 
-  /// The rows of a file, which comes in pieces of so many bytes, and its header.
+  /// Returns the rows and the header of a file, parsed in pieces of this many bytes.
   private func rows(
     _ bytes: [UInt8], _ format: UserFileFormat, pieces: Int = .max
   ) throws -> ([UserFileRow], [UInt8]) {
@@ -25,7 +25,7 @@ import UserServiceClient
   private static let wideText: [UInt8] = Array("email\na@b.example\n".utf16).flatMap { [UInt8($0), 0] }
 
   @Test(
-    "UTF-16 and UTF-32 are named, with a byte order mark or without, in both formats",
+    "UTF-16 and UTF-32 are recognised, with a byte order mark or without, in both formats",
     arguments: [
       [0xFF, 0xFE] + wideText, [0xFE, 0xFF, 0] + wideText, wideText, [0] + wideText, [0xFF, 0xFE], [0x7B, 0],
       [0, 0, 0xFE, 0xFF], [0xFF, 0xFE, 0, 0, 0x7B, 0, 0, 0],
@@ -38,7 +38,7 @@ import UserServiceClient
   }
 
   @Test(
-    "a byte order mark is not part of what is read",
+    "a byte order mark is skipped",
     arguments: [
       ("\u{FEFF}email\na@b.example\n", UserFileFormat.csv), ("\u{FEFF}\"email\"\n\na@b.example\n", .csv),
       ("\u{FEFF}{\"email\": \"a@b.example\"}\n", .jsonl),
@@ -49,7 +49,7 @@ import UserServiceClient
     #expect(header.first != 0xEF)
   }
 
-  @Test("a line of JSON in another encoding is named, and the next one is read")
+  @Test("a line of JSON in another encoding is rejected, and the next one is read")
   func jsonEncoding() throws {
     let line = Array(#"{"email": "a@b.example"}"#.utf8)
     let bytes =
@@ -62,7 +62,7 @@ import UserServiceClient
   }
 
   @Test(
-    "a listing for spreadsheets has no formulas, and is not taken for one to import",
+    "a listing for spreadsheets has no formulas, and cannot be imported",
     arguments: ["=1+1", "+1", "-1", "@a", "\ta", "＝1"])
   func spreadsheets(name: String) throws {
     let user = User(id: "1", email: "+a@b.example", name: name, createdAt: Date(timeIntervalSince1970: 0))
@@ -81,7 +81,7 @@ import UserServiceClient
     if case .failure(let problem) = row.user { problem.description } else { nil }
   }
 
-  @Test("the columns of a CSV file may be in any order, and those of a listing do no harm")
+  @Test("the columns of a CSV file may be in any order, and those of a listing are accepted")
   func csvColumns() throws {
     let (rows, _) = try rows(
       "Name, EMAIL ,id,status,created_at,password\nAda,ada@example.com,1,active,2,correct horse\nBob,bob@example.com,,,,\n",
@@ -95,11 +95,11 @@ import UserServiceClient
   }
 
   @Test(
-    "a CSV file whose columns are not ours is refused as a whole",
+    "a CSV file with unknown columns is refused as a whole",
     arguments: [
-      ("", "names of the columns"), ("\n", "names of the columns"), ("name\n", "no column 'email'"),
-      ("email,mail\n", "'mail' is none of email, name, password"), ("email,Email\n", "twice"),
-      ("ada@example.com,Ada\n", "none of"), ("email,\"na\"me\n", "text behind"),
+      ("", "column names is missing"), ("\n", "column names is missing"), ("name\n", "'email' is missing"),
+      ("email,mail\n", "'mail' is not one of email, name, password"), ("email,Email\n", "twice"),
+      ("ada@example.com,Ada\n", "not one of"), ("email,\"na\"me\n", "text after"),
     ])
   func csvHeader(text: String, words: String) throws {
     let error = #expect(throws: UserFileError.self) { try rows(text, .csv) }
@@ -110,19 +110,19 @@ import UserServiceClient
   func csvFields() throws {
     let (rows, _) = try rows("email,name\na@b.example\nb@b.example,B\nc@b.example,C,c\n", .csv)
     #expect(rows.map { problem($0) != nil } == [true, false, true])
-    #expect(problem(rows[0]) == "1 fields where the first line has 2")
+    #expect(problem(rows[0]) == "1 fields, but the first line has 2")
   }
 
   @Test(
-    "a line of JSON is a user, or says what is wrong",
+    "a line of JSON is a user, or is rejected with the reason",
     arguments: [
       (#"{"email": "a@b.example"}"#, nil),
       (#"{"email": "a@b.example", "name": null, "id": 7, "line": 1}"#, nil),
       (#"  {"email": "a@b.example", "password": ""}  "#, nil), ("{", "not a JSON object"),
-      ("[]", "not a JSON object"), ("\"a\"", "not a JSON object"), ("{}", "there is no email"),
-      (#"{"email": 1}"#, "email is no string"), (#"{"email": null}"#, "email is no string"),
-      (#"{"email": "a@b.example", "name": {}}"#, "name is no string"),
-      (#"{"email": "a@b.example", "mail": ""}"#, "the key 'mail' is none of email, name, password"),
+      ("[]", "not a JSON object"), ("\"a\"", "not a JSON object"), ("{}", "email is missing"),
+      (#"{"email": 1}"#, "email is not a string"), (#"{"email": null}"#, "email is not a string"),
+      (#"{"email": "a@b.example", "name": {}}"#, "name is not a string"),
+      (#"{"email": "a@b.example", "mail": ""}"#, "the key 'mail' is not one of email, name, password"),
     ])
   func jsonl(text: String, words: String?) throws {
     let (rows, _) = try rows("\n" + text + "\n\n", .jsonl)
@@ -131,23 +131,23 @@ import UserServiceClient
     if words == nil { #expect(try rows[0].user.get() == NewUser(email: "a@b.example")) }
   }
 
-  @Test("a line of JSON that is too long is rejected without being kept, and the next one is read")
+  @Test("a line of JSON that is too long is rejected without being buffered, and the next one is read")
   func longLine() throws {
     let long = #"{"email": "\#(String(repeating: "a", count: 100_000))"}"#
     let (rows, _) = try rows(long + "\n" + #"{"email": "a@b.example"}"#, .jsonl)
-    #expect(problem(rows[0]) == "a line of more than 65536 bytes")
+    #expect(problem(rows[0]) == "the line exceeds 65536 bytes")
     #expect(try rows[1].user.get().email == "a@b.example")
   }
 
   @Test(
-    "a user that would not come out as it is, is rejected",
+    "a user that could not be created unchanged is rejected",
     arguments: [
       ("email,status\na@b.example,inactive\n", UserFileFormat.csv),
       (#"{"email": "a@b.example", "status": "inactive"}"#, .jsonl),
     ])
   func inactive(text: String, format: UserFileFormat) throws {
     let (rows, _) = try rows(text, format)
-    #expect(rows.map(problem) == ["users are created active, and this one is inactive"])
+    #expect(rows.map(problem) == ["users are created active, but this one is inactive"])
   }
 
   private static let users = [
@@ -184,7 +184,7 @@ import UserServiceClient
   ]
 
   @Test(
-    "a rejected row is the row byte for byte, and is rejected again, however often", arguments: broken.indices
+    "a rejected row keeps its bytes, and is rejected again, however often", arguments: broken.indices
   )
   func rejected(index: Int) throws {
     let (format, file) = Self.broken[index]
@@ -200,10 +200,10 @@ import UserServiceClient
       files.append(bytes)
     }
     #expect(problems[1] == problems[2])
-    // A row that is good but for its number of fields says another number.
+    // A row whose only problem is its number of fields reports another number.
     #expect(
       problems[0].map { $0 == nil } == problems[1].map { $0 == nil } && problems[0].contains { $0 != nil })
-    // Nothing grows, and nothing gets lost.
+    // The file neither grows nor loses rows.
     #expect(files[2].count == files[1].count)
     let lines = file.split(separator: UInt8(ascii: "\n")).dropFirst(format == .csv ? 1 : 0)
     let isOwn = String(decoding: file, as: UTF8.self).contains("reason")
@@ -213,13 +213,13 @@ import UserServiceClient
     #expect(String(decoding: files[2], as: UTF8.self).contains("old") == false)
   }
 
-  @Test("a rejected file says line and reason, and can be corrected")
+  @Test("a file of rejected rows has lines and reasons, and can be corrected")
   func corrected() throws {
     let (rows, header) = try rows("email,name\n\"ada\"@b.example,Ada\n", .csv)
     let writer = UserFileWriter(.csv)
     let bytes = writer.rejectedHeader(header) + writer.rejected(rows[0], reason: problem(rows[0]) ?? "")
     let text = String(decoding: bytes, as: UTF8.self)
-    #expect(text == "line,reason,email,name\n2,text behind a quoted field,\"ada\"@b.example,Ada\n")
+    #expect(text == "line,reason,email,name\n2,text after a quoted field,\"ada\"@b.example,Ada\n")
     let corrected = text.replacing("\"ada\"@", with: "ada@")
     #expect(
       try self.rows(corrected, .csv).0.map { try $0.user.get() } == [
@@ -227,7 +227,7 @@ import UserServiceClient
       ])
   }
 
-  @Test("a note in JSON lines is left out, and nothing that looks like a user is")
+  @Test("a note in JSON Lines is skipped, but nothing that resembles a user")
   func notes() throws {
     let text = """
       {"line":"3","reason":"not a JSON object"}
@@ -237,10 +237,10 @@ import UserServiceClient
 
       """
     let (rows, _) = try rows(text, .jsonl)
-    #expect(rows.map(problem) == ["not a JSON object", nil, "there is no email"])
+    #expect(rows.map(problem) == ["not a JSON object", nil, "email is missing"])
   }
 
-  @Test("the format is that of the name's ending")
+  @Test("the format follows from the extension")
   func format() {
     #expect(UserFileFormat(path: "a/b.CSV") == .csv)
     #expect(UserFileFormat(path: "users.jsonl") == .jsonl)

@@ -10,7 +10,7 @@ import UserDomain
     try ServiceConfiguration(flags: flags, file: nil, environment: [:])
   }
 
-  @Test("by default calls need tokens, and the service's own are the only ones")
+  @Test("by default, calls need tokens, and only the service's own are accepted")
   func defaults() throws {
     let configuration = try Self.settings([:])
     #expect(configuration.auth.isOn && configuration.auth.reflectionIsPublic)
@@ -20,7 +20,7 @@ import UserDomain
   }
 
   @Test(
-    "without tokens it listens where only this machine can reach it, unless that is insisted on",
+    "without tokens, it listens only where this machine can reach it, unless --insecure is given",
     arguments: [
       ("0.0.0.0:1", false), ("[::]:1", false), ("192.0.2.1:1", false), ("127.9.9.9:1", true),
       ("unix:a", true),
@@ -34,14 +34,14 @@ import UserDomain
         try Self.settings(flags)
       } throws: { error in
         "\(error)"
-          == "auth.mode is off, but others can reach \(address); add --insecure if that is what you want"
+          == "auth.mode is off, but others can reach \(address); add --insecure to permit that"
       }
     }
     #expect(try !Self.settings(flags.merging(["insecure": "true"]) { $1 }).auth.isOn)
   }
 
   @Test(
-    "an access token does not outlive its refresh token, nor that its session",
+    "an access token does not outlive its refresh token, nor a refresh token its session",
     arguments: [
       ("1d", "1d", "1d", true), ("1d", "23h", "2d", false), ("1h", "3d", "2d", false),
       ("1s", "1s", "1s", true),
@@ -59,12 +59,12 @@ import UserDomain
         try Self.settings(flags)
       } throws: { error in
         "\(error)"
-          == "auth.access.lifetime must not exceed auth.refresh.lifetime, nor that auth.session.lifetime"
+          == "auth.access.lifetime must not exceed auth.refresh.lifetime, which must not exceed auth.session.lifetime"
       }
     }
   }
 
-  @Test("another issuer has what is set, and the service's audience by default")
+  @Test("another issuer has the configured values, and by default the service's audience")
   func outside() throws {
     var flags = ["auth.jwks.file": "keys.json", "auth.jwks.issuer": "them", "auth.audience": "us"]
     #expect(
@@ -82,7 +82,7 @@ import UserDomain
   }
 
   @Test(
-    "another issuer needs a file, a name and an algorithm of its own",
+    "another issuer needs a file, a different name and an algorithm",
     arguments: [
       (["auth.jwks.file": "a"], "auth.jwks.file needs auth.jwks.issuer"),
       (["auth.jwks.issuer": "a"], "auth.jwks.issuer needs auth.jwks.file"),

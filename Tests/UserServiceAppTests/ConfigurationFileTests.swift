@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct ConfigurationFileTests {
   @Test(
-    "where a text is not JSON is told by line and column",
+    "a syntax error is reported with line and column",
     arguments: [
       ("", "line 1, column 1: a value is missing"), ("{\"a\": ", "line 1, column 7: a value is missing"),
       ("{\n  \"a\": 1\n  \"b\": 2\n}", "line 3, column 3: a comma or '}' is expected"),
@@ -22,7 +22,7 @@ import Testing
   }
 
   @Test(
-    "what is JSON is taken",
+    "valid JSON is accepted",
     arguments: [
       "{}", " { \"a\" : [ 1 , -2.5e+3 , true, null, \"\\u00e9\\\"\" ] } \n", "\u{FEFF}{}", "[[],{}]", "5",
     ])

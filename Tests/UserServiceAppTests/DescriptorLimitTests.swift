@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct DescriptorLimitTests {
   @Test(
-    "as many connections as fit beside the reserve, and those on their way out",
+    "as many connections are accepted as fit beside the reserve and closing ones",
     arguments: [
       (10_000, 1_048_576, 10_000), (10_000, 10_785, 10_000), (10_000, 1_024, 814), (10_000, 300, 134),
       (10, 100, 10), (100, 100, 34), (5, 2, 1),

@@ -52,7 +52,7 @@ import Testing
   }
 
   @Test(
-    "a client on the same machine reaches a service that listens everywhere on the loopback address",
+    "a client on the same machine reaches a service on all addresses through the loopback address",
     arguments: [
       ("0.0.0.0:7", "127.0.0.1:7"), ("[::]:7", "[::1]:7"), ("10.0.0.1:7", "10.0.0.1:7"), ("unix:a", "unix:a"),
     ])

@@ -15,7 +15,7 @@ import UserDomain
     return try #require(object as? [String: String])
   }
 
-  @Test("as text, a line has its time, level, label, metadata in the order of their keys, source and message")
+  @Test("as text, a line has its time, level, label, metadata sorted by key, source and message")
   func text() throws {
     let text = Self.line(["status": "ok", "duration_ms": "3"]).text
     let match = try #require(
@@ -36,13 +36,13 @@ import UserDomain
     #expect(!line.json.contains("\n"))
   }
 
-  @Test("metadata cannot take the place of what every line has")
+  @Test("metadata cannot replace the fixed fields of a line")
   func reserved() throws {
     let object = try Self.object(Self.line(["message": "forged", "level": "forged", "time": "forged"]))
     #expect(object["message"] == "a message" && object["level"] == "warning" && object["time"] != "forged")
   }
 
-  @Test("a value cannot end its line, stand for another key, or reach a terminal")
+  @Test("a value cannot end its line, imitate another key, or control a terminal")
   func forgery() {
     let line = Self.line(
       [
@@ -63,21 +63,21 @@ import UserDomain
     let description = "the cause"
   }
 
-  /// The lines that `body` logs, as JSON objects.
+  /// Returns the lines that `body` logs, as JSON objects.
   private static func lines(_ body: (inout Logger) -> Void) throws -> [[String: String]] {
     let pipe = Pipe()
     let writer = LogWriter(pipe.fileHandleForWriting.fileDescriptor) { $0.json }
     var logger = Logger(label: "test") { QueuedLogHandler(label: $0, writer: writer) }
     body(&logger)
     writer.flush(timeout: .seconds(60))
-    // Few short lines fit into the pipe, so that none waits for its reader.
+    // A few short lines fit into the pipe, so none of them waits for the reader.
     try pipe.fileHandleForWriting.close()
     return try pipe.fileHandleForReading.readDataToEndOfFile().split(separator: UInt8(ascii: "\n")).map {
       try #require(try JSONSerialization.jsonObject(with: $0) as? [String: String])
     }
   }
 
-  @Test("what is below the level is not written")
+  @Test("messages below the level are not written")
   func level() throws {
     let lines = try Self.lines { logger in
       logger.debug("hidden")
@@ -90,7 +90,7 @@ import UserDomain
     #expect(lines.map { $0["level"] } == ["info", "error"])
   }
 
-  @Test("a line has the logger's metadata, of which the call's own takes the place, and the error")
+  @Test("a line has the logger's metadata, overridden by the call's own, and the error")
   func metadata() throws {
     let lines = try Self.lines { logger in
       logger[metadataKey: "service"] = "users"

@@ -9,16 +9,16 @@ import Testing
     LogLine(level: .info, label: "test", source: "Tests", message: message)
   }
 
-  @Test("what does not fit is dropped and counted, which the log says once it is read again")
+  @Test("lines that do not fit are dropped and counted, and the log reports it once it is read again")
   func dropped() async throws {
     let pipe = Pipe()
     let writer = LogWriter(pipe.fileHandleForWriting.fileDescriptor) { $0.message }
     let long = String(repeating: "x", count: 9_999)
-    // The kernel's buffer, the lines that are being written, and those that wait, are full by then.
+    // Fills the kernel's buffer, the lines being written, and the queue.
     for _ in 0..<400 { writer.write(Self.line(long)) }
     let dropped = writer.droppedLines
     #expect(dropped > 150)
-    // The pipe is not read, and it returns all the same.
+    // Returns although the pipe is not read.
     writer.flush(timeout: .milliseconds(1))
     let lines = await withCheckedContinuation { continuation in
       Thread.detachNewThread {
@@ -30,7 +30,7 @@ import Testing
       writer.write(Self.line("last"))
     }
     #expect(lines.count { $0 == long } == 400 - dropped)
-    #expect(lines.contains("\(dropped) lines of the log were dropped: it was not read in time"))
+    #expect(lines.contains("\(dropped) log lines were dropped because the log was not read in time"))
     #expect(writer.droppedLines == dropped)
   }
 

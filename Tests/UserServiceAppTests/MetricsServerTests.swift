@@ -20,7 +20,7 @@ import Testing
     return MetricsServer(host: "127.0.0.1", port: port, registry: registry, logger: logger, bound: bound)
   }
 
-  /// Runs a server while `body` does, which gets its address, and then stops it in good order.
+  /// Runs a server, passes its address to `body`, and then stops it gracefully.
   private static func withServer(
     _ registry: PrometheusRegistry = PrometheusRegistry(), _ body: (ListenAddress) async throws -> Void
   ) async throws {
@@ -53,7 +53,7 @@ import Testing
     )
   }
 
-  @Test("the metrics are served as they are at that time, in Prometheus' text format")
+  @Test("the current metrics are served in Prometheus' text format")
   func metrics() async throws {
     let registry = PrometheusRegistry()
     try await Self.withServer(registry) { address in
@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  @Test("an address in use is an error that names it")
+  @Test("an address in use is reported by name")
   func inUse() async throws {
     try await Self.withServer { address in
       guard case .tcp(_, let port) = address else { return }

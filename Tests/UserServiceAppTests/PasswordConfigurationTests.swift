@@ -18,7 +18,7 @@ import UserDomain
       try Self.settings([:]).passwordPolicy == PasswordPolicy(serviceNames: ["user-service", "user-service"]))
   }
 
-  @Test("what is set is what the hasher and the policy get")
+  @Test("the hasher and the policy receive the configured values")
   func values() throws {
     let configuration = try Self.settings([
       "argon2.memory": "8192", "argon2.iterations": "5", "argon2.parallelism": "2", "argon2.threads": "3",
@@ -35,10 +35,10 @@ import UserDomain
   }
 
   @Test(
-    "a hash that is too cheap, or needs more than all hashes may use, is refused",
+    "a hash that is too cheap, or exceeds the memory of all hashes, is refused",
     arguments: [
       (["argon2.iterations": "1"], "argon2: 19456 KiB × 1 is weaker than OWASP's minimum"),
-      (["argon2.memory": "300000"], "argon2.budget is 262144 KiB, less than the 300000 of argon2.memory"),
+      (["argon2.memory": "300000"], "argon2.budget is 262144 KiB; it must be at least argon2.memory, 300000"),
     ])
   func refused(flags: [String: String], words: String) {
     #expect {

@@ -5,7 +5,7 @@ import Testing
 @testable import UserServiceApp
 
 @Suite struct ProcessMetricsTests {
-  /// The metrics of this process, as Prometheus reads them.
+  /// The metrics of this process in Prometheus' format.
   private struct Page {
     private let registry = PrometheusRegistry()
 
@@ -20,7 +20,7 @@ import Testing
     }
   }
 
-  @Test("processor time is what the kernel counts, and grows")
+  @Test("processor time comes from the kernel, and grows")
   func processorTime() throws {
     let page = Page()
     let before = try page.value("process_cpu_seconds_total")
@@ -37,9 +37,9 @@ import Testing
     [usage.ru_utime, usage.ru_stime].map { Double($0.tv_sec) + Double($0.tv_usec) / 1e6 }.reduce(0, +)
   }
 
-  // What other tests use meanwhile would count too, so these two have a process of their own.
+  // Other tests would affect the values meanwhile, so these two run in a separate process.
 
-  @Test("resident memory is memory that was written to, not what is reserved")
+  @Test("resident memory counts memory that was written to, not reserved memory")
   func memory() async {
     await #expect(processExitsWith: .success) {
       let page = Page()
@@ -55,11 +55,11 @@ import Testing
     }
   }
 
-  @Test("open descriptors are counted, and their limit is told")
+  @Test("open descriptors are counted, and their limit is reported")
   func descriptors() async {
     await #expect(processExitsWith: .success) {
       let page = Page()
-      // Whatever reads keep open from their first time on.
+      // The first read opens descriptors that stay open.
       _ = try page.value("process_open_fds")
       let before = try page.value("process_open_fds")
       let handles = (0..<100).compactMap { _ in FileHandle(forReadingAtPath: "/dev/null") }

@@ -21,7 +21,7 @@ import UserAPI
     return path
   }
 
-  /// The settings that the flags, the environment or the file give, and no others.
+  /// Reads a configuration from only these flags, environment and file.
   private func settings(
     flags: [String: String] = [:], file text: String? = nil, environment: [String: String] = [:]
   ) throws -> ServiceConfiguration {
@@ -36,7 +36,7 @@ import UserAPI
     }?.description
   }
 
-  @Test("a flag goes before the environment, that before the file, that before the default")
+  @Test("flags precede the environment, the environment the file, and the file the defaults")
   func precedence() throws {
     let environment = ["USER_SERVICE_BULK_ROWS": "2"]
     let text = #"{"bulk": {"rows": 3}}"#
@@ -46,14 +46,14 @@ import UserAPI
     #expect(try settings().bulkRows == 100_000)
   }
 
-  @Test("an empty variable is a value: it hides the file's")
+  @Test("an empty variable is a value, and overrides the file")
   func emptyVariable() throws {
     let text = #"{"metrics": {"listen": "127.0.0.1:9"}}"#
     #expect(try settings(file: text).metrics == .tcp(host: "127.0.0.1", port: 9))
     #expect(try settings(file: text, environment: ["USER_SERVICE_METRICS_LISTEN": ""]).metrics == nil)
   }
 
-  @Test("a flag may give every setting, and so may the file")
+  @Test("flags and the file accept every setting")
   func everySource() throws {
     for sample in SettingSample.all {
       let texts = sample.companions.merging([sample.name: sample.accepted[0]]) { $1 }
@@ -84,15 +84,15 @@ import UserAPI
     #expect(try settings(environment: environment).listen == [.tcp(host: "127.0.0.1", port: 50_051)])
   }
 
-  @Test("a setting that does not exist is refused, in the file and as a flag")
+  @Test("an unknown setting is refused, in the file and as a flag")
   func unknown() throws {
-    #expect(try problem(flags: ["log.levle": "info"]) == "there is no setting 'log.levle'")
+    #expect(try problem(flags: ["log.levle": "info"]) == "unknown setting 'log.levle'")
     #expect(
-      try problem(file: #"{"log": {"levle": "info"}}"#)?.hasSuffix("there is no setting 'log.levle'") == true)
+      try problem(file: #"{"log": {"levle": "info"}}"#)?.hasSuffix("unknown setting 'log.levle'") == true)
   }
 
   @Test(
-    "truth values are read as people write them",
+    "truth values are read in their usual spellings",
     arguments: [
       ("true", true), ("TRUE", true), ("yes", true), ("1", true), ("false", false), ("No", false),
       ("0", false),
@@ -102,7 +102,7 @@ import UserAPI
     #expect(try settings(environment: ["USER_SERVICE_GRPC_INLINE": text]).transport.answersInline == value)
   }
 
-  @Test("in the file, a number or a truth value may be written as such, and a list as a list")
+  @Test("in the file, numbers, truth values and lists may have their JSON types")
   func types() throws {
     let configuration = try settings(
       file: """
@@ -115,14 +115,14 @@ import UserAPI
     #expect(configuration.auth.outsideAlgorithms == [.es256])
   }
 
-  @Test("in the file, the words of a name are objects or one key, and a name may begin another")
+  @Test("in the file, names are nested objects or one key, and a setting may also be a group")
   func keys() throws {
     let flat = try settings(file: #"{"log.level": "error", "grpc.compression.min.size": 9}"#)
     #expect(flat.logLevel == .error && flat.transport.compressionMinSize == 9)
     let both = try settings(file: #"{"grpc": {"compression": "gzip", "compression.min": {"size": 9}}}"#)
     #expect(both.transport.compression == .gzip && both.transport.compressionMinSize == 9)
     let twice = try problem(file: #"{"log": {"level": "info"}, "log.level": "error"}"#)
-    #expect(twice?.hasSuffix("the setting 'log.level' is there twice") == true)
+    #expect(twice?.hasSuffix("the setting 'log.level' is given twice") == true)
   }
 
   @Test(
@@ -130,8 +130,8 @@ import UserAPI
     arguments: [
       (#"{"migrate": 1}"#, "the setting 'migrate' is a number; it must be true or false"),
       (#"{"database": ["a"]}"#, "the setting 'database' is a list; it must be one value"),
-      (#"{"listen": [1]}"#, "the setting 'listen' is a list of something other than texts"),
-      (#"{"database": null}"#, "the setting 'database' is null; leave it out for its default"),
+      (#"{"listen": [1]}"#, "the setting 'listen' is a list with an element that is not a string"),
+      (#"{"database": null}"#, "the setting 'database' is null; omit it to use the default"),
       (#"{"database": {}}"#, "the setting 'database' is an object; it must be one value"),
       (#"{"log": "info"}"#, "'log' is a group of settings and must be an object"),
       (#"{"bulk": {"rows": 1e99}}"#, "bulk.rows is '1e+99'; it must be 1 to 100000"),
@@ -141,46 +141,46 @@ import UserAPI
   }
 
   @Test(
-    "addresses are told apart as the machine tells them apart",
+    "addresses that the machine does not distinguish are refused",
     arguments: [
       ("", "listen names no address"),
       (" , ", "listen is ''; it must be HOST:PORT with an IP address, or unix:PATH"),
       ("127.0.0.1:1,127.0.0.1:1", "listen names 127.0.0.1:1 twice"),
-      ("[::1]:1, [0:0::1]:1", "listen names [::1]:1 and [0:0::1]:1, which are the same"),
-      ("unix:a,unix:./a", "listen names unix:a and unix:./a, which are the same"),
+      ("[::1]:1, [0:0::1]:1", "listen names [::1]:1 and [0:0::1]:1, which are the same address"),
+      ("unix:a,unix:./a", "listen names unix:a and unix:./a, which are the same address"),
     ])
   func addresses(text: String, words: String) throws {
     #expect(try problem(flags: ["listen": text]) == words)
   }
 
-  @Test("spaces around an address, and several times port 0, are accepted")
+  @Test("spaces around an address, and several addresses with port 0, are accepted")
   func severalAddresses() throws {
     let listen = try settings(flags: ["listen": " 127.0.0.1:0 , 127.0.0.1:0"]).listen
     #expect(listen == [.tcp(host: "127.0.0.1", port: 0), .tcp(host: "127.0.0.1", port: 0)])
   }
 
   @Test(
-    "settings that do not fit each other are refused",
+    "settings that contradict each other are refused",
     arguments: [
       (["tls.cert": "a"], "tls.cert needs tls.key"), (["tls.key": "a"], "tls.key needs tls.cert"),
       (["tls.client.ca": "a"], "tls.client.ca needs tls.cert and tls.key"),
       (
         ["listen": "127.0.0.1:9", "metrics.listen": "127.0.0.1:9"],
-        "metrics.listen is 127.0.0.1:9, where the service itself listens"
+        "metrics.listen is 127.0.0.1:9, an address of the service itself"
       ),
     ])
   func combinations(flags: [String: String], words: String) throws {
     #expect(try problem(flags: flags) == words)
   }
 
-  @Test("TLS has the files that are named")
+  @Test("TLS uses the named files")
   func tls() throws {
     #expect(try settings().tls == nil)
     let tls = try settings(flags: ["tls.cert": "a", "tls.key": "b", "tls.client.ca": "c"]).tls
     #expect(tls == .init(certificate: "a", key: "b", clientAuthorities: "c"))
   }
 
-  @Test("the keys are beside the database unless they are named, and in memory with a database in memory")
+  @Test("the keys are beside the database by default, and in memory with an in-memory database")
   func keyFile() throws {
     #expect(try settings(flags: ["database": "a.db"]).authority.keys?.path == "a.db.keys")
     #expect(try settings(flags: ["database": "a.db", "auth.keys": "b"]).authority.keys?.path == "b")

@@ -1,13 +1,13 @@
 import Testing
 
-/// Texts of a setting: what is accepted and what is not.
+/// Accepted and refused texts of a setting.
 struct SettingSample: Sendable, CustomTestStringConvertible {
   let name: String
-  /// Texts of values within the bounds, the bounds among them, none of them the default.
+  /// Texts of values within the bounds, including the bounds, but not the default.
   let accepted: [String]
   /// Texts of values out of bounds.
   let refused: [String]
-  /// Other settings, without which this one is refused.
+  /// Other settings that this one requires.
   let companions: [String: String]
 
   var testDescription: String { name }
@@ -19,7 +19,7 @@ struct SettingSample: Sendable, CustomTestStringConvertible {
     self.companions = companions
   }
 
-  /// Samples of every setting, in their order.
+  /// Samples of every setting, in order.
   static let all = service + passwordCost + callers + passwords + limits + transport
 
   private static let truth = ["", "maybe", "2", "on"]

@@ -9,12 +9,12 @@ import UserStore
 @testable import UserServiceApp
 
 @Suite struct SettingTests {
-  @Test("there are samples of every setting, and of no other")
+  @Test("every setting has samples")
   func samples() {
     #expect(SettingSample.all.map(\.name) == Setting.all.map(\.name))
   }
 
-  @Test("a setting changes its own value and no other's", arguments: SettingSample.all)
+  @Test("a setting changes only its own value", arguments: SettingSample.all)
   func isRead(sample: SettingSample) throws {
     let setting = Setting.named(sample.name)
     for text in sample.accepted {
@@ -29,7 +29,7 @@ import UserStore
   }
 
   @Test(
-    "a value out of bounds is refused by a line with the setting, the value and the bounds",
+    "a value out of bounds is refused, naming the setting, the value and the bounds",
     arguments: SettingSample.all)
   func isChecked(sample: SettingSample) throws {
     let setting = Setting.named(sample.name)
@@ -63,7 +63,7 @@ import UserStore
     #expect(help.split(separator: " ").count <= 25)
   }
 
-  @Test("a default is that of the type that has the value")
+  @Test("a default is the initial value of its configuration")
   func defaults() {
     func expect(_ name: String, _ text: String) { #expect(Setting.named(name).standard == .value(text)) }
     let transport = Nghttp2ServerTransport.Configuration()
@@ -78,7 +78,7 @@ import UserStore
     expect("busy.timeout", SQLiteUserRepository.Configuration().busyTimeout.text)
   }
 
-  @Test("a default that is written as a text is read from it again")
+  @Test("a default written as a text can be read again")
   func writtenDefaults() throws {
     for setting in Setting.all {
       guard case .value(let text) = setting.standard else { continue }
@@ -90,7 +90,7 @@ import UserStore
 }
 
 @Suite struct SettingsPageTests {
-  @Test("docs/settings.md is the page that the table of settings makes")
+  @Test("docs/settings.md matches the table of settings")
   func current() throws {
     let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
@@ -111,7 +111,7 @@ import UserStore
     #expect(row.contains("| `\(name)` | \(standard) |") && row.contains(setting.help))
   }
 
-  @Test("numbers of bounds have their thousands apart, permissions do not")
+  @Test("bounds have thousands separators, permissions do not")
   func numbers() {
     #expect(SettingsPage.markdown.contains("| 65,536 to 1,073,741,824 |"))
     #expect(SettingsPage.markdown.contains("| 0600 to 0777 |"))

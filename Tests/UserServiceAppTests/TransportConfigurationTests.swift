@@ -4,7 +4,7 @@ import Testing
 @testable import UserServiceApp
 
 @Suite struct TransportConfigurationTests {
-  @Test("each setting of the transport sets what it is named after")
+  @Test("each setting of the transport sets the property of its name")
   func values() throws {
     let transport = try ServiceConfiguration(
       flags: [
@@ -37,7 +37,7 @@ import Testing
   }
 
   @Test(
-    "a network may have a number of connections, a share or as many as there are",
+    "a network may have a number of connections, a share, or no limit",
     arguments: [
       ("7", Nghttp2ServerTransport.Configuration.NetworkShare.connections(7)), ("auto", .automatic),
       ("none", .unlimited),
@@ -48,7 +48,7 @@ import Testing
     #expect(configuration.transport.networkShare == share)
   }
 
-  @Test("a time that may be none is none again when a flag says so")
+  @Test("an optional time can be reset to none by a flag")
   func none() throws {
     let configuration = try ServiceConfiguration(
       flags: ["grpc.max.connection.age": "none"], file: nil,

@@ -20,7 +20,7 @@ import UserServiceClient
       let ada = try await client.createUser(
         NewUser(email: " Ada@example.com", name: "Ada", password: "correct horse"))
       #expect(ada.email == "Ada@example.com" && ada.name == "Ada" && ada.status == .active)
-      // To the microsecond, which a `Date` is not.
+      // The service stores microseconds; a `Date` is less precise.
       #expect((began - 0.001...Date.now + 0.001).contains(ada.createdAt))
       #expect(try await client.getUser(id: ada.id) == ada)
       let changed = try await client.updateUser(
@@ -32,7 +32,7 @@ import UserServiceClient
     #expect(await service.stop().status == 0)
   }
 
-  @Test("a request id makes a creation one, whoever asks again")
+  @Test("a request id makes a creation idempotent, even between clients")
   func requestID() async throws {
     let service = try await RunningService.forClient(in: directory)
     let id = UUID()
@@ -47,14 +47,14 @@ import UserServiceClient
     await service.stop()
   }
 
-  @Test("a listing gives each user once, in order, whatever the pages", arguments: [1, 7, 100, 1_000])
+  @Test("a listing returns each user once, in order, for any page size", arguments: [1, 7, 100, 1_000])
   func listing(pageSize: Int) async throws {
     let service = try await RunningService.forClient(in: directory)
     try await withUserServiceClient(.test(service.port)) { client in
       #expect(try await client.listUsers(pageSize: pageSize).all().isEmpty)
       let result = try await client.bulkCreateUsers([NewUser].numbered(1_001))
       #expect(try await client.listUsers(pageSize: pageSize).all().map(\.id) == result.userIDs)
-      // Stopped early, and begun twice.
+      // Stopped early, and iterated twice.
       var seen: [String] = []
       for try await user in client.listUsers(pageSize: pageSize) {
         seen.append(user.id)
@@ -70,7 +70,7 @@ import UserServiceClient
     #expect(await service.stop().status == 0)
   }
 
-  @Test("a bulk load of any length tells of each user, in its order")
+  @Test("a bulk load of any length reports each user, in order")
   func bulk() async throws {
     let service = try await RunningService.forClient(in: directory)
     try await withUserServiceClient(.test(service.port)) { client in
@@ -93,7 +93,7 @@ import UserServiceClient
     #expect(await service.stop().status == 0)
   }
 
-  @Test("a user that is larger than messages may be fails alone")
+  @Test("a user that exceeds the message limit fails alone")
   func largeRow() async throws {
     let service = try await RunningService.forClient(in: directory)
     try await withUserServiceClient(.test(service.port)) { client in
@@ -110,7 +110,7 @@ import UserServiceClient
     #expect(await service.stop().status == 0)
   }
 
-  @Test("a bulk load fits itself to a service that takes fewer rows in a call")
+  @Test("a bulk load adapts to a service that accepts fewer rows a call")
   func bulkLimit() async throws {
     let service = try await RunningService.forClient(in: directory, ["--bulk-rows", "300"])
     try await withUserServiceClient(.test(service.port)) { client in
@@ -122,7 +122,7 @@ import UserServiceClient
     await service.stop()
   }
 
-  @Test("updates go one way and users come the other, until the updates end")
+  @Test("updates and users are streamed in both directions, until the updates end")
   func updates() async throws {
     let service = try await RunningService.forClient(in: directory)
     try await withUserServiceClient(.test(service.port)) { client in
@@ -143,7 +143,7 @@ import UserServiceClient
     #expect(await service.stop().status == 0)
   }
 
-  @Test("an update that fails ends the stream with its place; those before it were returned")
+  @Test("a failed update ends the stream with its index; earlier ones were returned")
   func badUpdate() async throws {
     let service = try await RunningService.forClient(in: directory)
     try await withUserServiceClient(.test(service.port)) { client in

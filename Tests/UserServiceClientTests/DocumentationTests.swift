@@ -1,8 +1,7 @@
 import Foundation
 import Testing
 
-/// The program of the library's documentation compiles, and is the one that is shown. That it works is tested from
-/// outside.
+/// The program in the library's documentation is the one that is compiled. The Python tests run it.
 @Suite struct DocumentationTests {
   private static let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
@@ -11,7 +10,7 @@ import Testing
     try String(contentsOf: Self.package.appendingPathComponent(path), encoding: .utf8)
   }
 
-  @Test("the documentation shows the program that is compiled")
+  @Test("the documentation contains the compiled program")
   func shown() throws {
     let page = try text("Sources/UserServiceClient/Documentation.docc/UserServiceClient.md")
     #expect(page.contains("```swift\n\(try text("Examples/ClientExample/ClientExample.swift"))```"))

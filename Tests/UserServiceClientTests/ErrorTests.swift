@@ -8,7 +8,7 @@ import UserProtos
 @testable import UserAPI
 @testable import UserServiceClient
 
-/// The service's table from its errors to statuses, and the client's back: what is sent comes to what was meant.
+/// The mapping from the service's errors to statuses, and the client's mapping back.
 @Suite struct ErrorTests {
   private static let field = FieldViolation(
     field: "email", reason: .required, description: "must not be empty")
@@ -40,14 +40,14 @@ import UserProtos
     (.permissionDenied(missing: []), .permissionDenied(missingScope: nil)),
   ]
 
-  /// What a client has of a status that was sent.
+  /// Returns the error that a client receives for a status.
   private static func received(_ status: GoogleRPCStatus) -> RPCError {
     var error = RPCError(status)
     error.cause = nil
     return error
   }
 
-  @Test("what the service fails with, the client throws, of a call and of a row", arguments: table.indices)
+  @Test("the client throws the service's errors, for calls and for rows", arguments: table.indices)
   func errors(index: Int) throws {
     let (sent, thrown) = Self.table[index]
     let status = try #require(GoogleRPCStatus(sent))
@@ -57,7 +57,7 @@ import UserProtos
     #expect(UserServiceError(try Google_Rpc_Status(serializedBytes: bytes)) == thrown)
   }
 
-  @Test("an internal error has the id under which the log has it, and too many rows how many are stored")
+  @Test("an internal error has its id in the log, and too many rows the number of stored ones")
   func others() {
     #expect(
       UserServiceError(Self.received(.unexpected(errorID: "abc")))
@@ -70,14 +70,14 @@ import UserProtos
         == .invalidRequest(fields: [Self.invalidField]))
   }
 
-  @Test("a row whose details were left out is told by its status")
+  @Test("a row without details is mapped by its status")
   func withoutDetails() {
     #expect(UserServiceError(.with { $0.code = 6 }) == .emailAlreadyRegistered)
     #expect(UserServiceError(.with { $0.code = 3 }) == .invalidUser(fields: []))
     #expect(UserServiceError(.with { $0.code = 99 }) == .failed(status: "unknown", message: "", errorID: nil))
   }
 
-  @Test("every error is one line for people", arguments: table.indices)
+  @Test("every description is one line", arguments: table.indices)
   func descriptions(index: Int) {
     let text = Self.table[index].1.description
     #expect(!text.isEmpty && !text.contains("\n") && !text.contains("UserServiceError"))
@@ -94,19 +94,19 @@ import UserProtos
         Issue.record("\(UserServiceError(error, subject))")
         continue
       }
-      #expect(message == "the service has answered with a message that cannot be decoded")
+      #expect(message == "the service sent a message that cannot be decoded")
     }
-    // The same status from the service is about the request.
+    // The same status sent by the service is about the request.
     let sent = RPCError(code: .invalidArgument, message: "")
     #expect(UserServiceError(sent) == .invalidRequest(fields: []))
   }
 
   @Test(
-    "an error without words of the service's has words all the same",
+    "an error without a message from the service has a description",
     arguments: [
       (.unavailable(""), "the service is not available"), (.unavailable(" "), "the service is not available"),
-      (.failed(status: "dataLoss", message: "", errorID: nil), "the call has failed with dataLoss"),
-      (.failed(status: "", message: "", errorID: nil), "the call has failed"),
+      (.failed(status: "dataLoss", message: "", errorID: nil), "the call failed with dataLoss"),
+      (.failed(status: "", message: "", errorID: nil), "the call failed"),
       (.invalidRequest(fields: []), "the request is invalid"),
       (.invalidUser(fields: [.init(name: "email", reason: "", description: "")]), "email is invalid"),
       (.permissionDenied(missingScope: ""), "not permitted"),
@@ -116,7 +116,7 @@ import UserProtos
     #expect(error.description == words)
   }
 
-  @Test("of a chain of causes, the last one that says something is told")
+  @Test("the message comes from the last informative error in a chain of causes")
   func causes() {
     let bottom = RPCError(code: .unknown, message: "")
     let error = RPCError(code: .unavailable, message: "the channel is not ready", cause: bottom)

@@ -20,15 +20,15 @@ import UserServiceClient
     _ = await service.waitUntilExit()
   }
 
-  // MARK: The way
+  // MARK: The connection
 
-  @Test("a listing that is cut off again and again gives each user once, in order")
+  @Test("a listing that is interrupted repeatedly returns each user once, in order")
   func cutListing() async throws {
     let service = try await RunningService.forClient(in: directory)
     let created = try await withUserServiceClient(.test(service.port)) { client in
       try await client.bulkCreateUsers([NewUser].numbered(3_000)).userIDs
     }
-    // A page of ten is about 1,000 bytes. The last plan but one cuts within the first page.
+    // A page of ten users is about 1,000 bytes. The last plan but one cuts within the first page.
     let plans = (0..<12).map { Proxy.Plan.cut(afterBytes: $0 == 10 ? 300 : 5_000 + 777 * $0) }
     let proxy = try await Proxy(to: service.port, plans)
     let listed = try await withUserServiceClient(.test(proxy.port)) { client in
@@ -40,7 +40,7 @@ import UserServiceClient
     await service.stop()
   }
 
-  @Test("a listing that gets no further ends after its attempts")
+  @Test("a listing without progress fails after its attempts")
   func endlessCuts() async throws {
     let service = try await RunningService.forClient(in: directory)
     try await withUserServiceClient(.test(service.port)) { client in
@@ -59,7 +59,7 @@ import UserServiceClient
     await service.stop()
   }
 
-  @Test("a creation whose answer is lost is made again, and the user is there once")
+  @Test("a creation whose response is lost is retried, and the user exists once")
   func lostAnswer() async throws {
     let service = try await RunningService.forClient(in: directory)
     let proxy = try await Proxy(
@@ -74,7 +74,7 @@ import UserServiceClient
     await service.stop()
   }
 
-  @Test("a bulk load whose answers are lost is sent again, and each user is there once")
+  @Test("a bulk load whose responses are lost is retried, and each user exists once")
   func lostBulkAnswer() async throws {
     let service = try await RunningService.forClient(in: directory)
     let proxy = try await Proxy(to: service.port, [.cut(afterBytes: 2_000), .cut(afterBytes: 50_000)])
@@ -89,7 +89,7 @@ import UserServiceClient
     await service.stop()
   }
 
-  @Test("an attempt that takes too long is made again while the call has time")
+  @Test("an attempt that takes too long is retried while the call has time left")
   func slowAttempt() async throws {
     let service = try await RunningService.forClient(in: directory)
     let ada = try await withUserServiceClient(.test(service.port)) { client in
@@ -156,7 +156,7 @@ import UserServiceClient
 
   // MARK: The service
 
-  @Test("a service that is killed and started again during a listing is not noticed by who reads it")
+  @Test("a listing survives a service that is killed and restarted")
   func killedInListing() async throws {
     let first = try await RunningService.forClient(in: directory)
     let created = try await withUserServiceClient(.test(first.port)) { client in
@@ -177,11 +177,11 @@ import UserServiceClient
     try await proxy.close()
   }
 
-  @Test("a service that is killed and started again during a bulk load has each user once")
+  @Test("a bulk load creates each user once if the service is killed and restarted")
   func killedInBulkLoad() async throws {
     let first = try await RunningService.forClient(in: directory)
     let second = Mutex<RunningService?>(nil)
-    // The answer to the second part does not come through before the service is killed.
+    // The response to the second part does not arrive before the service is killed.
     let proxy = try await Proxy(to: first.port, [.stall(afterBytes: 50_000)])
     try await withUserServiceClient(.test(proxy.port)) { client in
       let ids = Mutex<[String]>([])
@@ -210,7 +210,7 @@ import UserServiceClient
     try await proxy.close()
   }
 
-  @Test("a call that finds no service waits for it to come back")
+  @Test("a call without a reachable service waits for it to return")
   func killedBetweenAttempts() async throws {
     let first = try await RunningService.forClient(in: directory)
     try await withUserServiceClient(.test(first.port)) { client in

@@ -2,17 +2,17 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// A way to a service that fails as it is told to.
+/// A proxy to a service that fails according to plans.
 final class Proxy: Sendable {
-  /// What befalls a connection.
+  /// The behaviour of one connection.
   enum Plan: Sendable {
-    /// Nothing.
+    /// Forwards everything.
     case pass
-    /// It is cut when so many bytes have come from the service.
+    /// Closes the connection once the service has sent this many bytes.
     case cut(afterBytes: Int)
-    /// It is cut when this text is about to come from the service, so that the answer with it is lost.
+    /// Closes the connection when the service is about to send this text, so that the response is lost.
     case cutBefore(String)
-    /// Nothing of the service comes through any more after so many bytes.
+    /// Stops forwarding from the service after this many bytes.
     case stall(afterBytes: Int)
     /// The first bytes of the service come through once this is fulfilled.
     case hold(until: EventLoopFuture<Void>)
@@ -21,7 +21,7 @@ final class Proxy: Sendable {
   private let channel: any Channel
   private let plans: Plans
 
-  /// A proxy to a port of this machine. The n-th connection has the n-th plan; those after it have none.
+  /// Creates a proxy to a port of this machine. The n-th connection follows the n-th plan; later connections pass.
   init(to port: Int, _ plans: [Plan]) async throws {
     let plans = Plans(plans)
     self.plans = plans
@@ -63,7 +63,7 @@ final class Proxy: Sendable {
     var taken: Int { state.withLock { $0.taken } }
   }
 
-  /// Connections that were made so far.
+  /// The number of connections so far.
   var connectionCount: Int { plans.taken }
 
   var port: Int { channel.localAddress?.port ?? 0 }
@@ -100,7 +100,7 @@ private final class Pipe: ChannelInboundHandler {
       if String(decoding: received, as: UTF8.self).contains(text) { return cut(context) }
       other?.writeAndFlush(buffer, promise: nil)
     case .stall(let count):
-      // What comes later is read, and lost: so the end of the connection is still noticed.
+      // Later bytes are read and dropped, so that the end of the connection is still noticed.
       plan = .stall(afterBytes: forward(buffer, atMost: count) ?? 0)
     case .hold(let release):
       plan = .pass
@@ -115,7 +115,7 @@ private final class Pipe: ChannelInboundHandler {
     context.read()
   }
 
-  /// Lets `count` bytes of `buffer` through. Returns how many more may follow, or nil if there were more.
+  /// Forwards `count` bytes of `buffer`. Returns how many more may follow, or nil if there were more.
   private func forward(_ buffer: ByteBuffer, atMost count: Int) -> Int? {
     let passed = buffer.getSlice(at: buffer.readerIndex, length: min(count, buffer.readableBytes)) ?? buffer
     other?.writeAndFlush(passed, promise: nil)

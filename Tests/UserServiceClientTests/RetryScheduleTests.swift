@@ -26,7 +26,7 @@ import Testing
     #expect(delays(.never).isEmpty)
   }
 
-  @Test("each pause differs by up to a fifth")
+  @Test("each pause varies by up to a fifth")
   func jitter() {
     for (random, milliseconds) in [(0.0, 80.0), (1.0, 120.0)] {
       let delay = delays(UserServiceClient.RetryPolicy(), random: random)[0]
@@ -34,14 +34,14 @@ import Testing
     }
   }
 
-  @Test("only what may pass by itself is repeated")
+  @Test("only transient errors are retried")
   func codes() {
     let repeated = (1...16).compactMap { Status.Code(rawValue: $0) }.compactMap { RPCError.Code($0) }
       .filter { !delays(UserServiceClient.RetryPolicy(), $0).isEmpty }
     #expect(repeated == [.deadlineExceeded, .unavailable])
   }
 
-  @Test("the service may stop it, or say when")
+  @Test("the service may forbid a retry, or set its time")
   func pushback() {
     #expect(delays(UserServiceClient.RetryPolicy(), .unavailable, .stop).isEmpty)
     #expect(
@@ -50,7 +50,7 @@ import Testing
       ])
   }
 
-  @Test("there is no attempt that would come too late")
+  @Test("no attempt starts too late")
   func deadline() {
     #expect(delays(UserServiceClient.RetryPolicy(), remaining: .milliseconds(150)) == [.milliseconds(100)])
     #expect(delays(UserServiceClient.RetryPolicy(), remaining: .milliseconds(-1)).isEmpty)
@@ -60,7 +60,7 @@ import Testing
       ).isEmpty)
   }
 
-  @Test("a call that gets on begins to count anew")
+  @Test("progress of a call starts a new schedule")
   func progress() {
     var schedule = RetrySchedule(UserServiceClient.RetryPolicy())
     for _ in 0..<10 {
@@ -70,7 +70,7 @@ import Testing
   }
 
   @Test(
-    "a pause is what the trailers say, or else the details",
+    "the pause comes from the trailers, or else from the details",
     arguments: [("1500", RetrySchedule.Pushback.after(.milliseconds(1_500))), ("-1", .stop), ("soon", .stop)])
   func trailers(text: String, pushback: RetrySchedule.Pushback) {
     var error = RPCError(code: .unavailable, message: "")

@@ -3,7 +3,7 @@ import TestSupport
 @testable import UserServiceClient
 
 extension UserServiceClient.Configuration {
-  /// A service on a port of this machine, with the patience that a busy machine needs.
+  /// Returns a configuration for a service on this machine, with time-outs for a busy machine.
   static func test(_ port: Int, _ credentials: Credentials = .anonymous) -> Self {
     var configuration = Self(ServerAddress("127.0.0.1:\(port)")!, credentials: credentials)
     configuration.timeout = .seconds(120)
@@ -16,14 +16,14 @@ extension UserServiceClient.Configuration {
 }
 
 extension [NewUser] {
-  /// So many users that differ.
+  /// Returns this many distinct users.
   static func numbered(_ count: Int) -> [NewUser] {
     (0..<count).map { NewUser(email: "user\($0)@example.com", name: "User \($0)") }
   }
 }
 
 extension UserStream {
-  /// All users.
+  /// Returns all users.
   func all() async throws(UserServiceError) -> [User] {
     var users: [User] = []
     for try await user in self { users.append(user) }

@@ -15,7 +15,7 @@ import UserServiceClient
   }
 
   @Test(
-    "anything else is none",
+    "any other text is not an address",
     arguments: [
       "", ":1", "host:", "host:0", "host:65536", "host:-1", "host:+1", "host:1:2", "::1", "[::1", "[::1]x",
       "[host]:1", "1.2.3:1", "1.2.3.256:1", "1.2.3.4.5:1", "unix:", "unix:\u{0}", "http://host:1", "a b:1",

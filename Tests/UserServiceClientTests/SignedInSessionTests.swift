@@ -7,14 +7,14 @@ import Testing
 @Suite struct SignedInSessionTests {
   private static let start = Date(timeIntervalSince1970: 1_000_000)
 
-  /// Tokens whose access token is good for a minute.
+  /// Returns tokens whose access token is valid for a minute.
   private static func tokens(_ number: Int, at date: Date = start) -> Tokens {
     Tokens(
       accessToken: "access \(number)", accessTokenExpiresAt: date.addingTimeInterval(60),
       refreshToken: "refresh \(number)", refreshTokenExpiresAt: date.addingTimeInterval(600))
   }
 
-  /// A clock, and a service that gives tokens with ascending numbers.
+  /// A clock, and a service that issues tokens with ascending numbers.
   private final class Service: Sendable {
     struct State {
       var now = SignedInSessionTests.start
@@ -40,7 +40,7 @@ import Testing
     }
   }
 
-  @Test("a token is used until shortly before its end, then exchanged, and the application is told")
+  @Test("a token is used until shortly before it expires, then refreshed and reported")
   func refresh() async throws {
     let service = Service()
     let session = service.session()
@@ -54,7 +54,7 @@ import Testing
     #expect(service.state.withLock { $0.changes } == [Self.tokens(1, at: Self.start + 59)])
   }
 
-  @Test("a token that was refused is exchanged, but not one that is older than the newest")
+  @Test("a refused token is refreshed, unless a newer one exists")
   func refused() async throws {
     let service = Service()
     let session = service.session()
@@ -63,7 +63,7 @@ import Testing
     #expect(service.state.withLock { $0.refreshed } == ["refresh 0"])
   }
 
-  @Test("however many ask at once, the refresh token is exchanged once")
+  @Test("concurrent callers exchange the refresh token once")
   func atOnce() async throws {
     let service = Service()
     let session = service.session()
@@ -75,7 +75,7 @@ import Testing
     #expect(service.state.withLock { $0.refreshed } == ["refresh 0"])
   }
 
-  @Test("a session that is over is reported as such; a service that does not answer is asked again")
+  @Test("an ended session is reported; an unreachable service is called again")
   func failure() async throws {
     let service = Service()
     let session = service.session()
@@ -91,7 +91,7 @@ import Testing
     #expect(try await session.accessToken(replacing: nil) == "access 1")
   }
 
-  @Test("tokens do not print themselves")
+  @Test("the description of tokens does not contain them")
   func description() {
     #expect(!"\(Self.tokens(1))".contains("access 1") && !"\(Self.tokens(1))".contains("refresh 1"))
   }

@@ -46,7 +46,7 @@ import UserProtos
     let service = try await RunningService(["--database", database, "--shutdown-grace", "1h"])
     try await withUsers(service) { users in
       _ = try await users.bulkCreate((0..<20_000).lazy.map { CreateUser("user\($0)@example.com") })
-      // Reads one user of 20,000 and goes away.
+      // Reads one user of 20,000 and disconnects.
       try await users.listUsers(User_V1_ListUsersRequest()) { response in
         for try await _ in response.messages { break }
       }
@@ -68,7 +68,7 @@ import UserProtos
     #expect(await service.stop().status == 0)
   }
 
-  @Test("a stream that runs when the service is told to stop may finish; new calls are refused")
+  @Test("a stream that runs at the start of a shutdown may finish; new calls are refused")
   func drain() async throws {
     let service = try await RunningService(["--database", database, "--shutdown-grace", "1h"])
     try await withUsers(service) { users in
@@ -98,10 +98,10 @@ import UserProtos
     #expect(await service.waitUntilExit().status == 0)
   }
 
-  @Test("after the grace time calls are cut off, and the service still exits in order")
+  @Test("after the grace time, calls are ended and the service exits normally")
   func graceTime() async throws {
     let service = try await RunningService(["--database", database, "--shutdown-grace", "100ms"])
-    // How the call ends for its client does not matter here.
+    // The client's view of the end does not matter here.
     _ = try? await withUsers(service) { users in
       let ada = try await users.createUser(CreateUser("ada@example.com"))
       try await users.userUpdates { writer in
@@ -122,7 +122,7 @@ import UserProtos
   @Test("a second signal ends the process at once")
   func secondSignal() async throws {
     let service = try await RunningService(["--database", database, "--shutdown-grace", "1h"])
-    // How the call ends for its client does not matter here.
+    // The client's view of the end does not matter here.
     _ = try? await withUsers(service) { users in
       let ada = try await users.createUser(CreateUser("ada@example.com"))
       try await users.userUpdates { writer in

@@ -30,7 +30,7 @@ import UserProtos
       #expect(all.map(\.id) == all.map(\.id).sorted())
       #expect(all.lazy.map(\.id).filter(Set(response.userIds).contains).elementsEqual(response.userIds))
       try await others
-      // No more users are created: each token's rest is exact.
+      // No more users are created, so the rest after each token is exact.
       let full = try await users.list(pageSize: 1_000)
       #expect(full.count == 100_200)
       let tokens = full.indices.filter { !full[$0].pageToken.isEmpty }

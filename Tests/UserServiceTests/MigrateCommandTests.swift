@@ -18,7 +18,7 @@ import UserStore
     try await Program.run("user-service", ["migrate", word, "--database", database] + more)
   }
 
-  @Test("up, status, verify, down and up again, as a newcomer would")
+  @Test("up, status, verify, down and up again work on a new database")
   func tour() async throws {
     var outcome = try await migrate("up", "--to", "1")
     #expect(outcome.output == "applied 0001_create_users\nat version 1\n")
@@ -47,7 +47,7 @@ import UserStore
     #expect(outcome.status == 0)
   }
 
-  @Test("a new database can be read by its owner only")
+  @Test("only the owner can read a new database")
   func fileMode() async throws {
     _ = try await migrate("up")
     let attributes = try FileManager.default.attributesOfItem(atPath: database)
@@ -55,7 +55,7 @@ import UserStore
   }
 
   @Test(
-    "what cannot be done exits with 1 and one line, and makes no file",
+    "a failing command exits with 1 and one line, and creates no file",
     arguments: ["down", "status", "verify"])
   func missing(word: String) async throws {
     let outcome = try await migrate(word)
@@ -66,7 +66,7 @@ import UserStore
     #expect(!FileManager.default.fileExists(atPath: database))
   }
 
-  @Test("verify tells of a pending migration")
+  @Test("verify reports a pending migration")
   func pending() async throws {
     _ = try await migrate("up", "--to", "1")
     let outcome = try await migrate("verify")
@@ -75,7 +75,7 @@ import UserStore
   }
 
   @Test(
-    "a wrong version is one clear line",
+    "an invalid version is reported in one line",
     arguments: [
       ("up", "999", "there is no version 999"), ("down", "10000000000000000000", "invalid"),
       ("down", "999", "there is no version"),
@@ -89,7 +89,7 @@ import UserStore
   }
 
   @Test(
-    "a wrong command line exits with 2 and says what is wrong",
+    "an invalid command line exits with 2 and a message",
     arguments: [
       ["migrate", "up"], ["migrate", "up", "--database", ""], ["migrate", "up", "--database", ":memory:"],
       ["migrate", "sideways", "--database", "x"], ["migrate", "up", "--database", "x", "--to", "one"],
@@ -118,7 +118,7 @@ import UserStore
     #expect(try await migrate("verify").status == 0)
   }
 
-  @Test("a file that is no database is refused and stays as it is, byte for byte")
+  @Test("a file that is not a database is refused and stays unchanged")
   func notADatabase() async throws {
     let foreign = Data("this is not a database, but it is long enough to have a header".utf8)
     try foreign.write(to: URL(fileURLWithPath: database))

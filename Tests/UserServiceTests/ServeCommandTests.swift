@@ -28,7 +28,7 @@ import UserProtos
   }
 
   @Test(
-    "it makes and migrates its database, says where it listens, and exits with 0 on a signal",
+    "it creates and migrates its database, prints its address, and exits with 0 on a signal",
     arguments: [SIGTERM, SIGINT])
   func startAndStop(signal: Int32) async throws {
     let service = try await RunningService(["--database", database])
@@ -47,7 +47,7 @@ import UserProtos
     #expect(verified.status == 0)
   }
 
-  @Test("health exits with 1 when nobody answers, or the service is not known")
+  @Test("health exits with 1 without an answer, or for an unknown service")
   func unhealthy() async throws {
     let service = try await RunningService(["--database", database])
     let unknown = try await Program.run(
@@ -60,7 +60,7 @@ import UserProtos
     #expect(nobody.errors.contains("no service answers there") || nobody.errors.contains("no answer within"))
   }
 
-  @Test("a port in use is one clear line and exit code 1")
+  @Test("a port in use is one line and exit code 1")
   func portInUse() async throws {
     let service = try await RunningService(["--database", database])
     let (status, errors) = try await failure(
@@ -73,7 +73,7 @@ import UserProtos
   }
 
   @Test(
-    "settings that cannot be used are one line that names them",
+    "an invalid setting is reported in one line that names it",
     arguments: [
       (["--listen", "somewhere"], "listen"), (["--listen", "127.0.0.1:99999"], "listen"),
       (["--listen", "example.com:1"], "listen"), (["--log-level", "loud"], "log.level"),
@@ -94,7 +94,7 @@ import UserProtos
       (["--listen", "999.0.0.1:1"], "listen is '999.0.0.1:1'"),
       (["--listen", "192.0.2.1:0", "--insecure"], "this machine does not have the address"),
       (["--metrics-listen", "192.0.2.1:0"], "for metrics: this machine does not have the address"),
-      (["--listen", "unix:/nonexistent/folder/socket"], "there is no such folder"),
+      (["--listen", "unix:/nonexistent/folder/socket"], "the folder does not exist"),
       (["--listen", "unix:/tmp/\(String(repeating: "x", count: 120))"], "the path has 125 bytes"),
     ])
   func badSettings(arguments: [String], words: String) async throws {
@@ -105,7 +105,7 @@ import UserProtos
   }
 
   @Test(
-    "settings without a flag that cannot be used are one line too",
+    "an invalid setting without a flag is reported in one line too",
     arguments: [
       ("argon2.threads", "0"), ("argon2.threads", ""), ("argon2.queue", "-1"), ("argon2.queue", "1000001"),
       ("argon2.budget", "7167"), ("argon2.budget", "99999999999999999999"), ("peer.rate", "0"),
@@ -119,12 +119,12 @@ import UserProtos
     #expect(errors.contains(name) && errors.split(separator: "\n").count == 1, "\(errors)")
   }
 
-  @Test("a flag goes before the environment, that before the file, that before the default")
+  @Test("flags precede the environment, the environment the file, and the file the defaults")
   func precedence() async throws {
     let file = directory.path("settings.json")
     try Data(#"{"database": "\#(directory.path("file.db"))", "log": {"level": "loud"}}"#.utf8)
       .write(to: URL(fileURLWithPath: file))
-    // The file's log level is wrong, which only the file's being read can show.
+    // The file's log level is invalid, so the error shows that the file is read.
     let fromFile = try await failure(["--config", file])
     #expect(fromFile.1.contains("log.level is 'loud'"))
     let service = try await RunningService(
@@ -136,14 +136,14 @@ import UserProtos
   }
 
   @Test(
-    "a file of settings that cannot be used is one line that says where",
+    "an invalid file of settings is reported in one line with the place",
     arguments: [
       ("{", "settings.json, line 1, column 2: a name in quotes is missing"),
       ("[]", "settings.json: the file must be one JSON object"),
       ("{\"database\": null}", "the setting 'database' is null"),
       ("{\"database\": {\"path\": \"x\"}}", "the setting 'database' is an object"),
       ("{\"log\": \"info\"}", "'log' is a group of settings"),
-      ("{\"listen\": [1, \"x\"]}", "the setting 'listen' is a list of something other than texts"),
+      ("{\"listen\": [1, \"x\"]}", "the setting 'listen' is a list with an element that is not a string"),
       ("{\"log\": {\"level\": true}}", "log.level is 'true'"),
       ("{\"shutdown\": {\"grace\": 30}}", "shutdown.grace is '30'; it must be a duration such as 30s"),
     ])
@@ -158,7 +158,7 @@ import UserProtos
     }
   }
 
-  @Test("true and false in the file are good for settings that are texts elsewhere")
+  @Test("true and false are accepted in the file")
   func booleans() async throws {
     let file = directory.path("settings.json")
     try Data(#"{"grpc": {"inline": true, "max": {"connections": 9}}}"#.utf8)
@@ -188,7 +188,7 @@ import UserProtos
     #expect(await service.stop().status == 0)
   }
 
-  @Test("the log is one line a call, as text or as JSON, without passwords", arguments: ["text", "json"])
+  @Test("the log has one line a call, as text or as JSON, without passwords", arguments: ["text", "json"])
   func log(format: String) async throws {
     let service = try await RunningService(["--database", database, "--log-format", format])
     try await withUsers(service) { users in
@@ -222,7 +222,7 @@ import UserProtos
     #expect(lines.count == 2)
   }
 
-  @Test("a log that cannot be written does not end the service", arguments: ["text", "json"])
+  @Test("an unwritable log does not stop the service", arguments: ["text", "json"])
   func brokenLog(format: String) async throws {
     let service = try await RunningService(
       ["--database", database, "--log-format", format], errorsTo: "/dev/full")
@@ -232,7 +232,7 @@ import UserProtos
     #expect(await service.stop().status == 0)
   }
 
-  @Test("health asks where USER_SERVICE_LISTEN says that the service listens")
+  @Test("health connects to the address in USER_SERVICE_LISTEN")
   func healthOfListen() async throws {
     let service = try await RunningService(["--database", database])
     let health = try await Program.run(

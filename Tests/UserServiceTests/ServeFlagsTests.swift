@@ -23,14 +23,14 @@ import UserServiceApp
     }
   }
 
-  @Test("without a flag nothing is set, and an unknown flag is refused")
+  @Test("without flags nothing is set, and an unknown flag is refused")
   func others() throws {
     #expect(try ServeFlags.parse([]).settings.isEmpty)
     #expect(throws: (any Error).self) { try ServeFlags.parse(["--bulk-row", "1"]) }
     #expect(throws: (any Error).self) { try ServeFlags.parse(["something"]) }
   }
 
-  @Test("the texts of a repeated --listen are one, and of another flag the last counts")
+  @Test("the values of a repeated --listen are joined; for another flag the last one counts")
   func repeated() throws {
     let flags = try ServeFlags.parse([
       "--listen", "a", "--log-level", "x", "--listen", "b,c", "--log-level", "y",
@@ -39,7 +39,7 @@ import UserServiceApp
   }
 
   @Test(
-    "serve --help has each flag with its sentence and its default",
+    "serve --help shows each flag with its help and default",
     arguments: Setting.all.filter { $0.flag != nil }.map(\.name))
   func help(name: String) throws {
     let setting = Setting.named(name)
@@ -50,7 +50,7 @@ import UserServiceApp
     let sentence =
       "\(setting.help) (default: \(isToggle ? "--\(setting.flagName)" : setting.standard.description))"
     let index = try #require(lines.firstIndex { $0.hasSuffix(sentence) })
-    // A long flag has a line of its own, in front of its sentence.
+    // A long flag has its own line before its help.
     let line = lines[index].hasPrefix("--") ? lines[index] : lines[index - 1]
     #expect(line.hasPrefix("--\(setting.flagName)\(isToggle ? "/" : "")"))
   }

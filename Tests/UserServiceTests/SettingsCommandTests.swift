@@ -14,7 +14,7 @@ import UserServiceApp
     try Data(#"{"bulk": {"rows": 7}, "log": {"level": "debug"}}"#.utf8).write(to: URL(fileURLWithPath: file))
   }
 
-  @Test("every setting has a line, with the value that the environment or the file gives")
+  @Test("every setting has a line, with the value from the environment or the file")
   func values() async throws {
     let done = try await Program.run(
       "user-service", ["settings", "--config", file], environment: ["USER_SERVICE_LOG_LEVEL": "error"])
@@ -27,7 +27,7 @@ import UserServiceApp
     #expect(cells("log.format") == ["-", "text"])
   }
 
-  @Test("a value that cannot be used is one line, as serve has it")
+  @Test("an invalid value is reported in one line, as by serve")
   func invalid() async throws {
     let done = try await Program.run(
       "user-service", ["settings", "--config", file], environment: ["USER_SERVICE_BULK_ROWS": "0"])
@@ -35,7 +35,7 @@ import UserServiceApp
     #expect(done.errors == "Error: bulk.rows is '0'; it must be 1 to 100000\n")
   }
 
-  @Test("--markdown prints the page of settings, whatever the environment has")
+  @Test("--markdown prints the page of settings, regardless of the environment")
   func markdown() async throws {
     let done = try await Program.run(
       "user-service", ["settings", "--markdown"], environment: ["USER_SERVICE_BULK_ROWS": "0"])

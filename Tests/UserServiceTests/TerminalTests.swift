@@ -8,7 +8,7 @@ import Testing
   }
 
   @Test(
-    "progress fits the terminal, and tells what is known",
+    "progress fits the terminal, and shows what is known",
     arguments: [
       (50, 100, 79, " 50 % \(bar(17, 18))  1,234 users, 123 a second, 10 s left"),
       (100, 100, 200, "100 % \(bar(40, 0))  1,234 users, 123 a second, 0 s left"),
@@ -24,13 +24,13 @@ import Testing
   }
 
   @Test(
-    "numbers have their thousands apart",
+    "numbers have thousands separators",
     arguments: [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")])
   func grouped(number: Int, text: String) {
     #expect(ProgressBar.grouped(number) == text)
   }
 
-  @Test("a terminal is sent nothing that it would obey")
+  @Test("no control characters are sent to a terminal")
   func harmless() {
     #expect(Terminal.harmless("é 👩‍👩‍👧 x") == "é 👩‍👩‍👧 x")
     #expect(Terminal.harmless("a\u{202E}b\u{2067}") == "a�b�")

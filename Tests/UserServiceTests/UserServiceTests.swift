@@ -25,7 +25,7 @@ import UserProtos
     }
   }
 
-  @Test("every wrong field is named, with the seed's message for an e-mail")
+  @Test("every invalid field is named, with the contract's message for an e-mail")
   func invalid() async throws {
     try await withService { users, _ in
       let email = try await Failure { try await users.createUser(CreateUser("nobody")) }
@@ -43,7 +43,7 @@ import UserProtos
     }
   }
 
-  @Test("an address is registered once, in any case")
+  @Test("an address is registered once, regardless of letter case")
   func duplicate() async throws {
     try await withService { users, _ in
       _ = try await users.createUser(CreateUser("ada@example.com"))
@@ -54,7 +54,7 @@ import UserProtos
     }
   }
 
-  @Test("an id that nobody has is not found, whatever it is")
+  @Test("an unknown id is not found, whatever its form")
   func notFound() async throws {
     try await withService { users, _ in
       for id in ["nobody", "017f22e2-79b0-7cc3-98c4-dc0c0c07398f", "' OR 1=1 --", "\u{0}", "%", "🤷"] {
@@ -63,7 +63,7 @@ import UserProtos
         #expect(failure.message == "User \(id) not found")
         #expect(failure.reason == "USER_NOT_FOUND")
       }
-      // As long as the method's messages may be.
+      // As long as the message limit of the method permits.
       for long in [String(repeating: "x", count: 1_000), "a" + String(repeating: "\u{301}", count: 500)] {
         let failure = try await Failure { try await users.get(long) }
         #expect(failure.code == .notFound)
@@ -110,7 +110,7 @@ import UserProtos
 
   // MARK: ListUsers
 
-  @Test("a listing is complete, in order, and can be resumed from any token, also after a restart")
+  @Test("a listing is complete, ordered, and can be resumed from any token, even after a restart")
   func listing() async throws {
     let directory = try TemporaryDirectory()
     defer { withExtendedLifetime(directory) {} }
@@ -146,7 +146,7 @@ import UserProtos
     }
   }
 
-  @Test("a negative page size, and a token that this database did not give, are refused")
+  @Test("a negative page size, and a token that this database did not issue, are refused")
   func badListing() async throws {
     let foreign = Box("")
     try await withService { users, _ in
@@ -172,7 +172,7 @@ import UserProtos
 
   // MARK: BulkCreateUsers
 
-  @Test("bad rows are reported by index with what CreateUser would say, and end nothing")
+  @Test("invalid rows are reported by index with CreateUser's error, and do not end the call")
   func bulkFailures() async throws {
     try await withService { users, _ in
       let response = try await users.bulkCreate([
@@ -195,7 +195,7 @@ import UserProtos
     }
   }
 
-  @Test("a row too many ends the call and says how many users stay")
+  @Test("a row too many ends the call and reports how many users stay stored")
   func tooManyRows() async throws {
     try await withService(["--bulk-rows", "50"]) { users, _ in
       let failure = try await Failure {
@@ -230,7 +230,7 @@ import UserProtos
     }
   }
 
-  @Test("a bad update ends the stream with its index; what came before is stored and delivered")
+  @Test("an invalid update ends the stream with its index; earlier ones are stored and returned")
   func badUpdate() async throws {
     try await withService { users, _ in
       let ada = try await users.createUser(CreateUser("ada@example.com"))
@@ -255,7 +255,7 @@ import UserProtos
   }
 }
 
-/// A value that a test carries from one closure to the next.
+/// Passes a value from one closure of a test to the next.
 private final class Box<Value: Sendable>: Sendable {
   private let storage: Mutex<Value>
 

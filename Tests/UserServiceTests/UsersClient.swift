@@ -15,9 +15,9 @@ func withUsers<Value: Sendable>(
   try await withConnection(service) { client in try await body(Users(wrapping: client)) }
 }
 
-/// Runs `body` with a service that then ends without a word.
+/// Runs `body` with a service that must then exit without output.
 ///
-/// - Parameter database: its file; nil for one of its own.
+/// - Parameter database: the database file; nil for a temporary one.
 func withService(
   database: String? = nil, _ arguments: [String] = [],
   _ body: @Sendable @escaping (Users, RunningService) async throws -> Void
@@ -32,7 +32,7 @@ func withService(
   #expect(errors.isEmpty)
 }
 
-/// Runs `body` with a connection of its own to the service.
+/// Runs `body` with a separate connection to the service.
 func withConnection<Value: Sendable>(
   _ service: RunningService,
   _ body: @Sendable @escaping (GRPCClient<HTTP2ClientTransport.Posix>) async throws -> Value
@@ -57,7 +57,7 @@ extension Users {
     return try await getUser(request)
   }
 
-  /// Every user from `token` on.
+  /// Returns every user from `token` on.
   func list(pageSize: Int32 = 0, from token: String = "") async throws -> [User_V1_User] {
     var request = User_V1_ListUsersRequest()
     (request.pageSize, request.pageToken) = (pageSize, token)
@@ -74,7 +74,7 @@ extension Users {
     }
   }
 
-  /// Sends every update, and returns the users that came back and how the stream ended.
+  /// Sends every update, and returns the resulting users and the error that ended the stream, if any.
   func update(_ updates: [User_V1_UserUpdateRequest]) async throws -> ([User_V1_User], RPCError?) {
     try await userUpdates { writer in
       for update in updates { try await writer.write(update) }
@@ -98,7 +98,7 @@ extension User_V1_UserUpdateRequest {
   }
 }
 
-/// What a call ended with: the status and its google.rpc details.
+/// The end of a failed call: its status and google.rpc details.
 struct Failure {
   let code: RPCError.Code
   let message: String
@@ -116,7 +116,7 @@ struct Failure {
     fields = details.lazy.compactMap(\.badRequest).first?.violations.map(\.field) ?? []
   }
 
-  /// What `body` fails with.
+  /// Records the failure of `body`.
   init(of body: () async throws -> some Sendable) async throws {
     do {
       _ = try await body()

@@ -109,10 +109,10 @@ def answering(handler):
 
 
 @pytest.mark.parametrize("handler, words", [
-    (lambda request, context: b"\xff\xff", "the service has answered with a message that cannot be decoded"),
-    (lambda request, context: b"\x0a\x02\xc3\x28", "the service has answered with a message that cannot be decoded"),
+    (lambda request, context: b"\xff\xff", "the service sent a message that cannot be decoded"),
+    (lambda request, context: b"\x0a\x02\xc3\x28", "the service sent a message that cannot be decoded"),
     (lambda request, context: context.abort(grpc.StatusCode.UNAVAILABLE, ""), "the service is not available"),
-    (lambda request, context: context.abort(grpc.StatusCode.DATA_LOSS, ""), "the call has failed with dataLoss"),
+    (lambda request, context: context.abort(grpc.StatusCode.DATA_LOSS, ""), "the call failed with dataLoss"),
 ])
 def test_what_another_service_answers_is_told_in_words(tmp_path, handler, words):
     server, address = answering(handler)

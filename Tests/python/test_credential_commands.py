@@ -49,7 +49,7 @@ def test_a_terminal_is_asked_for_passwords_and_does_not_show_them(secured):
     code, shown = secured.terminal(
         "users", "create", "--email", "ada@example.com", "--ask-password",
         answers=[("New password: ", "wrong\x15corrext\x7f\x7fct hörse\x7f\x7f\x7f\x7forse\r"),
-                 ("The same again: ", PASSWORD + "\r")])
+                 ("Repeat the password: ", PASSWORD + "\r")])
     assert code == 0, shown
     assert "horse" not in shown and "ada@example.com" in shown
     code, shown = secured.terminal(
@@ -57,7 +57,7 @@ def test_a_terminal_is_asked_for_passwords_and_does_not_show_them(secured):
     assert code == 0 and "signed in to" in shown and "horse" not in shown
     code, shown = secured.terminal(
         "users", "create", "--email", "bob@example.com", "--ask-password",
-        answers=[("New password: ", "one\r"), ("The same again: ", "another\r")])
+        answers=[("New password: ", "one\r"), ("Repeat the password: ", "another\r")])
     assert code == 1 and "nothing was changed" in shown
     code, shown = secured.terminal(
         "sign-in", "--email", "ada@example.com", answers=[("Password of ada@example.com: ", "abc\x03")])
@@ -159,7 +159,7 @@ def stale(serve, tmp_path):
 
 def test_a_sign_in_that_has_ended_is_told_and_forgotten(stale):
     address = stale.environment["USER_SERVICE_ADDRESS"]
-    assert f"The last sign-in at {address} has ended; sign in again." in stale("users", "list", code=4)
+    assert f"The last sign-in at {address} has expired; sign in again." in stale("users", "list", code=4)
     assert "Sign in with" in stale("users", "list", code=4)
     assert not list(stale.home.rglob("*.json"))
 
@@ -202,14 +202,14 @@ def test_a_file_that_is_not_one_line_of_text_is_not_a_password_nor_a_token(comma
 def test_a_token_that_cannot_be_sent_says_what_is_wrong_with_it(secured):
     for token, words in [("a\nb", "a line break"), ("a b", "a space"), ("\ufeffa", "a byte order mark")]:
         assert secured("users", "list", environment={"USER_SERVICE_TOKEN": token}, code=4) == (
-            f"Error: the token has {words}\n")
+            f"Error: the token contains {words}\n")
 
 
 def test_a_key_that_gives_no_letter_does_not_become_part_of_a_password(secured):
     for keys in (b"\x1b[Acorrect horse\r".decode(), "correct\x00horse\r"):
         code, shown = secured.terminal(
             "users", "create", "--email", "ada@example.com", "--ask-password", answers=[("New password: ", keys)])
-        assert code == 1 and "gives no letter" in shown
+        assert code == 1 and "is not a character" in shown
 
 
 def test_the_program_of_the_client_library_s_documentation_does_what_it_says(secured):
@@ -219,4 +219,4 @@ def test_the_program_of_the_client_library_s_documentation_does_what_it_says(sec
     assert (done.stderr, done.stdout.splitlines()) == ("", [
         "created ada@example.com", "wrong e-mail or password", "created 1",
         "row 1: email must have the form local-part@domain", "ada@example.com is Ada", "bob@example.com is Bob",
-        "and now Robert"])
+        "the name is now Robert"])

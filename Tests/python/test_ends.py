@@ -84,7 +84,7 @@ def test_resets_of_ended_streams_are_bounded(client):
     assert client.is_healthy(1)
     goaway = client.flood(reset(1) * 20 for _ in range(200))
     assert goaway.error_code == ENHANCE_YOUR_CALM
-    assert bytes(goaway.additional_data) == b"too many frames that ask for nothing"
+    assert bytes(goaway.additional_data) == b"too many frames without a request"
 
 
 def test_rapid_resets_end_their_connection_with_a_reason(serve, connect):
@@ -93,7 +93,7 @@ def test_rapid_resets_end_their_connection_with_a_reason(serve, connect):
     client = connect(service.address)
     streams = range(1, 8_001, 2)
     goaway = client.flood(client.header_frame(stream, request("UserUpdates")) + reset(stream) for stream in streams)
-    reason = "too many streams were reset before their responses had ended"
+    reason = "too many streams were reset before their responses ended"
     assert (goaway.error_code, bytes(goaway.additional_data).decode()) == (ENHANCE_YOUR_CALM, reason)
     assert reason in service.stop()[1]
 

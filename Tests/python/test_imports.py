@@ -22,9 +22,9 @@ def test_an_import_shows_its_progress_at_a_terminal_and_nowhere_else(commands, t
     code, shown = commands.terminal("users", "import", str(file))
     assert code == 0, shown
     assert re.search(r" \d+ % [█░]+  10,000 users, [\d,]+ a second, \d+ s left", shown)
-    assert shown.endswith("25,000 created, 0 registered already, 0 rejected\r\n")
+    assert shown.endswith("25,000 created, 0 already registered, 0 rejected\r\n")
     done = commands.run("users", "import", str(file))
-    assert (done.stdout, done.stderr) == ("0 created, 25,000 registered already, 0 rejected\n", "")
+    assert (done.stdout, done.stderr) == ("0 created, 25,000 already registered, 0 rejected\n", "")
     assert "%" not in commands.terminal("users", "import", "--quiet", str(file))[1]
 
 
@@ -35,12 +35,12 @@ def test_a_hundred_thousand_users_come_back_as_they_went_in_and_a_second_time_ch
         writer.writerow(["name", "email"])
         for number in range(100_000):
             writer.writerow([f'User "{number}", é 👩‍👩‍👧', f"user{number}@example.com"])
-    assert commands("users", "import", str(file)) == "100,000 created, 0 registered already, 0 rejected\n"
+    assert commands("users", "import", str(file)) == "100,000 created, 0 already registered, 0 rejected\n"
     listed = commands("users", "list", "--output", "csv")
     with open(file, newline="") as sent:
         assert [(user["name"], user["email"]) for user in users(listed)] == [
             (user["name"], user["email"]) for user in csv.DictReader(sent)]
-    assert commands("users", "import", str(file)) == "0 created, 100,000 registered already, 0 rejected\n"
+    assert commands("users", "import", str(file)) == "0 created, 100,000 already registered, 0 rejected\n"
     assert commands("users", "list", "--output", "csv") == listed
 
 
@@ -57,7 +57,7 @@ def test_rejected_rows_can_be_corrected_and_imported(commands, tmp_path):
     file, rejected = tmp_path / "users.csv", tmp_path / "users.rejected.csv"
     file.write_text("email,name,password\na@example.com,A,correct horse\nbad,B,\nc@example.com,C,short\nd@example.com\n")
     done = commands.run("users", "import", str(file))
-    assert (done.returncode, done.stdout) == (1, "1 created, 0 registered already, 3 rejected\n")
+    assert (done.returncode, done.stdout) == (1, "1 created, 0 already registered, 3 rejected\n")
     assert str(rejected) in done.stderr
     assert stat.S_IMODE(rejected.stat().st_mode) == 0o600
     rows = users(rejected.read_text())
@@ -66,7 +66,7 @@ def test_rejected_rows_can_be_corrected_and_imported(commands, tmp_path):
     assert all(row["reason"] for row in rows)
     corrected = rejected.read_text().replace(",bad,", ",b@example.com,").replace("short", "long enough")
     rejected.write_text(corrected.replace("d@example.com", "d@example.com,D,"))
-    assert commands("users", "import", str(rejected)) == "3 created, 0 registered already, 0 rejected\n"
+    assert commands("users", "import", str(rejected)) == "3 created, 0 already registered, 0 rejected\n"
     assert {user["name"] for user in users(commands("users", "list", "--output", "csv"))} == {"A", "B", "C", "D"}
 
 
@@ -77,8 +77,8 @@ def test_every_rejected_row_of_a_long_file_has_its_reason_and_no_file_is_written
     for number in range(2):
         done = commands.run("users", "import", str(file))
         assert (done.returncode, done.stdout) == (1, [
-            "14,700 created, 0 registered already, 300 rejected\n",
-            "0 created, 14,700 registered already, 300 rejected\n"][number])
+            "14,700 created, 0 already registered, 300 rejected\n",
+            "0 created, 14,700 already registered, 300 rejected\n"][number])
         written = rejected if number == 0 else tmp_path / "users.rejected-2.csv"
         assert {row["reason"] for row in users(written.read_text())} == {"email must have the form local-part@domain"}
         rejected.write_text("kept")
@@ -91,13 +91,13 @@ def test_rejected_lines_of_json_keep_what_they_said(commands, tmp_path):
     commands("users", "import", str(file), "--rejected", str(rejected), code=1)
     notes = rejected.read_text().splitlines()[::2]
     assert [json.loads(note) for note in notes] == [
-        {"line": "2", "reason": "name is no string"}, {"line": "3", "reason": "not a JSON object"},
+        {"line": "2", "reason": "name is not a string"}, {"line": "3", "reason": "not a JSON object"},
         {"line": "4", "reason": "email must have the form local-part@domain"}]
     assert rejected.read_text().splitlines()[1::2] == ['{"email": "bad", "name":1e0}', "nonsense", '{"email":"b"}']
     again = commands.run("users", "import", str(rejected))
-    assert again.stdout == "0 created, 0 registered already, 3 rejected\n"
+    assert again.stdout == "0 created, 0 already registered, 3 rejected\n"
     rejected.write_text(rejected.read_text().replace('"b"', '"b@example.com"').replace("nonsense", ""))
-    assert commands.run("users", "import", str(rejected)).stdout == "1 created, 0 registered already, 1 rejected\n"
+    assert commands.run("users", "import", str(rejected)).stdout == "1 created, 0 already registered, 1 rejected\n"
 
 
 BROKEN = {
@@ -111,14 +111,14 @@ def test_a_rejected_row_is_kept_byte_for_byte_and_rejected_again(commands, tmp_p
     file, rejected = tmp_path / f"users.{form}", tmp_path / "why"
     file.write_bytes(BROKEN[form])
     assert commands.run("users", "import", str(file), "--rejected", str(rejected)).stdout == (
-        "1 created, 0 registered already, 3 rejected\n")
+        "1 created, 0 already registered, 3 rejected\n")
     written = rejected.read_bytes()
     for line in BROKEN[form].splitlines()[-3:]:
         assert line + b"\n" in written
-    assert b"the byte FC is not UTF-8: save the file as UTF-8" in written
+    assert b"the byte FC is not UTF-8: if the file has another encoding such as Windows-1252, save it as UTF-8" in written
     again = tmp_path / "again"
     assert commands.run("users", "import", str(rejected), "--format", form, "--rejected", str(again)).stdout == (
-        "0 created, 0 registered already, 3 rejected\n")
+        "0 created, 0 already registered, 3 rejected\n")
     assert len(users(commands("users", "list", "--output", "csv"))) == 1
     # The places are those of the first rejected file, the rest is as it was.
     unnumbered = re.sub(rb'(?m)^(\{"line":")?\d+', b"", again.read_bytes())
@@ -143,7 +143,7 @@ def test_rows_of_users_who_are_registered_already_are_listed_on_request(commands
     commands("users", "create", "--email", "a@example.com")
     file.write_text("email,name\nA@example.com,A\nb@example.com,B\nbad,C\na@EXAMPLE.com,D\n")
     done = commands.run("users", "import", str(file), "--already", str(already))
-    assert done.stdout == "1 created, 2 registered already, 1 rejected\n"
+    assert done.stdout == "1 created, 2 already registered, 1 rejected\n"
     assert str(already) in done.stderr
     assert already.read_text() == (
         "line,reason,email,name\n2,the address is already registered,A@example.com,A\n"
@@ -158,7 +158,7 @@ def test_no_row_is_sent_when_there_is_no_place_for_those_that_are_not_stored(com
     file = tmp_path / "users.csv"
     file.write_text("email\na@example.com\nbad\n")
     error = commands("users", "import", str(file), option, str(tmp_path / "missing" / "rows.csv"), code=1)
-    assert error == f"Error: {tmp_path / 'missing' / 'rows.csv'} cannot be made: No such file or directory\n"
+    assert error == f"Error: {tmp_path / 'missing' / 'rows.csv'} cannot be created: No such file or directory\n"
     assert users(commands("users", "list", "--output", "csv")) == []
     # What was tried leaves nothing behind.
     file.write_text("email\na@example.com\n")
@@ -178,10 +178,10 @@ def test_a_listing_for_spreadsheets_has_no_formulas_and_a_raw_one_can_be_importe
     other = Commands(tmp_path / "other", serve().address)
     done = other.run("users", "import", "-", "--format", "csv", input=commands("users", "list", "--output", "csv"),
                      directory=tmp_path)
-    assert done.stdout == "0 created, 0 registered already, 7 rejected\n"
+    assert done.stdout == "0 created, 0 already registered, 7 rejected\n"
     # A name that begins with a quote for spreadsheets of its own cannot be told from one of ours.
     done = other.run("users", "import", "-", "--format", "csv", input=raw, directory=tmp_path)
-    assert done.stdout == "6 created, 0 registered already, 1 rejected\n"
+    assert done.stdout == "6 created, 0 already registered, 1 rejected\n"
 
 
 def test_addresses_are_one_as_unicode_says_for_every_letter_there_is(commands):
@@ -206,16 +206,16 @@ def test_addresses_are_one_as_unicode_says_for_every_letter_there_is(commands):
     changed = [letter for letter in letters if letter not in refused and normal(letter.casefold()) != normal(letter)]
     rows = "".join(json.dumps({"email": f"X{normal(letter).casefold()}X@example.com"}) + "\n" for letter in changed)
     assert commands("users", "import", "-", "--format", "jsonl", input=rows) == (
-        f"0 created, {len(changed):,} registered already, 0 rejected\n")
+        f"0 created, {len(changed):,} already registered, 0 rejected\n")
 
 
 def test_a_file_that_makes_no_sense_says_where(commands, tmp_path):
     file = tmp_path / "users.csv"
-    for text, words in [("", "names of the columns"), ("mail\nx\n", "line 1: the column 'mail'"),
-                        ('email\na@example.com\n"b@example.com\n', "line 3: a quote is not closed")]:
+    for text, words in [("", "column names is missing"), ("mail\nx\n", "line 1: the column 'mail'"),
+                        ('email\na@example.com\n"b@example.com\n', "line 3: a closing quote is missing")]:
         file.write_text(text)
         error = commands("users", "import", str(file), code=1)
-        assert words in error and error.startswith("Stopped after ") and "run again" not in error
+        assert words in error and error.startswith("Stopped after ") and "import again" not in error
     # What came before the place that makes no sense.
     assert len(users(commands("users", "list", "--output", "csv"))) == 1
 
@@ -250,7 +250,7 @@ def test_an_import_that_breaks_off_says_so_and_goes_on_when_it_is_run_again(serv
             out.writelines(rows[15_001:])
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 1 and output == ""
-    assert errors.startswith("Stopped after 10,000 created, 0 registered already, 0 rejected.\n"), errors
+    assert errors.startswith("Stopped after 10,000 created, 0 already registered, 0 rejected.\n"), errors
     again = Commands(tmp_path / "home", serve(database=service.database).address)
     done = again("users", "import", "-", "--format", "csv", input="".join(rows))
-    assert done == "15,000 created, 10,000 registered already, 0 rejected\n"
+    assert done == "15,000 created, 10,000 already registered, 0 rejected\n"

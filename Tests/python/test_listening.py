@@ -141,8 +141,8 @@ def datagram_socket(path):
 
 
 @pytest.mark.parametrize("make,words", [
-    (lambda path: path.write_text("precious"), "there is a file that is not a socket"),
-    (lambda path: path.mkdir(), "there is a file that is not a socket"),
+    (lambda path: path.write_text("precious"), "the file there is not a socket"),
+    (lambda path: path.mkdir(), "the file there is not a socket"),
     (datagram_socket, "a socket of another kind"),
 ], ids=["file", "folder", "datagram socket"])
 def test_what_is_not_a_socket_of_ours_is_not_replaced(tmp_path, make, words):
@@ -351,8 +351,8 @@ def test_a_certificate_is_reloaded_when_its_files_change(serve, connect, authori
 
 @pytest.mark.parametrize("spoil,expected", [
     (lambda certificate, key, other: (certificate, other), "not the key"),
-    (lambda certificate, key, other: (certificate, certificate), "no private key"),
-    (lambda certificate, key, other: (key, key), "no certificate"),
+    (lambda certificate, key, other: (certificate, certificate), "not a private key"),
+    (lambda certificate, key, other: (key, key), "not a certificate"),
     (lambda certificate, key, other: (certificate, key.parent / "missing"), "missing"),
 ], ids=["another key", "no key", "no certificate", "no file"])
 def test_files_that_cannot_be_used(authority, identity, tmp_path, spoil, expected):

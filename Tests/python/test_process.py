@@ -53,7 +53,7 @@ def test_dropped_lines_of_the_log_are_a_metric(serve, connect):
             client.response(stream - 2)
     client.socket.close()
     code, errors = service.stop()
-    assert code == 0 and re.search(r"\d+ lines of the log were dropped", errors)
+    assert code == 0 and re.search(r"\d+ log lines were dropped", errors)
 
 
 @pytest.mark.parametrize("log", ["text", "json"])

@@ -139,7 +139,7 @@ def test_an_operator_unlocks_a_user(two_networks):
         done = unlock()
         if isinstance(done, subprocess.CompletedProcess):
             assert done.returncode == 0
-            assert done.stdout == f"unlocked {ada.id}: 100 failed attempts in a row are forgotten\n"
+            assert done.stdout == f"unlocked {ada.id}: 100 consecutive failures reset\n"
         home.sign_in()
         stranger.sign_in()
 

@@ -66,7 +66,7 @@ def test_rotating_keys(pb, secured, caller):
     caller.list(before)
     rotated = run("keys", "rotate", "--database", secured.database, "--overlap", "1h")
     assert rotated.returncode == 0
-    assert [line.split()[2] for line in rotated.stdout.splitlines()[1:]] == ["good", "signs"]
+    assert [line.split()[2] for line in rotated.stdout.splitlines()[1:]] == ["valid", "signs"]
     after = service_token(secured)
 
     def works(token):
@@ -116,7 +116,7 @@ def test_a_token_can_be_revoked_singly(pb, serve, tmp_path):
         assert (done.returncode, done.stdout) == (0, f"revoked token {token_id(by_id)}\n")
         done = revoke("--token-file", "-", text=by_token + "\n")
         assert (done.returncode, done.stdout) == (0, f"revoked token {token_id(by_token)} of billing\n")
-        assert "was revoked before" in revoke("--jti", token_id(by_token)).stdout
+        assert "was already revoked" in revoke("--jti", token_id(by_token)).stdout
         assert revoke("--token-file", "-", text=own).returncode == 0
         for token in [by_id, by_token, own]:
             conftest.wait_until(lambda: refused(caller, token))

@@ -2,10 +2,10 @@ import Foundation
 import Logging
 import NIOCore
 
-/// Accepts nothing for a second when descriptors or memory have run out: connections wait in the kernel's queue, which
-/// would be asked again and again otherwise.
+/// Pauses accepting for a second when descriptors or memory run out. Connections then wait in the kernel's queue,
+/// which would otherwise be polled in a tight loop.
 ///
-/// NIO's own `AcceptBackoffHandler` holds back the next read, but not the one that has failed, which the selector repeats.
+/// NIO's `AcceptBackoffHandler` delays the next read but not the failed one, which the selector repeats.
 final class AcceptPause: ChannelInboundHandler {
   typealias InboundIn = any Channel
 
@@ -13,7 +13,7 @@ final class AcceptPause: ChannelInboundHandler {
 
   private let log: ThrottledLog
 
-  /// - Parameter log: hears of each failure.
+  /// - Parameter log: records each failure.
   init(_ log: ThrottledLog) {
     self.log = log
   }
@@ -25,7 +25,7 @@ final class AcceptPause: ChannelInboundHandler {
     }
     log.note(["reason": "\(BindFailure.words(code))"])
     let channel = context.channel
-    // It fails for a channel that is closed, which accepts nothing either.
+    // Fails only for a closed channel, which accepts nothing either.
     channel.setOption(.autoRead, value: false).whenSuccess {
       channel.eventLoop.scheduleTask(in: Self.pause) { channel.setOption(.autoRead, value: true) }
     }

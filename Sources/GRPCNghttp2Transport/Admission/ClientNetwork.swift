@@ -1,10 +1,10 @@
 import NIOCore
 import Primitives
 
-/// The network that a connection comes from, as its share of the connections counts it.
+/// The network of a client, by which connections are limited.
 ///
-/// An IPv4 address counts alone, an IPv6 address as its /64, the least that one customer has. All Unix-domain sockets
-/// count as one.
+/// An IPv4 address counts alone, an IPv6 address as its /64, the smallest block that a customer has. All Unix-domain
+/// sockets count as one.
 struct ClientNetwork: Hashable, Sendable {
   private enum Kind: UInt8 {
     case ipv4, ipv6, unix
@@ -16,7 +16,7 @@ struct ClientNetwork: Hashable, Sendable {
   /// Whether its connections come from this machine: by its loopback interface or a Unix-domain socket.
   let isLocal: Bool
 
-  /// The network of `address`; an unknown address counts as a Unix-domain socket.
+  /// Returns the network of `address`; an unknown address counts as a Unix-domain socket.
   init(_ address: SocketAddress?) {
     let ip = address?.ipAddress.flatMap { IPAddress($0) }?.unmapped
     isLocal = ip?.isLoopback ?? true

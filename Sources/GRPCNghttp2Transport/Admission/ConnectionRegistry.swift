@@ -2,10 +2,10 @@ import Logging
 import NIOCore
 import Synchronization
 
-/// The open connections of a transport, from their acceptance to the end of their last handler.
+/// The connections of a transport, from acceptance until their last handler has ended.
 ///
-/// `ConnectionHandler` is not Sendable: the registry only carries it to its own event loop, in a
-/// `NIOLoopBound`.
+/// `ConnectionHandler` is not Sendable, so the registry stores it in a `NIOLoopBound` and uses it only on its event
+/// loop.
 final class ConnectionRegistry: Sendable {
   private struct State {
     var table: ConnectionTable<NIOLoopBound<ConnectionHandler>>
@@ -23,7 +23,7 @@ final class ConnectionRegistry: Sendable {
   private let refusalLog: ThrottledLog
   private let replacementLog: ThrottledLog
 
-  /// - Parameter loop: keeps the time of what `logger` is told, at most a line of a kind a second.
+  /// - Parameter loop: schedules log lines, at most one of each kind a second.
   init(_ configuration: HTTP2Configuration, logger: Logger, loop: any EventLoop) {
     state = Mutex(State(table: ConnectionTable(configuration.connectionLimits)))
     refusalLog = ThrottledLog(
@@ -36,10 +36,10 @@ final class ConnectionRegistry: Sendable {
 
   var count: Int { state.withLock { $0.table.count } }
 
-  /// Connections that were refused because of the limits since the start.
+  /// The number of connections refused because of the limits since the start.
   var refusedCount: UInt64 { refusedConnections.load(ordering: .relaxed) }
 
-  /// Returns whether there is room for the connection, or room was made. On its event loop.
+  /// Registers a connection on its event loop. Returns false if it is refused.
   func add(_ handler: ConnectionHandler, for channel: any Channel) -> Bool {
     let bound = NIOLoopBound(handler, eventLoop: channel.eventLoop)
     let network = ClientNetwork(channel.remoteAddress)
@@ -65,9 +65,9 @@ final class ConnectionRegistry: Sendable {
     let words: String
     switch reason {
     case .shuttingDown: return
-    case .full: words = "as many connections as there may be, and none to end for another"
+    case .full: words = "the connection limit is reached, and every connection has calls"
     case .networkFull:
-      words = "as many connections of one network as there may be, and none to end for another"
+      words = "the connection limit of the network is reached, and every connection has calls"
     }
     refusedConnections.add(1, ordering: .relaxed)
     refusalLog.note([
@@ -84,7 +84,7 @@ final class ConnectionRegistry: Sendable {
     for waiter in waiters { waiter.resume() }
   }
 
-  /// Has every connection let its calls finish.
+  /// Lets the calls of every connection finish.
   func shutDown() {
     shutDown(with: { $0.shutDown() })
   }

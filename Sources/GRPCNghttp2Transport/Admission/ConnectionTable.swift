@@ -1,39 +1,39 @@
 import NIOCore
 
-/// How many connections there may be.
+/// The limits on the number of connections.
 struct ConnectionLimits: Sendable {
-  /// Of all networks.
+  /// The most connections in total.
   let total: Int
-  /// Of one network; nil for no share.
+  /// The most connections of one network; nil for no limit.
   let network: Int?
-  /// Whether the share holds for connections from this machine too, such as those of a proxy.
+  /// Whether `network` also limits connections from this machine, such as those of a proxy.
   let countsLocal: Bool
 
-  /// Connections that may still be on their way out while others have their places.
+  /// The most replaced connections that may be closing at once.
   var leaving: Int { Self.leaving(total: total) }
 
-  /// As ``leaving``, of `total` connections.
+  /// Returns ``leaving`` for `total` connections.
   static func leaving(total: Int) -> Int { max(16, total / 16) }
 }
 
-/// Why a connection is refused.
+/// The reason why a connection is refused.
 enum ConnectionRefusal: Hashable, Sendable {
-  /// As many connections as there may be, all with streams.
+  /// The total limit is reached, and all connections have streams.
   case full
-  /// As many connections of this network as there may be, all with streams.
+  /// The limit of the network is reached, and all its connections have streams.
   case networkFull
   case shuttingDown
 }
 
-/// Decides which connections are open at once. A value without I/O or clocks.
+/// Decides which connections are open at once, without I/O or clocks.
 ///
-/// A connection beyond the limit, or beyond the share of its network, takes the place of the one that has been without
-/// streams for longest, of all or of its network. It is refused if every one of those has streams.
+/// A connection beyond a limit replaces the one that has been without streams for longest, in total or in its
+/// network. It is refused if all of those have streams.
 struct ConnectionTable<Connection: Sendable>: Sendable {
-  /// What becomes of a new connection.
+  /// The decision about a new connection.
   enum Decision: Sendable {
     case admit
-    /// It is admitted, and the other one is to end.
+    /// The connection is admitted, and this other one must end.
     case replace(ObjectIdentifier, Connection)
     case refuse(ConnectionRefusal)
   }
@@ -45,14 +45,14 @@ struct ConnectionTable<Connection: Sendable>: Sendable {
     var isLeaving = false
   }
 
-  /// The connections that have been idle for longest when they were last looked for, the longest last.
+  /// The connections that were idle for longest at the last search, the longest last.
   private struct Candidates: Sendable {
     var ids: [(id: ObjectIdentifier, start: NIODeadline)] = []
-    /// When looking again may help, if none was idle.
+    /// The earliest time of the next search after one that found no idle connection.
     var retryAt = NIODeadline.uptimeNanoseconds(0)
   }
 
-  /// How many candidates are looked for at once, so that a flood of connections does not go through all for each.
+  /// The number of candidates that one search finds, so that a flood of connections does not cause a search for each.
   private static var batch: Int { 64 }
   private static var pause: TimeAmount { .milliseconds(50) }
 
@@ -60,7 +60,7 @@ struct ConnectionTable<Connection: Sendable>: Sendable {
   private var places: [ObjectIdentifier: Place] = [:]
   private var networkCounts: [ClientNetwork: Int] = [:]
   private var leavingCount = 0
-  /// By network; nil for all.
+  /// The candidates of each network; nil for those of all networks.
   private var candidates: [ClientNetwork?: Candidates] = [:]
   private(set) var isShuttingDown = false
 
@@ -68,15 +68,15 @@ struct ConnectionTable<Connection: Sendable>: Sendable {
     self.limits = limits
   }
 
-  /// Open connections, with those on their way out.
+  /// The number of connections, including replaced ones that are closing.
   var count: Int { places.count }
 
   var connections: [Connection] { places.values.map(\.connection) }
 
-  /// Refuses connections from now on.
+  /// Refuses all later connections.
   mutating func shutDown() { isShuttingDown = true }
 
-  /// A connection has come.
+  /// Decides about a new connection.
   mutating func arrived(
     _ id: ObjectIdentifier, _ connection: Connection, _ network: ClientNetwork, _ idleTime: IdleTime,
     now: NIODeadline
@@ -104,7 +104,7 @@ struct ConnectionTable<Connection: Sendable>: Sendable {
     forget(network)
   }
 
-  /// A connection that was to make room has streams by now, and stays.
+  /// Restores a connection that was to be replaced but has streams again.
   mutating func stays(_ id: ObjectIdentifier) {
     guard let place = places[id], place.isLeaving else { return }
     places[id]?.isLeaving = false
@@ -112,7 +112,7 @@ struct ConnectionTable<Connection: Sendable>: Sendable {
     networkCounts[place.network, default: 0] += 1
   }
 
-  /// A connection has ended.
+  /// Removes a connection that has ended.
   mutating func ended(_ id: ObjectIdentifier) {
     guard let place = places.removeValue(forKey: id) else { return }
     if place.isLeaving { leavingCount -= 1 } else { forget(place.network) }
@@ -143,7 +143,7 @@ struct ConnectionTable<Connection: Sendable>: Sendable {
     _ found: inout Candidates
   ) -> (id: ObjectIdentifier, connection: Connection)? {
     while let last = found.ids.popLast() {
-      // One that was used since then is no longer the one that has been idle for longest.
+      // A candidate that was used since the search is not idle for longest any more.
       guard let place = places[last.id], !place.isLeaving, place.idleTime.start == last.start else {
         continue
       }

@@ -1,25 +1,25 @@
 import NIOCore
 import Synchronization
 
-/// Since when a connection has no streams. Written on the connection's event loop, read on any thread.
+/// The time since which a connection has no streams. Written on the connection's event loop, read on any thread.
 final class IdleTime: Sendable {
-  /// Of the connection's clock, in nanoseconds; `UInt64.max` while there are streams.
+  /// The time in nanoseconds of `NIODeadline`; `UInt64.max` while there are streams.
   private let nanoseconds: Atomic<UInt64>
 
-  /// The time of a connection that is made at `now`, without streams.
+  /// Creates the time of a connection that starts at `now`, without streams.
   init(now: NIODeadline) {
     nanoseconds = Atomic(now.uptimeNanoseconds)
   }
 
-  /// Since when the connection is idle; nil while it has streams.
+  /// The time since which the connection is idle; nil while it has streams.
   var start: NIODeadline? {
     let value = nanoseconds.load(ordering: .relaxed)
     return value == .max ? nil : .uptimeNanoseconds(value)
   }
 
-  /// The first stream is open.
+  /// Records that the first stream was opened.
   func becameBusy() { nanoseconds.store(.max, ordering: .relaxed) }
 
-  /// The last stream is closed.
+  /// Records that the last stream was closed.
   func becameIdle(now: NIODeadline) { nanoseconds.store(now.uptimeNanoseconds, ordering: .relaxed) }
 }

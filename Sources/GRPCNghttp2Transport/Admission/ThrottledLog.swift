@@ -2,13 +2,13 @@ import Logging
 import NIOCore
 import Synchronization
 
-/// A line of the log that a stranger can cause as often as it likes: written at once, and then at most once an interval,
-/// with `count`, how often it was due since the line before.
+/// A log line whose rate a client could control. It is written at once, and then at most once an interval, with
+/// `count`, the number of events since the previous line.
 final class ThrottledLog: Sendable {
   private struct State {
     var count = 0
     var last: Logger.Metadata = [:]
-    /// Whether the interval after a line is under way.
+    /// Whether the interval after a line is running.
     var isWaiting = false
   }
 
@@ -19,7 +19,7 @@ final class ThrottledLog: Sendable {
   private let interval: TimeAmount
   private let loop: any EventLoop
 
-  /// - Parameter loop: keeps the time.
+  /// - Parameter loop: schedules the lines.
   init(
     _ message: Logger.Message, level: Logger.Level, every interval: TimeAmount, logger: Logger,
     loop: any EventLoop
@@ -31,7 +31,7 @@ final class ThrottledLog: Sendable {
     self.loop = loop
   }
 
-  /// The line is due, with `metadata`, of which the last one is written.
+  /// Records an event. The line contains the metadata of the last one.
   func note(_ metadata: Logger.Metadata = [:]) {
     let isFirst = state.withLock { state in
       state.count += 1
@@ -42,7 +42,7 @@ final class ThrottledLog: Sendable {
     if isFirst { write() }
   }
 
-  /// Writes what has not been written.
+  /// Writes the line for recorded events at once.
   func flush() {
     if state.withLock({ $0.count > 0 }) { write() }
   }

@@ -2,10 +2,10 @@ import GRPCCore
 import NIOCore
 import Synchronization
 
-/// A call that a task or a method works on: its task, and what waits for the client.
+/// A call that a task or a method processes: its task, and the continuations that wait for the client.
 ///
-/// `@unchecked Sendable`: `id`, `connection` and `context` are constant; all else is touched only on the connection's event
-/// loop. The handler's side, which may run anywhere, goes through ``nextPart()`` and ``write(_:)``, which go there.
+/// `@unchecked Sendable`: `id`, `connection` and `context` are constant; everything else is used only on the
+/// connection's event loop. Handlers may run anywhere; ``nextPart()`` and ``write(_:)`` switch to the loop.
 final class Call: @unchecked Sendable {
   typealias Part = RPCRequestPart<MessageBytes>
   typealias Reader = CheckedContinuation<Part?, any Error>
@@ -21,7 +21,7 @@ final class Call: @unchecked Sendable {
   private var cancellation: ServerContext.RPCCancellationHandle?
   private var reader: (continuation: Reader, wait: Wait)?
   private var writers: [(continuation: Writer, wait: Wait)] = []
-  /// What takes the messages of the request; nil while a task has it, and at the end.
+  /// The receiver of the request's messages; nil while a task uses it, and after the end.
   var requests: (any InlineRequests)?
   /// Called when a call of an ``InlineStream`` ends before its status.
   var whenCancelled: (@Sendable () -> Void)?
@@ -34,10 +34,10 @@ final class Call: @unchecked Sendable {
 
   private var executor: EventLoopTaskExecutor { connection.resources.executor }
 
-  /// What a streaming method answers the call with.
+  /// The handle with which a streaming method answers the call.
   var responses: InlineStream.Responses {
     InlineStream.Responses { [self] step in
-      // Behind what was to be done on the loop before, and under no lock of the caller's.
+      // Scheduled, so that it runs after earlier work of the loop and outside the caller's locks.
       executor.loop.execute { self.respond(step) }
     }
   }
@@ -54,13 +54,13 @@ final class Call: @unchecked Sendable {
 
   // MARK: The task
 
-  /// `body` runs here and now until it first waits for something, and calls ``Connection/taskEnded(_:)`` or
-  /// ``Connection/takerEnded(_:hasConcluded:)`` at its end.
+  /// Starts a task. `body` runs immediately until it first suspends. At its end it must call
+  /// ``Connection/taskEnded(_:)`` or ``Connection/takerEnded(_:hasConcluded:)``.
   private func startTask(_ body: @escaping @Sendable (Call) async -> Void) {
     hasTask = true
     executor.fairShare.beginSlice()
     let task = Task.immediate(executorPreference: executor) { [self] in await body(self) }
-    // Unless it has ended, and another has begun.
+    // The task may have ended already, and another may have started.
     if hasTask, self.task == nil { self.task = task }
     if isCancelled { task.cancel() }
   }
@@ -94,7 +94,7 @@ final class Call: @unchecked Sendable {
         outbound: RPCWriter.Closable(wrapping: ResponseWriter(call: self))), context)
   }
 
-  /// Starts a task that makes the response of an inline method.
+  /// Starts a task that computes the response of an inline method.
   func startLater(_ response: @escaping InlineCall.LaterResponse) {
     startTask { call in
       let result = await response(call.context)
@@ -106,7 +106,7 @@ final class Call: @unchecked Sendable {
     }
   }
 
-  /// The call is over before its status.
+  /// Cancels the call, which has ended before its status.
   func cancel() {
     isCancelled = true
     whenCancelled?()
@@ -117,17 +117,17 @@ final class Call: @unchecked Sendable {
     cancellation?.cancel()
   }
 
-  /// The stream is closed.
+  /// Fails everything that waits: the stream is closed.
   func closed() {
     whenCancelled = nil
     isCancelled = true
-    resumeReader(.over)
+    resumeReader(.callEnded)
     for writer in exchange(&writers, with: []) { writer.continuation.resume(throwing: CancellationError()) }
   }
 
-  // MARK: Messages that a method takes
+  // MARK: Messages taken by a method
 
-  /// Starts a task that takes what there is.
+  /// Starts a task that takes the available messages.
   func startTaker() {
     startTask { call in
       guard var requests = call.requests.take() else { return call.takerEnded(nil, hasConcluded: true) }
@@ -145,7 +145,7 @@ final class Call: @unchecked Sendable {
     self.requests = requests
   }
 
-  /// Takes what there is. Returns whether `requests` has ended the call.
+  /// Takes the available messages. Returns whether `requests` has ended the call.
   private func takeParts(with requests: inout any InlineRequests) async -> Bool {
     while true {
       await executor.fairShare.yieldIfDue()
@@ -160,7 +160,7 @@ final class Call: @unchecked Sendable {
         continue
       case .end: step = await requests.requestEnded(nil)
       case .failure(let error): step = await requests.requestEnded(error)
-      case .over: return false
+      case .callEnded: return false
       }
       await executor.comeBack()
       switch connection.event({ $0.take(step, isLast: isLast, id) }) {
@@ -171,11 +171,11 @@ final class Call: @unchecked Sendable {
     }
   }
 
-  // MARK: What a handler reads
+  // MARK: Reading by the handler
 
-  /// The next part of the request, nil at its end.
+  /// Returns the next part of the request, or nil at its end.
   ///
-  /// - Throws: `RPCError` for a request that breaks the protocol, `CancellationError` if the call is over.
+  /// - Throws: `RPCError` for a request that violates the protocol, `CancellationError` if the call has ended.
   func nextPart() async throws -> Part? {
     await executor.fairShare.yieldIfDue()
     if executor.isCurrent, let reading = connection.event({ $0.read(id) }) { return try reading.result.get() }
@@ -193,7 +193,7 @@ final class Call: @unchecked Sendable {
   private func read(_ continuation: Reader, _ wait: Wait) {
     if reader != nil {
       continuation.resume(
-        throwing: RPCError(code: .internalError, message: "the request is read twice at once"))
+        throwing: RPCError(code: .internalError, message: "the request is read by two tasks at once"))
     } else if let reading = connection.event({ $0.read(id) }) {
       continuation.resume(with: reading.result)
     } else if wait.isCancelled.load(ordering: .relaxed) {
@@ -204,7 +204,7 @@ final class Call: @unchecked Sendable {
     }
   }
 
-  /// Hands the reader what it waits for.
+  /// Passes the waiting reader its result.
   func resumeReader(_ reading: RequestReading) {
     exchange(&reader, with: nil)?.continuation.resume(with: reading.result)
   }
@@ -216,11 +216,11 @@ final class Call: @unchecked Sendable {
     reader.continuation.resume(throwing: CancellationError())
   }
 
-  // MARK: What a handler writes
+  // MARK: Writing by the handler
 
-  /// Takes a part of the response, and returns once there is room for more.
+  /// Queues a part of the response, and returns once there is room for more.
   ///
-  /// - Throws: `RPCError` for a part that cannot be sent, `CancellationError` if the call is over.
+  /// - Throws: `RPCError` for a part that cannot be sent, `CancellationError` if the call has ended.
   func write(_ part: RPCResponsePart<MessageBytes>) async throws {
     await executor.fairShare.yieldIfDue()
     if executor.isCurrent {
@@ -233,12 +233,12 @@ final class Call: @unchecked Sendable {
     try await waitForRoom()
   }
 
-  /// Takes parts of the response one after the other, as ``write(_:)`` does.
+  /// Queues parts of the response one after another, like ``write(_:)``.
   func write(contentsOf parts: some Sequence<RPCResponsePart<MessageBytes>>) async throws {
     for part in parts { try await write(part) }
   }
 
-  /// Returns whether there is room for more.
+  /// Queues a part of the response. Returns whether there is room for more.
   private func writeNow(_ part: RPCResponsePart<MessageBytes>) throws -> Bool {
     try connection.event { core in
       try core.write(id, part)
@@ -265,11 +265,11 @@ final class Call: @unchecked Sendable {
     switch connection.wait({ $0.awaitRoom(id) }) {
     case .free: continuation.resume()
     case .full: writers.append((continuation, wait))
-    case .over: continuation.resume(throwing: CancellationError())
+    case .callEnded: continuation.resume(throwing: CancellationError())
     }
   }
 
-  /// Lets the writers go on.
+  /// Resumes the waiting writers.
   func resumeWriters() {
     for writer in exchange(&writers, with: []) { writer.continuation.resume() }
   }
@@ -281,13 +281,13 @@ final class Call: @unchecked Sendable {
 }
 
 extension RequestReading {
-  /// What a handler gets: a part, nil at the end, or an error.
+  /// The result for a handler: a part, nil at the end, or an error.
   fileprivate var result: Result<RPCRequestPart<MessageBytes>?, any Error> {
     switch self {
     case .part(let part): .success(part)
     case .end: .success(nil)
     case .failure(let error): .failure(error)
-    case .over: .failure(CancellationError())
+    case .callEnded: .failure(CancellationError())
     }
   }
 }

@@ -1,6 +1,6 @@
 import GRPCCore
 
-/// The request, as GRPCCore reads it.
+/// The request as a sequence for GRPCCore.
 struct RequestParts: AsyncSequence, Sendable {
   typealias Element = RPCRequestPart<MessageBytes>
   typealias Failure = any Error
@@ -20,7 +20,7 @@ struct RequestParts: AsyncSequence, Sendable {
   func makeAsyncIterator() -> AsyncIterator { AsyncIterator(call: call) }
 }
 
-/// The response, as GRPCCore writes it.
+/// The response as a writer for GRPCCore.
 struct ResponseWriter: ClosableRPCWriterProtocol {
   typealias Element = RPCResponsePart<MessageBytes>
 

@@ -2,8 +2,8 @@ import GRPCCore
 import NIOCore
 import Synchronization
 
-/// One HTTP/2 connection without its socket: bytes in, bytes out, time passes. It performs the actions of its
-/// ``ConnectionCore``, by nghttp2 and by the calls' tasks.
+/// One HTTP/2 connection without its socket: it consumes and produces bytes, and is told when time passes. It
+/// performs the actions of its ``ConnectionCore`` through nghttp2 and the calls' tasks.
 ///
 /// Confined to its event loop.
 final class Connection {
@@ -18,13 +18,13 @@ final class Connection {
   let resources: LoopResources
   let peer: ConnectionPeer
   let streamHandler: StreamHandler
-  /// Called when there may be something to send, or an earlier time to wake up.
+  /// Called when there may be output, or an earlier ``wakeup``.
   var onWork: () -> Void = {}
   /// Called when the connection is lost and its last task has ended.
   var onEnd: () -> Void = {}
 
   let session: HTTP2Session
-  /// The calls that a task or a method works on, by their streams.
+  /// The calls that a task or a method processes, by stream id.
   private var calls: [Int32: Call] = [:]
   private var isPerforming = false
   private let maxSendMessageSize: Int
@@ -40,21 +40,21 @@ final class Connection {
     self.streamHandler = streamHandler
   }
 
-  /// Why the connection ends, if it ends for a fault.
+  /// The connection error that ends the connection, if any.
   var fault: ConnectionFault? { session.core.end.fault }
 
-  /// Why nghttp2 has ended the connection, if it has.
+  /// The error with which nghttp2 has ended the connection, if any.
   var sessionFault: ConnectionFault? { session.core.end.sessionFault }
 
-  /// Whether the connection is to be closed once what ``produce(upTo:now:)`` gave has been sent.
-  var isOver: Bool { session.core.end.mustClose || session.isOver }
+  /// Whether to close the connection once the output of ``produce(upTo:now:)`` is sent.
+  var mustClose: Bool { session.core.end.mustClose || session.isFinished }
 
-  /// When ``timePassed(now:)`` has something to do.
+  /// The next time at which ``timePassed(now:)`` has an effect.
   var wakeup: NIODeadline { session.core.wakeup }
 
   // MARK: Events of the channel
 
-  /// Begins with SETTINGS.
+  /// Starts the connection with SETTINGS.
   func start() {
     do throws(HTTP2Session.Failure) {
       try session.open()
@@ -64,13 +64,13 @@ final class Connection {
     onWork()
   }
 
-  /// Takes bytes that have arrived.
+  /// Processes received bytes.
   func receive(_ buffer: ByteBuffer, now: NIODeadline) {
     buffer.withUnsafeReadableBytes { session.receive($0, now: now) }
     perform()
   }
 
-  /// The next bytes to send, about `limit` of them; nil if there are none.
+  /// Returns the next output, of about `limit` bytes, or nil if there is none.
   func produce(upTo limit: Int, now: NIODeadline) -> ByteBuffer? {
     session.core.beginOutput(in: resources.output.take(), limit: limit, now: now)
     repeat {
@@ -85,19 +85,19 @@ final class Connection {
     return output.readableBytes > 0 ? output : nil
   }
 
-  /// Does what is due.
+  /// Performs everything that is due at `now`.
   func timePassed(now: NIODeadline) {
     session.core.timePassed(now: now)
     onWork()
   }
 
-  /// Lets running calls finish, and ends then.
+  /// Lets running calls finish, then ends the connection.
   func shutDown(now: NIODeadline) {
     session.core.shutDown(now: now)
     onWork()
   }
 
-  /// Ends the calls that still run with UNAVAILABLE, because the server stops.
+  /// Ends running calls with UNAVAILABLE, because the server stops.
   func cutOff() {
     session.core.cutOff(.serverStops)
     onWork()
@@ -106,7 +106,7 @@ final class Connection {
   /// Ends the connection with GOAWAY.
   func end(_ reason: String) { session.core.fail(.noError, reason) }
 
-  /// The socket is gone: every call is cancelled.
+  /// Cancels every call, because the socket is closed.
   func lost() {
     onWork = {}
     session.close()
@@ -135,7 +135,7 @@ final class Connection {
     performIfLost()
   }
 
-  /// The task that took messages has ended. Returns whether the method is going to be given more.
+  /// Records that the task that takes messages has ended. Returns whether the method will receive more messages.
   func takerEnded(_ call: Call, hasConcluded: Bool) -> Bool {
     let goesOn = wait { $0.takerEnded(call.id, hasConcluded: hasConcluded) }
     if !goesOn { calls[call.id] = nil }
@@ -143,7 +143,7 @@ final class Connection {
     return goesOn
   }
 
-  /// Without a socket there are no turns any more.
+  /// Performs actions at once if the connection is lost, because it has no more turns.
   private func performIfLost() {
     if session.core.end.isLost { perform() }
   }
@@ -193,7 +193,7 @@ final class Connection {
     return call
   }
 
-  /// Asks the call's inline method to answer it. What it declines is its handler's.
+  /// Asks the call's inline method for an answer. If it declines, the handler answers.
   private func answer(_ id: Int32) {
     guard let request = session.core.inlineRequest(id) else { return declined(id) }
     switch request.method.inline {
@@ -224,7 +224,7 @@ final class Connection {
     }
   }
 
-  /// Nothing of the request is kept when it returns, so that the core has its buffers for itself.
+  /// Asks a unary method. The request is released before this returns, so that the core owns its buffers exclusively.
   private func ask(
     _ method: (inout InlineCall) -> Void, _ request: consuming ConnectionCore.InlineRequest
   ) -> (InlineCall.Answer?, ByteBuffer) {

@@ -3,16 +3,16 @@ import NIOCore
 import NIOSSL
 import NIOTLS
 
-/// Joins a ``Connection`` to its channel: reads, writes once a turn of the loop, wakes it up, closes.
+/// Connects a ``Connection`` to its channel: reads, writes once a turn of the loop, schedules its timer, and closes.
 ///
 /// Confined to the channel's event loop, as every channel handler is.
 final class ConnectionHandler: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
   typealias OutboundOut = ByteBuffer
 
-  /// Bytes that are written at once.
+  /// The bytes that are written at once.
   private static let chunk = 64 * 1_024
-  /// How long a closed connection's client may take to close its side, so that it reads our last words.
+  /// How long the client may take to close its side, so that it can read the last output.
   private static let linger = TimeAmount.seconds(1)
 
   private let makeConnection: (any Channel) -> Connection
@@ -31,9 +31,9 @@ final class ConnectionHandler: ChannelInboundHandler {
   private var hasEnded = false
   private var timer: (time: NIODeadline, task: Scheduled<Void>)?
   private var handshakeTimer: Scheduled<Void>?
-  /// Since when the connection has no streams, for the registry.
+  /// The time since which the connection has no streams, for the registry.
   let idleTime: IdleTime
-  /// Whether it ends in favour of another connection.
+  /// Whether the connection is ended in favour of another one.
   private var makesRoom = false
   private var stuckTimer: Scheduled<Void>?
   private let connectionTimeout: TimeAmount
@@ -64,7 +64,7 @@ final class ConnectionHandler: ChannelInboundHandler {
   func channelActive(context: ChannelHandlerContext) {
     context.fireChannelActive()
     guard requiresALPN else { return begin(context) }
-    // The connection counts its own time once the handshake is over.
+    // The connection starts its own time-out after the handshake.
     let channel = context.channel
     handshakeTimer = context.eventLoop.scheduleTask(in: connectionTimeout) { channel.close(promise: nil) }
   }
@@ -76,7 +76,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     connection.onWork = { [unowned self] in flushLater() }
     connection.onEnd = { [self] in
       handlersHaveEnded = true
-      endIfOver()
+      endIfDone()
     }
     connection.start()
     if registry.isShuttingDown { connection.shutDown(now: context.eventLoop.now) }
@@ -104,7 +104,7 @@ final class ConnectionHandler: ChannelInboundHandler {
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
-    // What the handlers of other tasks have made ready goes out with it.
+    // Output of other connections' handlers leaves in the same turn.
     executor.drain()
     isReading = false
     flush()
@@ -120,40 +120,40 @@ final class ConnectionHandler: ChannelInboundHandler {
     cancelTimers()
     isInactive = true
     connection?.lost()
-    endIfOver()
+    endIfDone()
     context.fireChannelInactive()
   }
 
   func handlerRemoved(context: ChannelHandlerContext) {
     self.context = nil
-    // A channel that never became active tells only here.
+    // A channel that never became active reports its end only here.
     isInactive = true
-    endIfOver()
+    endIfDone()
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    // A reset connection, a failed handshake: the peer's doing, and this connection's end.
+    // The cause is the peer, such as a reset connection or a failed handshake.
     logger.debug("connection failed", metadata: ["error": "\(error)"])
     context.close(promise: nil)
   }
 
-  /// The connection is over once its channel is closed and its last handler has ended.
-  private func endIfOver() {
+  /// Removes the connection from the registry once its channel is closed and its last handler has ended.
+  private func endIfDone() {
     guard !hasEnded, isInactive, connection == nil || handlersHaveEnded else { return }
     hasEnded = true
     connection?.onEnd = {}
     registry.remove(self)
   }
 
-  // MARK: What the server wants
+  // MARK: Requests of the server
 
-  /// Lets running calls finish, and closes then.
+  /// Lets running calls finish, then closes.
   func shutDown() {
     guard let context, !isClosing else { return }
     if let connection { connection.shutDown(now: context.eventLoop.now) } else { context.close(promise: nil) }
   }
 
-  /// Ends the calls that still run with a status, and closes.
+  /// Ends running calls with a status, then closes.
   func abort() {
     guard let context, !isClosing else { return }
     guard let connection else { return context.close(promise: nil) }
@@ -161,7 +161,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     flush()
     guard !isClosing else { return }
     isClosing = true
-    // A client that does not take what was written is not waited for.
+    // A client that does not read its output is not waited for.
     if context.channel.isWritable {
       closeOutput(context.channel, context)
     } else {
@@ -170,9 +170,10 @@ final class ConnectionHandler: ChannelInboundHandler {
     connection.lost()
   }
 
-  /// Ends the connection in favour of another, with GOAWAY: a client may repeat what it names as not processed
-  /// (RFC 9113 §6.8).
+  /// Ends the connection in favour of another one, with GOAWAY. A client may retry the calls that GOAWAY reports as
+  /// unprocessed (RFC 9113 §6.8).
   ///
+  /// - Returns: whether the connection ends; false if it has streams.
   /// - Returns: whether it ends; false if it has streams.
   func makeRoom() -> Bool {
     guard let context, !isClosing else { return true }
@@ -182,7 +183,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
     guard idleTime.start != nil else { return false }
     makesRoom = true
-    connection.end("idle, and another connection needs its place")
+    connection.end("idle, and replaced by another connection")
     flush()
     return true
   }
@@ -195,27 +196,27 @@ final class ConnectionHandler: ChannelInboundHandler {
     executor.flushLater { self.flush() }
   }
 
-  /// Sends what there is to send, as far as the socket takes it.
+  /// Sends pending output as far as the socket accepts it.
   func flush() {
     willFlush = false
     guard let context, let connection, !isClosing else { return }
     let now = context.eventLoop.now
     while context.channel.isWritable, let bytes = connection.produce(upTo: Self.chunk, now: now) {
-      // Flushed at once: TLS would keep any amount of what is only written, and the channel stay writable.
+      // Flushed at once, because TLS buffers unflushed writes without limit while the channel stays writable.
       context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
       if isClosing { return }
     }
     watchSocket(context)
-    if connection.fault != nil, connection.isOver || !context.channel.isWritable {
+    if connection.fault != nil, connection.mustClose || !context.channel.isWritable {
       closeFaulty(connection, context)
-    } else if connection.isOver {
+    } else if connection.mustClose {
       closeOrderly(context)
     } else {
       schedule(connection.wakeup, context)
     }
   }
 
-  /// A client that takes nothing from its socket is given the send time-out.
+  /// Applies the send time-out to a client that reads nothing from its socket.
   private func watchSocket(_ context: ChannelHandlerContext) {
     if context.channel.isWritable {
       stuckTimer?.cancel()
@@ -226,7 +227,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
   }
 
-  /// Ends the connection for what its client did, or did not do.
+  /// Ends the connection after a connection error.
   private func closeFaulty(_ connection: Connection, _ context: ChannelHandlerContext) {
     isClosing = true
     if makesRoom { return leave(connection, context) }
@@ -235,13 +236,13 @@ final class ConnectionHandler: ChannelInboundHandler {
     connection.lost()
   }
 
-  /// Ends the connection that another takes the place of. The registry logs it, all of a second in one line.
+  /// Ends a replaced connection. The registry logs it, at most once a second.
   private func leave(_ connection: Connection, _ context: ChannelHandlerContext) {
     connection.lost()
     if requiresALPN {
       closeOutput(context.channel, context)
     } else {
-      // At once, for its descriptor. An idle client has sent nothing that is unread, so it sees GOAWAY all the same.
+      // Closed at once to free its descriptor. An idle client has no unread input here, so it still receives GOAWAY.
       cancelTimers()
       context.close(promise: nil)
     }
@@ -252,7 +253,7 @@ final class ConnectionHandler: ChannelInboundHandler {
       "connection ended", metadata: ["reason": "\(reason)", "peer": "\(connection?.peer.remote ?? "")"])
   }
 
-  /// Ends the connection once the client has been sent everything.
+  /// Ends the connection once all output is sent.
   private func closeOrderly(_ context: ChannelHandlerContext) {
     isClosing = true
     if let fault = connection?.sessionFault { logEnd(fault.reason) }
@@ -265,8 +266,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
   }
 
-  /// The client reads our last words before it sees the end; a plain close with bytes unread would take them
-  /// away again.
+  /// Closes the sending side first. A full close with unread input would reset the connection, and the client could
+  /// lose the last output.
   private func closeOutput(_ channel: any Channel, _ context: ChannelHandlerContext) {
     cancelTimers()
     context.close(mode: .output).whenFailure { _ in channel.close(promise: nil) }
@@ -287,7 +288,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
   private func schedule(_ time: NIODeadline, _ context: ChannelHandlerContext) {
     if let timer {
-      // A timer that comes too early costs less than one that is moved with every read.
+      // A timer that fires early costs less than moving it with every read.
       if timer.time <= time { return }
       timer.task.cancel()
     }

@@ -2,7 +2,7 @@ import Logging
 package import NIOCore
 import NIOSSL
 
-/// Makes channels serve gRPC: what is the same for every connection of a transport.
+/// Sets up channels to serve gRPC, and holds what all connections of a transport share.
 package struct ConnectionInitializer: Sendable {
   let configuration: HTTP2Configuration
   let methods: MethodTable
@@ -12,7 +12,7 @@ package struct ConnectionInitializer: Sendable {
   let logger: Logger
   let streamHandler: Connection.StreamHandler
 
-  /// For connections on the loops of `loops`, with calls of `methods` going to `streamHandler`.
+  /// Creates an initializer for the event loops `loops` that passes calls of `methods` to `streamHandler`.
   init(
     _ configuration: HTTP2Configuration, methods: MethodTable, registry: ConnectionRegistry,
     memory: MemoryBudget, loops: [any EventLoop], logger: Logger,
@@ -29,11 +29,11 @@ package struct ConnectionInitializer: Sendable {
     self.streamHandler = streamHandler
   }
 
-  /// Adds the handlers to a new connection's channel, on its event loop.
+  /// Adds the handlers to the channel of a new connection, on its event loop.
   ///
-  /// - Throws: `ChannelError` if there are too many connections, which closes the channel.
+  /// - Throws: `ChannelError` if the connection is refused, which closes the channel.
   package func initialize(_ channel: any Channel, security: TLSIdentity? = nil) throws {
-    // Every loop of the group has them.
+    // Every loop of the group has an entry.
     guard let resources = resources[ObjectIdentifier(channel.eventLoop)] else {
       throw ChannelError.inputClosed
     }

@@ -7,7 +7,7 @@ import NIOCore
 /// The core is lent to nghttp2's callbacks while nghttp2 takes bytes or sends: exclusivity is checked once for all of them.
 /// Confined to the connection's event loop.
 final class HTTP2Session {
-  /// What nghttp2 returned that ends the connection.
+  /// An error of nghttp2 that ends the connection.
   struct Failure: Error {
     let code: Int32
 
@@ -25,7 +25,7 @@ final class HTTP2Session {
   private var submitter = FrameSubmitter()
   private var hasSentSettings = false
 
-  /// A session for the decisions of `core`, which is not open yet.
+  /// Creates a session for `core`, to be opened with ``open()``.
   init(_ core: ConnectionCore) {
     self.core = core
   }
@@ -37,7 +37,7 @@ final class HTTP2Session {
 
   /// Opens the session, and submits SETTINGS.
   ///
-  /// - Throws: `Failure` when memory is short, or a configured value is out of the protocol's range.
+  /// - Throws: `Failure` if memory is exhausted, or a configured value is outside the protocol's range.
   func open() throws(Failure) {
     let session = try Self.makeSession(core.configuration)
     self.session = session
@@ -45,7 +45,7 @@ final class HTTP2Session {
     try submitSettings(core.configuration, to: session)
   }
 
-  /// Frees the session; nothing is sent or received any more.
+  /// Frees the session. Later calls do nothing.
   func close() {
     if let session { nghttp2_session_del(session) }
     session = nil
@@ -67,12 +67,12 @@ final class HTTP2Session {
     SessionCallbacks.setInput(callbacks)
     SessionCallbacks.setOutput(callbacks)
     let floods = configuration.floodLimits
-    // Windows are given back as handlers consume.
+    // The windows are returned as handlers read.
     nghttp2_option_set_no_auto_window_update(option, 1)
     nghttp2_option_set_no_closed_streams(option, 1)
-    // ``FloodGuard`` counts RST_STREAM: nghttp2 does not tell honest ones from the others.
+    // ``FloodGuard`` counts RST_STREAM, because nghttp2 does not distinguish legitimate frames.
     nghttp2_option_set_stream_reset_rate_limit(option, .max, .max)
-    // ``RequestHead`` judges the fields of requests, and ``FrameGate`` the order and the length of what follows.
+    // ``RequestHead`` checks the fields of requests, and ``FrameGate`` the order and length of frames.
     nghttp2_option_set_no_http_messaging(option, 1)
     nghttp2_option_set_max_continuations(option, floods.continuations)
     nghttp2_option_set_max_outbound_ack(option, floods.outboundAcknowledgements)
@@ -146,8 +146,8 @@ final class HTTP2Session {
     core.output.setInteger(limit, at: core.output.readerIndex + 11)
   }
 
-  /// Whether both sides have said all that they will.
-  var isOver: Bool {
+  /// Whether neither side will send more.
+  var isFinished: Bool {
     guard let session else { return true }
     return nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0
   }
@@ -164,10 +164,10 @@ final class HTTP2Session {
       entry(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, configuration.initialWindowSize),
       entry(NGHTTP2_SETTINGS_MAX_FRAME_SIZE, configuration.maxFrameSize),
       entry(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, configuration.maxHeaderListSize),
-      // Priorities of RFC 7540 are gone with RFC 9113; without them nghttp2 keeps no tree.
+      // RFC 9113 deprecates the priorities of RFC 7540; without them nghttp2 keeps no priority tree.
       entry(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1),
     ]
-    // NGHTTP2_ERR_INVALID_ARGUMENT: a configured value is out of the protocol's range. _NOMEM.
+    // NGHTTP2_ERR_INVALID_ARGUMENT for a configured value outside the protocol's range, or _NOMEM.
     var code = nghttp2_submit_settings(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), entries, entries.count)
     if code == 0 {
       code = nghttp2_session_set_local_window_size(

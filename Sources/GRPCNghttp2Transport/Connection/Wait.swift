@@ -1,6 +1,6 @@
 import Synchronization
 
-/// One wait of a handler, by which its cancellation finds it.
+/// Identifies one wait of a handler, so that its cancellation can find it.
 final class Wait: Sendable {
   let isCancelled = Atomic(false)
 }

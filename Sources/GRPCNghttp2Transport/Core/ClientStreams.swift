@@ -1,17 +1,17 @@
-/// What the client has said of its streams by HEADERS, END_STREAM and RST_STREAM, which nghttp2 forgets when
-/// a stream is closed: on which it may still send.
+/// The client's side of its streams, as far as HEADERS, END_STREAM and RST_STREAM tell: the streams on which it may
+/// still send. nghttp2 forgets this when a stream is closed.
 struct ClientStreams {
-  /// What is wrong with a frame.
+  /// A violation of the stream states.
   enum Violation: Equatable {
-    /// A stream was opened after one with a higher id: a connection error (RFC 9113 §5.1.1).
+    /// A stream was opened after one with a higher id, which is a connection error (RFC 9113 §5.1.1).
     case passedOver
-    /// A frame on a stream that the client has ended: STREAM_CLOSED (RFC 9113 §5.1).
+    /// A frame arrived on a stream that the client has closed: STREAM_CLOSED (RFC 9113 §5.1).
     case ended
   }
 
-  /// Honest clients pass over none. Beyond this many gaps the oldest are forgotten.
+  /// The most gaps between stream ids that are kept; the oldest are dropped first. Well-behaved clients leave none.
   private static let maxGaps = 32
-  /// Streams that we have closed stay here if the client does not end them; only as many as this.
+  /// The most streams that are kept. A stream closed by the server stays until the client closes it too.
   private static let maxOpen = 2_000
 
   private var highest: UInt32 = 0
@@ -58,7 +58,7 @@ struct ClientStreams {
     return nil
   }
 
-  /// The client has sent RST_STREAM. Returns whether it might still have sent something else on the stream.
+  /// Records RST_STREAM of the client. Returns whether the client could still have sent on the stream.
   @discardableResult
   mutating func resetReceived(_ id: UInt32) -> Bool { open.remove(id) != nil }
 }

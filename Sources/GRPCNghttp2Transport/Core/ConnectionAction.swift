@@ -1,41 +1,41 @@
 import GRPCCore
 
-/// What a ``ConnectionCore`` wants done. ``Connection`` performs actions one at a time, in their order; streams are named
-/// by their ids.
+/// An action that a ``ConnectionCore`` requests. ``Connection`` performs actions one at a time, in order. Streams are
+/// identified by their ids.
 enum ConnectionAction {
-  /// Ask the call's inline method to answer it: ``ConnectionCore/takeInlineRequest(_:)``.
+  /// Ask the call's inline method to answer: ``ConnectionCore/inlineRequest(_:)``.
   case answer(Int32)
   /// Start a task for the call's handler.
   case startHandler(Int32)
   /// Start a task that takes the messages of the call's request.
   case startTaker(Int32)
-  /// Hand a waiting reader what it waits for.
+  /// Pass a waiting reader its result.
   case resumeReader(Int32, RequestReading)
-  /// Let the writers go on that wait for room.
+  /// Resume the writers that wait for room.
   case resumeWriters(Int32)
-  /// Cancel the call's task and tell its method: the call is over before its status.
+  /// Cancel the call's task and notify its method: the call has ended before its status.
   case cancel(Int32)
-  /// The stream is closed: readers and writers that wait fail.
+  /// Fail the waiting readers and writers: the stream is closed.
   case closed(Int32)
   /// Submit a frame of the response.
   case send(Int32, ResponseState.Frame)
   /// Send RST_STREAM.
   case reset(Int32, HTTP2ErrorCode)
-  /// Return flow-control window of a stream, in bytes.
+  /// Replenish the flow-control window of a stream by this many bytes.
   case returnStreamWindow(Int32, Int)
-  /// Return flow-control window of the connection, in bytes.
+  /// Replenish the flow-control window of the connection by this many bytes.
   case returnConnectionWindow(Int)
-  /// Let handlers know that the calls which are going to be cancelled are cut off by the server.
+  /// Tell handlers that the calls to be cancelled are ended by the server.
   case callsAreCutOff
   /// Send PING.
   case ping
-  /// Send GOAWAY that permits every stream, and PING (RFC 9113 §6.8).
+  /// Send a GOAWAY that permits every stream, and PING (RFC 9113 §6.8).
   case goAwayNotice
-  /// Send GOAWAY with the last stream that was accepted: ``ConnectionCore/goAwaySent(last:)``.
+  /// Send GOAWAY with the last accepted stream, then report ``ConnectionCore/goAwaySent(last:)``.
   case goAway
-  /// Send GOAWAY for a fault.
+  /// Send GOAWAY for a connection error.
   case goAwayFor(ConnectionFault)
-  /// The connection is lost and its last task has ended.
+  /// Release the connection: it is lost and its last task has ended.
   case ended
 
   /// Whether nghttp2's session performs it.
@@ -51,13 +51,13 @@ enum ConnectionAction {
   }
 }
 
-/// What a handler gets that asks for the next part of a request.
+/// The result of a handler's request for the next part of a request.
 enum RequestReading {
   case part(RPCRequestPart<MessageBytes>)
-  /// The request has ended in good order.
+  /// The request has ended normally.
   case end
   /// The request breaks the protocol or exceeds a limit.
   case failure(RPCError)
-  /// The call is over.
-  case over
+  /// The call has ended.
+  case callEnded
 }

@@ -1,9 +1,9 @@
 import GRPCCore
 import NIOCore
 
-/// What is to be done: the notes, worked off in order.
+/// The queue of notes, which ``nextAction()`` processes in order.
 extension ConnectionCore {
-  /// The next thing to do; nil if there is nothing. What one action brings about is decided before the next is asked for.
+  /// Returns the next action, or nil if there is none. The effects of an action are decided before the next call.
   mutating func nextAction() -> ConnectionAction? {
     while let note = notes.first {
       if case .submit(let id) = note, let action = nextSubmission(id) { return action }
@@ -15,13 +15,13 @@ extension ConnectionCore {
 
   private mutating func act(on note: ConnectionNote) -> ConnectionAction? {
     switch note {
-    // No call begins or reads on after a fault.
+    // After a connection error no call starts or reads.
     case .begin(let id): return find(id).flatMap { end.fault == nil ? begin($0) : nil }
     case .deliver(let id):
       return find(id, clearing: .delivery).flatMap { end.fault == nil ? deliver($0) : nil }
     case .sent(let id): return find(id, clearing: .sent).flatMap { outputSent($0) }
-    case .roomCame(let id): return find(id).flatMap { roomCame($0) }
-    case .taskCame(let id): return find(id).flatMap { takeRequests($0) }
+    case .roomFreed(let id): return find(id).flatMap { roomFreed($0) }
+    case .taskFreed(let id): return find(id).flatMap { takeRequests($0) }
     case .submit: return nil
     case .returnWindow:
       defer { windowToReturn = 0 }
@@ -30,14 +30,14 @@ extension ConnectionCore {
     }
   }
 
-  /// The slot of a call that is not over, no longer noted as `note`.
+  /// Returns the slot of a call that has not ended, and clears its note `note`.
   private mutating func find(_ id: Int32, clearing note: StreamState.Notes = []) -> Int? {
     guard let slot = streams.find(id) else { return nil }
     streams[slot].notes.subtract(note)
-    return streams[slot].isOver ? nil : slot
+    return streams[slot].hasEnded ? nil : slot
   }
 
-  /// What is due of a response: window first, then frame after frame.
+  /// Returns what is due for a response: first the window to return, then its frames.
   private mutating func nextSubmission(_ id: Int32) -> ConnectionAction? {
     guard let slot = streams.find(id) else { return nil }
     let window = streams[slot].account.windowToReturn
@@ -45,7 +45,7 @@ extension ConnectionCore {
       streams[slot].account.windowToReturn = 0
       return .returnStreamWindow(id, window)
     }
-    if !streams[slot].isOver,
+    if !streams[slot].hasEnded,
       let frame = streams[slot].nextFrame(sendTimeout: sendTimeout, now: now)
     {
       if case .data = frame { noteWakeup(slot) }

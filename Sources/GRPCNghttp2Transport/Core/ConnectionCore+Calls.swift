@@ -1,9 +1,9 @@
 import GRPCCore
 import NIOCore
 
-/// How calls begin, read their requests, and end.
+/// The start, the reading and the end of calls.
 extension ConnectionCore {
-  /// A call whose header block is complete begins, or is answered at once.
+  /// Starts a call whose header block is complete, or answers it at once.
   mutating func begin(_ slot: Int) -> ConnectionAction? {
     switch streams[slot].stage {
     case .accepted:
@@ -17,7 +17,7 @@ extension ConnectionCore {
       streams[slot].stage = .done
       endResponse(slot, fault)
     case .http:
-      // A client that is still sending would be cut off, and lose the answer.
+      // An answer before the end of the request would reset the stream, and the client would lose the answer.
       if streams[slot].request.hasEnded {
         answerInHTTP(slot)
       } else {
@@ -29,22 +29,22 @@ extension ConnectionCore {
     return nil
   }
 
-  /// Answers the call, begins its handler, or waits for what that needs: the whole request if it is one message, so that a
-  /// client that does not complete it holds no task; and room for a stream of responses.
+  /// Answers the call, starts its handler, or waits. A request of one message is awaited whole, so that an incomplete
+  /// one holds no task. A stream of responses waits for room.
   private mutating func launch(_ slot: Int) -> ConnectionAction? {
     guard !streams[slot].response.hasStatus, let method = streams[slot].method else { return nil }
     if !method.takesManyMessages, streams[slot].request.isOpen {
       noteDeadline(slot)
       awaitRequest(slot)
       updateReceiveTime(slot)
-      // What has come may be too much.
+      // The received bytes may exceed the memory limit.
       if streams[slot].request.isOpen { return nil }
     }
     guard canAnswer(slot, method) else { return launchHandler(slot) }
     return .answer(streams[slot].id)
   }
 
-  /// Whether the call is one for the inline method of `method`.
+  /// Whether the inline method of `method` is asked to answer the call.
   private mutating func canAnswer(_ slot: Int, _ method: Method) -> Bool {
     let isComplete = if case .ended = streams[slot].request { !method.takesManyMessages } else { false }
     switch method.inline {
@@ -54,7 +54,7 @@ extension ConnectionCore {
       if isComplete { noteDeadline(slot) }
       return isComplete
     case .requests:
-      // Without room the call is the handler's, for which there is none either.
+      // Without room the call goes to its handler, which is refused for the same reason.
       guard method.takesManyMessages, memory.hasRoom(for: StreamAccount.waiting) else { return false }
       noteDeadline(slot)
       return true
@@ -63,17 +63,17 @@ extension ConnectionCore {
     }
   }
 
-  /// Begins the handler of a call that no inline method answers.
+  /// Starts the handler of a call that no inline method answers.
   mutating func launchHandler(_ slot: Int) -> ConnectionAction? {
     guard let method = streams[slot].method else { return nil }
     if method.isServerStreaming, streams[slot].request.failure == nil, memory.isSendingFull {
       noteDeadline(slot)
-      // The client has sent what it has to: it is not waited for any more.
+      // The client has sent its request, so its receive time-out stops.
       updateReceiveTime(slot)
       waitForRoom(slot)
       return nil
     }
-    // A stream of responses begins with as much as fills its buffer, but possibly not at once.
+    // A stream of responses starts with room for its buffer, if there is any.
     if method.isServerStreaming { expect(slot, configuration.writeBufferSize) }
     guard memory.hasRoom(for: costOfTask(slot)) else {
       expect(slot, 0)
@@ -90,7 +90,7 @@ extension ConnectionCore {
     streams[slot].costOfTask(maxHeaderListSize: configuration.maxHeaderListSize)
   }
 
-  /// A task answers the call from now on.
+  /// Records that a task answers the call.
   mutating func startHandler(_ slot: Int) {
     noteDeadline(slot)
     streams[slot].stage = .handler
@@ -98,7 +98,7 @@ extension ConnectionCore {
     settle(slot)
   }
 
-  /// Hands what has arrived to a handler that waits for it, and returns the window of what it waits for.
+  /// Passes received data to a waiting handler, and returns the window of an awaited message.
   mutating func deliver(_ slot: Int) -> ConnectionAction? {
     switch streams[slot].stage {
     case .http:
@@ -111,43 +111,43 @@ extension ConnectionCore {
     resumeReader(slot)
     if streams[slot].readerWaits, !streams[slot].notes.contains(.room) {
       awaitRequest(slot)
-      // What has come may be too much.
+      // The received bytes may exceed the memory limit.
       resumeReader(slot)
     }
     updateReceiveTime(slot)
     return nil
   }
 
-  // MARK: What a handler reads
+  // MARK: Reading by handlers
 
-  /// The method of a call.
+  /// Returns the method of a call.
   mutating func method(_ id: Int32) -> Method? { streams.find(id).flatMap { streams[$0].method } }
 
-  /// When a call must have ended.
+  /// Returns the deadline of a call.
   mutating func deadline(_ id: Int32) -> NIODeadline {
     streams.find(id).map { streams[$0].times.deadline } ?? .distantFuture
   }
 
-  /// Whether a call can still be answered.
+  /// Whether the call can still be answered.
   mutating func isUnanswered(_ id: Int32) -> Bool {
     guard let slot = streams.find(id) else { return false }
-    return !streams[slot].isOver && !streams[slot].response.hasStatus
+    return !streams[slot].hasEnded && !streams[slot].response.hasStatus
   }
 
-  /// What a handler that asks for the next part gets; nil if it has to wait.
+  /// Returns the next part for a handler, or nil if it has to wait.
   mutating func read(_ id: Int32) -> RequestReading? {
-    guard let slot = streams.find(id) else { return .over }
+    guard let slot = streams.find(id) else { return .callEnded }
     return takePart(slot)
   }
 
-  /// The handler waits for the next part: ``ConnectionAction/resumeReader(_:_:)``.
+  /// Registers a handler that waits for the next part: ``ConnectionAction/resumeReader(_:_:)``.
   mutating func awaitPart(_ id: Int32) {
-    guard let slot = streams.find(id), !streams[slot].isOver else { return }
+    guard let slot = streams.find(id), !streams[slot].hasEnded else { return }
     streams[slot].readerWaits = true
     _ = deliver(slot)
   }
 
-  /// The handler does not wait any more. Returns whether it did.
+  /// Cancels the wait of a handler. Returns whether it was waiting.
   mutating func stopAwaitingPart(_ id: Int32) -> Bool {
     guard let slot = streams.find(id), streams[slot].readerWaits else { return false }
     streams[slot].readerWaits = false
@@ -155,8 +155,8 @@ extension ConnectionCore {
     return true
   }
 
-  /// There is room for responses again.
-  mutating func roomCame(_ slot: Int) -> ConnectionAction? {
+  /// Resumes a call after room for responses has become free.
+  mutating func roomFreed(_ slot: Int) -> ConnectionAction? {
     if case .pending = streams[slot].stage { return deliver(slot) }
     if !isFull(slot) { resumeWriters(slot) }
     if case .taken = streams[slot].stage { return takeRequests(slot) }
@@ -169,7 +169,7 @@ extension ConnectionCore {
     push(.resumeReader(streams[slot].id, reading))
   }
 
-  /// What a handler that asks for the next part gets; nil if it has to wait.
+  /// Returns the next part for a handler, or nil if it has to wait.
   mutating func takePart(_ slot: Int) -> RequestReading? {
     if !streams[slot].headIsDelivered {
       streams[slot].headIsDelivered = true
@@ -178,10 +178,10 @@ extension ConnectionCore {
     streams[slot].account.inHand = 0
     if streams[slot].takesManyMessages { expectAnswer(slot) }
     defer { settle(slot) }
-    if streams[slot].isOver { return .over }
+    if streams[slot].hasEnded { return .callEnded }
     if let failure = streams[slot].request.failure { return .failure(failure) }
     if streams[slot].takesManyMessages, memory.isSendingFull {
-      // What the next message is answered with would only add to what waits to be sent.
+      // The answer to the next message would only add to the queued output.
       waitForRoom(slot)
       return nil
     }
@@ -207,14 +207,14 @@ extension ConnectionCore {
     }
   }
 
-  /// Has the connection's memory leave room for the answer to the message in hand, if there is one: the answers to messages
-  /// that are handed over in one turn come when it is over.
+  /// Reserves room for the answer to the message in hand. Answers to messages passed on in one turn arrive after the
+  /// turn.
   private mutating func expectAnswer(_ slot: Int) {
     expect(slot, streams[slot].account.answer(largest: configuration.writeBufferSize))
   }
 
-  /// Returns the window of what has come of a message that is awaited, so that the rest can come. What is kept of it counts
-  /// in the connection's memory from now on, and fails the request if there is no room.
+  /// Returns the window of the received part of an awaited message, so that the rest can arrive. The buffered bytes
+  /// then count in the connection's memory; without room the request fails.
   mutating func awaitRequest(_ slot: Int) {
     returnWindow(slot, streams[slot].account.heldWindow)
     settle(slot)
@@ -223,7 +223,7 @@ extension ConnectionCore {
     }
   }
 
-  /// The request ends with `error`, whatever its client sends.
+  /// Fails the request with `error`, whatever the client sends.
   mutating func failRequest(_ slot: Int, _ error: RPCError) {
     streams[slot].fail(error)
     returnWindow(slot, streams[slot].account.heldWindow)
@@ -231,12 +231,12 @@ extension ConnectionCore {
 
   // MARK: The end
 
-  /// The call is over: reset by the client, ended on both sides, or lost with its connection.
+  /// Ends the call: it was reset by the client, ended on both sides, or lost with its connection.
   mutating func endCall(_ slot: Int) {
-    guard !streams[slot].isOver else { return }
+    guard !streams[slot].hasEnded else { return }
     let wasCancelled = !streams[slot].response.hasStatus
     let hasCall = streams[slot].hasCall
-    streams[slot].life = .over
+    streams[slot].life = .ended
     if streams[slot].notes.contains(.room) { waitingForRoom.remove(streams[slot].id) }
     releaseMemory(slot)
     streams[slot].times.clear()
@@ -246,7 +246,7 @@ extension ConnectionCore {
     if hasCall { push(.closed(streams[slot].id)) }
   }
 
-  /// The call's task, or its method, has nothing more to do.
+  /// Cancels the work of the call's task or method.
   mutating func cancel(_ slot: Int) {
     if case .live = streams[slot].life { streams[slot].life = .cancelled }
     guard streams[slot].hasCall else { return }
@@ -268,14 +268,14 @@ extension ConnectionCore {
     settle(slot)
   }
 
-  /// Nothing is left of the call.
+  /// Removes a call that has no task and no open stream.
   mutating func forget(_ slot: Int) { streams.remove(slot) }
 
-  /// The call's task has ended.
+  /// Records that the call's task has ended.
   mutating func taskEnded(_ id: Int32) {
     guard let slot = streams.find(id) else { return }
     if case .handler = streams[slot].stage {
-      if !streams[slot].isOver, !streams[slot].response.hasStatus {
+      if !streams[slot].hasEnded, !streams[slot].response.hasStatus {
         // GRPCCore always writes a status; another handler may not.
         endResponse(
           slot, CallFault(.handlerFailure, .internalError, "the handler ended without a status"))
@@ -294,7 +294,7 @@ extension ConnectionCore {
 }
 
 extension CallFault {
-  /// What a call fails with for which there is no memory.
+  /// The fault of a call that exceeds the connection's memory limit.
   static let connectionIsFull = CallFault(
-    .overloaded, .resourceExhausted, "the calls of the connection hold all the memory that they may")
+    .overloaded, .resourceExhausted, "the calls of the connection have reached its memory limit")
 }

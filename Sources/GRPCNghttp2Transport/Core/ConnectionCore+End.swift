@@ -1,16 +1,16 @@
 import GRPCCore
 import NIOCore
 
-/// How the connection ends.
+/// The end of the connection.
 extension ConnectionCore {
-  /// Lets running calls finish, and ends then.
+  /// Lets running calls finish, then ends the connection.
   mutating func shutDown(now: NIODeadline) {
     self.now = now
     act(lifetime.shutDown(now: now))
   }
 
-  /// Ends the calls that still run with `fault`. A client that does not read what comes before its status hears of the end
-  /// of the connection instead.
+  /// Ends the running calls with `fault`. A client that does not read the messages before the status sees the end of
+  /// the connection instead.
   mutating func cutOff(_ fault: CallFault) {
     push(.callsAreCutOff)
     for slot in streams.openSlots {
@@ -19,13 +19,13 @@ extension ConnectionCore {
     }
   }
 
-  /// GOAWAY has been submitted that permits streams up to `last`.
+  /// Records that GOAWAY was submitted; it permits streams up to `last`.
   mutating func goAwaySent(last: Int32) {
     lastStream = last
     act(lifetime.finalSent())
   }
 
-  /// The socket is gone: every call is cancelled.
+  /// Records that the socket is closed, and cancels every call.
   mutating func lost() {
     guard !end.isLost else { return }
     end.isLost = true
@@ -49,7 +49,7 @@ extension ConnectionCore {
     case .close: end.mustClose = true
     case .abort:
       cutOff(.connectionTooOld)
-      fail(.noError, "the connection's age and its grace are over")
+      fail(.noError, "the connection has exceeded its maximum age and grace time")
     }
   }
 }

@@ -1,9 +1,9 @@
 import GRPCCore
 import NIOCore
 
-/// What arrives: bytes before nghttp2 has seen them, then frames as nghttp2 tells of them.
+/// Input: bytes before nghttp2 reads them, then frames as nghttp2 reports them.
 extension ConnectionCore {
-  /// Bytes have arrived. Returns whether nghttp2 is to be given them.
+  /// Checks received bytes. Returns whether they are passed to nghttp2.
   mutating func bytesReceived(_ bytes: UnsafeRawBufferPointer, now: NIODeadline) -> Bool {
     guard end.fault == nil, !end.mustClose, !end.isLost else { return false }
     self.now = now
@@ -11,16 +11,16 @@ extension ConnectionCore {
     return end.fault == nil
   }
 
-  /// nghttp2 has taken the bytes that have arrived.
+  /// Records that nghttp2 has read the received bytes.
   mutating func bytesTaken() {
-    // Only now, when nghttp2 knows of the streams that came before the acknowledgement.
+    // Not earlier, because nghttp2 must know the streams that came before the acknowledgement.
     if gate.takeAcknowledgement() { act(lifetime.noticeAcknowledged()) }
     memory.balance()
   }
 
-  // MARK: Frames, while nghttp2 takes bytes
+  // MARK: Frames, while nghttp2 reads bytes
 
-  /// A header block begins.
+  /// Records the start of a header block.
   mutating func headersBegan(_ id: Int32, isRequest: Bool) {
     listSize.begin()
     guard isRequest else {
@@ -39,11 +39,11 @@ extension ConnectionCore {
     lifetime.streamOpened()
   }
 
-  /// A field of the header block. Returns whether the connection may go on.
+  /// Adds a field of the header block. Returns whether the connection may continue.
   mutating func headerReceived(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>)
     -> Bool
   {
-    // Of every block: a refused stream's and trailers have to be decoded too.
+    // Counted in every block, because those of refused streams and trailers are decoded too.
     guard listSize.add(name.count, value.count, limit: configuration.maxHeaderListSize) else {
       fail(.enhanceYourCalm, "a header list is far larger than the limit")
       return false
@@ -57,7 +57,7 @@ extension ConnectionCore {
     return true
   }
 
-  /// The header block is complete.
+  /// Records the end of the header block.
   mutating func headersReceived(_ id: Int32, endsStream: Bool) {
     let complete = exchange(&block, with: .none)
     switch complete {
@@ -78,7 +78,7 @@ extension ConnectionCore {
     if endsStream { requestEnded(streams[slot].id) }
   }
 
-  /// DATA has come.
+  /// Records received DATA.
   mutating func dataReceived(_ id: Int32, _ bytes: UnsafeRawBufferPointer) {
     guard let slot = findOpen(id) else { return owe(bytes.count) }
     let fits = streams[slot].count(bytes.count)
@@ -97,7 +97,7 @@ extension ConnectionCore {
     if fits { touch(slot) } else { resetMalformed(slot) }
   }
 
-  /// The client has ended its side of a stream.
+  /// Records that the client has half-closed a stream.
   mutating func requestEnded(_ id: Int32) {
     guard let slot = findOpen(id) else { return }
     guard streams[slot].isWhole else { return resetMalformed(slot) }
@@ -105,7 +105,7 @@ extension ConnectionCore {
     touch(slot)
   }
 
-  /// nghttp2 has closed a stream.
+  /// Records that nghttp2 has closed a stream.
   mutating func streamClosed(_ id: Int32) {
     guard let slot = findOpen(id) else { return }
     if block == .request(slot: slot) { block = .none }
@@ -117,20 +117,20 @@ extension ConnectionCore {
     if streams.openCount == 0 { idleSince = now }
   }
 
-  /// nghttp2 ends the connection, and tells the client why.
+  /// Records that nghttp2 ends the connection with this error.
   mutating func sessionFailed(_ code: HTTP2ErrorCode, _ reason: String) {
     guard code != .noError, end.fault == nil, end.sessionFault == nil else { return }
     end.sessionFault = ConnectionFault(code, reason.isEmpty ? code.name : "\(code.name): \(reason)")
   }
 
-  /// The slot of a call whose stream nghttp2 has open.
+  /// Returns the slot of a call whose stream is open in nghttp2.
   mutating func findOpen(_ id: Int32) -> Int? {
     guard let slot = streams.find(id), streams[slot].life != .closed else { return nil }
     return slot
   }
 
-  /// The request breaks the rules of HTTP/2, a stream error (RFC 9113 §8.1.1). Its call ends now; nghttp2 closes the stream
-  /// once RST_STREAM has been sent.
+  /// Ends the call of a malformed request, which is a stream error (RFC 9113 §8.1.1). nghttp2 closes the stream after
+  /// RST_STREAM.
   private mutating func resetMalformed(_ slot: Int) {
     endCall(slot)
     push(.reset(streams[slot].id, .protocolError))

@@ -1,22 +1,23 @@
 import GRPCCore
 import NIOCore
 
-/// Calls that an inline method is asked to answer.
+/// Calls answered by inline methods.
 extension ConnectionCore {
-  /// What an inline method is given of a call.
+  /// The parts of a call that an inline method receives.
   struct InlineRequest {
     let method: Method
     let fields: RequestFields
-    /// The request's message; empty where there may be any number of them.
+    /// The request's message; empty for a method that takes many messages.
     let message: ByteBuffer
     /// The call's buffer for the response of a unary method, which goes back with ``ConnectionCore/answered(_:_:)``,
     /// ``ConnectionCore/answersLater(_:_:)`` or ``ConnectionCore/declined(_:_:)``.
     var response = ByteBuffer()
   }
 
-  /// The request of a call to answer inline; nil for one whose message cannot be read, which is its handler's.
+  /// Returns the request of a call to answer inline. Nil if its message cannot be read, in which case the handler
+  /// answers.
   mutating func inlineRequest(_ id: Int32) -> InlineRequest? {
-    guard let slot = streams.find(id), !streams[slot].isOver, let method = streams[slot].method,
+    guard let slot = streams.find(id), !streams[slot].hasEnded, let method = streams[slot].method,
       let inline = method.inline, let message = inlineMessage(slot, inline)
     else { return nil }
     var request = InlineRequest(method: method, fields: streams[slot].head.fields, message: message)
@@ -27,8 +28,8 @@ extension ConnectionCore {
   private func inlineMessage(_ slot: Int, _ method: InlineMethod.Answer) -> ByteBuffer? {
     if case .requests = method { return ByteBuffer() }
     if let message = streams[slot].deframer.plainMessage { return message }
-    // A compressed one is at most as long as the method's limit. One that cannot be inflated is left to the handler, which
-    // says so.
+    // A compressed message is at most as long as the method's limit. One that cannot be inflated is left to the
+    // handler, which reports it.
     guard let frame = streams[slot].deframer.peek(), let message = try? streams[slot].inflate(frame)
     else { return nil }
     return ByteBuffer(bytes: message.bytes)
@@ -36,7 +37,7 @@ extension ConnectionCore {
 
   /// The method has answered with the message in `response`, which has its prefix, and status OK.
   mutating func answered(_ id: Int32, _ response: ByteBuffer) {
-    guard let slot = streams.find(id), !streams[slot].isOver else { return }
+    guard let slot = streams.find(id), !streams[slot].hasEnded else { return }
     streams[slot].output = response
     memory.unsent += response.readableBytes
     streams[slot].stage = .done
@@ -46,19 +47,19 @@ extension ConnectionCore {
     submit(slot)
   }
 
-  /// The method answers later, from a task; the call's buffer comes back.
+  /// Records that the method answers later, from a task, and takes the buffer back.
   mutating func answersLater(_ id: Int32, _ response: ByteBuffer) {
-    guard let slot = streams.find(id), !streams[slot].isOver else { return }
+    guard let slot = streams.find(id), !streams[slot].hasEnded else { return }
     streams[slot].output = response
-    // The request is not read again, however long the answer takes.
+    // The request is not read again, so its memory is released before the answer.
     streams[slot].deframer.skip()
     returnWindow(slot, streams[slot].account.heldWindow)
     startHandler(slot)
   }
 
-  /// The method answers its streaming call without a task; nothing of the request is kept.
+  /// Records that the method answers a streaming call without a task; the request is discarded.
   mutating func streamTaken(_ id: Int32) {
-    guard let slot = streams.find(id), !streams[slot].isOver else { return }
+    guard let slot = streams.find(id), !streams[slot].hasEnded else { return }
     streams[slot].deframer.removeAll()
     returnWindow(slot, streams[slot].account.heldWindow)
     streams[slot].dropHead()
@@ -66,21 +67,21 @@ extension ConnectionCore {
     settle(slot)
   }
 
-  /// The method does not take the call, whose buffer comes back: it is its handler's.
+  /// Records that the method declines the call, and takes the buffer back. The handler answers.
   mutating func declined(_ id: Int32, _ response: ByteBuffer? = nil) -> ConnectionAction? {
-    guard let slot = streams.find(id), !streams[slot].isOver else { return nil }
+    guard let slot = streams.find(id), !streams[slot].hasEnded else { return nil }
     if let response { streams[slot].output = response }
     return launchHandler(slot)
   }
 
-  /// The method refuses the call.
+  /// Ends the call that the method refuses.
   mutating func refused(_ id: Int32, _ error: RPCError) {
     guard let slot = streams.find(id) else { return }
     streams[slot].stage = .done
     conclude(id, error)
   }
 
-  /// Responds with what a method has made of the call later, unless it is over.
+  /// Sends the method's late answer, unless the call has ended.
   mutating func respond(_ id: Int32, _ result: Result<[UInt8], RPCError>) {
     switch result {
     case .success(let message) where message.count > configuration.maxSendMessageSize:

@@ -1,14 +1,14 @@
 import GRPCCore
 import NIOCore
 
-/// What handlers and methods write.
+/// Output of handlers and methods.
 extension ConnectionCore {
-  /// Takes a part of the response.
+  /// Queues a part of the response.
   ///
-  /// - Throws: `RPCError` for a part that cannot be sent, `CancellationError` if the call is over.
+  /// - Throws: `RPCError` for a part that cannot be sent, `CancellationError` if the call has ended.
   mutating func write(_ id: Int32, _ part: RPCResponsePart<MessageBytes>) throws {
-    guard let slot = streams.find(id), !streams[slot].isOver, !streams[slot].response.hasStatus else {
-      // Headers that come too late are no failure; the messages after them tell the handler.
+    guard let slot = streams.find(id), !streams[slot].hasEnded, !streams[slot].response.hasStatus else {
+      // Late headers are ignored; the next message reports the end of the call to the handler.
       if case .metadata = part { return }
       throw CancellationError()
     }
@@ -31,7 +31,7 @@ extension ConnectionCore {
     }
     if let name = metadata[stringValues: "grpc-encoding"].first(where: { _ in true }) {
       guard let chosen = MessageEncoding(rawValue: name) else {
-        throw RPCError(code: .internalError, message: "there is no encoding '\(name)'")
+        throw RPCError(code: .internalError, message: "unknown encoding '\(name)'")
       }
       let isAccepted = streams[slot].head.acceptedEncodings.contains(chosen)
       streams[slot].encoding = isAccepted ? chosen : .identity
@@ -52,10 +52,10 @@ extension ConnectionCore {
     streams[slot].response.message()
   }
 
-  /// Sends a message of a method without back-pressure, unless the call is over or the message too large.
+  /// Sends a message of a method without back-pressure, unless the call has ended or the message is too large.
   mutating func send(_ id: Int32, _ message: [UInt8]) {
     guard message.count <= configuration.maxSendMessageSize else { return }
-    // It fails only for a call that is over.
+    // Fails only if the call has ended.
     try? write(id, .message(MessageBytes(message, isCompressed: false)))
   }
 
@@ -64,7 +64,7 @@ extension ConnectionCore {
     do {
       try write(id, .message(message))
     } catch {
-      // Of a call that is not over, nothing else can be wrong with it.
+      // The call has not ended, so the size is the only possible error.
       fail(id, .tooLarge(message.count, limit: configuration.maxSendMessageSize))
     }
   }
@@ -81,7 +81,7 @@ extension ConnectionCore {
 
   /// Does what a method that takes messages wants; `isLast` tells whether it was told of the request's end.
   mutating func take(_ step: InlineStep, isLast: Bool, _ id: Int32) -> StepOutcome {
-    guard let slot = streams.find(id), !streams[slot].isOver, !streams[slot].response.hasStatus
+    guard let slot = streams.find(id), !streams[slot].hasEnded, !streams[slot].response.hasStatus
     else { return .over }
     switch step {
     case .next where isLast:
@@ -99,28 +99,28 @@ extension ConnectionCore {
     return .goesOn
   }
 
-  /// Ends a call with status OK, or with the status and the metadata of `error`; nothing if it is over.
+  /// Ends a call with status OK, or with the status and metadata of `error`. Does nothing if the call has ended.
   mutating func conclude(_ id: Int32, _ error: RPCError?) {
     let status = error.map { Status($0) } ?? Status(code: .ok, message: "")
-    // It fails only for a call that is over.
+    // Fails only if the call has ended.
     try? write(id, .status(status, error?.metadata ?? [:]))
   }
 
-  /// Ends the call with the status of `fault` in its handler's place.
+  /// Ends the call with the status of `fault` on behalf of its handler.
   mutating func fail(_ id: Int32, _ fault: CallFault) {
     if let slot = streams.find(id) { endResponse(slot, fault) }
   }
 
-  /// Ends the call with the status of `fault` in its handler's place.
+  /// Ends the call with the status of `fault` on behalf of its handler.
   mutating func endResponse(_ slot: Int, _ fault: CallFault) {
-    guard !streams[slot].isOver, !streams[slot].response.hasStatus else { return }
+    guard !streams[slot].hasEnded, !streams[slot].response.hasStatus else { return }
     streams[slot].response.status(Status(fault), configuration.faultDetails(fault))
     submit(slot)
   }
 
-  /// Answers in HTTP a request that is not a gRPC request.
+  /// Sends an HTTP response to a request that is not a gRPC request.
   mutating func answerInHTTP(_ slot: Int) {
-    guard case .http(let httpStatus, let message) = streams[slot].stage, !streams[slot].isOver,
+    guard case .http(let httpStatus, let message) = streams[slot].stage, !streams[slot].hasEnded,
       !streams[slot].response.hasStatus
     else { return }
     streams[slot].times.receiveBy = .distantFuture
@@ -131,11 +131,11 @@ extension ConnectionCore {
 }
 
 extension CallFault {
-  /// What a call fails with whose method has not ended it with its request.
+  /// The fault of a call that its method did not end by the end of the request.
   static let notConcluded = CallFault(
-    .handlerFailure, .internalError, "the method has not ended its call")
+    .handlerFailure, .internalError, "the method did not end its call")
 
-  /// What a call fails with whose response has a message of `count` bytes.
+  /// The fault of a call whose response message of `count` bytes is too large.
   static func tooLarge(_ count: Int, limit: Int) -> CallFault {
     .malformed(
       .resourceExhausted, "a response of \(count) bytes is larger than the limit of \(limit)")

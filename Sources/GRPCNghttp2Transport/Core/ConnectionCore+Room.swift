@@ -1,9 +1,9 @@
 import GRPCCore
 import NIOCore
 
-/// Room for responses: calls that would fill the connection's buffers wait until the client has taken more.
+/// Room for responses: calls that would exceed the connection's output buffers wait until the client has read more.
 extension ConnectionCore {
-  /// Bytes of a response that do not stand in the way of others.
+  /// A response of at most this many bytes is sent even if the connection is full.
   private static let smallResponse = 4 * 1_024
 
   /// Whether a writer has to wait.
@@ -13,43 +13,43 @@ extension ConnectionCore {
     return count > configuration.writeBufferSize || (memory.isSendingFull && count > Self.smallResponse)
   }
 
-  /// Whether the writers of a call have to wait.
+  /// The state of a call's output buffer.
   enum Room {
     case free
     case full
-    /// The call is over.
-    case over
+    /// The call has ended.
+    case callEnded
   }
 
-  /// Whether a writer of the call has to wait.
+  /// Returns whether a writer of the call has to wait.
   mutating func room(_ id: Int32) -> Room {
-    guard let slot = streams.find(id) else { return .over }
+    guard let slot = streams.find(id) else { return .callEnded }
     return isFull(slot) ? .full : .free
   }
 
-  /// A writer of the call waits, if it has to.
+  /// Registers a writer of the call as waiting, if it has to wait.
   mutating func awaitRoom(_ id: Int32) -> Room {
-    guard let slot = streams.find(id), !streams[slot].isOver else { return .over }
+    guard let slot = streams.find(id), !streams[slot].hasEnded else { return .callEnded }
     guard isFull(slot) else { return .free }
     streams[slot].writersWait = true
     waitToSend(slot)
     return .full
   }
 
-  /// The call is full, and goes on when the client has taken some of its responses.
+  /// Starts the send time-out of a call that is full, and queues it for room.
   mutating func waitToSend(_ slot: Int) {
     if memory.isSendingFull { waitForRoom(slot) }
     streams[slot].times.awaitSending(timeout: sendTimeout, now: now)
     noteWakeup(slot)
   }
 
-  /// The call goes on once there is room: ``roomCame(_:)``.
+  /// Queues the call until there is room: ``roomFreed(_:)``.
   mutating func waitForRoom(_ slot: Int) {
     guard streams[slot].notes.insert(.room).inserted else { return }
     if waitingForRoom.append(streams[slot].id, now: now) { needsTurn = true }
   }
 
-  /// Lets calls go on that wait for room: as many as fill it, if each fills its own buffer.
+  /// Resumes as many waiting calls as fit if each fills its own buffer.
   mutating func resumeWaitingForRoom() {
     needsTurn = false
     guard !waitingForRoom.isEmpty, !memory.isSendingFull, !end.isLost else { return }
@@ -58,10 +58,10 @@ extension ConnectionCore {
       guard let id = waitingForRoom.popFirst() else { break }
       guard let slot = streams.find(id) else { continue }
       streams[slot].notes.remove(.room)
-      push(.roomCame(id))
+      push(.roomFreed(id))
     }
     waitingForRoom.renew(now: now)
-    // Those that go on may leave room for more.
+    // The resumed calls may leave room for more.
     if !waitingForRoom.isEmpty { needsTurn = true }
   }
 
@@ -71,8 +71,8 @@ extension ConnectionCore {
     push(.resumeWriters(streams[slot].id))
   }
 
-  /// Resets the streams whose responses the client does not read, for the sake of those that wait, and keeps no more room
-  /// for handlers that have nothing to say.
+  /// Resets streams whose responses are not read while others wait for room, and releases the room reserved for idle
+  /// handlers.
   mutating func endStalled() {
     waitingForRoom.renew(now: now)
     for slot in streams.openSlots {

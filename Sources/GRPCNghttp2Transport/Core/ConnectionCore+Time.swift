@@ -1,7 +1,7 @@
 import GRPCCore
 import NIOCore
 
-/// What is due as time passes.
+/// Time-outs and other timed events.
 extension ConnectionCore {
   /// How long a connection without streams keeps the memory of their slots.
   private static let idleMemory = TimeAmount.seconds(10)
@@ -17,7 +17,7 @@ extension ConnectionCore {
     wakeup = next
   }
 
-  /// Does what is due.
+  /// Performs everything that is due at `now`.
   mutating func timePassed(now: NIODeadline) {
     self.now = now
     if !gate.hasReceivedSettings, now >= startBy { fail(.protocolError, "no preface and SETTINGS in time") }
@@ -47,8 +47,8 @@ extension ConnectionCore {
     }
   }
 
-  /// Ends the call if its deadline has passed, or the client has been too slow with its request or in reading the response.
-  /// Its connection goes on: behind a proxy its other calls are other clients'.
+  /// Ends the call if its deadline has passed, or if the client sends or reads too slowly. The connection continues,
+  /// because behind a proxy its other calls belong to other clients.
   private mutating func timePassed(_ slot: Int) {
     let times = streams[slot].times
     if now >= times.deadline {
@@ -56,7 +56,7 @@ extension ConnectionCore {
       if streams[slot].output.readableBytes == 0 {
         endResponse(slot, .deadlinePassed)
       } else {
-        // Messages that the client has not taken are before the status.
+        // The unread messages precede the status, so the stream is reset.
         push(.reset(streams[slot].id, .cancel))
       }
       cancel(slot)
@@ -73,7 +73,7 @@ extension ConnectionCore {
 
   private mutating func requestIsOverdue(_ slot: Int) {
     if case .http = streams[slot].stage { return answerInHTTP(slot) }
-    // The handler ends the call, so that what it logs is what the client gets.
+    // The handler ends the call, so that its log matches what the client receives.
     failRequest(slot, error(.requestOverdue))
     touch(slot)
   }

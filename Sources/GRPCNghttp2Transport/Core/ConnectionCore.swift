@@ -1,11 +1,11 @@
 import GRPCCore
 import NIOCore
 
-/// The decisions of one HTTP/2 connection, as a value: it is told what has happened, and says in ``nextAction()`` what is to
-/// be done, in order. It knows no socket, no nghttp2 and no task.
+/// The decisions of one HTTP/2 connection, as a value without socket, nghttp2 or tasks. It receives events, and
+/// returns in ``nextAction()`` the actions to perform, in order.
 ///
-/// What may happen: bytes and frames arrive (`ConnectionCore+Frames`), calls read and write (`ConnectionCore+Calls`,
-/// `+Responses`), frames leave (`+Output`), time passes (`+Time`), and the server ends the connection (`+End`).
+/// Events: bytes and frames arrive (`ConnectionCore+Frames`), calls read and write (`ConnectionCore+Calls`,
+/// `+Responses`), frames are sent (`+Output`), time passes (`+Time`), and the server ends the connection (`+End`).
 struct ConnectionCore {
   let configuration: HTTP2Configuration
   let receiveTimeout: TimeAmount
@@ -20,30 +20,30 @@ struct ConnectionCore {
   var now: NIODeadline
 
   var notes = NoteList()
-  /// Bytes of the connection's window that are to be returned.
+  /// Bytes of the connection's window that are due to be returned.
   var windowToReturn = 0
-  /// Streams that wait until more has been sent, in the order in which they go on.
+  /// Streams that wait for room in the output, in the order in which they resume.
   var waitingForRoom = RoomQueue()
-  /// Streams that go on when tasks of others have ended.
+  /// Streams that wait for a task of another call to end.
   var waitingForTasks: [Int32] = []
-  /// Tasks that run, and those of them that take messages of requests, which end soon.
+  /// The number of running tasks, and of those that take messages of requests, which are short.
   var tasks = 0
   var takers = 0
 
-  /// The header block that is being decoded.
+  /// The header block being decoded.
   var block = HeaderBlockInput.none
   var listSize = HeaderListSize()
-  /// Bytes of DATA and frames that are to be written to the socket, and how many may be gathered.
+  /// The frames to write to the socket, and the most bytes to gather.
   var output = ByteBuffer()
   var outputLimit = 0
 
-  /// When the client's SETTINGS must have come.
+  /// The time by which the client's SETTINGS must arrive.
   let startBy: NIODeadline
-  /// The earliest time at which a stream has something to do; `distantFuture` is never.
+  /// The earliest timed event of a stream; `distantFuture` means never.
   var streamWakeup = NIODeadline.distantFuture
-  /// Since when there are no streams; nil while there are, and once their slots are given back.
+  /// The time since which there are no streams; nil while there are, and once their slots are released.
   var idleSince: NIODeadline?
-  /// Whether room has become free, or ``wakeup`` is earlier, since the last turn.
+  /// Whether room has become free, or ``wakeup`` has become earlier, since the last turn.
   var needsTurn = false
   /// When ``timePassed(now:)`` has something to do, as far as that was known when the last turn ended.
   var wakeup: NIODeadline
@@ -51,21 +51,21 @@ struct ConnectionCore {
   var lastStream: Int32?
   var end = End()
 
-  /// How the connection ends.
+  /// The state of the connection's end.
   struct End {
-    /// Why it ends, if it ends for a fault.
+    /// The connection error that ends it, if any.
     var fault: ConnectionFault?
-    /// Why nghttp2 has ended it, if it has.
+    /// The error with which nghttp2 has ended it, if any.
     var sessionFault: ConnectionFault?
-    /// Whether it is to be closed once everything has been sent.
+    /// Whether to close it once all output is sent.
     var mustClose = false
-    /// Whether its socket is gone.
+    /// Whether its socket is closed.
     var isLost = false
   }
 
-  /// The core of a connection that begins at `now`.
+  /// Creates the core of a connection that starts at `now`.
   ///
-  /// - Parameter jitter: -0.1 to 0.1, by which its greatest age differs.
+  /// - Parameter jitter: the relative variation of its maximum age, from -0.1 to 0.1.
   init(
     _ configuration: HTTP2Configuration, methods: MethodTable, budget: MemoryBudget, pool: StreamMemoryPool,
     deflater: Deflater, idleTime: IdleTime? = nil, jitter: Double, now: NIODeadline
@@ -86,39 +86,39 @@ struct ConnectionCore {
     updateWakeup()
   }
 
-  // MARK: What is to be done
+  // MARK: Pending work
 
-  /// Whether ``nextAction()`` has something.
+  /// Whether ``nextAction()`` may return an action.
   var hasWork: Bool { !notes.isEmpty }
 
-  /// Whether the connection has to have a turn: for work, for room that has become free, or for an earlier ``wakeup``.
+  /// Whether the connection needs a turn: for work, for freed room, or for an earlier ``wakeup``.
   var wantsTurn: Bool { hasWork || needsTurn }
 
   mutating func push(_ note: ConnectionNote) { notes.append(note) }
 
   mutating func push(_ action: ConnectionAction) { notes.append(.action(action)) }
 
-  /// Frames of the response may be due, or window to return.
+  /// Notes that frames of the response, or window to return, may be due.
   mutating func submit(_ slot: Int) {
     guard streams[slot].notes.insert(.submission).inserted else { return }
     push(.submit(streams[slot].id))
   }
 
-  /// Something of the request has arrived.
+  /// Notes that a part of the request has arrived.
   mutating func touch(_ slot: Int) {
     if case .accepted = streams[slot].stage { return }
     guard streams[slot].notes.insert(.delivery).inserted else { return }
     push(.deliver(streams[slot].id))
   }
 
-  /// `count` bytes of the connection's window are to be returned.
+  /// Adds `count` bytes to the connection's window to return.
   mutating func owe(_ count: Int) {
     guard count > 0 else { return }
     if windowToReturn == 0 { push(.returnWindow) }
     windowToReturn += count
   }
 
-  /// `count` bytes have been read: their window is to be returned.
+  /// Returns the window of `count` bytes that were read.
   mutating func returnWindow(_ slot: Int, _ count: Int) {
     guard count > 0 else { return }
     streams[slot].account.heldWindow -= count
@@ -130,19 +130,19 @@ struct ConnectionCore {
     submit(slot)
   }
 
-  /// Has the connection's memory count what the call holds now.
+  /// Updates the connection's memory account with what the call holds.
   mutating func settle(_ slot: Int) {
     streams[slot].settle(&memory, maxHeaderListSize: configuration.maxHeaderListSize)
   }
 
-  /// Has the connection's memory leave room for `count` bytes of the call's responses.
+  /// Reserves `count` bytes of the connection's memory for responses of the call.
   mutating func expect(_ slot: Int, _ count: Int) {
     if streams[slot].account.expect(count, &memory), !waitingForRoom.isEmpty { needsTurn = true }
   }
 
   // MARK: Time
 
-  /// The call has something to do at a time of its own.
+  /// Schedules the next timed event of the call.
   mutating func noteWakeup(_ slot: Int) {
     let next = streams[slot].times.next
     guard next < streamWakeup else { return }
@@ -150,7 +150,7 @@ struct ConnectionCore {
     needsTurn = true
   }
 
-  /// Notes when the call has to have ended, if its client has said so.
+  /// Sets the deadline of the call, if its client has requested one.
   mutating func noteDeadline(_ slot: Int) {
     guard let timeout = streams[slot].head.timeout, streams[slot].times.deadline == .distantFuture
     else { return }
@@ -158,20 +158,20 @@ struct ConnectionCore {
     noteWakeup(slot)
   }
 
-  /// Notes until when the client must have sent what is waited for.
+  /// Updates the time by which the client must send the awaited data.
   mutating func updateReceiveTime(_ slot: Int) {
     streams[slot].updateReceiveTime(timeout: receiveTimeout, now: now)
     noteWakeup(slot)
   }
 
-  /// `fault` as a handler sees it.
+  /// Returns `fault` as an error for a handler.
   func error(_ fault: CallFault) -> RPCError {
     RPCError(code: fault.code, message: fault.message, metadata: configuration.faultDetails(fault))
   }
 
   // MARK: The end
 
-  /// The connection ends for a fault, if it does not yet.
+  /// Ends the connection with an error, unless it already ends with one.
   mutating func fail(_ code: HTTP2ErrorCode, _ reason: String) { fail(ConnectionFault(code, reason)) }
 
   mutating func fail(_ fault: ConnectionFault) {
@@ -181,7 +181,7 @@ struct ConnectionCore {
     push(.goAwayFor(fault))
   }
 
-  /// Nothing is left of the connection.
+  /// Releases the connection's memory account; nothing uses the connection any more.
   mutating func finish() {
     memory.release()
     push(.ended)

@@ -1,17 +1,17 @@
 import NIOCore
 
-/// Judges a client's frames by their headers, ahead of nghttp2, which tells only of those that it accepts.
+/// Checks a client's frames by their headers, ahead of nghttp2, which reports only accepted frames.
 struct FrameGate {
   private var frames = FrameScanner()
   private var rules: FrameRules
-  /// Since when a frame or a header block is incomplete.
+  /// The time since which a frame or a header block is incomplete.
   private(set) var incompleteSince: NIODeadline?
 
   init(_ configuration: HTTP2Configuration, now: NIODeadline) {
     rules = FrameRules(configuration, now: now)
   }
 
-  /// Whether the client's first SETTINGS have come.
+  /// Whether the client's first SETTINGS have arrived.
   var hasReceivedSettings: Bool { rules.hasReceivedSettings }
 
   /// How many streams, and gaps between their ids, it keeps.
@@ -20,7 +20,7 @@ struct FrameGate {
   /// When ``timePassed(now:)`` has something to do.
   var wakeup: NIODeadline { rules.pings.wakeup }
 
-  /// Judges bytes that have arrived. Returns why the connection ends, if it does.
+  /// Checks received bytes. Returns the connection error, if there is one.
   mutating func receive(
     _ bytes: UnsafeRawBufferPointer, streams: borrowing StreamTable, now: NIODeadline
   ) -> ConnectionFault? {
@@ -33,7 +33,7 @@ struct FrameGate {
       let judged = rules.judge(frame, streams, now: now)
       if fault == nil { fault = judged }
     }
-    // A header block counts from its first frame, whatever follows.
+    // The time of a header block starts with its first frame.
     if !frames.isMidFrame, !rules.isInHeaderBlock {
       incompleteSince = nil
     } else if incompleteSince == nil || (began && !rules.isInHeaderBlock) {
@@ -42,28 +42,28 @@ struct FrameGate {
     return fault
   }
 
-  /// Whether the client has acknowledged a PING since this was asked last.
+  /// Returns whether the client has acknowledged a PING since the last call.
   mutating func takeAcknowledgement() -> Bool {
     defer { rules.hasAcknowledgement = false }
     return rules.hasAcknowledgement
   }
 
-  /// What is due for pings as time passes.
+  /// Returns the PING action that is due at `now`.
   mutating func timePassed(now: NIODeadline) -> PingPolicy.OnTime { rules.pings.timePassed(now: now) }
 
-  /// The server has sent HEADERS or DATA.
+  /// Records that the server has sent HEADERS or DATA.
   mutating func responseSent() {
     rules.pings.responseSent()
     rules.floods.responseSent()
   }
 
-  /// The server has sent RST_STREAM with an error. Returns why the connection ends, if it does.
+  /// Records that the server has sent RST_STREAM with an error. Returns the connection error, if there is one.
   mutating func resetSent(now: NIODeadline) -> ConnectionFault? {
     rules.floods.resetSent(now: now).map { ConnectionFault(.enhanceYourCalm, $0.rawValue) }
   }
 }
 
-/// What each kind of frame may be, and how often it may come.
+/// The rules for each type of frame, and for how often it may arrive.
 private struct FrameRules {
   private(set) var clientStreams = ClientStreams()
   var floods: FloodGuard
@@ -88,9 +88,9 @@ private struct FrameRules {
       if clientStreams.isFull { forgetUnserved(streams) }
       return fault(violation)
     case .priority:
-      // nghttp2 ignores it, as we tell it to.
+      // nghttp2 is configured to ignore PRIORITY.
       if frame.streamID == 0 || frame.detail == frame.streamID {
-        return ConnectionFault(.protocolError, "PRIORITY on the connection, or on itself")
+        return ConnectionFault(.protocolError, "PRIORITY on stream 0, or dependent on its own stream")
       }
       return fault(floods.idleFrameReceived(now: now))
     case .reset: return reset(of: frame.streamID, streams, now: now)
@@ -99,10 +99,10 @@ private struct FrameRules {
       return fault(floods.idleFrameReceived(now: now))
     case .ping: return ping(frame, hasStreams: streams.openCount > 0, now: now)
     case .windowUpdate:
-      if frame.detail == 0 { return ConnectionFault(.protocolError, "WINDOW_UPDATE by nothing") }
+      if frame.detail == 0 { return ConnectionFault(.protocolError, "WINDOW_UPDATE with an increment of 0") }
       return fault(floods.windowUpdateReceived())
     case .continuation:
-      // nghttp2 counts them.
+      // nghttp2 limits their number.
       if frame.endsHeaders { isInHeaderBlock = false }
       return nil
     case .pushPromise, .goAway, nil: return fault(floods.idleFrameReceived(now: now))
@@ -115,7 +115,7 @@ private struct FrameRules {
 
   private mutating func data(_ frame: FrameScanner.Frame, now: NIODeadline) -> ConnectionFault? {
     if let padding = frame.detail, padding >= frame.length {
-      return ConnectionFault(.protocolError, "more padding than DATA")
+      return ConnectionFault(.protocolError, "the padding is longer than the DATA frame")
     }
     if let violation = clientStreams.dataReceived(frame.streamID, endsStream: frame.endsStream) {
       return fault(violation)
@@ -136,13 +136,13 @@ private struct FrameRules {
     return ConnectionFault(.enhanceYourCalm, "too_many_pings")
   }
 
-  /// A client that ends a call before its response has ended makes work for nothing (CVE-2023-44487). Afterwards
-  /// RST_STREAM only says that it sends no more, as grpc-java does of each call that fails early.
+  /// Checks RST_STREAM. A client that cancels calls before their responses causes wasted work (CVE-2023-44487). After
+  /// the response, RST_STREAM only states that it sends no more, as grpc-java does for every call that fails early.
   private mutating func reset(
     of id: UInt32, _ streams: borrowing StreamTable, now: NIODeadline
   ) -> ConnectionFault? {
     let mightSend = clientStreams.resetReceived(id)
-    // A stream that begins in the same read is not known yet.
+    // A stream that starts in the same read is not yet known.
     if id > streams.newest || streams.isUnanswered(Int32(id)) {
       return fault(floods.resetReceived(now: now))
     }
@@ -158,7 +158,7 @@ private struct FrameRules {
     case nil: nil
     case .passedOver:
       ConnectionFault(.protocolError, "a stream was opened after one with a higher id")
-    case .ended: ConnectionFault(.streamClosed, "a frame on a stream that the client has ended")
+    case .ended: ConnectionFault(.streamClosed, "a frame on a stream that the client has closed")
     }
   }
 }

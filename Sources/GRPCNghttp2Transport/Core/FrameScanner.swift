@@ -3,17 +3,17 @@ enum FrameType: UInt8 {
   case data, headers, priority, reset, settings, pushPromise, ping, goAway, windowUpdate, continuation
 }
 
-/// Follows the frames of a connection by their 9-byte headers (RFC 9113 §4.1), ahead of nghttp2, which tells
-/// only of those that it accepts. It checks nothing.
+/// Scans the frames of a connection by their 9-byte headers (RFC 9113 §4.1), ahead of nghttp2, which reports only
+/// accepted frames. Does not check them.
 struct FrameScanner {
-  /// A frame that has begun.
+  /// The header of a frame, and the start of some payloads.
   struct Frame: Equatable {
     let length: Int
     let type: UInt8
     let flags: UInt8
     let streamID: UInt32
-    /// How the payload begins: the stream that PRIORITY depends on, the increment of WINDOW_UPDATE, the
-    /// length of padded DATA's padding. nil for other frames and shorter ones.
+    /// The start of the payload: the stream that PRIORITY depends on, the increment of WINDOW_UPDATE, or the padding
+    /// length of padded DATA. Nil for other frames and shorter ones.
     var detail: UInt32?
 
     var isAcknowledgement: Bool { flags & 0x1 != 0 }
@@ -31,16 +31,16 @@ struct FrameScanner {
 
   private static let headerLength = 9
 
-  /// Bytes to skip: of the preface, then of the payload of the current frame.
+  /// The bytes to skip: first the preface, later the rest of the current frame's payload.
   private var skip = 24
-  /// The beginning of a frame whose header, or whose detail, is not complete.
+  /// The start of a frame whose header or detail is incomplete.
   private var partial: [UInt8] = []
 
   init() {
     partial.reserveCapacity(Self.headerLength + 4)
   }
 
-  /// Whether a frame has begun, if only with a byte of its header, and not ended.
+  /// Whether a frame is incomplete, even if only one byte of its header has arrived.
   var isMidFrame: Bool { skip > 0 || !partial.isEmpty }
 
   /// The next frame whose header, and detail, ends in `rest`, of which it takes what comes before and they; nil if there is

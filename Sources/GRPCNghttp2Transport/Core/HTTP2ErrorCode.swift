@@ -4,7 +4,7 @@ import CNghttp2
 struct HTTP2ErrorCode: RawRepresentable, Hashable {
   let rawValue: UInt32
 
-  /// Its name in RFC 9113.
+  /// The code's name in RFC 9113.
   var name: String { String(cString: nghttp2_http2_strerror(rawValue)) }
 
   static let noError = HTTP2ErrorCode(rawValue: 0x0)
@@ -16,7 +16,7 @@ struct HTTP2ErrorCode: RawRepresentable, Hashable {
   static let enhanceYourCalm = HTTP2ErrorCode(rawValue: 0xb)
 }
 
-/// Why a connection ends: the code and the reason of its GOAWAY, which is also what the log tells.
+/// A connection error: the code and reason of its GOAWAY, which are also logged.
 struct ConnectionFault: Equatable {
   let code: HTTP2ErrorCode
   let reason: String

@@ -1,26 +1,26 @@
-/// The header block that is being decoded, of which there is one at a time (RFC 9113 §4.3).
+/// The header block being decoded; a connection has at most one at a time (RFC 9113 §4.3).
 enum HeaderBlockInput: Equatable {
   case none
-  /// Of a request, by the slot of its call.
+  /// The header block of a request, with the slot of its call.
   case request(slot: Int)
-  /// Of a request that is refused.
+  /// The header block of a refused request.
   case refused
-  /// Behind a request's messages.
+  /// The trailers of a request.
   case trailers(areMalformed: Bool)
 }
 
 /// The size of a header block as it is decoded (RFC 9113 §6.5.2).
 struct HeaderListSize {
-  /// A block this many times as large as the limit ends the connection: the block has to be decoded to the end, whatever
-  /// becomes of its request.
+  /// The factor by which a block must exceed the limit to end the connection. Smaller blocks are decoded to the end
+  /// even if their requests are refused.
   private static let bombFactor = 16
 
   private var count = 0
 
-  /// A block begins.
+  /// Starts a block.
   mutating func begin() { count = 0 }
 
-  /// Counts a field. Returns whether the block may go on.
+  /// Counts a field. Returns whether the block may continue.
   mutating func add(_ nameCount: Int, _ valueCount: Int, limit: Int) -> Bool {
     count += nameCount + valueCount + 32
     return count <= limit * Self.bombFactor

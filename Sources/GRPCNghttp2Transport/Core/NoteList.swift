@@ -1,30 +1,30 @@
-/// What is noted to be done.
+/// An entry in a connection's list of pending work.
 enum ConnectionNote {
   /// A request's header block is complete.
   case begin(Int32)
-  /// Something of a request has arrived that its call may wait for.
+  /// A part of a request has arrived for which its call may wait.
   case deliver(Int32)
-  /// Bytes of the response have left for the wire.
+  /// Bytes of the response were sent.
   case sent(Int32)
-  /// There is room for responses again.
-  case roomCame(Int32)
-  /// Another call's task has ended.
-  case taskCame(Int32)
+  /// Room for responses has become free.
+  case roomFreed(Int32)
+  /// A task of another call has ended.
+  case taskFreed(Int32)
   /// Frames of the response may be due, or window to return.
   case submit(Int32)
-  /// The connection's window is to be returned.
+  /// The window of the connection is due to be returned.
   case returnWindow
   case action(ConnectionAction)
 }
 
-/// The notes of a connection, in the order in which they are worked off.
+/// The notes of a connection, in the order in which they are processed.
 struct NoteList {
   private var notes: [ConnectionNote] = []
   private var next = 0
 
   var isEmpty: Bool { next == notes.count }
 
-  /// The note that is to be worked off next.
+  /// The next note to process.
   var first: ConnectionNote? { isEmpty ? nil : notes[next] }
 
   mutating func append(_ note: ConnectionNote) { notes.append(note) }

@@ -1,36 +1,36 @@
 import GRPCCore
 
-/// How far a response has got, and which frame comes next.
+/// The progress of a response, which determines its next frame.
 struct ResponseState {
   /// A frame to submit.
   enum Frame {
     case headers(Metadata, MessageEncoding)
-    /// HEADERS that end the stream: the status alone.
+    /// HEADERS that end the stream and contain only the status.
     case trailersOnly(httpStatus: Int, Status, Metadata)
-    /// HEADERS of a plain HTTP answer.
+    /// HEADERS of a plain HTTP response.
     case httpHeaders(status: Int, endsStream: Bool)
-    /// DATA, of which nghttp2 asks for as much as fits, until there is none left.
+    /// DATA, which nghttp2 requests in portions until all is sent.
     case data(endsStream: Bool)
     case trailers(Status, Metadata)
   }
 
-  /// What has been submitted.
+  /// The last frame that was submitted.
   private enum Progress: Equatable {
     case nothing
     case headers
-    /// nghttp2 has DATA to ask for.
+    /// DATA that nghttp2 is requesting.
     case sendingData
-    /// The frame that ends the stream.
+    /// The frame that ends the stream, submitted.
     case end
-    /// That frame has been sent.
+    /// The frame that ends the stream, sent.
     case endSent
   }
 
-  /// How the response ends, once that is known.
+  /// The end of the response, once known.
   private enum Outcome {
     case open
     case status(Status, Metadata)
-    /// It is a plain HTTP answer.
+    /// A plain HTTP response.
     case http
   }
 
@@ -40,22 +40,22 @@ struct ResponseState {
   private var hasMessages = false
   private var httpStatus = 200
 
-  /// Whether the response has its end, sent or not.
+  /// Whether the end of the response is known, sent or not.
   var hasStatus: Bool { if case .open = outcome { false } else { true } }
 
   /// Whether the frame that ends the stream has been sent.
   var hasEnded: Bool { progress == .endSent }
 
-  /// Takes the metadata that comes first.
+  /// Sets the initial metadata.
   mutating func metadata(_ metadata: Metadata) { initial = metadata }
 
-  /// The response has a message.
+  /// Records that the response has a message.
   mutating func message() { hasMessages = true }
 
-  /// Takes the status that ends the response.
+  /// Sets the status that ends the response.
   mutating func status(_ status: Status, _ metadata: Metadata) { outcome = .status(status, metadata) }
 
-  /// The response is one message, and the status OK.
+  /// Makes the response a single message with status OK.
   mutating func unary() {
     hasMessages = true
     outcome = .status(Status(code: .ok, message: ""), [:])
@@ -64,14 +64,14 @@ struct ResponseState {
   /// Sets the `:status` of a gRPC response, which is 200 by default.
   mutating func setHTTPStatus(_ httpStatus: Int) { self.httpStatus = httpStatus }
 
-  /// Makes it a plain HTTP answer.
+  /// Makes the response a plain HTTP response.
   mutating func refuse(httpStatus: Int) {
     self.httpStatus = httpStatus
     outcome = .http
   }
 
-  /// The next frame to submit, with `buffered` bytes of messages to send in `encoding`; nil if it cannot go on. It
-  /// counts as submitted.
+  /// Returns the next frame, which then counts as submitted, or nil if none is due. `buffered` bytes of messages wait
+  /// to be sent in `encoding`.
   mutating func nextFrame(buffered: Int, _ encoding: MessageEncoding) -> Frame? {
     switch progress {
     case .nothing: return firstFrame(buffered: buffered, encoding)
@@ -106,12 +106,12 @@ struct ResponseState {
 
   private var isHTTP: Bool { if case .http = outcome { true } else { false } }
 
-  /// nghttp2 has been given all the DATA there is.
+  /// Records that nghttp2 has taken all DATA.
   mutating func dataSubmitted() {
     guard progress == .sendingData else { return }
     progress = isHTTP ? .end : .headers
   }
 
-  /// The frame that ends the stream has been sent.
+  /// Records that the frame that ends the stream was sent.
   mutating func endSent() { progress = .endSent }
 }

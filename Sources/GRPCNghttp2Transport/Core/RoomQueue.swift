@@ -1,21 +1,21 @@
 import DequeModule
 import NIOCore
 
-/// The streams of a connection that wait until more has been sent, in the order in which they go on.
+/// The streams of a connection that wait for room in the output, in the order in which they resume.
 struct RoomQueue {
-  /// How long a client may take nothing of a response while other calls of its connection wait for the room.
+  /// How long a client may read nothing of a response while other calls of its connection wait for room.
   static let patience = TimeAmount.seconds(10)
 
   private var ids: Deque<Int32> = []
-  /// Since when the first has waited, or others were last looked at for its sake.
+  /// The time since which the first stream waits, or of the last ``renew(now:)``.
   private var since = NIODeadline.distantFuture
 
   var isEmpty: Bool { ids.isEmpty }
 
-  /// When responses that the client does not read are to be ended for the sake of those that wait.
+  /// When unread responses are ended in favour of the waiting streams.
   var wakeup: NIODeadline { ids.isEmpty ? .distantFuture : since + Self.patience }
 
-  /// A stream waits. Returns whether it is the first.
+  /// Adds a stream. Returns whether it is the first.
   mutating func append(_ id: Int32, now: NIODeadline) -> Bool {
     ids.append(id)
     if ids.count == 1 { since = now }
@@ -24,9 +24,9 @@ struct RoomQueue {
 
   mutating func remove(_ id: Int32) { ids.removeAll { $0 == id } }
 
-  /// The first stream goes on.
+  /// Removes the first stream, which resumes.
   mutating func popFirst() -> Int32? { ids.popFirst() }
 
-  /// Those that wait have been looked after.
+  /// Restarts the time of the waiting streams.
   mutating func renew(now: NIODeadline) { since = ids.isEmpty ? .distantFuture : now }
 }

@@ -1,20 +1,20 @@
 import NIOCore
 
-/// The buffers of a call, for the next call once it is over.
+/// The recycled buffers of a call.
 struct StreamMemory {
-  /// Buffers of more bytes than this are given back to the system.
+  /// Buffers larger than this, in bytes, are released.
   private static let largest = 4_096
 
   var fields = RequestFields()
   var request = ByteBuffer()
   var response = ByteBuffer()
 
-  /// Whether it is worth keeping, and not too much.
+  /// Whether the buffers are worth keeping and small enough.
   fileprivate var isReusable: Bool {
     max(fields.capacity, request.capacity, response.capacity) <= Self.largest && response.capacity > 0
   }
 
-  /// Empties the buffers and keeps their memory.
+  /// Empties the buffers and keeps their capacity.
   fileprivate mutating func clear() {
     fields.removeAll()
     request.clear()
@@ -22,16 +22,16 @@ struct StreamMemory {
   }
 }
 
-/// Recycled buffers of calls, which all connections of an event loop use in turn. Confined to the loop.
+/// Recycled buffers of calls, shared by the connections of an event loop and confined to it.
 final class StreamMemoryPool {
   private static let largest = 256
 
   private var spare: [StreamMemory] = []
 
-  /// Buffers for a call, which are empty.
+  /// Returns empty buffers for a call.
   func take() -> StreamMemory { spare.popLast() ?? StreamMemory() }
 
-  /// Takes back the buffers of a call that is over.
+  /// Takes back the buffers of a call that has ended.
   func giveBack(_ memory: consuming StreamMemory) {
     guard memory.isReusable, spare.count < Self.largest else { return }
     memory.clear()

@@ -1,20 +1,20 @@
 import GRPCCore
 import NIOCore
 
-/// A call on its stream, as a value: the messages that have arrived and wait for the handler, and what the handler has
-/// written and waits for the wire. ``ConnectionCore`` tells it what happens, and does what that means for the connection.
+/// A call on its stream, as a value: received messages that wait for the handler, and its output that waits to be
+/// sent. ``ConnectionCore`` passes it events and applies their effects to the connection.
 struct StreamState {
-  /// What the client has sent.
+  /// The state of the client's side.
   enum Request {
-    /// More may come.
+    /// The client may send more.
     case open
-    /// The client has ended its side.
+    /// The client has half-closed the stream.
     case ended
-    /// It breaks the protocol or exceeds a limit; messages that wait are dropped. `hasEnded` tells whether the client has
-    /// ended its side.
+    /// The request violates the protocol or a limit; buffered messages are dropped. `hasEnded` states whether the
+    /// client has half-closed the stream.
     case failed(RPCError, hasEnded: Bool)
 
-    /// Whether the client has ended its side.
+    /// Whether the client has half-closed the stream.
     var hasEnded: Bool {
       switch self {
       case .open, .failed(_, hasEnded: false): false
@@ -22,64 +22,64 @@ struct StreamState {
       }
     }
 
-    /// What is wrong with it; nil while nothing is.
+    /// The error of a failed request, or nil.
     var failure: RPCError? { if case .failed(let error, _) = self { error } else { nil } }
 
-    /// Whether the server might go on reading it.
+    /// Whether the request may continue.
     var isOpen: Bool { if case .open = self { true } else { false } }
   }
 
-  /// Who answers the call.
+  /// How the call is answered.
   enum Stage {
-    /// Its header block is not complete.
+    /// The header block is incomplete.
     case arriving
-    /// The header block is accepted; the call is to begin.
+    /// The header block is accepted; the call is about to start.
     case accepted
-    /// The header block is refused; the call is to end with a status, and with the HTTP status that is not 200.
+    /// The header block is refused; the call ends with a status, and with this HTTP status.
     case rejected(CallFault, httpStatus: Int)
-    /// The request is not a gRPC request, and is answered in HTTP once it has ended.
+    /// The request is not a gRPC request; it receives an HTTP response once it has ended.
     case http(status: Int, message: String)
-    /// It waits for what its handler needs to begin: its request, or room for its responses.
+    /// The call waits for its whole request, or for room for its responses.
     case pending
-    /// A task answers it.
+    /// A task answers the call.
     case handler
-    /// An inline method takes its messages, now or when the next comes.
+    /// An inline method takes the messages; `isBusy` states whether a task is doing so.
     case taken(isBusy: Bool)
-    /// An inline method answers it without a task.
+    /// An inline method answers the call without a task.
     case stream
-    /// It is answered, or its task has ended.
+    /// The call is answered, or its task has ended.
     case done
   }
 
-  /// What is left of it.
+  /// The lifetime of a call.
   enum Life {
     case live
-    /// Its work is cancelled; a status may still be sent.
+    /// The work is cancelled; a status may still be sent.
     case cancelled
-    /// It is over, but nghttp2 has not closed the stream.
-    case over
-    /// nghttp2 has closed the stream, and a task still runs.
+    /// The call has ended, but nghttp2 has not closed the stream.
+    case ended
+    /// nghttp2 has closed the stream; a task still runs.
     case closed
   }
 
-  /// Where the connection has noted it.
+  /// The lists of the connection that contain the call.
   struct Notes: OptionSet {
     let rawValue: UInt8
-    /// To be told what has arrived.
+    /// To be told of received data.
     static let delivery = Notes(rawValue: 1)
-    /// To have its frames submitted.
+    /// To submit frames.
     static let submission = Notes(rawValue: 2)
     /// Waits for room for responses.
     static let room = Notes(rawValue: 4)
     /// Waits for the end of another call's task.
     static let task = Notes(rawValue: 8)
-    /// Its bytes have left for the wire.
+    /// Bytes were sent.
     static let sent = Notes(rawValue: 16)
   }
 
   let id: Int32
   var head: RequestHead
-  /// The method of a call that is accepted.
+  /// The method of an accepted call.
   private(set) var method: Method?
   var stage = Stage.arriving
   var life = Life.live
@@ -90,22 +90,22 @@ struct StreamState {
   var account = StreamAccount()
 
   var deframer: MessageDeframer
-  /// Bytes of DATA that have come, of which `content-length` may have told.
+  /// The bytes of DATA received so far, to compare with `content-length`.
   private var bodyLength = 0
   var messagesReceived = 0
-  /// Whether the handler has been given the metadata.
+  /// Whether the handler has received the metadata.
   var headIsDelivered = false
   /// Whether the header fields are kept.
   private var keepsHead = true
   /// Whether a handler waits for the next part.
   var readerWaits = false
   var output: ByteBuffer
-  /// How response messages are compressed.
+  /// The compression of response messages.
   var encoding = MessageEncoding.identity
   /// Whether handlers wait for room to write.
   var writersWait = false
 
-  /// A call whose header block begins, with buffers that are empty.
+  /// Creates a call whose header block starts, with empty buffers.
   init(_ id: Int32, memory: consuming StreamMemory, maxHeaderListSize: Int) {
     self.id = id
     head = RequestHead(maxListSize: maxHeaderListSize, fields: memory.fields)
@@ -116,15 +116,15 @@ struct StreamState {
   /// Whether the request may have any number of messages.
   var takesManyMessages: Bool { method?.takesManyMessages ?? true }
 
-  /// Whether the call is over, whatever its task does.
-  var isOver: Bool {
+  /// Whether the call has ended, even if its task still runs.
+  var hasEnded: Bool {
     switch life {
     case .live, .cancelled: false
-    case .over, .closed: true
+    case .ended, .closed: true
     }
   }
 
-  /// Whether a task works on the call.
+  /// Whether a task processes the call.
   var hasTask: Bool {
     switch stage {
     case .handler, .taken(isBusy: true): true
@@ -132,7 +132,7 @@ struct StreamState {
     }
   }
 
-  /// Whether ``Connection`` keeps something for the call, and has to hear of its end.
+  /// Whether ``Connection`` has state for the call and must be told when it ends.
   var hasCall: Bool {
     switch stage {
     case .handler, .taken, .stream: true
@@ -140,48 +140,47 @@ struct StreamState {
     }
   }
 
-  /// Bytes that the call's task would add to the connection's memory.
+  /// Returns the bytes that the call's task would add to the connection's memory account.
   func costOfTask(maxHeaderListSize: Int) -> Int {
     if case .taken = stage { return StreamAccount.taker }
     return StreamAccount.handler + headerBytes(maxHeaderListSize)
   }
 
-  /// Header fields that are beyond the limit are counted, and not kept.
+  /// The counted bytes of header fields; fields beyond the limit are not kept.
   private func headerBytes(_ maxHeaderListSize: Int) -> Int {
     keepsHead ? min(head.listSize, maxHeaderListSize) : 0
   }
 
-  /// Has `memory` count what the call holds now, but for what the connection's window covers and what waits to be sent,
-  /// which are counted on their own.
+  /// Updates `memory` with what the call holds. The connection's window and the queued output are counted separately.
   mutating func settle(_ memory: inout ConnectionMemory, maxHeaderListSize: Int) {
-    var others = isOver ? 0 : headerBytes(maxHeaderListSize)
+    var others = hasEnded ? 0 : headerBytes(maxHeaderListSize)
     if hasTask {
       others += costOfTask(maxHeaderListSize: maxHeaderListSize) + account.costInHand
     } else if case .taken = stage {
       others += StreamAccount.waiting
     }
-    let incomplete = isOver ? 0 : max(0, deframer.bufferedBytes - account.heldWindow)
+    let incomplete = hasEnded ? 0 : max(0, deframer.bufferedBytes - account.heldWindow)
     account.settle(incomplete: incomplete, others: others, &memory)
   }
 
-  /// Keeps nothing more of the header fields.
+  /// Drops the header fields.
   mutating func dropHead() {
     _ = head.takeFields()
     keepsHead = false
   }
 
-  /// A call that waits keeps no large buffers of what it had to do before.
+  /// Releases large buffers while the call waits.
   mutating func giveBackMemory() {
     deframer.giveBackMemory(beyond: StreamAccount.smallMessage)
     if output.readableBytes == 0, output.capacity > StreamAccount.smallMessage { output = ByteBuffer() }
   }
 
-  /// Whether messages wait, or the end of the request.
+  /// Whether a message or the end of the request is available.
   var hasPart: Bool { deframer.completeMessages > 0 || !request.isOpen }
 
   // MARK: The request
 
-  /// The header block is complete.
+  /// Records that the header block is complete.
   mutating func headersReceived() {
     switch head.verdict() {
     case .accept(let method):
@@ -195,13 +194,13 @@ struct StreamState {
       maxLength: method?.maxReceiveMessageSize ?? 0, permitsCompression: head.encoding != .identity)
   }
 
-  /// Counts bytes of DATA. Returns whether the request has as many as it said, so far.
+  /// Counts bytes of DATA. Returns whether they are within `content-length`.
   mutating func count(_ bytes: Int) -> Bool {
     bodyLength += bytes
     return bodyLength <= head.contentLength ?? .max
   }
 
-  /// Whether what has come is as long as `content-length` said.
+  /// Whether the received DATA is as long as `content-length`, if given.
   var isWhole: Bool { bodyLength == head.contentLength ?? bodyLength }
 
   /// What becomes of bytes of DATA.
@@ -216,7 +215,7 @@ struct StreamState {
 
   /// Takes bytes of DATA.
   mutating func receive(_ bytes: UnsafeRawBufferPointer) -> Receipt {
-    guard !isOver, request.failure == nil, !response.hasStatus, method != nil else {
+    guard !hasEnded, request.failure == nil, !response.hasStatus, method != nil else {
       account.windowToReturn += bytes.count
       return .dropped
     }
@@ -235,7 +234,7 @@ struct StreamState {
     return .kept
   }
 
-  /// The client has ended its side. Returns what fails the request, if anything does.
+  /// Records that the client has half-closed the stream. Returns the error that fails the request, if any.
   mutating func requestEnded() -> RPCError? {
     if case .failed(let error, _) = request {
       request = .failed(error, hasEnded: true)
@@ -247,35 +246,35 @@ struct StreamState {
       return RPCError(code: .internalError, message: "the request ends within a message")
     }
     if !takesManyMessages, messagesReceived == 0 {
-      return RPCError(code: .unimplemented, message: "the method takes one message, and none has come")
+      return RPCError(code: .unimplemented, message: "the method takes one message, but none was sent")
     }
     return nil
   }
 
-  /// The request ends with `error`; messages that nobody has taken go with it.
+  /// Fails the request with `error`, and drops the messages that were not taken.
   mutating func fail(_ error: RPCError) {
     request = .failed(error, hasEnded: request.hasEnded)
     if deframer.bufferedBytes > 0 { deframer.removeAll() }
   }
 
-  /// The message in `frame`, inflated if it is compressed.
+  /// Returns the message in `frame`, inflated if it is compressed.
   ///
-  /// - Throws: `RPCError` for bytes that are not a message of the call's encoding, or inflate to more than the limit.
+  /// - Throws: `RPCError` for bytes that are invalid in the call's encoding, or inflate to more than the limit.
   func inflate(_ frame: MessageDeframer.Frame) throws(RPCError) -> MessageBytes {
     guard frame.isCompressed else { return MessageBytes(frame.bytes, isCompressed: false) }
     return MessageBytes(
       try Zlib.inflate(frame.bytes, from: head.encoding, maxLength: deframer.maxLength), isCompressed: true)
   }
 
-  /// Whether the client is waited for, and nothing else.
+  /// Whether the call waits only for the client.
   private var awaitsClient: Bool {
     if notes.contains(.room) { return false }
     if case .taken(isBusy: false) = stage { return deframer.completeMessages == 0 }
     return readerWaits
   }
 
-  /// Sets until when the client must have sent what is waited for: a message that has begun, or the whole request where it
-  /// is one message.
+  /// Updates the time by which the client must send the awaited data: the rest of a message, or the whole of a
+  /// request with one message.
   mutating func updateReceiveTime(timeout: TimeAmount, now: NIODeadline) {
     let isWholeRequest = !takesManyMessages
     if request.isOpen, !response.hasStatus, isWholeRequest || (deframer.isIncomplete && awaitsClient) {
@@ -289,10 +288,10 @@ struct StreamState {
 
   // MARK: The response
 
-  /// Takes the status of the response, and INTERNAL in its place if metadata must not have what is in `metadata`.
+  /// Sets the status of the response. If `metadata` contains reserved names, the status is INTERNAL instead.
   mutating func setStatus(_ status: Status, _ metadata: Metadata, _ configuration: HTTP2Configuration) {
     if let problem = ReservedMetadata.problem(in: metadata) {
-      // The status must not get lost for the sake of what comes with it.
+      // Invalid metadata must not suppress the status.
       let fault = CallFault(.handlerFailure, .internalError, problem)
       response.status(Status(fault), configuration.faultDetails(fault))
     } else {
@@ -300,14 +299,14 @@ struct StreamState {
     }
   }
 
-  /// The next frame of the response, which counts as submitted from now on.
+  /// Returns the next frame of the response, which then counts as submitted.
   mutating func nextFrame(sendTimeout: TimeAmount, now: NIODeadline) -> ResponseState.Frame? {
     let frame = response.nextFrame(buffered: output.readableBytes, encoding)
     if case .data = frame { times.awaitSending(timeout: sendTimeout, now: now) }
     return frame
   }
 
-  /// How many bytes of DATA there are, at most `limit`, and whether these are all.
+  /// Returns how many bytes of DATA there are, at most `limit`, and whether they are all.
   mutating func dataWanted(atMost limit: Int) -> (count: Int, isLast: Bool) {
     let count = min(limit, output.readableBytes)
     let isLast = count == output.readableBytes
@@ -315,7 +314,7 @@ struct StreamState {
     return (count, isLast)
   }
 
-  /// Moves `count` bytes of the response to the end of `buffer`. A buffer that was larger than `largest` bytes is not kept.
+  /// Moves `count` bytes of the response to the end of `buffer`. A buffer larger than `largest` bytes is released.
   mutating func moveOutput(_ count: Int, to buffer: inout ByteBuffer, largest: Int) {
     times.sent(count)
     output.readWithUnsafeReadableBytes { bytes in
@@ -327,7 +326,8 @@ struct StreamState {
     }
   }
 
-  /// The buffers, for another call. A task may ask for its metadata even now.
+  /// Takes the buffers for another call. A running task keeps the header fields, because it may still read its
+  /// metadata.
   mutating func takeMemory() -> StreamMemory {
     StreamMemory(
       fields: hasTask ? RequestFields() : head.takeFields(), request: deframer.takeBuffer(),

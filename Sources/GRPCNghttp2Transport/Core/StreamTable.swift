@@ -1,6 +1,6 @@
 import NIOCore
 
-/// The calls of a connection, each in a slot that it keeps, and that another uses after it.
+/// The calls of a connection. Each keeps its slot until it is removed, then the slot is reused.
 struct StreamTable {
   /// In an array of its own, so that looking for an id reads no streams: 0 for a slot that no call uses.
   private var ids: [Int32] = []
@@ -11,7 +11,7 @@ struct StreamTable {
   private static let hintCount = 64
   /// Streams that nghttp2 has open.
   private(set) var openCount = 0
-  /// The highest id of a request of which nghttp2 has told.
+  /// The highest stream id of a request that nghttp2 has reported.
   private(set) var newest: Int32 = 0
 
   /// The call of a stream begins, with buffers that are empty. Returns its slot.
@@ -32,13 +32,13 @@ struct StreamTable {
     return slot
   }
 
-  /// A request was refused, and has no slot.
+  /// Records a refused request, which has no slot.
   mutating func refused(_ id: Int32) { newest = max(newest, id) }
 
-  /// nghttp2 has closed a stream.
+  /// Records that nghttp2 has closed a stream.
   mutating func closed() { openCount -= 1 }
 
-  /// The call in `slot` is forgotten.
+  /// Removes the call in `slot`.
   mutating func remove(_ slot: Int) {
     ids[slot] = 0
     free.append(slot)
@@ -60,13 +60,13 @@ struct StreamTable {
     _modify { yield &slots[slot] }
   }
 
-  /// Whether the stream is open, and the frame that ends its response has not been sent.
+  /// Whether the stream is open and the last frame of its response has not been sent.
   func isUnanswered(_ id: Int32) -> Bool {
     guard let slot = find(id), slots[slot].life != .closed else { return false }
     return !slots[slot].response.hasEnded
   }
 
-  /// Whether nghttp2 has the stream open.
+  /// Whether the stream is open in nghttp2.
   func isOpen(_ id: Int32) -> Bool {
     guard let slot = find(id) else { return false }
     return slots[slot].life != .closed
@@ -75,7 +75,7 @@ struct StreamTable {
   /// The slots of calls whose streams are open.
   var openSlots: [Int] { ids.indices.filter { ids[$0] != 0 && slots[$0].life != .closed } }
 
-  /// Gives back the memory of slots if no call uses one.
+  /// Releases the memory of the slots if none is in use.
   mutating func giveBackMemory() {
     guard free.count == slots.count else { return }
     (ids, slots, free) = ([], [], [])

@@ -1,30 +1,31 @@
 import NIOCore
 
-/// When a call has to have got on. `distantFuture` is never.
+/// The times by which a call must make progress. `distantFuture` means never.
 struct StreamTimes {
-  /// Bytes that a client has to read for the send time-out to begin anew: a byte now and then would keep a handler for ever.
+  /// The bytes that a client must read to restart the send time-out. A single byte must not: it would let a client
+  /// keep a handler for ever.
   private static let progress = 16 * 1_024
-  /// Bytes of a message's length that add a second to the receive time-out.
+  /// The bytes of a message's length that add a second to the receive time-out.
   private static let bytesPerSecond = 4_096
 
-  /// When the call must have ended.
+  /// The deadline of the call.
   var deadline = NIODeadline.distantFuture
-  /// When what the server waits for must have arrived.
+  /// The time by which the awaited data must arrive.
   var receiveBy = NIODeadline.distantFuture
-  /// When what waits to be sent must have got on.
+  /// The time by which the client must read queued output.
   private(set) var sendBy = NIODeadline.distantFuture
-  /// When the wait for a message began, and how many had come.
+  /// When the wait for a message started, and how many had arrived.
   private var receiveSince: (start: NIODeadline, messages: Int)?
   private var sentSinceRenewal = 0
 
-  /// The earliest of them.
+  /// The earliest of the times.
   var next: NIODeadline { min(deadline, min(receiveBy, sendBy)) }
 
-  /// The call is over.
+  /// Clears the times of a call that has ended.
   mutating func clear() { (deadline, receiveBy, sendBy) = (.distantFuture, .distantFuture, .distantFuture) }
 
-  /// The client is waited for: after `messages` messages, for the `missing` bytes of one that has begun, or of a whole
-  /// request if `isWholeRequest`, of which time is counted from its beginning.
+  /// Starts or extends the wait for the client after `messages` messages: for the `missing` bytes of a message. With
+  /// `isWholeRequest`, the wait is for the whole request and is timed from its start.
   mutating func awaitRequest(
     messages: Int, missing: Int, isWholeRequest: Bool, timeout: TimeAmount, now: NIODeadline
   ) {
@@ -35,21 +36,21 @@ struct StreamTimes {
     receiveBy = receiveBy == .distantFuture ? by : max(by, receiveBy)
   }
 
-  /// The client is not waited for.
+  /// Stops the wait for the client.
   mutating func stopAwaiting(isWholeRequest: Bool) {
     receiveBy = .distantFuture
     if !isWholeRequest { receiveSince = nil }
   }
 
-  /// Something waits for the client to read.
+  /// Starts the send time-out, unless it runs.
   mutating func awaitSending(timeout: TimeAmount, now: NIODeadline) {
     if sendBy == .distantFuture { sendBy = now + timeout }
   }
 
-  /// The client has read `count` bytes, with `left` more to read.
+  /// Counts bytes that were sent.
   mutating func sent(_ count: Int) { sentSinceRenewal += count }
 
-  /// Counts anew if the client has read enough, or all.
+  /// Restarts the send time-out if the client has read enough, and stops it if nothing is left.
   mutating func renewSending(left: Int, timeout: TimeAmount, now: NIODeadline) {
     if left == 0 {
       sendBy = .distantFuture
@@ -59,7 +60,7 @@ struct StreamTimes {
     }
   }
 
-  /// The send time-out is over.
+  /// Stops the send time-out after it has passed.
   mutating func sendingEnded() { sendBy = .distantFuture }
 
   /// Whether the client has read next to nothing since `time`.

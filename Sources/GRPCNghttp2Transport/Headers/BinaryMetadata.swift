@@ -1,9 +1,9 @@
 import FoundationEssentials
 
-/// Values of metadata whose names end in `-bin`: base64, padded or not; several may be joined by commas.
-/// Those that we send are not padded (github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md).
+/// Values of metadata whose names end in `-bin`: base64, with or without padding; several may be joined by commas.
+/// Sent values are not padded (github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md).
 enum BinaryMetadata {
-  /// The values in a header field, or nil if it is malformed.
+  /// Decodes the values of a header field, or returns nil if it is malformed.
   static func decode(_ field: UnsafeBufferPointer<UInt8>) -> [[UInt8]]? {
     var values: [[UInt8]] = []
     for part in field.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
@@ -17,7 +17,7 @@ enum BinaryMetadata {
     var text = Array(part.drop { $0 == 0x20 })
     while text.last == 0x20 { text.removeLast() }
     let digits = text.prefix { $0 != UInt8(ascii: "=") }
-    // Padding is complete or left out; Foundation would take some that is neither.
+    // Padding must be complete or absent; Foundation accepts other forms.
     guard text[digits.count...].allSatisfy({ $0 == UInt8(ascii: "=") }),
       digits.count == text.count || (text.count % 4 == 0 && text.count - digits.count <= 2)
     else { return nil }

@@ -1,16 +1,16 @@
-/// What HTTP/2 and gRPC permit in a field's name and value (RFC 9113 §8.2, RFC 9110 §5.5,
+/// The rules of HTTP/2 and gRPC for the names and values of fields (RFC 9113 §8.2, RFC 9110 §5.5,
 /// github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md).
 enum FieldRules {
-  /// How far a name or a value is permitted.
+  /// The result of a check.
   enum Verdict {
     case valid
-    /// HTTP forbids it, and HTTP/2 leaves the answer to the server: the call ends with a status.
+    /// HTTP forbids the text, and HTTP/2 leaves the response to the server: the call ends with a status.
     case refused
-    /// The request is malformed, a stream error (RFC 9113 §8.1.1).
+    /// The text makes the request malformed, which is a stream error (RFC 9113 §8.1.1).
     case malformed
   }
 
-  /// Judges the name of a field that is not a pseudo-header.
+  /// Checks the name of a field that is not a pseudo-header.
   static func judge(name: UnsafeBufferPointer<UInt8>) -> Verdict {
     guard !name.isEmpty else { return .malformed }
     var verdict = Verdict.valid
@@ -24,7 +24,7 @@ enum FieldRules {
     return verdict
   }
 
-  /// Judges a value whose outer white space has been stripped.
+  /// Checks a value whose surrounding white space has been stripped.
   static func judge(value: UnsafeBufferPointer<UInt8>) -> Verdict {
     guard hasControls(value) else { return .valid }
     var verdict = Verdict.valid
@@ -39,7 +39,7 @@ enum FieldRules {
     return verdict
   }
 
-  /// Whether HTTP/2 has no place for a field of this name (RFC 9113 §8.2.2).
+  /// Whether HTTP/2 forbids a field of this name as connection-specific (RFC 9113 §8.2.2).
   static func isConnectionSpecific(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
     switch name.first {
     case UInt8(ascii: "c"): name.equals("connection")
@@ -58,7 +58,7 @@ enum FieldRules {
     judge(name: name) == .malformed || judge(value: value) == .malformed || isConnectionSpecific(name)
   }
 
-  /// `value` without the white space around it, which gRPC lets servers strip.
+  /// Returns `value` without surrounding white space, which gRPC permits servers to strip.
   static func stripped(_ value: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
     guard let first = value.first, let last = value.last, isSpace(first) || isSpace(last) else {
       return value
@@ -97,7 +97,7 @@ enum FieldRules {
     }
   }
 
-  /// Whether `value` has a byte below 0x20, or 0x7F. Eight bytes at a time: tokens are long.
+  /// Whether `value` contains a byte below 0x20, or 0x7F. Checks eight bytes at a time, because tokens are long.
   private static func hasControls(_ value: UnsafeBufferPointer<UInt8>) -> Bool {
     let bytes = UnsafeRawBufferPointer(value)
     var offset = 0

@@ -1,6 +1,6 @@
 import GRPCCore
 
-/// Frames of a response as header blocks.
+/// Conversion of response frames to header blocks.
 extension HeaderBlock {
   /// The headers of a response without metadata.
   static let plainHeaders = {
@@ -9,7 +9,7 @@ extension HeaderBlock {
     return block
   }()
 
-  /// The trailers of a response that succeeds, without metadata.
+  /// The trailers of a successful response without metadata.
   static let plainTrailers = {
     var block = HeaderBlock()
     block.add(Status(code: .ok, message: ""))
@@ -42,7 +42,7 @@ extension HeaderBlock {
     }
   }
 
-  /// Adds what every gRPC response begins with.
+  /// Adds the fields at the start of every gRPC response.
   private mutating func addResponseHeaders(httpStatus: Int, _ encoding: MessageEncoding) {
     if httpStatus == 200 { add(":status", "200") } else { add(":status", String(httpStatus)) }
     add("content-type", "application/grpc")

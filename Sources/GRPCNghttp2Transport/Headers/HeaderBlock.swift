@@ -1,7 +1,7 @@
 import CNghttp2
 import GRPCCore
 
-/// A header block on its way to nghttp2: names that never change by reference, everything else in one buffer.
+/// A header block for nghttp2. Constant names and values are stored by reference, all others in one buffer.
 struct HeaderBlock {
   private struct Field {
     var name: Span
@@ -16,7 +16,7 @@ struct HeaderBlock {
   private var fields: [Field] = []
   private var bytes: [UInt8] = []
 
-  /// Forgets the fields and keeps the memory.
+  /// Removes the fields and keeps the memory.
   mutating func removeAll() {
     fields.removeAll(keepingCapacity: true)
     bytes.removeAll(keepingCapacity: true)
@@ -30,7 +30,7 @@ struct HeaderBlock {
     fields.append(Field(name: .fixed(name), value: write { $0 += value.utf8 }))
   }
 
-  /// The status of a call (github.com/grpc/grpc, doc/statuscodes.md).
+  /// Adds the status of a call (github.com/grpc/grpc, doc/statuscodes.md).
   mutating func add(_ status: Status) {
     if status.code == .ok {
       add("grpc-status", "0")
@@ -45,7 +45,7 @@ struct HeaderBlock {
     }
   }
 
-  /// A handler's metadata, which has been checked with ``ReservedMetadata/problem(in:)``.
+  /// Adds a handler's metadata, which must have passed ``ReservedMetadata/problem(in:)``.
   mutating func add(_ metadata: Metadata) {
     for (key, value) in metadata {
       let key = key.lowercased()
@@ -67,11 +67,10 @@ struct HeaderBlock {
     return .written(start..<bytes.count)
   }
 
-  /// Calls `body` with the fields, which point into this block while it runs.
+  /// Calls `body` with the fields, which point into this block and are valid only during the call.
   func withFields<Result>(_ body: (UnsafePointer<nghttp2_nv>, Int) -> Result) -> Result {
     bytes.withUnsafeBufferPointer { bytes in
-      // nghttp2 takes a mutable pointer for the sake of its own structures; it does not write (nghttp2.h,
-      // nghttp2_nv).
+      // nghttp2's structure has mutable pointers, but it does not write through them (nghttp2.h, nghttp2_nv).
       func pointer(_ span: Span) -> (UnsafeMutablePointer<UInt8>?, Int) {
         switch span {
         case .fixed(let text): (UnsafeMutablePointer(mutating: text.utf8Start), text.utf8CodeUnitCount)

@@ -7,7 +7,7 @@
 #endif
 
 extension UnsafeBufferPointer<UInt8> {
-  /// Whether the bytes are those of `text`.
+  /// Whether the bytes equal `text`.
   func equals(_ text: StaticString) -> Bool {
     count == text.utf8CodeUnitCount && (count == 0 || memcmp(baseAddress!, text.utf8Start, count) == 0)
   }
@@ -16,7 +16,7 @@ extension UnsafeBufferPointer<UInt8> {
     count == bytes.count && (count == 0 || memcmp(baseAddress!, bytes, count) == 0)
   }
 
-  /// Whether the bytes are those of `text`, which is in lower case, but for the case of ASCII letters.
+  /// Whether the bytes equal `text`, which is in lower case, ignoring the case of ASCII letters.
   func equalsIgnoringCase(_ text: StaticString) -> Bool {
     if equals(text) { return true }
     guard count == text.utf8CodeUnitCount else { return false }

@@ -3,16 +3,16 @@ import GRPCCore
 /// A method of the server.
 final class Method: Sendable {
   let descriptor: MethodDescriptor
-  /// Whether its requests may have any number of messages.
+  /// Whether requests may have any number of messages.
   let takesManyMessages: Bool
-  /// Whether its responses may have any number of messages, and its requests have one: once it has begun it writes
-  /// for as long as there is room.
+  /// Whether a request has one message and the response any number. Such a handler, once started, writes as long as
+  /// there is room.
   let isServerStreaming: Bool
   /// Whether requests and responses may both have any number of messages.
   let answersEachMessage: Bool
-  /// Bytes of the largest message of a request, inflated.
+  /// The largest request message, in inflated bytes.
   let maxReceiveMessageSize: Int
-  /// Answers its calls without a task, if it can.
+  /// The inline method that answers calls, if any.
   let inline: InlineMethod.Answer?
 
   init(_ descriptor: MethodDescriptor, maxReceiveMessageSize: Int = .max, inline: InlineMethod.Answer? = nil)
@@ -30,21 +30,21 @@ extension Method: Equatable {
   static func == (left: Method, right: Method) -> Bool { left === right }
 }
 
-/// The server's methods by their paths, `/package.Service/Method`, exact and case-sensitive.
+/// The server's methods by path, `/package.Service/Method`, exact and case-sensitive.
 struct MethodTable: Sendable {
   private struct Entry {
     let path: [UInt8]
     let method: Method
   }
 
-  /// By hash, at least twice as many as methods, so that most have one or none.
+  /// Buckets by hash, at least twice as many as methods, so that most hold at most one.
   private var buckets: [[Entry]]
-  /// Bytes of the largest message that any method takes.
+  /// The largest request message of all methods, in bytes.
   private(set) var largestMessage = 0
 
   /// - Parameters:
-  ///   - limits: bytes of the largest message of a request, by method; of a method without one it is `maximum`, which
-  ///     none exceeds.
+  /// - limits: the largest request message by method, in bytes. `maximum` applies to other methods, and bounds every
+  ///   limit.
   init(
     _ methods: [MethodDescriptor], limits: [MethodDescriptor: Int] = [:], maximum: Int = .max,
     inline: [InlineMethod] = []
@@ -67,7 +67,7 @@ struct MethodTable: Sendable {
     return nil
   }
 
-  /// FNV-1a: it is our own paths that share a bucket or do not, whatever a client asks for.
+  /// FNV-1a. Collisions depend only on the server's own paths, which a client cannot choose.
   private func bucket(of path: UnsafeBufferPointer<UInt8>) -> Int {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for byte in path { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }

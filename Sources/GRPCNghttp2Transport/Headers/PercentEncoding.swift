@@ -1,4 +1,4 @@
-/// The encoding of `grpc-message`: UTF-8 with every byte outside of %x20–7E, and `%`, as `%` and two digits
+/// The encoding of `grpc-message`: UTF-8 in which `%` and bytes outside %x20–7E are written as `%` and two digits
 /// (github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md).
 enum PercentEncoding {
   private static let digits = Array("0123456789ABCDEF".utf8)

@@ -1,9 +1,8 @@
 import GRPCCore
 
-/// The metadata of a request as it came: its names and values one after the other, in memory that is used
-/// again.
+/// The metadata of a request as received: its names and values, concatenated in a recycled buffer.
 struct RequestFields {
-  /// Where a field is in `bytes`: its value follows its name.
+  /// The position of a field in `bytes`: its name, then its value.
   private struct Place {
     let start: Int
     let nameEnd: Int
@@ -22,14 +21,14 @@ struct RequestFields {
     places.append(Place(start: start, nameEnd: start + name.count, end: bytes.count))
   }
 
-  /// Forgets the fields and keeps the memory.
+  /// Removes the fields and keeps the memory.
   mutating func removeAll() {
     bytes.removeAll(keepingCapacity: true)
     places.removeAll(keepingCapacity: true)
   }
 
-  /// Calls `body` with the value of the only field of that name, which is in lower case; with nil if there is
-  /// none, or more than one.
+  /// Calls `body` with the value of the only field named `name`, in lower case, or with nil if there is none or more
+  /// than one.
   func withOnlyValue<Result>(of name: StaticString, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result {
     bytes.withUnsafeBufferPointer { bytes in
       var found: UnsafeRawBufferPointer?
@@ -41,7 +40,7 @@ struct RequestFields {
     }
   }
 
-  /// The fields as GRPCCore has them: binary ones decoded, which must have been checked.
+  /// The fields as GRPCCore's metadata. Binary values are decoded and must have been checked.
   var metadata: Metadata {
     bytes.withUnsafeBufferPointer { bytes in
       var metadata = Metadata()

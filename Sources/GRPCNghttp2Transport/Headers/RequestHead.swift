@@ -1,16 +1,16 @@
 import GRPCCore
 import NIOCore
 
-/// A request's header block, taken field by field as it is decoded, and judged when it is complete.
+/// A request's header block, collected field by field as it is decoded, and checked when it is complete.
 struct RequestHead {
-  /// What to do with the request.
+  /// The response to the header block.
   enum Verdict: Equatable {
     case accept(Method)
-    /// Answer with this status.
+    /// End the call with this status.
     case fail(CallFault)
-    /// Answer in HTTP: this is no gRPC request.
+    /// Respond in HTTP: this is not a gRPC request.
     case refuse(status: Int, message: String)
-    /// Answer with HTTP 400 and a gRPC status, as the protocol wants it of malformed fields.
+    /// Respond with HTTP 400 and a gRPC status, as the protocol requires for malformed fields.
     case malformed(String)
   }
 
@@ -22,17 +22,17 @@ struct RequestHead {
   /// The encoding of the messages.
   private(set) var encoding = MessageEncoding.identity
   private(set) var isHead = false
-  /// How many bytes the request's DATA has, as `content-length` says; nil if it says nothing.
+  /// The length of the request's DATA in bytes, from `content-length`; nil without the field.
   private(set) var contentLength: Int?
   private var method: Method?
   private var isPost = false
   private var isGRPC = false
   private var unknownEncoding: String?
   private var malformed: String?
-  /// Whether a field breaks the rules of HTTP/2.
+  /// Whether a field violates the rules of HTTP/2.
   private var breaksHTTP2 = false
   private var pseudoHeaders: PseudoHeaders = []
-  /// Whether the pseudo-headers are over.
+  /// Whether a regular field has followed the pseudo-headers.
   private var hasFields = false
 
   private struct PseudoHeaders: OptionSet {
@@ -42,30 +42,30 @@ struct RequestHead {
     static let scheme = PseudoHeaders(rawValue: 2)
     static let path = PseudoHeaders(rawValue: 4)
     static let authority = PseudoHeaders(rawValue: 8)
-    /// `*` as the path, and the only method with which it goes.
+    /// `*` as the path, and the only method that permits it.
     static let asterisk = PseudoHeaders(rawValue: 16)
     static let options = PseudoHeaders(rawValue: 32)
     static let connect = PseudoHeaders(rawValue: 64)
   }
 
-  /// A head whose fields come into the memory of `fields`, which are none.
+  /// Creates a head that stores its fields in the memory of `fields`, which must be empty.
   init(maxListSize: Int, fields: RequestFields = RequestFields()) {
     self.maxListSize = maxListSize
     self.fields = fields
   }
 
-  /// The request's metadata, made anew whenever it is asked for.
+  /// The request's metadata, created for each access.
   var metadata: Metadata { fields.metadata }
 
-  /// The memory of the fields, which are gone.
+  /// Takes the fields and their memory.
   mutating func takeFields() -> RequestFields { exchange(&fields, with: RequestFields()) }
 
   private var isTooLarge: Bool { listSize > maxListSize }
 
-  /// Takes a field. What is beyond the limit is counted and dropped (RFC 9113 §6.5.2).
+  /// Adds a field. Fields beyond the limit are counted and dropped (RFC 9113 §6.5.2).
   ///
-  /// nghttp2 does not judge it: it resets the stream for an `:authority` that is empty or a path, and for white
-  /// space around a value, which clients of gRPC send.
+  /// nghttp2's own checks are off. They reset the stream for an `:authority` that is empty or a path, and for white
+  /// space around a value, which gRPC clients send.
   mutating func add(
     _ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>, methods: MethodTable
   ) {
@@ -86,7 +86,7 @@ struct RequestHead {
     case UInt8(ascii: "g") where name.starts(with: "grpc-"): addReserved(name, value)
     case UInt8(ascii: "c") where name.equals("content-type"): isGRPC = Self.isGRPC(contentType: value)
     case UInt8(ascii: "c") where name.equals("content-length"):
-      // A field that comes twice is malformed too (RFC 9110 §8.6).
+      // A repeated field is malformed too (RFC 9110 §8.6).
       if contentLength != nil { breaksHTTP2 = true }
       contentLength = Self.parseLength(value)
       if contentLength == nil { breaksHTTP2 = true }
@@ -120,7 +120,7 @@ struct RequestHead {
       isValid = value.equals("http") || FieldRules.isScheme(value)
     } else if name.equals(":authority") {
       header = .authority
-      // Clients of Unix sockets send a path, or nothing.
+      // Clients of Unix sockets send a path, or an empty value.
       isValid = FieldRules.isVisible(value)
     } else {
       breaksHTTP2 = true
@@ -137,10 +137,10 @@ struct RequestHead {
     return value.first == UInt8(ascii: "/") && FieldRules.isVisible(value)
   }
 
-  /// Whether the complete block makes the request malformed, a stream error (RFC 9113 §8.1.1).
+  /// Whether the complete block makes the request malformed, which is a stream error (RFC 9113 §8.1.1).
   var isMalformed: Bool {
     if breaksHTTP2 { return true }
-    // What has been dropped may be one of those that are missing.
+    // The missing fields may be among the dropped ones.
     if isTooLarge { return false }
     if pseudoHeaders.contains(.connect) {
       // RFC 9113 §8.5.
@@ -177,7 +177,7 @@ struct RequestHead {
       return
     }
     if name.ends(with: "-bin") {
-      // Each value is a field of its own, and counts as one.
+      // Each value is a separate field, and counts as one.
       listSize += 32 * value.count { $0 == UInt8(ascii: ",") }
       guard !isTooLarge else { return }
       guard BinaryMetadata.decode(value) != nil else {
@@ -188,17 +188,17 @@ struct RequestHead {
     fields.append(name, value)
   }
 
-  /// A name of the client's for a message, which is to stay short.
+  /// Returns a name sent by the client, shortened for an error message.
   private static func shortened(_ name: UnsafeBufferPointer<UInt8>) -> String {
     String(decoding: name.prefix(64), as: UTF8.self)
   }
 
   private static func parseLength(_ value: UnsafeBufferPointer<UInt8>) -> Int? {
-    // `Int` would take a sign.
+    // `Int` would accept a sign.
     value.allSatisfy { (0x30...0x39).contains($0) } ? Int(String(decoding: value, as: UTF8.self)) : nil
   }
 
-  /// Media types are compared without case (RFC 9110 §8.3.1).
+  /// Whether the content type is gRPC's. Media types are compared without case (RFC 9110 §8.3.1).
   private static func isGRPC(contentType: UnsafeBufferPointer<UInt8>) -> Bool {
     let type: StaticString = "application/grpc"
     let length = type.utf8CodeUnitCount
@@ -210,7 +210,7 @@ struct RequestHead {
     return next == UInt8(ascii: "+") || next == UInt8(ascii: ";")
   }
 
-  /// The block is complete.
+  /// Returns the response to the complete block.
   func verdict() -> Verdict {
     if isTooLarge {
       return .fail(
@@ -230,7 +230,7 @@ struct RequestHead {
     guard let method else {
       return .fail(.unknownMethod)
     }
-    // Nothing of the call can be done in no time; an inline method would do it all the same.
+    // No handler can answer within a time-out of zero, but an inline method would.
     if timeout == .zero { return .fail(.deadlinePassed) }
     return .accept(method)
   }

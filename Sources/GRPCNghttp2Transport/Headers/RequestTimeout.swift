@@ -1,11 +1,11 @@
 import NIOCore
 
-/// `grpc-timeout`: 1 to 8 digits and one of `H M S m u n` (github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md).
+/// Parses `grpc-timeout`: 1 to 8 digits and one of `H M S m u n` (github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md).
 enum RequestTimeout {
-  /// A time-out that is longer than a call can be known to last is none: 99999999H is 11,000 years.
+  /// The longest time-out; longer ones are shortened to it. 99999999H would be 11,000 years.
   private static let longest = TimeAmount.hours(24 * 365)
 
-  /// The time-out, or nil if it is malformed.
+  /// Returns the time-out, or nil if it is malformed.
   static func parse(_ text: UnsafeBufferPointer<UInt8>) -> TimeAmount? {
     guard (2...9).contains(text.count) else { return nil }
     var count: Int64 = 0

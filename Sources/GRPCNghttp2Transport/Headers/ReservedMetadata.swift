@@ -1,15 +1,15 @@
 import GRPCCore
 
-/// Names that a handler's metadata may not have: they are the protocol's.
+/// The names that are reserved for the protocol and forbidden in a handler's metadata.
 enum ReservedMetadata {
-  /// Sent by the transport. `grpc-encoding` is taken as the call's choice of an encoding.
+  /// The names that the transport sends. `grpc-encoding` selects the encoding of the call.
   static let names: Set<String> = [
     "grpc-status", "grpc-message", "grpc-encoding", "grpc-accept-encoding", "content-type", "te",
     "connection",
     "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "content-length",
   ]
 
-  /// Why `metadata` cannot be sent, or nil if it can.
+  /// Returns why `metadata` cannot be sent, or nil if it can.
   static func problem(in metadata: Metadata) -> String? {
     for (key, value) in metadata {
       let name = key.lowercased()
@@ -24,7 +24,7 @@ enum ReservedMetadata {
     return nil
   }
 
-  /// Lower-case letters, digits, `_`, `-` and `.` (doc/PROTOCOL-HTTP2.md, Header-Name).
+  /// Whether the byte is a lower-case letter, a digit, `_`, `-` or `.` (doc/PROTOCOL-HTTP2.md, Header-Name).
   private static func isNameByte(_ byte: UInt8) -> Bool {
     switch byte {
     case 0x30...0x39, 0x61...0x7a, UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."): true

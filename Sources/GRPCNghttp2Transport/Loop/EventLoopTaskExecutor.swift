@@ -1,10 +1,10 @@
 import NIOCore
 import Synchronization
 
-/// Runs the tasks that handle calls on an event loop, in batches: what one turn of the loop makes ready runs together, and
-/// then every connection with something to send writes once.
+/// Runs the tasks of calls on an event loop, in batches: jobs that become ready in one turn of the loop run together.
+/// Afterwards every connection with output writes once.
 ///
-/// `@unchecked Sendable`: `arrived` has a lock; all else that changes is touched only on `loop`.
+/// `@unchecked Sendable`: `arrived` has a lock; all other mutable state is used only on `loop`.
 final class EventLoopTaskExecutor: TaskExecutor, @unchecked Sendable {
   let loop: any EventLoop
   let fairShare: FairShare
@@ -14,9 +14,9 @@ final class EventLoopTaskExecutor: TaskExecutor, @unchecked Sendable {
   private var isDraining = false
   private let arrived = Mutex<[UnownedJob]>([])
 
-  /// Rounds in which jobs may make further jobs ready before sockets get their turn.
+  /// The number of rounds in which jobs may make further jobs ready before sockets are polled.
   private static let rounds = 4
-  /// How long what is left after them waits. NIO runs everything that is due before it looks at its sockets.
+  /// How long the remaining jobs wait. NIO runs everything that is due before it polls its sockets.
   private static let pause = TimeAmount.microseconds(100)
 
   init(loop: any EventLoop) {
@@ -40,18 +40,18 @@ final class EventLoopTaskExecutor: TaskExecutor, @unchecked Sendable {
     }
   }
 
-  /// Runs `body` on the loop: now, if this is the loop.
+  /// Runs `body` on the loop, immediately if this is the loop's thread.
   func run(_ body: @escaping @Sendable () -> Void) {
     if loop.inEventLoop { body() } else { loop.execute(body) }
   }
 
-  /// Returns on the loop.
+  /// Suspends until it can return on the loop.
   func comeBack() async {
     if isCurrent { return }
     await withCheckedContinuation { continuation in run { continuation.resume() } }
   }
 
-  /// Calls `flush` at the end of this turn. On the loop only.
+  /// Calls `flush` at the end of this turn. Must be called on the loop.
   func flushLater(_ flush: @escaping () -> Void) {
     flushes.add(flush)
     schedule()
@@ -63,7 +63,7 @@ final class EventLoopTaskExecutor: TaskExecutor, @unchecked Sendable {
     loop.execute { self.drain() }
   }
 
-  /// Runs what is ready, and then flushes. On the loop only.
+  /// Runs the ready jobs, then flushes. Must be called on the loop.
   func drain() {
     guard !isDraining else { return }
     isDraining = true
@@ -78,7 +78,7 @@ final class EventLoopTaskExecutor: TaskExecutor, @unchecked Sendable {
     }
   }
 
-  /// Returns whether there was anything to do.
+  /// Runs one round. Returns whether there was anything to do.
   private func runReady() -> Bool {
     let arrived = self.arrived.withLock { arrived in
       defer { if !arrived.isEmpty { arrived = [] } }

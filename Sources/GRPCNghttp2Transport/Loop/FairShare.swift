@@ -1,32 +1,32 @@
 import DequeModule
 import NIOCore
 
-/// Suspends handlers that have had the event loop for longer than a slice, as ``LongRunners`` decides.
+/// Suspends handlers that have run on the event loop for longer than a slice, as ``LongRunners`` decides.
 ///
-/// `@unchecked Sendable`: all that changes is touched only on `loop`.
+/// `@unchecked Sendable`: all mutable state is used only on `loop`.
 final class FairShare: @unchecked Sendable {
   private let loop: any EventLoop
   private var longRunners = LongRunners()
   private var yielding: Deque<CheckedContinuation<Void, Never>> = []
-  /// When the handler that runs began to.
+  /// When the running handler started its slice.
   private var sliceStart = NIODeadline.distantPast
 
   init(loop: any EventLoop) {
     self.loop = loop
   }
 
-  /// A call has begun. On the loop only.
+  /// Records the start of a call. Must be called on the loop.
   func callBegan() { longRunners.callBegan() }
 
-  /// A handler begins, or goes on. On the loop only.
+  /// Records that a handler starts or resumes. Must be called on the loop.
   func beginSlice() { sliceStart = loop.now }
 
-  /// Whether this is the loop, and the handler that runs has had it for a slice.
-  var isSliceOver: Bool { loop.inEventLoop && loop.now - sliceStart > LongRunners.slice }
+  /// Whether this is the loop's thread and the running handler has used up its slice.
+  var hasUsedSlice: Bool { loop.inEventLoop && loop.now - sliceStart > LongRunners.slice }
 
-  /// Lets other handlers have the loop, if the one that runs has had it for a slice.
+  /// Yields the loop to other handlers if the running one has used up its slice.
   func yieldIfDue() async {
-    guard isSliceOver else { return }
+    guard hasUsedSlice else { return }
     await withCheckedContinuation { continuation in
       yielding.append(continuation)
       act(longRunners.began(now: loop.now))
@@ -40,7 +40,7 @@ final class FairShare: @unchecked Sendable {
       loop.scheduleTask(deadline: time) { self.act(self.longRunners.looked(now: self.loop.now)) }
     case .resume:
       yielding.popFirst()?.resume()
-      // Behind the drain that runs its job.
+      // Scheduled after the drain that runs its job.
       loop.execute { self.act(self.longRunners.resumed(now: self.loop.now)) }
     }
   }

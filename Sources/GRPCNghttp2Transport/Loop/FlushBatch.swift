@@ -1,13 +1,13 @@
-/// The connections of an event loop that have something to send, which write once a turn, in the order in which they said so.
+/// The connections of an event loop that have output. Each writes once a turn, in the order of `add(_:)`.
 struct FlushBatch {
   private var flushes: [() -> Void] = []
 
   var isEmpty: Bool { flushes.isEmpty }
 
-  /// A connection has something to send.
+  /// Adds a connection that has output.
   mutating func add(_ flush: @escaping () -> Void) { flushes.append(flush) }
 
-  /// Those that have said so until now.
+  /// Removes and returns the added connections.
   mutating func take() -> [() -> Void] {
     defer { flushes.removeAll(keepingCapacity: true) }
     return flushes

@@ -1,49 +1,49 @@
 import DequeModule
 import NIOCore
 
-/// Handlers of one event loop that have work for longer than a slice, and let others go first: each waits for
-/// a moment in which no calls begin, but not for long, and they go on one at a time.
+/// Decides when handlers that have worked for longer than a slice resume after they yield to others. Each waits for a
+/// moment in which no calls start, but not for long, and they resume one at a time.
 ///
 /// Confined to the loop.
 struct LongRunners {
-  /// How long a handler has the loop for itself.
+  /// How long a handler may run before it yields.
   static let slice = TimeAmount.microseconds(250)
-  /// For how long none may have begun; NIO looks at its sockets meanwhile.
+  /// The period without new calls after which a handler resumes; NIO polls its sockets meanwhile.
   static let pause = TimeAmount.microseconds(100)
-  /// How long calls that begin can keep a long runner waiting.
+  /// The longest time that new calls can delay a handler.
   static let patience = TimeAmount.milliseconds(10)
 
-  /// What to do next.
+  /// The next step of the caller.
   enum Step: Equatable {
     case nothing
-    /// Ask again then.
+    /// Call ``looked(now:)`` at this time.
     case look(at: NIODeadline)
-    /// The first of those who wait goes on.
+    /// Resume the first waiting handler.
     case resume
   }
 
-  /// Since when each handler waits, in the order in which they go on.
+  /// The times since which handlers wait, in the order in which they resume.
   private var waiting: Deque<NIODeadline> = []
   private var begunWhenLooked = 0
   private var begun = 0
 
-  /// A call has begun.
+  /// Records the start of a call.
   mutating func callBegan() { begun &+= 1 }
 
-  /// A handler waits. Returns when to look, or nothing if that is known already.
+  /// Adds a waiting handler. Returns when to look, or nothing if a look is already scheduled.
   mutating func began(now: NIODeadline) -> Step {
     waiting.append(now)
     return waiting.count == 1 ? look(now) : .nothing
   }
 
-  /// The time has come to look.
+  /// Performs a scheduled look.
   mutating func looked(now: NIODeadline) -> Step {
     guard let since = waiting.first else { return .nothing }
     return begun == begunWhenLooked || now >= since + Self.patience ? .resume : look(now)
   }
 
-  /// The first one has gone on, and has had its turn. Only now is the next look known: one that is due before
-  /// would be taken before NIO has looked at its sockets again.
+  /// Records that the first handler has resumed and run. The next look is scheduled only now, because an earlier one
+  /// could run before NIO has polled its sockets.
   mutating func resumed(now: NIODeadline) -> Step {
     waiting.removeFirst()
     return waiting.isEmpty ? .nothing : look(now)

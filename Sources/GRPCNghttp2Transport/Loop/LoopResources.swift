@@ -1,6 +1,6 @@
-/// What the connections of an event loop share.
+/// The resources that the connections of an event loop share.
 ///
-/// `@unchecked Sendable`: `executor` may be used anywhere; all else is touched only on its loop.
+/// `@unchecked Sendable`: `executor` may be used on any thread; everything else is used only on its loop.
 final class LoopResources: @unchecked Sendable {
   let executor: EventLoopTaskExecutor
   let streamMemory = StreamMemoryPool()

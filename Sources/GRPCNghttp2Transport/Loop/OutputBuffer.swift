@@ -1,13 +1,13 @@
 import NIOCore
 
-/// Memory for what connections send, which all connections of an event loop use in turn. Confined to the loop.
+/// The recycled output buffer of an event loop, which its connections use in turn. Confined to the loop.
 final class OutputBuffer {
-  /// A batch that needed more bytes than this leaves its memory to the system.
+  /// A buffer larger than this, in bytes, is released.
   private static let largest = 512 * 1_024
 
   private var spare = ByteBuffer()
 
-  /// A buffer for a batch, with what the batch before had in it.
+  /// Takes the buffer, which still has the contents of the previous batch.
   func take() -> ByteBuffer { exchange(&spare, with: ByteBuffer()) }
 
   /// Takes back the buffer of a batch.

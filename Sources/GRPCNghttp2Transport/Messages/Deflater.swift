@@ -1,10 +1,9 @@
 import CZlib
 import NIOCore
 
-/// Compresses messages one by one. No context crosses from one to the next (doc/compression.md).
+/// Compresses messages independently of each other (doc/compression.md).
 ///
-/// It keeps one stream of 256 KiB for each encoding that was asked for, and resets it between messages. Confined to an
-/// event loop.
+/// Keeps one stream of 256 KiB for each encoding in use, and resets it between messages. Confined to an event loop.
 final class Deflater {
   private var streams: [MessageEncoding: UnsafeMutablePointer<z_stream>] = [:]
 
@@ -15,13 +14,14 @@ final class Deflater {
     }
   }
 
-  /// A stream for a message; nil if there is no memory for it.
+  /// Returns a stream for a message, or nil if memory is exhausted.
   private func stream(_ encoding: MessageEncoding) -> UnsafeMutablePointer<z_stream>? {
     if let stream = streams[encoding] { return stream }
-    // zlib's own state points back at it, so that it must not move.
+    // zlib's internal state points back to the stream, so it must not move.
     let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
     stream.initialize(to: z_stream())
-    // Z_OK, or Z_MEM_ERROR; Z_VERSION_ERROR and Z_STREAM_ERROR cannot be: header and library are one, the bits are ours.
+    // Z_OK or Z_MEM_ERROR. Z_VERSION_ERROR is impossible because header and library match, Z_STREAM_ERROR because the
+    // bits are valid.
     guard CZlib_deflateInit(stream, Zlib.windowBits(encoding)) == Z_OK else {
       stream.deallocate()
       return nil
@@ -30,15 +30,15 @@ final class Deflater {
     return stream
   }
 
-  /// Appends `message`, compressed, to `output` if that is shorter than `message`. Returns whether it did; `output` is
-  /// as it was if not.
+  /// Appends `message`, compressed, to `output` if the result is shorter. Returns whether it did; otherwise `output`
+  /// is unchanged.
   func deflate(
     _ message: UnsafeRawBufferPointer, to encoding: MessageEncoding, into output: inout ByteBuffer
   ) -> Bool {
     guard message.count > 1, let stream = stream(encoding) else { return false }
-    // Z_STREAM_ERROR cannot be: the stream is ours, and whole.
+    // Z_STREAM_ERROR is impossible: the stream is initialized.
     deflateReset(stream)
-    // zlib takes a mutable pointer for old compilers' sake; it does not write (zlib.h, z_const).
+    // zlib's parameter is mutable for old compilers; it does not write (zlib.h, z_const).
     stream.pointee.next_in = UnsafeMutablePointer(
       mutating: message.bindMemory(to: UInt8.self).baseAddress)
     stream.pointee.avail_in = UInt32(message.count)
@@ -48,7 +48,7 @@ final class Deflater {
     output.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { buffer in
       stream.pointee.next_out = buffer.bindMemory(to: UInt8.self).baseAddress
       stream.pointee.avail_out = UInt32(room)
-      // Z_STREAM_END: all of it fits. Z_OK, Z_BUF_ERROR: it does not.
+      // Z_STREAM_END: everything fits. Z_OK or Z_BUF_ERROR: it does not.
       isWhole = CZlib.deflate(stream, Z_FINISH) == Z_STREAM_END
       return room - Int(stream.pointee.avail_out)
     }

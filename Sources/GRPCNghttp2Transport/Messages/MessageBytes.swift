@@ -1,26 +1,25 @@
 public import GRPCCore
 
-/// The bytes of a message, as the transport hands them to deserializers and takes them from serializers.
+/// The bytes of a message, which the transport passes to deserializers and takes from serializers.
 public struct MessageBytes: GRPCContiguousBytes, Hashable, Sendable {
-  /// The message.
+  /// The contents.
   public var bytes: [UInt8]
-  /// Whether a request message came compressed, and whether a response message may be.
+  /// Whether a request message was sent compressed, or a response message may be.
   public var isCompressed: Bool
 
-  /// Whether the bytes are any number of messages, each with its prefix: a zero, and its length in four
-  /// bytes, the most significant first. Only in responses.
+  /// Whether the bytes are several messages, each with its prefix: a zero byte, and the length in four bytes, most
+  /// significant first. Only in responses.
   let isFramed: Bool
 
-  /// A message.
+  /// Creates a message.
   public init(_ bytes: [UInt8], isCompressed: Bool = true) {
     self.bytes = bytes
     self.isCompressed = isCompressed
     isFramed = false
   }
 
-  /// Several response messages at once, for handlers that make many small ones: each with its prefix in
-  /// front, a zero and its length in four bytes, the most significant first. The transport trusts the
-  /// prefixes.
+  /// Creates several response messages at once, for handlers that produce many small ones. Each has its prefix: a
+  /// zero byte, and the length in four bytes, most significant first. The transport does not check the prefixes.
   public init(frames: [UInt8]) {
     bytes = frames
     isCompressed = true

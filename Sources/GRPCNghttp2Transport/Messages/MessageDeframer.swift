@@ -1,13 +1,12 @@
 import GRPCCore
 import NIOCore
 
-/// Joins the bytes of DATA frames into length-prefixed messages (github.com/grpc/grpc,
-/// doc/PROTOCOL-HTTP2.md).
+/// Joins the bytes of DATA frames into length-prefixed messages (github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md).
 ///
-/// Every prefix is checked as its bytes arrive, before anything is allocated for its message. Messages stay
-/// in one buffer until they are asked for, so that small ones cost no more memory than they took on the wire.
+/// Every prefix is checked as it arrives, before memory is allocated for its message. Messages stay in one buffer
+/// until they are read, so that small ones use no more memory than on the wire.
 struct MessageDeframer {
-  /// A message as it came.
+  /// A message as received.
   struct Frame: Equatable {
     let bytes: [UInt8]
     let isCompressed: Bool
@@ -19,35 +18,35 @@ struct MessageDeframer {
   /// Whether the call names an encoding other than identity.
   private var permitsCompression: Bool
   private var buffer: ByteBuffer
-  /// Index in `buffer` of the first prefix that has not been checked.
+  /// The index in `buffer` of the first prefix that was not checked.
   private var unchecked = 0
-  /// The number of bytes from `unchecked` backwards that are still to come.
+  /// The length of the message at `unchecked` with its prefix, or 0 while the prefix is incomplete.
   private var missing = 0
   private(set) var completeMessages = 0
 
-  /// A deframer that keeps what arrives in `buffer`, which is empty.
+  /// Creates a deframer with the empty buffer `buffer`.
   init(maxLength: Int, permitsCompression: Bool = false, buffer: ByteBuffer = ByteBuffer()) {
     self.maxLength = maxLength
     self.buffer = buffer
     self.permitsCompression = permitsCompression
   }
 
-  /// Sets the limits of a call whose headers are known only now.
+  /// Sets the limits of a call once its headers are known.
   mutating func begin(maxLength: Int, permitsCompression: Bool) {
     self.maxLength = maxLength
     self.permitsCompression = permitsCompression
   }
 
-  /// Bytes that wait for the reader.
+  /// The bytes that were not read.
   var bufferedBytes: Int { buffer.readableBytes }
 
-  /// Whether a prefix or a message has begun and is not complete.
+  /// Whether a prefix or a message is incomplete.
   var isIncomplete: Bool { missing > 0 || buffer.writerIndex > unchecked }
 
-  /// Bytes of the incomplete message that are still to come, as far as its prefix is known.
+  /// The missing bytes of the incomplete message; 0 while its prefix is incomplete.
   var missingBytes: Int { max(0, missing - (buffer.writerIndex - unchecked)) }
 
-  /// Takes the payload of a DATA frame.
+  /// Appends the payload of a DATA frame.
   ///
   /// - Throws: `RPCError` that ends the call: a message that is too large, a reserved flag, or a compressed
   ///   message in a call that names no encoding.
@@ -87,19 +86,19 @@ struct MessageDeframer {
     }
   }
 
-  /// Whether the next complete message is there and not compressed.
+  /// Whether the next message is complete and not compressed.
   var nextIsPlain: Bool {
     completeMessages > 0 && buffer.getInteger(at: buffer.readerIndex, as: UInt8.self) == 0
   }
 
-  /// The bytes of the next complete message, which stays; nil if there is none, or it is compressed.
+  /// The bytes of the next complete message without removing it; nil if there is none, or it is compressed.
   var plainMessage: ByteBuffer? {
     guard nextIsPlain, let length = buffer.getInteger(at: buffer.readerIndex + 1, as: UInt32.self)
     else { return nil }
     return buffer.getSlice(at: buffer.readerIndex + Self.prefixLength, length: Int(length))
   }
 
-  /// Takes the next complete message, of which there is one, without its bytes.
+  /// Removes the next complete message without reading it. There must be one.
   mutating func skip() {
     guard completeMessages > 0, buffer.readableBytes >= Self.prefixLength,
       let length = buffer.getInteger(at: buffer.readerIndex + 1, as: UInt32.self)
@@ -109,29 +108,29 @@ struct MessageDeframer {
     discardRead()
   }
 
-  /// The next complete message, which stays, or nil.
+  /// Returns the next complete message without removing it, or nil.
   func peek() -> Frame? {
     var copy = self
     return copy.next()
   }
 
-  /// The next complete message, or nil.
+  /// Removes and returns the next complete message, or nil.
   mutating func next() -> Frame? {
     guard completeMessages > 0, let flag = buffer.readInteger(as: UInt8.self),
       let length = buffer.readInteger(as: UInt32.self)
     else { return nil }
     completeMessages -= 1
-    // In memory of their own: a slice would keep the buffer, and make the next write copy it.
+    // Copied, because a slice would share the buffer, and the next write would copy all of it.
     guard let bytes = buffer.readBytes(length: Int(length)) else { return nil }
     discardRead()
     return Frame(bytes: bytes, isCompressed: flag == 1)
   }
 
-  /// Gives the bytes that were read back once they are the larger part of the buffer.
+  /// Frees the bytes that were read once they are the larger part of the buffer.
   private mutating func discardRead() {
     if buffer.readableBytes == 0 {
       unchecked = 0
-      // What a large message took is given back too.
+      // The memory of a large message is released.
       if buffer.capacity > 64 * 1_024 { buffer = ByteBuffer() } else { buffer.clear() }
       return
     }
@@ -140,15 +139,15 @@ struct MessageDeframer {
     buffer.discardReadBytes()
   }
 
-  /// Gives back the buffer if it is empty and larger than `limit` bytes.
+  /// Releases the buffer if it is empty and larger than `limit` bytes.
   mutating func giveBackMemory(beyond limit: Int) {
     if buffer.readableBytes == 0, buffer.capacity > limit { buffer = ByteBuffer() }
   }
 
-  /// Drops what has been received.
+  /// Drops everything received.
   mutating func removeAll() { _ = takeBuffer() }
 
-  /// The buffer, with what is in it, for which nobody will ask any more.
+  /// Takes the buffer and its contents, which are dropped.
   mutating func takeBuffer() -> ByteBuffer {
     unchecked = 0
     missing = 0

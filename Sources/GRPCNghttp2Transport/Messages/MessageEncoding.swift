@@ -1,6 +1,6 @@
-/// How a message is compressed, as `grpc-encoding` says (github.com/grpc/grpc, doc/compression.md).
+/// The compression of a message, as in `grpc-encoding` (github.com/grpc/grpc, doc/compression.md).
 public enum MessageEncoding: String, Sendable, CaseIterable {
-  /// Not at all.
+  /// No compression.
   case identity
   /// The zlib format (RFC 1950).
   case deflate
@@ -19,7 +19,7 @@ struct MessageEncodings: OptionSet {
     self.rawValue = rawValue
   }
 
-  /// Those in a comma-separated `grpc-accept-encoding`; unknown ones are left out.
+  /// Parses a comma-separated `grpc-accept-encoding`; unknown encodings are ignored.
   init(header: some Sequence<UInt8>) {
     self = []
     for name in header.split(separator: UInt8(ascii: ",")) {

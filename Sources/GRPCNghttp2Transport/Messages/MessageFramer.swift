@@ -1,18 +1,18 @@
 import NIOCore
 
-/// Writes messages of a response with their prefixes (github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md), compressed where that
+/// Writes response messages with their prefixes (github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md), compressed if that
 /// makes them smaller.
 struct MessageFramer {
-  /// Bytes of the largest message that is compressed: a larger one would keep the event loop for too long.
+  /// The largest message that is compressed, in bytes; a larger one would block the event loop for too long.
   private static let largestCompressed = 1_024 * 1_024
   private static let prefix = MessageDeframer.prefixLength
 
   let encoding: MessageEncoding
-  /// Bytes of the smallest message that is compressed.
+  /// The smallest message that is compressed, in bytes.
   let minSize: Int
   let deflater: Deflater
 
-  /// Appends `message`, which may be many that have their prefixes.
+  /// Appends `message`, which may be several messages with prefixes.
   func append(_ message: MessageBytes, to output: inout ByteBuffer) {
     message.withUnsafeBytes { bytes in
       if message.isFramed {
@@ -26,8 +26,7 @@ struct MessageFramer {
     }
   }
 
-  /// Appends messages that have their prefixes: those that are worth it compressed, the others as they are, as many as
-  /// follow each other at once.
+  /// Appends messages that have prefixes. Messages that benefit are compressed; runs of others are copied unchanged.
   private func compressFrames(_ frames: UnsafeRawBufferPointer, to output: inout ByteBuffer) {
     var plain = 0
     var next = 0
@@ -44,7 +43,8 @@ struct MessageFramer {
     output.writeBytes(UnsafeRawBufferPointer(rebasing: frames[plain...]))
   }
 
-  /// Appends a message compressed, with its prefix, if it may be and that makes it smaller. Returns whether it did.
+  /// Appends a message compressed, with its prefix, if its size permits and the result is smaller. Returns whether it
+  /// did.
   private func compress(_ message: UnsafeRawBufferPointer, to output: inout ByteBuffer) -> Bool {
     guard encoding != .identity, message.count >= minSize, message.count <= Self.largestCompressed
     else { return false }

@@ -2,9 +2,9 @@ import CZlib
 import GRPCCore
 import NIOCore
 
-/// Inflates one message at a time; no context crosses from one to the next (doc/compression.md).
+/// Inflates messages independently of each other (doc/compression.md).
 ///
-/// A stream of 40 KiB is made for each message and ended with it.
+/// A stream of 40 KiB is created for each message.
 enum Zlib {
   /// Window bits: 15 for the zlib format, 16 more for gzip (zlib.h, `inflateInit2`).
   static func windowBits(_ encoding: MessageEncoding) -> Int32 { encoding == .gzip ? 31 : 15 }
@@ -13,14 +13,14 @@ enum Zlib {
 
   /// Inflates a message.
   ///
-  /// - Throws: `RPCError` with INTERNAL if the bytes are not one whole message of that encoding, with
-  ///   RESOURCE_EXHAUSTED as soon as the message is larger than `maxLength`.
+  /// - Throws: `RPCError` with INTERNAL if the bytes are not one complete message in this encoding, with
+  ///   RESOURCE_EXHAUSTED as soon as the message exceeds `maxLength`.
   static func inflate(_ message: [UInt8], from encoding: MessageEncoding, maxLength: Int) throws(RPCError)
     -> [UInt8]
   {
     var stream = z_stream()
-    // Z_OK, or Z_MEM_ERROR; Z_VERSION_ERROR and Z_STREAM_ERROR cannot be: header and library are one, the
-    // bits are ours.
+    // Z_OK or Z_MEM_ERROR. Z_VERSION_ERROR is impossible because header and library match, Z_STREAM_ERROR because the
+    // bits are valid.
     guard CZlib_inflateInit(&stream, windowBits(encoding)) == Z_OK else { throw .outOfMemory }
     defer { inflateEnd(&stream) }
     var message = message
@@ -29,7 +29,7 @@ enum Zlib {
       stream.next_in = input.baseAddress
       stream.avail_in = UInt32(input.count)
       while true {
-        // One byte more than the limit is room enough to see that it is exceeded.
+        // Room for one byte more than the limit detects that it is exceeded.
         let room = min(chunk, maxLength + 1 - inflated.count)
         var status = Z_OK
         inflated += [UInt8](unsafeUninitializedCapacity: room) { output, count in
@@ -39,8 +39,8 @@ enum Zlib {
           count = room - Int(stream.avail_out)
         }
         if inflated.count > maxLength { return .failure(.tooLarge(maxLength)) }
-        // Z_STREAM_END: done, and nothing may follow. Z_OK: go on. Z_BUF_ERROR: the input has ended too
-        // early. Z_DATA_ERROR, Z_NEED_DICT, Z_MEM_ERROR: not inflatable.
+        // Z_STREAM_END: complete, and no input may follow. Z_OK: continue. Z_BUF_ERROR: the input is truncated.
+        // Z_DATA_ERROR, Z_NEED_DICT, Z_MEM_ERROR: the message cannot be inflated.
         if status == Z_STREAM_END { return stream.avail_in == 0 ? .success(()) : .failure(.notInflatable) }
         if status != Z_OK { return .failure(.notInflatable) }
       }
@@ -56,7 +56,7 @@ extension RPCError {
   }
 
   fileprivate static var outOfMemory: RPCError {
-    RPCError(code: .resourceExhausted, message: "there is no memory to decompress a message")
+    RPCError(code: .resourceExhausted, message: "out of memory while decompressing a message")
   }
 
   fileprivate static func tooLarge(_ maxLength: Int) -> RPCError {

@@ -1,17 +1,17 @@
 import NIOCore
 
-/// Decides when a connection ends in good order: GOAWAY that permits every stream, a round trip later GOAWAY
-/// with the last one (RFC 9113 §6.8), then the end once no stream runs.
+/// Decides the graceful end of a connection: first a GOAWAY that permits every stream, a round trip later GOAWAY with
+/// the last accepted one (RFC 9113 §6.8), then the close once no stream is open.
 struct ConnectionLifetime {
   enum Action: Equatable {
     case nothing
-    /// GOAWAY with the highest stream id, and a PING whose answer means that the client has seen it.
+    /// Send GOAWAY with the highest stream id, and a PING whose answer means that the client has seen it.
     case sendNotice
-    /// GOAWAY with the last stream that was accepted.
+    /// Send GOAWAY with the last accepted stream.
     case sendFinal
-    /// No stream runs: close once everything has been sent.
+    /// Close once all output is sent: no stream is open.
     case close
-    /// Close now, whatever runs.
+    /// Close now, even with open streams.
     case abort
   }
 
@@ -22,21 +22,21 @@ struct ConnectionLifetime {
     case closed
   }
 
-  /// How long the answer to the PING may take.
+  /// The longest wait for the answer to the PING.
   static let roundTrip = TimeAmount.seconds(1)
 
   private let idle: TimeAmount?
   private let ageGrace: TimeAmount?
-  /// `distantFuture` is never, here and below.
+  /// The time of the maximum age; `distantFuture` means never, here and below.
   private let endOfAge: NIODeadline
   private var state = State.open
   private var streams = 0
   private var idleSince: NIODeadline?
-  /// Told when the first stream opens and the last one closes; nil for no one.
+  /// Receives the opening of the first stream and the closing of the last; nil for none.
   var idleTime: IdleTime?
   private var abortAt = NIODeadline.distantFuture
 
-  /// - Parameter jitter: −0.1 to 0.1, by which the greatest age differs.
+  /// - Parameter jitter: the relative variation of the maximum age, from −0.1 to 0.1.
   init(_ keepalive: HTTP2Configuration.Keepalive, jitter: Double, now: NIODeadline) {
     idle = keepalive.maxConnectionIdle.map { TimeAmount($0) }
     ageGrace = keepalive.maxConnectionAgeGrace.map { TimeAmount($0) }
@@ -58,21 +58,21 @@ struct ConnectionLifetime {
     return closeIfDone()
   }
 
-  /// Begins the end, if it has not begun.
+  /// Starts the end, unless it has started.
   mutating func shutDown(now: NIODeadline) -> Action {
     guard state == .open else { return .nothing }
     state = .noticeSent(now)
     return .sendNotice
   }
 
-  /// The client has answered the PING of the notice.
+  /// Records that the client has answered the PING of the notice.
   mutating func noticeAcknowledged() -> Action {
     guard case .noticeSent = state else { return .nothing }
     state = .finalSent
     return .sendFinal
   }
 
-  /// The last GOAWAY is on its way.
+  /// Records that the final GOAWAY was submitted.
   mutating func finalSent() -> Action { closeIfDone() }
 
   private mutating func closeIfDone() -> Action {
@@ -81,7 +81,7 @@ struct ConnectionLifetime {
     return .close
   }
 
-  /// When ``timePassed(now:)`` has something to do.
+  /// The next time at which ``timePassed(now:)`` has an effect.
   var wakeup: NIODeadline {
     switch state {
     case .open: min(endOfAge, endOfIdleness)

@@ -1,30 +1,30 @@
-/// What the calls of one connection hold of memory, and what they may.
+/// Accounts for the memory that the calls of one connection hold, and limits it.
 ///
-/// Confined to the connection's event loop. What changes with each call is a sum; the process's budget is asked only
-/// when the sum crosses the border of a piece.
+/// Confined to the connection's event loop. Calls only change a sum; the process's budget is used when the sum needs
+/// another piece.
 struct ConnectionMemory {
-  /// Bytes that a connection holds without asking the process's budget, so that a client that holds little is served
-  /// while others have taken everything.
+  /// The bytes that a connection may hold without using the process's budget. A small client is thus served even if
+  /// others have used up the budget.
   static let share = 32 * 1_024
-  /// Bytes that are taken from the process's budget at once, and multiples.
+  /// The unit in bytes in which the process's budget is used.
   static let piece = 64 * 1_024
 
   private let limit: Int
   private let sendLimit: Int
   private let budget: MemoryBudget
-  /// Bytes that calls hold: headers, handlers, the messages in their hands, and incomplete ones.
+  /// The bytes that calls hold: header fields, handlers, messages in hand, and incomplete messages.
   private(set) var calls = 0
-  /// How many of them are of incomplete messages.
+  /// The part of ``calls`` that belongs to incomplete messages.
   var incomplete = 0
-  /// Bytes that have arrived and wait for a handler; the connection's window covers them.
+  /// The received bytes that wait for handlers, within the connection's flow-control window.
   var unread = 0
-  /// Bytes of responses that wait to be sent.
+  /// The bytes of responses that wait to be sent.
   var unsent = 0
-  /// Bytes that the messages in handlers' hands are going to be answered with, about.
+  /// The estimated bytes of the answers to messages in hand.
   private(set) var expected = 0
-  /// Bytes taken from the budget.
+  /// The bytes taken from the budget.
   private var taken = 0
-  /// Whether the process's budget could not give what the connection needed last.
+  /// Whether the process's budget could not provide the bytes needed last.
   private var isShort = false
 
   init(_ configuration: HTTP2Configuration, largestMessage: Int, budget: MemoryBudget) {
@@ -33,36 +33,37 @@ struct ConnectionMemory {
     self.budget = budget
   }
 
-  /// Whether so much waits to be sent that handlers that would add much to it have to wait.
+  /// Whether so much output is queued that handlers with large responses must wait.
   var isSendingFull: Bool { unsent + expected > sendLimit }
 
-  /// Room for responses, in bytes.
+  /// The remaining bytes for output.
   var sendRoom: Int { sendLimit - unsent - expected }
 
-  /// Whether a call may hold `count` more bytes.
+  /// Returns whether a call may hold `count` more bytes.
   func hasRoom(for count: Int) -> Bool { !isShort && calls + count <= limit }
 
-  /// A quarter of the memory is left to calls that are worked on, which cannot wait.
+  /// The quarter of the memory that is reserved for calls in progress, which cannot wait.
   private var reserve: Int { limit / 4 }
 
-  /// Whether what has come of incomplete messages may be kept.
+  /// Whether the received parts of incomplete messages may be kept.
   var hasRoomToWait: Bool { hasRoom(for: 0) && incomplete <= limit - reserve }
 
-  /// Whether a task may begin that counts `count` bytes and can wait, if `othersRun` that give back theirs.
+  /// Returns whether a task of `count` bytes may start now. It can wait if `othersRun`, because those release their
+  /// bytes.
   func hasRoom(forTask count: Int, othersRun: Bool) -> Bool {
     hasRoom(for: othersRun ? count + reserve : count)
   }
 
-  /// Whether more was sent to the connection than the process has memory for.
+  /// Whether the connection has received more than the process has memory for.
   var mustRefuse: Bool { isShort }
 
-  /// A call holds `count` more bytes, or fewer.
+  /// Adds `count` bytes, which may be negative, to those that calls hold.
   mutating func change(by count: Int) { calls += count }
 
-  /// A call is going to be answered with `count` more bytes, or fewer.
+  /// Adds `count` bytes, which may be negative, to the expected answers.
   mutating func expect(_ count: Int) { expected += count }
 
-  /// Takes from the process's budget what is missing, or gives back what is not needed. Once a turn of the loop.
+  /// Takes missing bytes from the process's budget, or returns unneeded ones. Called once a turn of the loop.
   mutating func balance() {
     let needed = calls + unread + unsent - Self.share
     if needed > taken {
@@ -72,7 +73,7 @@ struct ConnectionMemory {
       return
     }
     isShort = false
-    // A piece stays until nothing is needed, so that a sum at a border does not go back and forth.
+    // The last piece is kept until nothing is needed, so that small changes do not take and return it repeatedly.
     let spare = needed > 0 ? ((taken - needed) / Self.piece - 1) * Self.piece : taken
     if spare > 0 {
       budget.giveBack(spare)
@@ -80,7 +81,7 @@ struct ConnectionMemory {
     }
   }
 
-  /// The connection is gone.
+  /// Returns everything to the budget at the end of the connection.
   mutating func release() {
     budget.giveBack(taken)
     taken = 0

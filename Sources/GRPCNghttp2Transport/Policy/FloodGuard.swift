@@ -1,13 +1,13 @@
 import NIOCore
 
-/// Counts the frames of a connection that cost the server something and ask for nothing, where nghttp2 has no
-/// limit of its own. Its limits on CONTINUATION, acknowledgements and settings are set in ``HTTP2Session``; its
-/// limit on RST_STREAM counts honest ones too, and is replaced by the one here.
+/// Limits frames that cost the server work but request nothing, where nghttp2 has no suitable limit. nghttp2's limits
+/// on CONTINUATION, acknowledgements and settings are set in ``HTTP2Session``. Its limit on RST_STREAM also counts
+/// legitimate frames, and is replaced by the one here.
 struct FloodGuard {
-  /// What a peer did too often.
+  /// The limit that was exceeded.
   enum Flood: String {
-    case resets = "too many streams were reset before their responses had ended"
-    case idleFrames = "too many frames that ask for nothing"
+    case resets = "too many streams were reset before their responses ended"
+    case idleFrames = "too many frames without a request"
     case provokedResets = "too many streams had to be reset"
     case windowUpdates = "too many WINDOW_UPDATE frames"
   }
@@ -27,18 +27,18 @@ struct FloodGuard {
     windowUpdatesPerFrameSent = limits.windowUpdatesPerFrameSent
   }
 
-  /// RST_STREAM on a stream whose response has not ended (CVE-2023-44487).
+  /// Counts RST_STREAM on a stream whose response has not ended (CVE-2023-44487).
   mutating func resetReceived(now: NIODeadline) -> Flood? {
     resets.take(now: now) ? nil : .resets
   }
 
-  /// A PRIORITY, SETTINGS or unknown frame, a PING acknowledgement, a DATA frame without data or end, or
-  /// RST_STREAM on a stream that both sides have ended.
+  /// Counts a PRIORITY, SETTINGS or unknown frame, a PING acknowledgement, a DATA frame without data or end, or
+  /// RST_STREAM on a closed stream.
   mutating func idleFrameReceived(now: NIODeadline) -> Flood? {
     idleFrames.take(now: now) ? nil : .idleFrames
   }
 
-  /// The server had to send RST_STREAM with an error.
+  /// Counts RST_STREAM that the server had to send with an error.
   mutating func resetSent(now: NIODeadline) -> Flood? {
     provokedResets.take(now: now) ? nil : .provokedResets
   }
@@ -48,8 +48,8 @@ struct FloodGuard {
     return windowUpdatesLeft < 0 ? .windowUpdates : nil
   }
 
-  /// Each HEADERS or DATA frame that the server sends earns the client WINDOW_UPDATE frames; those earned add
-  /// up to the burst, so that a long listing does not earn a flood.
+  /// Adds the WINDOW_UPDATE frames that a sent HEADERS or DATA frame permits. They add up to at most the burst, so
+  /// that a long listing does not permit a flood.
   mutating func responseSent() {
     windowUpdatesLeft = min(
       max(Self.windowUpdateBurst, windowUpdatesLeft), windowUpdatesLeft + windowUpdatesPerFrameSent)

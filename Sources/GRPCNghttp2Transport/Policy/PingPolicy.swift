@@ -1,18 +1,18 @@
 import NIOCore
 
-/// Decides on pings, both ways: those of the server that find half-open connections (gRFC A9), and how often
-/// the client may send its own (gRFC A8).
+/// Decides about pings: when the server pings to detect a half-open connection (gRFC A9), and how often the client
+/// may ping (gRFC A8).
 struct PingPolicy {
-  /// What to do as time passes.
+  /// The action that is due.
   enum OnTime: Equatable {
     case nothing
     case sendPing
-    /// The last ping was not answered.
+    /// Close the connection: the last ping was not answered.
     case close
   }
 
   private static let forgivenPings = 2
-  /// The least time between pings of a client without calls, if those are not permitted (gRFC A8).
+  /// The shortest interval between pings of a client without calls, if those are not permitted (gRFC A8).
   private static let minTimeWithoutStreams = TimeAmount.hours(2)
 
   private let time: TimeAmount
@@ -36,13 +36,13 @@ struct PingPolicy {
     lastRead = now
   }
 
-  /// Anything has arrived.
+  /// Records received bytes.
   mutating func bytesReceived(now: NIODeadline) {
     lastRead = now
     pingSent = nil
   }
 
-  /// When ``timePassed(now:)`` has something to do.
+  /// The next time at which ``timePassed(now:)`` has an effect.
   var wakeup: NIODeadline { pingSent.map { $0 + timeout } ?? lastRead + time }
 
   mutating func timePassed(now: NIODeadline) -> OnTime {
@@ -52,18 +52,19 @@ struct PingPolicy {
     return .sendPing
   }
 
-  /// The client has sent a PING. Returns whether that was once too often.
+  /// Records a PING of the client. Returns whether it is one too many.
   mutating func pingReceived(hasStreams: Bool, now: NIODeadline) -> Bool {
     defer { lastPing = now }
     let least = hasStreams || permitWithoutStream ? minTime : Self.minTimeWithoutStreams
-    // A network may bring two pings a little closer together than they were sent.
+    // Network delays may bring two pings slightly closer together than they were sent.
     let tolerated = TimeAmount.nanoseconds(least.nanoseconds / 10 * 9)
     guard let lastPing, now < lastPing + tolerated else { return false }
     strikes += 1
     return strikes > Self.forgivenPings
   }
 
-  /// The server has sent HEADERS or DATA, to which clients that probe the bandwidth answer with a PING.
+  /// Records that the server has sent HEADERS or DATA, to which clients that measure the bandwidth respond with a
+  /// PING.
   mutating func responseSent() {
     strikes = 0
     lastPing = nil

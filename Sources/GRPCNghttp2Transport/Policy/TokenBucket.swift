@@ -1,6 +1,6 @@
 import NIOCore
 
-/// A budget that is `burst` at once and grows by `rate` a second.
+/// A budget of `burst` tokens that grows by `rate` a second.
 struct TokenBucket {
   private let burst: Int
   private let rate: Int
@@ -14,9 +14,9 @@ struct TokenBucket {
     filled = now
   }
 
-  /// Takes a token. Returns whether there was one.
+  /// Takes a token. Returns whether one was available.
   mutating func take(now: NIODeadline) -> Bool {
-    // From when it was last full.
+    // A full bucket starts to refill when its first token is taken.
     if tokens == burst { filled = now }
     if tokens == 0 { refill(now) }
     guard tokens > 0 else { return false }
@@ -24,7 +24,7 @@ struct TokenBucket {
     return true
   }
 
-  /// Full seconds only, so that frequent calls don't lose what their fractions would have earned.
+  /// Refills for whole seconds only, so that frequent calls do not lose fractions of a token.
   private mutating func refill(_ now: NIODeadline) {
     let seconds = (now - filled).nanoseconds / 1_000_000_000
     guard seconds > 0 else { return }

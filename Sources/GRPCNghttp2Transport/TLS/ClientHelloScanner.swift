@@ -1,16 +1,16 @@
-/// Reads a connection's first TLS message, ClientHello, for the protocols that the client offers (RFC 8446 §4.1.2,
-/// RFC 7301 §3.1). It judges nothing else: what is not a ClientHello is left to the TLS library.
+/// Finds the protocols that a client offers in the first TLS message, ClientHello (RFC 8446 §4.1.2, RFC 7301 §3.1).
+/// Checks nothing else; other messages are left to the TLS library.
 struct ClientHelloScanner {
   enum Verdict {
-    /// The message is not complete.
+    /// The message is incomplete.
     case incomplete
-    /// The client offers the protocol, or says nothing of protocols.
+    /// The client offers the protocol, or does not negotiate protocols.
     case permitted
-    /// The client offers protocols, and this one is not among them.
+    /// The client offers only other protocols.
     case refused
   }
 
-  /// Bytes of a message that BoringSSL accepts. A longer one is not collected.
+  /// The longest message that BoringSSL accepts, in bytes. Longer ones are not collected.
   private static let longest = 16 * 1_024
   private static let handshakeRecord: UInt8 = 22
   private static let clientHello: UInt8 = 1
@@ -18,17 +18,17 @@ struct ClientHelloScanner {
 
   private let wanted: [UInt8]
   private var recordHeader: [UInt8] = []
-  /// Bytes of the current record that are still to come.
+  /// The missing bytes of the current record.
   private var recordLeft = 0
-  /// The message as far as it has come, with its type and its length.
+  /// The received part of the message, including its type and length.
   private var message: [UInt8] = []
 
-  /// A scanner for the protocol with the ALPN name `wanted`.
+  /// Creates a scanner for the protocol with the ALPN name `wanted`.
   init(protocol wanted: String) {
     self.wanted = Array(wanted.utf8)
   }
 
-  /// Takes bytes that have arrived. After another verdict than `incomplete` the scanner has done its work.
+  /// Scans received bytes. Do not call it again after a verdict other than `incomplete`.
   mutating func scan(_ bytes: some Sequence<UInt8>) -> Verdict {
     for byte in bytes {
       if recordLeft == 0 {
@@ -46,7 +46,7 @@ struct ClientHelloScanner {
     return .incomplete
   }
 
-  /// The verdict once the message is complete, or is of another kind; nil before.
+  /// Returns the verdict once the message is complete or known to be of another type, or nil.
   private func judge() -> Verdict? {
     guard message[0] == Self.clientHello else { return .permitted }
     guard message.count >= 4 else { return nil }
@@ -58,7 +58,7 @@ struct ClientHelloScanner {
     return protocols.contains(wanted) ? .permitted : .refused
   }
 
-  /// The protocols that the client offers, or nil if it offers none or the message is broken.
+  /// Returns the protocols that the client offers, or nil if it offers none or the message is malformed.
   private static func protocols(_ reader: inout Reader) -> [[UInt8]]? {
     // Version and random, session id, cipher suites, compression methods.
     guard reader.take(2 + 32) != nil, reader.vector(1) != nil, reader.vector(2) != nil,
@@ -75,7 +75,7 @@ struct ClientHelloScanner {
     return nil
   }
 
-  /// Takes TLS's integers and vectors from the front of `bytes`; nil where they are cut short.
+  /// Reads TLS integers and vectors from the front of `bytes`, or returns nil if they are truncated.
   private struct Reader {
     var bytes: ArraySlice<UInt8>
 

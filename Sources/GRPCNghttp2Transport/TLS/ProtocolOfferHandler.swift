@@ -1,8 +1,8 @@
 import Logging
 import NIOCore
 
-/// Answers a client that offers protocols without `h2` with the alert `no_application_protocol` (RFC 7301 §3.2); the
-/// TLS library would go on without a protocol. Goes before the handler of TLS, and leaves after ClientHello.
+/// Answers a client that offers protocols but not `h2` with the alert `no_application_protocol` (RFC 7301 §3.2); the
+/// TLS library would continue without a protocol. It precedes the TLS handler, and removes itself after ClientHello.
 ///
 /// Confined to the channel's event loop, as every channel handler is.
 final class ProtocolOfferHandler: ChannelInboundHandler, RemovableChannelHandler {
@@ -10,7 +10,8 @@ final class ProtocolOfferHandler: ChannelInboundHandler, RemovableChannelHandler
   typealias InboundOut = ByteBuffer
   typealias OutboundOut = ByteBuffer
 
-  /// A record of TLS 1.2 with a fatal alert, 120. Before the first answer there are no keys, whatever the version.
+  /// A TLS 1.2 record with the fatal alert 120. It is plain text, because no keys exist before the server's first
+  /// message in any version.
   private static let alert: [UInt8] = [21, 3, 3, 0, 2, 2, 120]
 
   private var scanner = ClientHelloScanner(protocol: "h2")

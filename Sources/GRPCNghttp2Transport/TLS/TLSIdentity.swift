@@ -11,22 +11,22 @@ import Synchronization
 /// handshake: the clients' authorities have no place in it, so the context must be made anew all the same, and it does not
 /// judge who else can read the key.
 public final class TLSIdentity: Sendable {
-  /// Why the files cannot be used. One line that names the file.
+  /// The reason why the files cannot be used, in one line that names the file.
   public struct Failure: Error, CustomStringConvertible {
     public let description: String
   }
 
-  /// Where the files are.
+  /// The paths of the files.
   public struct Files: Hashable, Sendable {
-    /// The server's certificate and those that lead to its authority, in PEM, the server's first.
+    /// The server's certificate chain in PEM, the server's own certificate first.
     public var certificate: String
-    /// The certificate's private key, in PEM. Only its owner may use the file, and a group of this process may read it.
+    /// The certificate's private key in PEM. The file must be private to its owner, or also readable by a group of
+    /// this process.
     public var key: String
-    /// The authorities one of which must have signed a client's certificate, in PEM; nil if clients need
-    /// none.
+    /// The authorities in PEM that may sign clients' certificates; nil if clients need no certificate.
     public var clientAuthorities: String?
 
-    /// The files at these paths.
+    /// Creates a description of the files at these paths.
     public init(certificate: String, key: String, clientAuthorities: String? = nil) {
       self.certificate = certificate
       self.key = key
@@ -34,7 +34,7 @@ public final class TLSIdentity: Sendable {
     }
   }
 
-  /// What the files hold, and who can read the key.
+  /// The contents of the files, and the key file's permissions.
   private struct Contents: Equatable {
     let certificate: Data
     let key: PrivateFile
@@ -44,23 +44,23 @@ public final class TLSIdentity: Sendable {
   private let files: Files
   private let current: Mutex<(context: NIOSSLContext, contents: Contents)>
 
-  /// The identity in `files`.
+  /// Loads the identity from `files`.
   ///
-  /// - Throws: `Failure` if a file cannot be read or is not PEM, others can read the key, or the key is not the
-  ///   certificate's.
+  /// - Throws: `Failure` if a file cannot be read or is not PEM, others can read the key, or the key does not match
+  ///   the certificate.
   public init(_ files: Files) throws(Failure) {
     self.files = files
     let contents = try Self.read(files)
     current = Mutex((try Self.context(files, contents), contents))
   }
 
-  /// What a connection that comes now uses.
+  /// The TLS context for new connections.
   var context: NIOSSLContext { current.withLock { $0.context } }
 
-  /// Reads the files again and uses them if they have changed.
+  /// Reloads the files if they have changed.
   ///
-  /// - Returns: whether they have.
-  /// - Throws: `Failure` if they cannot be used, in which case those from before stay in use.
+  /// - Returns: whether they have changed.
+  /// - Throws: `Failure` if they cannot be used; the previous ones then stay in use.
   @discardableResult
   public func reload() throws(Failure) -> Bool {
     let contents = try Self.read(files)
@@ -109,8 +109,8 @@ public final class TLSIdentity: Sendable {
     }
   }
 
-  /// The suites of TLS 1.2: those with forward secrecy and AEAD, which leaves out all that HTTP/2 prohibits (RFC 9113
-  /// §9.2.2, RFC 9325 §4.2). TLS 1.3 has only such.
+  /// The TLS 1.2 suites with forward secrecy and AEAD, none of which HTTP/2 prohibits (RFC 9113 §9.2.2, RFC 9325
+  /// §4.2). All suites of TLS 1.3 have both.
   private static let suites: [NIOTLSCipher] = [
     .TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, .TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
     .TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, .TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
@@ -123,9 +123,9 @@ public final class TLSIdentity: Sendable {
     do {
       key = try NIOSSLPrivateKey(bytes: Array(contents.key.contents), format: .pem)
     } catch {
-      throw Failure(description: "\(files.key): no private key in PEM, or one with a passphrase")
+      throw Failure(description: "\(files.key): not a private key in PEM, or protected by a passphrase")
     }
-    // Only now: a file that holds something else is the wrong file.
+    // Checked after parsing, because a file with other contents is the wrong file.
     if let exposure = contents.key.exposure { throw Failure(description: "\(files.key): \(exposure)") }
     var configuration = TLSConfiguration.makeServerConfiguration(
       certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
@@ -134,7 +134,7 @@ public final class TLSIdentity: Sendable {
     configuration.applicationProtocols = ["h2"]
     if let authorities = files.clientAuthorities, let pem = contents.clientAuthorities {
       configuration.trustRoots = .certificates(try certificates(authorities, pem))
-      // The client's certificate is required and verified; a server has no host name to compare it with.
+      // The client's certificate is required and verified, but a server has no host name to compare it with.
       configuration.certificateVerification = .noHostnameVerification
     }
     do {
@@ -145,9 +145,9 @@ public final class TLSIdentity: Sendable {
   }
 
   private static func certificates(_ path: String, _ contents: Data) throws(Failure) -> [NIOSSLCertificate] {
-    // An empty list and an error mean the same to the reader.
+    // An empty list and an error have the same meaning for the operator.
     guard let chain = try? NIOSSLCertificate.fromPEMBytes(Array(contents)), !chain.isEmpty else {
-      throw Failure(description: "\(path): no certificate in PEM")
+      throw Failure(description: "\(path): not a certificate in PEM")
     }
     return chain
   }

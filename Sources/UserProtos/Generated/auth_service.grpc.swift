@@ -106,22 +106,22 @@ extension Auth_V1_AuthService {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Signs users in, and keeps them signed in.
+    /// > Signs users in, and refreshes and revokes their sessions.
     /// > 
-    /// > Every method may be called without an access token. Errors carry a google.rpc.ErrorInfo as those of
-    /// > user.v1.UserService do, with the domain "user.v1" and its reasons, and these:
+    /// > No method needs an access token. Errors carry a google.rpc.ErrorInfo like those of user.v1.UserService, with the
+    /// > domain "user.v1" and its reasons, and these:
     /// > 
-    /// >   CREDENTIALS_INVALID   UNAUTHENTICATED      no active user has that address and that password
-    /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many failed attempts on the account's password in a row, from the
-    /// >                                              client's network or device; google.rpc.RetryInfo says when to try again
-    /// >   SIGN_IN_DISABLED      FAILED_PRECONDITION  100 failed attempts in a row: the account takes no password, except from
-    /// >                                              a known device, until an operator ends that
-    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's address;
+    /// >   CREDENTIALS_INVALID   UNAUTHENTICATED      no active user has this address and password
+    /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many consecutive attempts at the account's password failed, from
+    /// >                                              the client's network or device; google.rpc.RetryInfo says when to retry
+    /// >   SIGN_IN_DISABLED      FAILED_PRECONDITION  100 consecutive attempts have failed; the account refuses passwords,
+    /// >                                              except from a known device, until an operator unlocks it
+    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's network;
     /// >                                              google.rpc.RetryInfo
-    /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is no refresh token
-    /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not give that refresh token, or has forgotten it
-    /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, is over
-    /// >   TOKEN_REVOKED         UNAUTHENTICATED      the session was ended, or the refresh token was used before
+    /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is not a refresh token
+    /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not issue the refresh token, or no longer stores it
+    /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, has expired
+    /// >   TOKEN_REVOKED         UNAUTHENTICATED      the session was revoked, or the refresh token was already used
     public protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
         /// Handle the "SignIn" method.
         ///
@@ -129,13 +129,13 @@ extension Auth_V1_AuthService {
         /// >
         /// > Checks a password and begins a session.
         /// > 
-        /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike, also by the
-        /// > limits: wrong passwords are counted by account and by the network that they come from (an IPv4 address, an IPv6
-        /// > /64). From the 5th in a row on, the next attempt from there has to wait: 1 second, then twice as long each time, up
-        /// > to 60 seconds. A success, or a day without a failure, ends the count. 5 attempts may be under way at once, others
-        /// > wait for them; those that are not answered do not count. What fails in one network does not hold up another, until
-        /// > an account has 100 failures in a row from all of them together: then it takes no password any more, until an
-        /// > operator or a new password ends that, or a known device signs in.
+        /// > An unknown address, a wrong password, an inactive user and a user without password have the same response and the
+        /// > same limits. Wrong passwords are counted by account and network (an IPv4 address, an IPv6 /64). After the 5th in a
+        /// > row, the next attempt from that network has to wait: 1 second, then twice as long each time, up to 60 seconds. A
+        /// > success, or a day without a failure, resets the count. 5 attempts may run at once, and others wait for them;
+        /// > attempts without a response do not count. Failures in one network do not delay another, until an account has 100
+        /// > consecutive failures from all of them together. It then refuses passwords until an operator unlocks it, its
+        /// > password changes, or a known device signs in.
         /// > 
         /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, PEER_LIMIT_EXCEEDED, OVERLOADED.
         ///
@@ -155,10 +155,10 @@ extension Auth_V1_AuthService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Gives new tokens for a refresh token, which is used up by it.
+        /// > Exchanges a refresh token, which can be used once, for new tokens.
         /// > 
-        /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
-        /// > second tab, does no harm. Used later it ends the session: two parties have it then.
+        /// > For 10 seconds the same refresh token returns the same successor, in case a response was lost or two tabs refresh
+        /// > at once. Later use revokes the session, because two parties hold the token.
         /// > 
         /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
         ///
@@ -178,9 +178,9 @@ extension Auth_V1_AuthService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
+        /// > Revokes the session of a refresh token, even if that is not the newest one, and the session's access tokens.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that has already ended is not an error.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Auth_V1_RevokeTokenRequest` messages.
@@ -198,7 +198,7 @@ extension Auth_V1_AuthService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+        /// > Returns the keys that verify access tokens. In JSON, the response is a JWK Set (RFC 7517 section 5).
         /// > 
         /// > Errors: PEER_LIMIT_EXCEEDED.
         ///
@@ -225,22 +225,22 @@ extension Auth_V1_AuthService {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Signs users in, and keeps them signed in.
+    /// > Signs users in, and refreshes and revokes their sessions.
     /// > 
-    /// > Every method may be called without an access token. Errors carry a google.rpc.ErrorInfo as those of
-    /// > user.v1.UserService do, with the domain "user.v1" and its reasons, and these:
+    /// > No method needs an access token. Errors carry a google.rpc.ErrorInfo like those of user.v1.UserService, with the
+    /// > domain "user.v1" and its reasons, and these:
     /// > 
-    /// >   CREDENTIALS_INVALID   UNAUTHENTICATED      no active user has that address and that password
-    /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many failed attempts on the account's password in a row, from the
-    /// >                                              client's network or device; google.rpc.RetryInfo says when to try again
-    /// >   SIGN_IN_DISABLED      FAILED_PRECONDITION  100 failed attempts in a row: the account takes no password, except from
-    /// >                                              a known device, until an operator ends that
-    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's address;
+    /// >   CREDENTIALS_INVALID   UNAUTHENTICATED      no active user has this address and password
+    /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many consecutive attempts at the account's password failed, from
+    /// >                                              the client's network or device; google.rpc.RetryInfo says when to retry
+    /// >   SIGN_IN_DISABLED      FAILED_PRECONDITION  100 consecutive attempts have failed; the account refuses passwords,
+    /// >                                              except from a known device, until an operator unlocks it
+    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's network;
     /// >                                              google.rpc.RetryInfo
-    /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is no refresh token
-    /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not give that refresh token, or has forgotten it
-    /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, is over
-    /// >   TOKEN_REVOKED         UNAUTHENTICATED      the session was ended, or the refresh token was used before
+    /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is not a refresh token
+    /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not issue the refresh token, or no longer stores it
+    /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, has expired
+    /// >   TOKEN_REVOKED         UNAUTHENTICATED      the session was revoked, or the refresh token was already used
     public protocol ServiceProtocol: Auth_V1_AuthService.StreamingServiceProtocol {
         /// Handle the "SignIn" method.
         ///
@@ -248,13 +248,13 @@ extension Auth_V1_AuthService {
         /// >
         /// > Checks a password and begins a session.
         /// > 
-        /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike, also by the
-        /// > limits: wrong passwords are counted by account and by the network that they come from (an IPv4 address, an IPv6
-        /// > /64). From the 5th in a row on, the next attempt from there has to wait: 1 second, then twice as long each time, up
-        /// > to 60 seconds. A success, or a day without a failure, ends the count. 5 attempts may be under way at once, others
-        /// > wait for them; those that are not answered do not count. What fails in one network does not hold up another, until
-        /// > an account has 100 failures in a row from all of them together: then it takes no password any more, until an
-        /// > operator or a new password ends that, or a known device signs in.
+        /// > An unknown address, a wrong password, an inactive user and a user without password have the same response and the
+        /// > same limits. Wrong passwords are counted by account and network (an IPv4 address, an IPv6 /64). After the 5th in a
+        /// > row, the next attempt from that network has to wait: 1 second, then twice as long each time, up to 60 seconds. A
+        /// > success, or a day without a failure, resets the count. 5 attempts may run at once, and others wait for them;
+        /// > attempts without a response do not count. Failures in one network do not delay another, until an account has 100
+        /// > consecutive failures from all of them together. It then refuses passwords until an operator unlocks it, its
+        /// > password changes, or a known device signs in.
         /// > 
         /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, PEER_LIMIT_EXCEEDED, OVERLOADED.
         ///
@@ -274,10 +274,10 @@ extension Auth_V1_AuthService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Gives new tokens for a refresh token, which is used up by it.
+        /// > Exchanges a refresh token, which can be used once, for new tokens.
         /// > 
-        /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
-        /// > second tab, does no harm. Used later it ends the session: two parties have it then.
+        /// > For 10 seconds the same refresh token returns the same successor, in case a response was lost or two tabs refresh
+        /// > at once. Later use revokes the session, because two parties hold the token.
         /// > 
         /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
         ///
@@ -297,9 +297,9 @@ extension Auth_V1_AuthService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
+        /// > Revokes the session of a refresh token, even if that is not the newest one, and the session's access tokens.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that has already ended is not an error.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RevokeTokenRequest` message.
@@ -317,7 +317,7 @@ extension Auth_V1_AuthService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+        /// > Returns the keys that verify access tokens. In JSON, the response is a JWK Set (RFC 7517 section 5).
         /// > 
         /// > Errors: PEER_LIMIT_EXCEEDED.
         ///
@@ -342,22 +342,22 @@ extension Auth_V1_AuthService {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Signs users in, and keeps them signed in.
+    /// > Signs users in, and refreshes and revokes their sessions.
     /// > 
-    /// > Every method may be called without an access token. Errors carry a google.rpc.ErrorInfo as those of
-    /// > user.v1.UserService do, with the domain "user.v1" and its reasons, and these:
+    /// > No method needs an access token. Errors carry a google.rpc.ErrorInfo like those of user.v1.UserService, with the
+    /// > domain "user.v1" and its reasons, and these:
     /// > 
-    /// >   CREDENTIALS_INVALID   UNAUTHENTICATED      no active user has that address and that password
-    /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many failed attempts on the account's password in a row, from the
-    /// >                                              client's network or device; google.rpc.RetryInfo says when to try again
-    /// >   SIGN_IN_DISABLED      FAILED_PRECONDITION  100 failed attempts in a row: the account takes no password, except from
-    /// >                                              a known device, until an operator ends that
-    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's address;
+    /// >   CREDENTIALS_INVALID   UNAUTHENTICATED      no active user has this address and password
+    /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many consecutive attempts at the account's password failed, from
+    /// >                                              the client's network or device; google.rpc.RetryInfo says when to retry
+    /// >   SIGN_IN_DISABLED      FAILED_PRECONDITION  100 consecutive attempts have failed; the account refuses passwords,
+    /// >                                              except from a known device, until an operator unlocks it
+    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's network;
     /// >                                              google.rpc.RetryInfo
-    /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is no refresh token
-    /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not give that refresh token, or has forgotten it
-    /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, is over
-    /// >   TOKEN_REVOKED         UNAUTHENTICATED      the session was ended, or the refresh token was used before
+    /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is not a refresh token
+    /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not issue the refresh token, or no longer stores it
+    /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, has expired
+    /// >   TOKEN_REVOKED         UNAUTHENTICATED      the session was revoked, or the refresh token was already used
     public protocol SimpleServiceProtocol: Auth_V1_AuthService.ServiceProtocol {
         /// Handle the "SignIn" method.
         ///
@@ -365,13 +365,13 @@ extension Auth_V1_AuthService {
         /// >
         /// > Checks a password and begins a session.
         /// > 
-        /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike, also by the
-        /// > limits: wrong passwords are counted by account and by the network that they come from (an IPv4 address, an IPv6
-        /// > /64). From the 5th in a row on, the next attempt from there has to wait: 1 second, then twice as long each time, up
-        /// > to 60 seconds. A success, or a day without a failure, ends the count. 5 attempts may be under way at once, others
-        /// > wait for them; those that are not answered do not count. What fails in one network does not hold up another, until
-        /// > an account has 100 failures in a row from all of them together: then it takes no password any more, until an
-        /// > operator or a new password ends that, or a known device signs in.
+        /// > An unknown address, a wrong password, an inactive user and a user without password have the same response and the
+        /// > same limits. Wrong passwords are counted by account and network (an IPv4 address, an IPv6 /64). After the 5th in a
+        /// > row, the next attempt from that network has to wait: 1 second, then twice as long each time, up to 60 seconds. A
+        /// > success, or a day without a failure, resets the count. 5 attempts may run at once, and others wait for them;
+        /// > attempts without a response do not count. Failures in one network do not delay another, until an account has 100
+        /// > consecutive failures from all of them together. It then refuses passwords until an operator unlocks it, its
+        /// > password changes, or a known device signs in.
         /// > 
         /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, PEER_LIMIT_EXCEEDED, OVERLOADED.
         ///
@@ -391,10 +391,10 @@ extension Auth_V1_AuthService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Gives new tokens for a refresh token, which is used up by it.
+        /// > Exchanges a refresh token, which can be used once, for new tokens.
         /// > 
-        /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
-        /// > second tab, does no harm. Used later it ends the session: two parties have it then.
+        /// > For 10 seconds the same refresh token returns the same successor, in case a response was lost or two tabs refresh
+        /// > at once. Later use revokes the session, because two parties hold the token.
         /// > 
         /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
         ///
@@ -414,9 +414,9 @@ extension Auth_V1_AuthService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
+        /// > Revokes the session of a refresh token, even if that is not the newest one, and the session's access tokens.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that has already ended is not an error.
         ///
         /// - Parameters:
         ///   - request: A `Auth_V1_RevokeTokenRequest` message.
@@ -434,7 +434,7 @@ extension Auth_V1_AuthService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+        /// > Returns the keys that verify access tokens. In JSON, the response is a JWK Set (RFC 7517 section 5).
         /// > 
         /// > Errors: PEER_LIMIT_EXCEEDED.
         ///
@@ -618,22 +618,22 @@ extension Auth_V1_AuthService {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Signs users in, and keeps them signed in.
+    /// > Signs users in, and refreshes and revokes their sessions.
     /// > 
-    /// > Every method may be called without an access token. Errors carry a google.rpc.ErrorInfo as those of
-    /// > user.v1.UserService do, with the domain "user.v1" and its reasons, and these:
+    /// > No method needs an access token. Errors carry a google.rpc.ErrorInfo like those of user.v1.UserService, with the
+    /// > domain "user.v1" and its reasons, and these:
     /// > 
-    /// >   CREDENTIALS_INVALID   UNAUTHENTICATED      no active user has that address and that password
-    /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many failed attempts on the account's password in a row, from the
-    /// >                                              client's network or device; google.rpc.RetryInfo says when to try again
-    /// >   SIGN_IN_DISABLED      FAILED_PRECONDITION  100 failed attempts in a row: the account takes no password, except from
-    /// >                                              a known device, until an operator ends that
-    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's address;
+    /// >   CREDENTIALS_INVALID   UNAUTHENTICATED      no active user has this address and password
+    /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many consecutive attempts at the account's password failed, from
+    /// >                                              the client's network or device; google.rpc.RetryInfo says when to retry
+    /// >   SIGN_IN_DISABLED      FAILED_PRECONDITION  100 consecutive attempts have failed; the account refuses passwords,
+    /// >                                              except from a known device, until an operator unlocks it
+    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's network;
     /// >                                              google.rpc.RetryInfo
-    /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is no refresh token
-    /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not give that refresh token, or has forgotten it
-    /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, is over
-    /// >   TOKEN_REVOKED         UNAUTHENTICATED      the session was ended, or the refresh token was used before
+    /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is not a refresh token
+    /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not issue the refresh token, or no longer stores it
+    /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, has expired
+    /// >   TOKEN_REVOKED         UNAUTHENTICATED      the session was revoked, or the refresh token was already used
     public protocol ClientProtocol: Sendable {
         /// Call the "SignIn" method.
         ///
@@ -641,13 +641,13 @@ extension Auth_V1_AuthService {
         /// >
         /// > Checks a password and begins a session.
         /// > 
-        /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike, also by the
-        /// > limits: wrong passwords are counted by account and by the network that they come from (an IPv4 address, an IPv6
-        /// > /64). From the 5th in a row on, the next attempt from there has to wait: 1 second, then twice as long each time, up
-        /// > to 60 seconds. A success, or a day without a failure, ends the count. 5 attempts may be under way at once, others
-        /// > wait for them; those that are not answered do not count. What fails in one network does not hold up another, until
-        /// > an account has 100 failures in a row from all of them together: then it takes no password any more, until an
-        /// > operator or a new password ends that, or a known device signs in.
+        /// > An unknown address, a wrong password, an inactive user and a user without password have the same response and the
+        /// > same limits. Wrong passwords are counted by account and network (an IPv4 address, an IPv6 /64). After the 5th in a
+        /// > row, the next attempt from that network has to wait: 1 second, then twice as long each time, up to 60 seconds. A
+        /// > success, or a day without a failure, resets the count. 5 attempts may run at once, and others wait for them;
+        /// > attempts without a response do not count. Failures in one network do not delay another, until an account has 100
+        /// > consecutive failures from all of them together. It then refuses passwords until an operator unlocks it, its
+        /// > password changes, or a known device signs in.
         /// > 
         /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, PEER_LIMIT_EXCEEDED, OVERLOADED.
         ///
@@ -672,10 +672,10 @@ extension Auth_V1_AuthService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Gives new tokens for a refresh token, which is used up by it.
+        /// > Exchanges a refresh token, which can be used once, for new tokens.
         /// > 
-        /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
-        /// > second tab, does no harm. Used later it ends the session: two parties have it then.
+        /// > For 10 seconds the same refresh token returns the same successor, in case a response was lost or two tabs refresh
+        /// > at once. Later use revokes the session, because two parties hold the token.
         /// > 
         /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
         ///
@@ -700,9 +700,9 @@ extension Auth_V1_AuthService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
+        /// > Revokes the session of a refresh token, even if that is not the newest one, and the session's access tokens.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that has already ended is not an error.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RevokeTokenRequest` message.
@@ -725,7 +725,7 @@ extension Auth_V1_AuthService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+        /// > Returns the keys that verify access tokens. In JSON, the response is a JWK Set (RFC 7517 section 5).
         /// > 
         /// > Errors: PEER_LIMIT_EXCEEDED.
         ///
@@ -755,22 +755,22 @@ extension Auth_V1_AuthService {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Signs users in, and keeps them signed in.
+    /// > Signs users in, and refreshes and revokes their sessions.
     /// > 
-    /// > Every method may be called without an access token. Errors carry a google.rpc.ErrorInfo as those of
-    /// > user.v1.UserService do, with the domain "user.v1" and its reasons, and these:
+    /// > No method needs an access token. Errors carry a google.rpc.ErrorInfo like those of user.v1.UserService, with the
+    /// > domain "user.v1" and its reasons, and these:
     /// > 
-    /// >   CREDENTIALS_INVALID   UNAUTHENTICATED      no active user has that address and that password
-    /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many failed attempts on the account's password in a row, from the
-    /// >                                              client's network or device; google.rpc.RetryInfo says when to try again
-    /// >   SIGN_IN_DISABLED      FAILED_PRECONDITION  100 failed attempts in a row: the account takes no password, except from
-    /// >                                              a known device, until an operator ends that
-    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's address;
+    /// >   CREDENTIALS_INVALID   UNAUTHENTICATED      no active user has this address and password
+    /// >   TOO_MANY_ATTEMPTS     RESOURCE_EXHAUSTED   too many consecutive attempts at the account's password failed, from
+    /// >                                              the client's network or device; google.rpc.RetryInfo says when to retry
+    /// >   SIGN_IN_DISABLED      FAILED_PRECONDITION  100 consecutive attempts have failed; the account refuses passwords,
+    /// >                                              except from a known device, until an operator unlocks it
+    /// >   PEER_LIMIT_EXCEEDED   RESOURCE_EXHAUSTED   too many calls of this service from the client's network;
     /// >                                              google.rpc.RetryInfo
-    /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is no refresh token
-    /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not give that refresh token, or has forgotten it
-    /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, is over
-    /// >   TOKEN_REVOKED         UNAUTHENTICATED      the session was ended, or the refresh token was used before
+    /// >   TOKEN_MALFORMED       UNAUTHENTICATED      the text is not a refresh token
+    /// >   TOKEN_UNTRUSTED       UNAUTHENTICATED      this service did not issue the refresh token, or no longer stores it
+    /// >   TOKEN_EXPIRED         UNAUTHENTICATED      the refresh token, or its session, has expired
+    /// >   TOKEN_REVOKED         UNAUTHENTICATED      the session was revoked, or the refresh token was already used
     public struct Client<Transport>: ClientProtocol where Transport: GRPCCore.ClientTransport {
         private let client: GRPCCore.GRPCClient<Transport>
 
@@ -788,13 +788,13 @@ extension Auth_V1_AuthService {
         /// >
         /// > Checks a password and begins a session.
         /// > 
-        /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike, also by the
-        /// > limits: wrong passwords are counted by account and by the network that they come from (an IPv4 address, an IPv6
-        /// > /64). From the 5th in a row on, the next attempt from there has to wait: 1 second, then twice as long each time, up
-        /// > to 60 seconds. A success, or a day without a failure, ends the count. 5 attempts may be under way at once, others
-        /// > wait for them; those that are not answered do not count. What fails in one network does not hold up another, until
-        /// > an account has 100 failures in a row from all of them together: then it takes no password any more, until an
-        /// > operator or a new password ends that, or a known device signs in.
+        /// > An unknown address, a wrong password, an inactive user and a user without password have the same response and the
+        /// > same limits. Wrong passwords are counted by account and network (an IPv4 address, an IPv6 /64). After the 5th in a
+        /// > row, the next attempt from that network has to wait: 1 second, then twice as long each time, up to 60 seconds. A
+        /// > success, or a day without a failure, resets the count. 5 attempts may run at once, and others wait for them;
+        /// > attempts without a response do not count. Failures in one network do not delay another, until an account has 100
+        /// > consecutive failures from all of them together. It then refuses passwords until an operator unlocks it, its
+        /// > password changes, or a known device signs in.
         /// > 
         /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, PEER_LIMIT_EXCEEDED, OVERLOADED.
         ///
@@ -830,10 +830,10 @@ extension Auth_V1_AuthService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Gives new tokens for a refresh token, which is used up by it.
+        /// > Exchanges a refresh token, which can be used once, for new tokens.
         /// > 
-        /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
-        /// > second tab, does no harm. Used later it ends the session: two parties have it then.
+        /// > For 10 seconds the same refresh token returns the same successor, in case a response was lost or two tabs refresh
+        /// > at once. Later use revokes the session, because two parties hold the token.
         /// > 
         /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
         ///
@@ -869,9 +869,9 @@ extension Auth_V1_AuthService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
+        /// > Revokes the session of a refresh token, even if that is not the newest one, and the session's access tokens.
         /// > 
-        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
+        /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that has already ended is not an error.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Auth_V1_RevokeTokenRequest` message.
@@ -905,7 +905,7 @@ extension Auth_V1_AuthService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+        /// > Returns the keys that verify access tokens. In JSON, the response is a JWK Set (RFC 7517 section 5).
         /// > 
         /// > Errors: PEER_LIMIT_EXCEEDED.
         ///
@@ -948,13 +948,13 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// >
     /// > Checks a password and begins a session.
     /// > 
-    /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike, also by the
-    /// > limits: wrong passwords are counted by account and by the network that they come from (an IPv4 address, an IPv6
-    /// > /64). From the 5th in a row on, the next attempt from there has to wait: 1 second, then twice as long each time, up
-    /// > to 60 seconds. A success, or a day without a failure, ends the count. 5 attempts may be under way at once, others
-    /// > wait for them; those that are not answered do not count. What fails in one network does not hold up another, until
-    /// > an account has 100 failures in a row from all of them together: then it takes no password any more, until an
-    /// > operator or a new password ends that, or a known device signs in.
+    /// > An unknown address, a wrong password, an inactive user and a user without password have the same response and the
+    /// > same limits. Wrong passwords are counted by account and network (an IPv4 address, an IPv6 /64). After the 5th in a
+    /// > row, the next attempt from that network has to wait: 1 second, then twice as long each time, up to 60 seconds. A
+    /// > success, or a day without a failure, resets the count. 5 attempts may run at once, and others wait for them;
+    /// > attempts without a response do not count. Failures in one network do not delay another, until an account has 100
+    /// > consecutive failures from all of them together. It then refuses passwords until an operator unlocks it, its
+    /// > password changes, or a known device signs in.
     /// > 
     /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, PEER_LIMIT_EXCEEDED, OVERLOADED.
     ///
@@ -985,10 +985,10 @@ extension Auth_V1_AuthService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Gives new tokens for a refresh token, which is used up by it.
+    /// > Exchanges a refresh token, which can be used once, for new tokens.
     /// > 
-    /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
-    /// > second tab, does no harm. Used later it ends the session: two parties have it then.
+    /// > For 10 seconds the same refresh token returns the same successor, in case a response was lost or two tabs refresh
+    /// > at once. Later use revokes the session, because two parties hold the token.
     /// > 
     /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
     ///
@@ -1019,9 +1019,9 @@ extension Auth_V1_AuthService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
+    /// > Revokes the session of a refresh token, even if that is not the newest one, and the session's access tokens.
     /// > 
-    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
+    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that has already ended is not an error.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Auth_V1_RevokeTokenRequest` message.
@@ -1050,7 +1050,7 @@ extension Auth_V1_AuthService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+    /// > Returns the keys that verify access tokens. In JSON, the response is a JWK Set (RFC 7517 section 5).
     /// > 
     /// > Errors: PEER_LIMIT_EXCEEDED.
     ///
@@ -1087,13 +1087,13 @@ extension Auth_V1_AuthService.ClientProtocol {
     /// >
     /// > Checks a password and begins a session.
     /// > 
-    /// > An unknown address, a wrong password, an inactive user and one without a password are answered alike, also by the
-    /// > limits: wrong passwords are counted by account and by the network that they come from (an IPv4 address, an IPv6
-    /// > /64). From the 5th in a row on, the next attempt from there has to wait: 1 second, then twice as long each time, up
-    /// > to 60 seconds. A success, or a day without a failure, ends the count. 5 attempts may be under way at once, others
-    /// > wait for them; those that are not answered do not count. What fails in one network does not hold up another, until
-    /// > an account has 100 failures in a row from all of them together: then it takes no password any more, until an
-    /// > operator or a new password ends that, or a known device signs in.
+    /// > An unknown address, a wrong password, an inactive user and a user without password have the same response and the
+    /// > same limits. Wrong passwords are counted by account and network (an IPv4 address, an IPv6 /64). After the 5th in a
+    /// > row, the next attempt from that network has to wait: 1 second, then twice as long each time, up to 60 seconds. A
+    /// > success, or a day without a failure, resets the count. 5 attempts may run at once, and others wait for them;
+    /// > attempts without a response do not count. Failures in one network do not delay another, until an account has 100
+    /// > consecutive failures from all of them together. It then refuses passwords until an operator unlocks it, its
+    /// > password changes, or a known device signs in.
     /// > 
     /// > Errors: INVALID_REQUEST, CREDENTIALS_INVALID, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, PEER_LIMIT_EXCEEDED, OVERLOADED.
     ///
@@ -1128,10 +1128,10 @@ extension Auth_V1_AuthService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Gives new tokens for a refresh token, which is used up by it.
+    /// > Exchanges a refresh token, which can be used once, for new tokens.
     /// > 
-    /// > For 10 seconds the same refresh token gives the same successor again, so that an answer that was lost, or a
-    /// > second tab, does no harm. Used later it ends the session: two parties have it then.
+    /// > For 10 seconds the same refresh token returns the same successor, in case a response was lost or two tabs refresh
+    /// > at once. Later use revokes the session, because two parties hold the token.
     /// > 
     /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, TOKEN_EXPIRED, TOKEN_REVOKED, PEER_LIMIT_EXCEEDED.
     ///
@@ -1166,9 +1166,9 @@ extension Auth_V1_AuthService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Ends the session of a refresh token, whether it is the newest or not, and with it the session's access tokens.
+    /// > Revokes the session of a refresh token, even if that is not the newest one, and the session's access tokens.
     /// > 
-    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that is over already is no error.
+    /// > Errors: TOKEN_MALFORMED, TOKEN_UNTRUSTED, PEER_LIMIT_EXCEEDED. A session that has already ended is not an error.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -1201,7 +1201,7 @@ extension Auth_V1_AuthService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > The keys with which access tokens can be verified. As JSON, the response is a JWK Set (RFC 7517 section 5).
+    /// > Returns the keys that verify access tokens. In JSON, the response is a JWK Set (RFC 7517 section 5).
     /// > 
     /// > Errors: PEER_LIMIT_EXCEEDED.
     ///

@@ -29,10 +29,10 @@ public nonisolated struct Auth_V1_SignInRequest: Sendable {
 
   public var password: String = String()
 
-  /// Optional: the refresh token of an earlier sign-in of this device to this account. It need not be good any more; it
-  /// shows that the device knew the password once. Such a device has a count of its own, and others' failures do not
-  /// hold it up, SIGN_IN_DISABLED included. After 20 failures in a row of its own, or 400 days without a sign-in, it is
-  /// known no more. A token that is malformed, or of another account, counts for nothing and is not an error.
+  /// Optional: a refresh token of an earlier sign-in to this account on this device. It need not be valid any more; it
+  /// shows that the device once knew the password. Such a known device has its own failure count and is exempt from the
+  /// limits that other failures cause, including SIGN_IN_DISABLED. After 20 consecutive failures, or 400 days without a
+  /// sign-in, the device is no longer known. A token that is malformed or of another account is ignored.
   public var refreshToken: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -74,14 +74,14 @@ public nonisolated struct Auth_V1_RevokeTokenResponse: Sendable {
   public init() {}
 }
 
-/// What a client needs to call as a user.
+/// The tokens with which a client makes calls as a user.
 public nonisolated struct Auth_V1_Tokens: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// A JWT (RFC 9068), to be sent with each call in the metadata: "authorization: Bearer …". It permits its user to
-  /// read and update itself.
+  /// A JWT (RFC 9068), which each call sends in its metadata: "authorization: Bearer …". It permits its user to read and
+  /// update itself.
   public var accessToken: String = String()
 
   public var accessTokenExpiresAt: SwiftProtobuf.Google_Protobuf_Timestamp {
@@ -93,10 +93,10 @@ public nonisolated struct Auth_V1_Tokens: Sendable {
   /// Clears the value of `accessTokenExpiresAt`. Subsequent reads from it will return its default value.
   public mutating func clearAccessTokenExpiresAt() {self._accessTokenExpiresAt = nil}
 
-  /// Opaque; to be kept secret, and to be exchanged for new tokens when the access token is about to expire.
+  /// An opaque secret, exchanged for new tokens when the access token is about to expire.
   public var refreshToken: String = String()
 
-  /// When the refresh token is of no use any more, unless it is exchanged before.
+  /// When the refresh token expires, unless it is exchanged before.
   public var refreshTokenExpiresAt: SwiftProtobuf.Google_Protobuf_Timestamp {
     get {_refreshTokenExpiresAt ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
     set {_refreshTokenExpiresAt = newValue}

@@ -27,10 +27,10 @@ public nonisolated enum User_V1_UserStatus: SwiftProtobuf.Enum, Swift.CaseIterab
   public typealias RawValue = Int
   case unspecified // = 0
 
-  /// The user may sign in. What a user is when created.
+  /// The user may sign in; the status of a new user.
   case active // = 1
 
-  /// The user is kept but may not sign in.
+  /// The user is stored but may not sign in.
   case inactive // = 2
   case UNRECOGNIZED(Int)
 
@@ -71,13 +71,13 @@ public nonisolated struct User_V1_User: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// A UUIDv7 in lower case, given by the service. Ids ascend in the order in which users were created.
+  /// A UUIDv7 in lower case, assigned by the service. Ids ascend in the order of creation.
   public var id: String = String()
 
-  /// The address as given, less surrounding white space. Unique among users, whatever the letter case.
+  /// The address as given, without surrounding white space. Unique among users, regardless of letter case.
   public var email: String = String()
 
-  /// Up to 256 characters, possibly empty.
+  /// The name, up to 256 characters; may be empty.
   public var name: String = String()
 
   public var status: User_V1_UserStatus = .unspecified
@@ -92,8 +92,8 @@ public nonisolated struct User_V1_User: Sendable {
   /// Clears the value of `createdAt`. Subsequent reads from it will return its default value.
   public mutating func clearCreatedAt() {self._createdAt = nil}
 
-  /// Only in ListUsers, on the last user of each page: the listing resumes right after this user when it is passed
-  /// back in ListUsersRequest.page_token.
+  /// Only in ListUsers, on the last user of each page. Passed back in ListUsersRequest.page_token, it resumes the
+  /// listing right after this user.
   public var pageToken: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

@@ -120,57 +120,58 @@ extension User_V1_UserService {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Keeps users.
+    /// > Stores users.
     /// > 
     /// > Every error carries a google.rpc.ErrorInfo in grpc-status-details-bin, with the domain "user.v1" and one of these
     /// > reasons:
     /// > 
-    /// >   INVALID_REQUEST           INVALID_ARGUMENT     fields are wrong; google.rpc.BadRequest names each of them
-    /// >   USER_NOT_FOUND            NOT_FOUND            no user has that id
-    /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has that address, or one that differs in letter case
-    /// >                                                  alone, in any script
-    /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service takes
-    /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to try again
+    /// >   INVALID_REQUEST           INVALID_ARGUMENT     fields are invalid; google.rpc.BadRequest names each of them
+    /// >   USER_NOT_FOUND            NOT_FOUND            no user has this id
+    /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has this address, or one that differs only in letter
+    /// >                                                  case, in any script
+    /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service accepts
+    /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to retry
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
-    /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced under the service, which an
-    /// >                                                  operator has to mend; nothing was stored
+    /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced while the service runs, which
+    /// >                                                  an operator has to repair; nothing was stored
     /// >   DATABASE_NOT_MIGRATED     UNAVAILABLE          the database lacks migrations, which an operator has to apply
-    /// >   SHUTTING_DOWN             UNAVAILABLE          the service is being stopped, or the connection has reached its age
-    /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done, or its request was
-    /// >                                                  not completed in time
+    /// >   SHUTTING_DOWN             UNAVAILABLE          the service is stopping, or the connection has reached its maximum
+    /// >                                                  age
+    /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done, or its request
+    /// >                                                  was not completed in time
     /// >   CANCELLED                 CANCELLED            the client cancelled the call
     /// >   STORAGE_FULL              RESOURCE_EXHAUSTED   the service's disk is full
-    /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are no message of its type
-    /// >   MALFORMED_CALL            as gRPC says         the call has too few or too many messages, or is broken otherwise
+    /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are not a message of its type
+    /// >   MALFORMED_CALL            as gRPC specifies    the call has too few or too many messages, or is malformed otherwise
     /// >   TOKEN_MISSING             UNAUTHENTICATED      the metadata has no "authorization: Bearer …"
-    /// >   TOKEN_MALFORMED           UNAUTHENTICATED      that is no access token
-    /// >   TOKEN_UNTRUSTED           UNAUTHENTICATED      the token is not signed by somebody whom the service trusts, with a
-    /// >                                                  key of theirs, or not meant for this service
-    /// >   TOKEN_NOT_YET_VALID       UNAUTHENTICATED      the token is good only from a later time on
-    /// >   TOKEN_EXPIRED             UNAUTHENTICATED      the token's time is over, before the call or while it streams
+    /// >   TOKEN_MALFORMED           UNAUTHENTICATED      the value is not an access token
+    /// >   TOKEN_UNTRUSTED           UNAUTHENTICATED      the token is not signed with a key of a trusted issuer, or not
+    /// >                                                  intended for this service
+    /// >   TOKEN_NOT_YET_VALID       UNAUTHENTICATED      the token is valid only from a later time
+    /// >   TOKEN_EXPIRED             UNAUTHENTICATED      the token has expired, before the call or while it streams
     /// >   TOKEN_REVOKED             UNAUTHENTICATED      the token was revoked, before the call or while it streams
-    /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller may not do that; the ErrorInfo's metadata names the
-    /// >                                                  "scope" that it lacks
+    /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller lacks permission; the ErrorInfo's metadata names the
+    /// >                                                  missing "scope"
     /// >   CURRENT_PASSWORD_REQUIRED PERMISSION_DENIED    the change needs the user's current password
-    /// >   CURRENT_PASSWORD_WRONG    PERMISSION_DENIED    the current password in the request is not the user's
-    /// >   TOO_MANY_ATTEMPTS         RESOURCE_EXHAUSTED   too many failed attempts on the user's password in a row, from the
-    /// >                                                  client's network; google.rpc.RetryInfo
-    /// >   SIGN_IN_DISABLED          FAILED_PRECONDITION  100 failed attempts in a row: the user's password may be tried no more
-    /// >                                                  until an operator ends that
-    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's address, or
+    /// >   CURRENT_PASSWORD_WRONG    PERMISSION_DENIED    the current password in the request is wrong
+    /// >   TOO_MANY_ATTEMPTS         RESOURCE_EXHAUSTED   too many consecutive attempts at the user's password have failed,
+    /// >                                                  from the client's network; google.rpc.RetryInfo
+    /// >   SIGN_IN_DISABLED          FAILED_PRECONDITION  100 consecutive attempts have failed; the user's password is refused
+    /// >                                                  until an operator unlocks the user
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's network, or
     /// >                                                  updates by the user; google.rpc.RetryInfo
-    /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
+    /// >   SERVICE_UNKNOWN           NOT_FOUND            only for health checks: no service has this name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
-    /// > Only a call that reaches no method at all (UNIMPLEMENTED) carries none.
+    /// > Only a call of an unknown method (UNIMPLEMENTED) carries none.
     /// > 
-    /// > Every method but CreateUser needs an access token: of auth.v1.AuthService, or of another issuer that the service
-    /// > trusts. Its scopes say what it may do to all users; without them a user may read and update itself. Who may call is
-    /// > decided before anything else of a request is looked at.
+    /// > Every method except CreateUser needs an access token of auth.v1.AuthService or another trusted issuer. Its scopes
+    /// > are permissions for all users; without them, a user may read and update itself. Permission is checked before anything
+    /// > else in a request.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
-    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL, and one with a token that
-    /// > the service has not seen before with PEER_LIMIT_EXCEEDED.
+    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL. A call with a token that
+    /// > the service has not verified before may also end with PEER_LIMIT_EXCEEDED.
     public protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
         /// Handle the "GetUser" method.
         ///
@@ -196,14 +197,14 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
-        /// > client's address, unless the call has a token with the scope users:write.
+        /// > Creates one active user. It is durable when it is returned. Needs no token; calls without a token of the scope
+        /// > users:write are limited by the client's network.
         /// > 
-        /// > A request that is made again with its request_id and another password tells that it is another one, so it counts as
-        /// > a sign-in that has failed (auth.v1.AuthService.SignIn).
+        /// > A retry with the same request_id and another password reveals that the password is wrong, so it counts as a failed
+        /// > sign-in (auth.v1.AuthService.SignIn).
         /// > 
-        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; of a request that is made again also
-        /// > TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
+        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; for a retry also TOO_MANY_ATTEMPTS,
+        /// > SIGN_IN_DISABLED.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `User_V1_CreateUserRequest` messages.
@@ -221,9 +222,9 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Streams every user that there is when the call begins, by ascending id. Needs the scope users:read.
+        /// > Streams every user that exists when the call begins, by ascending id. Needs the scope users:read.
         /// > 
-        /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not give.
+        /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not issue.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `User_V1_ListUsersRequest` messages.
@@ -241,11 +242,11 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
+        /// > Creates many users. A row that is invalid or whose address is taken is reported in the response's failures and
         /// > does not end the call. Needs the scope users:write.
         /// > 
-        /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
-        /// > "created_count" says how many they are.
+        /// > Errors: TOO_MANY_ROWS. After any error, the rows that were already stored stay, and the metadata's "created_count"
+        /// > is their number.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `User_V1_CreateUserRequest` messages.
@@ -265,17 +266,17 @@ extension User_V1_UserService {
         /// >
         /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests. Needs
         /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
-        /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
+        /// > USER_STATUS_INACTIVE, revokes every token of the user, including that of this call.
         /// > 
-        /// > Without users:write a change of the e-mail address or the password needs the current password; a wrong one counts as
-        /// > a sign-in that has failed (auth.v1.AuthService.SignIn). A user who has no password cannot change either alone. With
-        /// > users:write it is not needed, and checked if it is given. A new password, and USER_STATUS_ACTIVE by another caller,
-        /// > end SIGN_IN_DISABLED.
+        /// > Without users:write, a change of the e-mail address or the password needs the current password; a wrong one counts
+        /// > as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make such a change. With
+        /// > users:write the current password is optional, and checked if it is given. A new password, and USER_STATUS_ACTIVE
+        /// > set by another caller, end SIGN_IN_DISABLED.
         /// > 
         /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
         /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
-        /// > scope changes its address or password too often. They end the stream, with the
-        /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
+        /// > scope changes its address or password too often. An error ends the stream, with the index of its request in the
+        /// > metadata's "request_index"; earlier updates are stored and were returned.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `User_V1_UserUpdateRequest` messages.
@@ -300,57 +301,58 @@ extension User_V1_UserService {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Keeps users.
+    /// > Stores users.
     /// > 
     /// > Every error carries a google.rpc.ErrorInfo in grpc-status-details-bin, with the domain "user.v1" and one of these
     /// > reasons:
     /// > 
-    /// >   INVALID_REQUEST           INVALID_ARGUMENT     fields are wrong; google.rpc.BadRequest names each of them
-    /// >   USER_NOT_FOUND            NOT_FOUND            no user has that id
-    /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has that address, or one that differs in letter case
-    /// >                                                  alone, in any script
-    /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service takes
-    /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to try again
+    /// >   INVALID_REQUEST           INVALID_ARGUMENT     fields are invalid; google.rpc.BadRequest names each of them
+    /// >   USER_NOT_FOUND            NOT_FOUND            no user has this id
+    /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has this address, or one that differs only in letter
+    /// >                                                  case, in any script
+    /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service accepts
+    /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to retry
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
-    /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced under the service, which an
-    /// >                                                  operator has to mend; nothing was stored
+    /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced while the service runs, which
+    /// >                                                  an operator has to repair; nothing was stored
     /// >   DATABASE_NOT_MIGRATED     UNAVAILABLE          the database lacks migrations, which an operator has to apply
-    /// >   SHUTTING_DOWN             UNAVAILABLE          the service is being stopped, or the connection has reached its age
-    /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done, or its request was
-    /// >                                                  not completed in time
+    /// >   SHUTTING_DOWN             UNAVAILABLE          the service is stopping, or the connection has reached its maximum
+    /// >                                                  age
+    /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done, or its request
+    /// >                                                  was not completed in time
     /// >   CANCELLED                 CANCELLED            the client cancelled the call
     /// >   STORAGE_FULL              RESOURCE_EXHAUSTED   the service's disk is full
-    /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are no message of its type
-    /// >   MALFORMED_CALL            as gRPC says         the call has too few or too many messages, or is broken otherwise
+    /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are not a message of its type
+    /// >   MALFORMED_CALL            as gRPC specifies    the call has too few or too many messages, or is malformed otherwise
     /// >   TOKEN_MISSING             UNAUTHENTICATED      the metadata has no "authorization: Bearer …"
-    /// >   TOKEN_MALFORMED           UNAUTHENTICATED      that is no access token
-    /// >   TOKEN_UNTRUSTED           UNAUTHENTICATED      the token is not signed by somebody whom the service trusts, with a
-    /// >                                                  key of theirs, or not meant for this service
-    /// >   TOKEN_NOT_YET_VALID       UNAUTHENTICATED      the token is good only from a later time on
-    /// >   TOKEN_EXPIRED             UNAUTHENTICATED      the token's time is over, before the call or while it streams
+    /// >   TOKEN_MALFORMED           UNAUTHENTICATED      the value is not an access token
+    /// >   TOKEN_UNTRUSTED           UNAUTHENTICATED      the token is not signed with a key of a trusted issuer, or not
+    /// >                                                  intended for this service
+    /// >   TOKEN_NOT_YET_VALID       UNAUTHENTICATED      the token is valid only from a later time
+    /// >   TOKEN_EXPIRED             UNAUTHENTICATED      the token has expired, before the call or while it streams
     /// >   TOKEN_REVOKED             UNAUTHENTICATED      the token was revoked, before the call or while it streams
-    /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller may not do that; the ErrorInfo's metadata names the
-    /// >                                                  "scope" that it lacks
+    /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller lacks permission; the ErrorInfo's metadata names the
+    /// >                                                  missing "scope"
     /// >   CURRENT_PASSWORD_REQUIRED PERMISSION_DENIED    the change needs the user's current password
-    /// >   CURRENT_PASSWORD_WRONG    PERMISSION_DENIED    the current password in the request is not the user's
-    /// >   TOO_MANY_ATTEMPTS         RESOURCE_EXHAUSTED   too many failed attempts on the user's password in a row, from the
-    /// >                                                  client's network; google.rpc.RetryInfo
-    /// >   SIGN_IN_DISABLED          FAILED_PRECONDITION  100 failed attempts in a row: the user's password may be tried no more
-    /// >                                                  until an operator ends that
-    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's address, or
+    /// >   CURRENT_PASSWORD_WRONG    PERMISSION_DENIED    the current password in the request is wrong
+    /// >   TOO_MANY_ATTEMPTS         RESOURCE_EXHAUSTED   too many consecutive attempts at the user's password have failed,
+    /// >                                                  from the client's network; google.rpc.RetryInfo
+    /// >   SIGN_IN_DISABLED          FAILED_PRECONDITION  100 consecutive attempts have failed; the user's password is refused
+    /// >                                                  until an operator unlocks the user
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's network, or
     /// >                                                  updates by the user; google.rpc.RetryInfo
-    /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
+    /// >   SERVICE_UNKNOWN           NOT_FOUND            only for health checks: no service has this name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
-    /// > Only a call that reaches no method at all (UNIMPLEMENTED) carries none.
+    /// > Only a call of an unknown method (UNIMPLEMENTED) carries none.
     /// > 
-    /// > Every method but CreateUser needs an access token: of auth.v1.AuthService, or of another issuer that the service
-    /// > trusts. Its scopes say what it may do to all users; without them a user may read and update itself. Who may call is
-    /// > decided before anything else of a request is looked at.
+    /// > Every method except CreateUser needs an access token of auth.v1.AuthService or another trusted issuer. Its scopes
+    /// > are permissions for all users; without them, a user may read and update itself. Permission is checked before anything
+    /// > else in a request.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
-    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL, and one with a token that
-    /// > the service has not seen before with PEER_LIMIT_EXCEEDED.
+    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL. A call with a token that
+    /// > the service has not verified before may also end with PEER_LIMIT_EXCEEDED.
     public protocol ServiceProtocol: User_V1_UserService.StreamingServiceProtocol {
         /// Handle the "GetUser" method.
         ///
@@ -376,14 +378,14 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
-        /// > client's address, unless the call has a token with the scope users:write.
+        /// > Creates one active user. It is durable when it is returned. Needs no token; calls without a token of the scope
+        /// > users:write are limited by the client's network.
         /// > 
-        /// > A request that is made again with its request_id and another password tells that it is another one, so it counts as
-        /// > a sign-in that has failed (auth.v1.AuthService.SignIn).
+        /// > A retry with the same request_id and another password reveals that the password is wrong, so it counts as a failed
+        /// > sign-in (auth.v1.AuthService.SignIn).
         /// > 
-        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; of a request that is made again also
-        /// > TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
+        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; for a retry also TOO_MANY_ATTEMPTS,
+        /// > SIGN_IN_DISABLED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `User_V1_CreateUserRequest` message.
@@ -401,9 +403,9 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Streams every user that there is when the call begins, by ascending id. Needs the scope users:read.
+        /// > Streams every user that exists when the call begins, by ascending id. Needs the scope users:read.
         /// > 
-        /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not give.
+        /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not issue.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `User_V1_ListUsersRequest` message.
@@ -421,11 +423,11 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
+        /// > Creates many users. A row that is invalid or whose address is taken is reported in the response's failures and
         /// > does not end the call. Needs the scope users:write.
         /// > 
-        /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
-        /// > "created_count" says how many they are.
+        /// > Errors: TOO_MANY_ROWS. After any error, the rows that were already stored stay, and the metadata's "created_count"
+        /// > is their number.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `User_V1_CreateUserRequest` messages.
@@ -445,17 +447,17 @@ extension User_V1_UserService {
         /// >
         /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests. Needs
         /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
-        /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
+        /// > USER_STATUS_INACTIVE, revokes every token of the user, including that of this call.
         /// > 
-        /// > Without users:write a change of the e-mail address or the password needs the current password; a wrong one counts as
-        /// > a sign-in that has failed (auth.v1.AuthService.SignIn). A user who has no password cannot change either alone. With
-        /// > users:write it is not needed, and checked if it is given. A new password, and USER_STATUS_ACTIVE by another caller,
-        /// > end SIGN_IN_DISABLED.
+        /// > Without users:write, a change of the e-mail address or the password needs the current password; a wrong one counts
+        /// > as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make such a change. With
+        /// > users:write the current password is optional, and checked if it is given. A new password, and USER_STATUS_ACTIVE
+        /// > set by another caller, end SIGN_IN_DISABLED.
         /// > 
         /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
         /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
-        /// > scope changes its address or password too often. They end the stream, with the
-        /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
+        /// > scope changes its address or password too often. An error ends the stream, with the index of its request in the
+        /// > metadata's "request_index"; earlier updates are stored and were returned.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `User_V1_UserUpdateRequest` messages.
@@ -478,57 +480,58 @@ extension User_V1_UserService {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Keeps users.
+    /// > Stores users.
     /// > 
     /// > Every error carries a google.rpc.ErrorInfo in grpc-status-details-bin, with the domain "user.v1" and one of these
     /// > reasons:
     /// > 
-    /// >   INVALID_REQUEST           INVALID_ARGUMENT     fields are wrong; google.rpc.BadRequest names each of them
-    /// >   USER_NOT_FOUND            NOT_FOUND            no user has that id
-    /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has that address, or one that differs in letter case
-    /// >                                                  alone, in any script
-    /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service takes
-    /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to try again
+    /// >   INVALID_REQUEST           INVALID_ARGUMENT     fields are invalid; google.rpc.BadRequest names each of them
+    /// >   USER_NOT_FOUND            NOT_FOUND            no user has this id
+    /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has this address, or one that differs only in letter
+    /// >                                                  case, in any script
+    /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service accepts
+    /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to retry
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
-    /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced under the service, which an
-    /// >                                                  operator has to mend; nothing was stored
+    /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced while the service runs, which
+    /// >                                                  an operator has to repair; nothing was stored
     /// >   DATABASE_NOT_MIGRATED     UNAVAILABLE          the database lacks migrations, which an operator has to apply
-    /// >   SHUTTING_DOWN             UNAVAILABLE          the service is being stopped, or the connection has reached its age
-    /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done, or its request was
-    /// >                                                  not completed in time
+    /// >   SHUTTING_DOWN             UNAVAILABLE          the service is stopping, or the connection has reached its maximum
+    /// >                                                  age
+    /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done, or its request
+    /// >                                                  was not completed in time
     /// >   CANCELLED                 CANCELLED            the client cancelled the call
     /// >   STORAGE_FULL              RESOURCE_EXHAUSTED   the service's disk is full
-    /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are no message of its type
-    /// >   MALFORMED_CALL            as gRPC says         the call has too few or too many messages, or is broken otherwise
+    /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are not a message of its type
+    /// >   MALFORMED_CALL            as gRPC specifies    the call has too few or too many messages, or is malformed otherwise
     /// >   TOKEN_MISSING             UNAUTHENTICATED      the metadata has no "authorization: Bearer …"
-    /// >   TOKEN_MALFORMED           UNAUTHENTICATED      that is no access token
-    /// >   TOKEN_UNTRUSTED           UNAUTHENTICATED      the token is not signed by somebody whom the service trusts, with a
-    /// >                                                  key of theirs, or not meant for this service
-    /// >   TOKEN_NOT_YET_VALID       UNAUTHENTICATED      the token is good only from a later time on
-    /// >   TOKEN_EXPIRED             UNAUTHENTICATED      the token's time is over, before the call or while it streams
+    /// >   TOKEN_MALFORMED           UNAUTHENTICATED      the value is not an access token
+    /// >   TOKEN_UNTRUSTED           UNAUTHENTICATED      the token is not signed with a key of a trusted issuer, or not
+    /// >                                                  intended for this service
+    /// >   TOKEN_NOT_YET_VALID       UNAUTHENTICATED      the token is valid only from a later time
+    /// >   TOKEN_EXPIRED             UNAUTHENTICATED      the token has expired, before the call or while it streams
     /// >   TOKEN_REVOKED             UNAUTHENTICATED      the token was revoked, before the call or while it streams
-    /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller may not do that; the ErrorInfo's metadata names the
-    /// >                                                  "scope" that it lacks
+    /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller lacks permission; the ErrorInfo's metadata names the
+    /// >                                                  missing "scope"
     /// >   CURRENT_PASSWORD_REQUIRED PERMISSION_DENIED    the change needs the user's current password
-    /// >   CURRENT_PASSWORD_WRONG    PERMISSION_DENIED    the current password in the request is not the user's
-    /// >   TOO_MANY_ATTEMPTS         RESOURCE_EXHAUSTED   too many failed attempts on the user's password in a row, from the
-    /// >                                                  client's network; google.rpc.RetryInfo
-    /// >   SIGN_IN_DISABLED          FAILED_PRECONDITION  100 failed attempts in a row: the user's password may be tried no more
-    /// >                                                  until an operator ends that
-    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's address, or
+    /// >   CURRENT_PASSWORD_WRONG    PERMISSION_DENIED    the current password in the request is wrong
+    /// >   TOO_MANY_ATTEMPTS         RESOURCE_EXHAUSTED   too many consecutive attempts at the user's password have failed,
+    /// >                                                  from the client's network; google.rpc.RetryInfo
+    /// >   SIGN_IN_DISABLED          FAILED_PRECONDITION  100 consecutive attempts have failed; the user's password is refused
+    /// >                                                  until an operator unlocks the user
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's network, or
     /// >                                                  updates by the user; google.rpc.RetryInfo
-    /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
+    /// >   SERVICE_UNKNOWN           NOT_FOUND            only for health checks: no service has this name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
-    /// > Only a call that reaches no method at all (UNIMPLEMENTED) carries none.
+    /// > Only a call of an unknown method (UNIMPLEMENTED) carries none.
     /// > 
-    /// > Every method but CreateUser needs an access token: of auth.v1.AuthService, or of another issuer that the service
-    /// > trusts. Its scopes say what it may do to all users; without them a user may read and update itself. Who may call is
-    /// > decided before anything else of a request is looked at.
+    /// > Every method except CreateUser needs an access token of auth.v1.AuthService or another trusted issuer. Its scopes
+    /// > are permissions for all users; without them, a user may read and update itself. Permission is checked before anything
+    /// > else in a request.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
-    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL, and one with a token that
-    /// > the service has not seen before with PEER_LIMIT_EXCEEDED.
+    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL. A call with a token that
+    /// > the service has not verified before may also end with PEER_LIMIT_EXCEEDED.
     public protocol SimpleServiceProtocol: User_V1_UserService.ServiceProtocol {
         /// Handle the "GetUser" method.
         ///
@@ -554,14 +557,14 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
-        /// > client's address, unless the call has a token with the scope users:write.
+        /// > Creates one active user. It is durable when it is returned. Needs no token; calls without a token of the scope
+        /// > users:write are limited by the client's network.
         /// > 
-        /// > A request that is made again with its request_id and another password tells that it is another one, so it counts as
-        /// > a sign-in that has failed (auth.v1.AuthService.SignIn).
+        /// > A retry with the same request_id and another password reveals that the password is wrong, so it counts as a failed
+        /// > sign-in (auth.v1.AuthService.SignIn).
         /// > 
-        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; of a request that is made again also
-        /// > TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
+        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; for a retry also TOO_MANY_ATTEMPTS,
+        /// > SIGN_IN_DISABLED.
         ///
         /// - Parameters:
         ///   - request: A `User_V1_CreateUserRequest` message.
@@ -579,9 +582,9 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Streams every user that there is when the call begins, by ascending id. Needs the scope users:read.
+        /// > Streams every user that exists when the call begins, by ascending id. Needs the scope users:read.
         /// > 
-        /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not give.
+        /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not issue.
         ///
         /// - Parameters:
         ///   - request: A `User_V1_ListUsersRequest` message.
@@ -600,11 +603,11 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
+        /// > Creates many users. A row that is invalid or whose address is taken is reported in the response's failures and
         /// > does not end the call. Needs the scope users:write.
         /// > 
-        /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
-        /// > "created_count" says how many they are.
+        /// > Errors: TOO_MANY_ROWS. After any error, the rows that were already stored stay, and the metadata's "created_count"
+        /// > is their number.
         ///
         /// - Parameters:
         ///   - request: A stream of `User_V1_CreateUserRequest` messages.
@@ -624,17 +627,17 @@ extension User_V1_UserService {
         /// >
         /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests. Needs
         /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
-        /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
+        /// > USER_STATUS_INACTIVE, revokes every token of the user, including that of this call.
         /// > 
-        /// > Without users:write a change of the e-mail address or the password needs the current password; a wrong one counts as
-        /// > a sign-in that has failed (auth.v1.AuthService.SignIn). A user who has no password cannot change either alone. With
-        /// > users:write it is not needed, and checked if it is given. A new password, and USER_STATUS_ACTIVE by another caller,
-        /// > end SIGN_IN_DISABLED.
+        /// > Without users:write, a change of the e-mail address or the password needs the current password; a wrong one counts
+        /// > as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make such a change. With
+        /// > users:write the current password is optional, and checked if it is given. A new password, and USER_STATUS_ACTIVE
+        /// > set by another caller, end SIGN_IN_DISABLED.
         /// > 
         /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
         /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
-        /// > scope changes its address or password too often. They end the stream, with the
-        /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
+        /// > scope changes its address or password too often. An error ends the stream, with the index of its request in the
+        /// > metadata's "request_index"; earlier updates are stored and were returned.
         ///
         /// - Parameters:
         ///   - request: A stream of `User_V1_UserUpdateRequest` messages.
@@ -849,57 +852,58 @@ extension User_V1_UserService {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Keeps users.
+    /// > Stores users.
     /// > 
     /// > Every error carries a google.rpc.ErrorInfo in grpc-status-details-bin, with the domain "user.v1" and one of these
     /// > reasons:
     /// > 
-    /// >   INVALID_REQUEST           INVALID_ARGUMENT     fields are wrong; google.rpc.BadRequest names each of them
-    /// >   USER_NOT_FOUND            NOT_FOUND            no user has that id
-    /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has that address, or one that differs in letter case
-    /// >                                                  alone, in any script
-    /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service takes
-    /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to try again
+    /// >   INVALID_REQUEST           INVALID_ARGUMENT     fields are invalid; google.rpc.BadRequest names each of them
+    /// >   USER_NOT_FOUND            NOT_FOUND            no user has this id
+    /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has this address, or one that differs only in letter
+    /// >                                                  case, in any script
+    /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service accepts
+    /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to retry
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
-    /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced under the service, which an
-    /// >                                                  operator has to mend; nothing was stored
+    /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced while the service runs, which
+    /// >                                                  an operator has to repair; nothing was stored
     /// >   DATABASE_NOT_MIGRATED     UNAVAILABLE          the database lacks migrations, which an operator has to apply
-    /// >   SHUTTING_DOWN             UNAVAILABLE          the service is being stopped, or the connection has reached its age
-    /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done, or its request was
-    /// >                                                  not completed in time
+    /// >   SHUTTING_DOWN             UNAVAILABLE          the service is stopping, or the connection has reached its maximum
+    /// >                                                  age
+    /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done, or its request
+    /// >                                                  was not completed in time
     /// >   CANCELLED                 CANCELLED            the client cancelled the call
     /// >   STORAGE_FULL              RESOURCE_EXHAUSTED   the service's disk is full
-    /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are no message of its type
-    /// >   MALFORMED_CALL            as gRPC says         the call has too few or too many messages, or is broken otherwise
+    /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are not a message of its type
+    /// >   MALFORMED_CALL            as gRPC specifies    the call has too few or too many messages, or is malformed otherwise
     /// >   TOKEN_MISSING             UNAUTHENTICATED      the metadata has no "authorization: Bearer …"
-    /// >   TOKEN_MALFORMED           UNAUTHENTICATED      that is no access token
-    /// >   TOKEN_UNTRUSTED           UNAUTHENTICATED      the token is not signed by somebody whom the service trusts, with a
-    /// >                                                  key of theirs, or not meant for this service
-    /// >   TOKEN_NOT_YET_VALID       UNAUTHENTICATED      the token is good only from a later time on
-    /// >   TOKEN_EXPIRED             UNAUTHENTICATED      the token's time is over, before the call or while it streams
+    /// >   TOKEN_MALFORMED           UNAUTHENTICATED      the value is not an access token
+    /// >   TOKEN_UNTRUSTED           UNAUTHENTICATED      the token is not signed with a key of a trusted issuer, or not
+    /// >                                                  intended for this service
+    /// >   TOKEN_NOT_YET_VALID       UNAUTHENTICATED      the token is valid only from a later time
+    /// >   TOKEN_EXPIRED             UNAUTHENTICATED      the token has expired, before the call or while it streams
     /// >   TOKEN_REVOKED             UNAUTHENTICATED      the token was revoked, before the call or while it streams
-    /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller may not do that; the ErrorInfo's metadata names the
-    /// >                                                  "scope" that it lacks
+    /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller lacks permission; the ErrorInfo's metadata names the
+    /// >                                                  missing "scope"
     /// >   CURRENT_PASSWORD_REQUIRED PERMISSION_DENIED    the change needs the user's current password
-    /// >   CURRENT_PASSWORD_WRONG    PERMISSION_DENIED    the current password in the request is not the user's
-    /// >   TOO_MANY_ATTEMPTS         RESOURCE_EXHAUSTED   too many failed attempts on the user's password in a row, from the
-    /// >                                                  client's network; google.rpc.RetryInfo
-    /// >   SIGN_IN_DISABLED          FAILED_PRECONDITION  100 failed attempts in a row: the user's password may be tried no more
-    /// >                                                  until an operator ends that
-    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's address, or
+    /// >   CURRENT_PASSWORD_WRONG    PERMISSION_DENIED    the current password in the request is wrong
+    /// >   TOO_MANY_ATTEMPTS         RESOURCE_EXHAUSTED   too many consecutive attempts at the user's password have failed,
+    /// >                                                  from the client's network; google.rpc.RetryInfo
+    /// >   SIGN_IN_DISABLED          FAILED_PRECONDITION  100 consecutive attempts have failed; the user's password is refused
+    /// >                                                  until an operator unlocks the user
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's network, or
     /// >                                                  updates by the user; google.rpc.RetryInfo
-    /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
+    /// >   SERVICE_UNKNOWN           NOT_FOUND            only for health checks: no service has this name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
-    /// > Only a call that reaches no method at all (UNIMPLEMENTED) carries none.
+    /// > Only a call of an unknown method (UNIMPLEMENTED) carries none.
     /// > 
-    /// > Every method but CreateUser needs an access token: of auth.v1.AuthService, or of another issuer that the service
-    /// > trusts. Its scopes say what it may do to all users; without them a user may read and update itself. Who may call is
-    /// > decided before anything else of a request is looked at.
+    /// > Every method except CreateUser needs an access token of auth.v1.AuthService or another trusted issuer. Its scopes
+    /// > are permissions for all users; without them, a user may read and update itself. Permission is checked before anything
+    /// > else in a request.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
-    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL, and one with a token that
-    /// > the service has not seen before with PEER_LIMIT_EXCEEDED.
+    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL. A call with a token that
+    /// > the service has not verified before may also end with PEER_LIMIT_EXCEEDED.
     public protocol ClientProtocol: Sendable {
         /// Call the "GetUser" method.
         ///
@@ -930,14 +934,14 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
-        /// > client's address, unless the call has a token with the scope users:write.
+        /// > Creates one active user. It is durable when it is returned. Needs no token; calls without a token of the scope
+        /// > users:write are limited by the client's network.
         /// > 
-        /// > A request that is made again with its request_id and another password tells that it is another one, so it counts as
-        /// > a sign-in that has failed (auth.v1.AuthService.SignIn).
+        /// > A retry with the same request_id and another password reveals that the password is wrong, so it counts as a failed
+        /// > sign-in (auth.v1.AuthService.SignIn).
         /// > 
-        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; of a request that is made again also
-        /// > TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
+        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; for a retry also TOO_MANY_ATTEMPTS,
+        /// > SIGN_IN_DISABLED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `User_V1_CreateUserRequest` message.
@@ -960,9 +964,9 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Streams every user that there is when the call begins, by ascending id. Needs the scope users:read.
+        /// > Streams every user that exists when the call begins, by ascending id. Needs the scope users:read.
         /// > 
-        /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not give.
+        /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not issue.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `User_V1_ListUsersRequest` message.
@@ -985,11 +989,11 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
+        /// > Creates many users. A row that is invalid or whose address is taken is reported in the response's failures and
         /// > does not end the call. Needs the scope users:write.
         /// > 
-        /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
-        /// > "created_count" says how many they are.
+        /// > Errors: TOO_MANY_ROWS. After any error, the rows that were already stored stay, and the metadata's "created_count"
+        /// > is their number.
         ///
         /// - Parameters:
         ///   - request: A streaming request producing `User_V1_CreateUserRequest` messages.
@@ -1014,17 +1018,17 @@ extension User_V1_UserService {
         /// >
         /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests. Needs
         /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
-        /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
+        /// > USER_STATUS_INACTIVE, revokes every token of the user, including that of this call.
         /// > 
-        /// > Without users:write a change of the e-mail address or the password needs the current password; a wrong one counts as
-        /// > a sign-in that has failed (auth.v1.AuthService.SignIn). A user who has no password cannot change either alone. With
-        /// > users:write it is not needed, and checked if it is given. A new password, and USER_STATUS_ACTIVE by another caller,
-        /// > end SIGN_IN_DISABLED.
+        /// > Without users:write, a change of the e-mail address or the password needs the current password; a wrong one counts
+        /// > as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make such a change. With
+        /// > users:write the current password is optional, and checked if it is given. A new password, and USER_STATUS_ACTIVE
+        /// > set by another caller, end SIGN_IN_DISABLED.
         /// > 
         /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
         /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
-        /// > scope changes its address or password too often. They end the stream, with the
-        /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
+        /// > scope changes its address or password too often. An error ends the stream, with the index of its request in the
+        /// > metadata's "request_index"; earlier updates are stored and were returned.
         ///
         /// - Parameters:
         ///   - request: A streaming request producing `User_V1_UserUpdateRequest` messages.
@@ -1052,57 +1056,58 @@ extension User_V1_UserService {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Keeps users.
+    /// > Stores users.
     /// > 
     /// > Every error carries a google.rpc.ErrorInfo in grpc-status-details-bin, with the domain "user.v1" and one of these
     /// > reasons:
     /// > 
-    /// >   INVALID_REQUEST           INVALID_ARGUMENT     fields are wrong; google.rpc.BadRequest names each of them
-    /// >   USER_NOT_FOUND            NOT_FOUND            no user has that id
-    /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has that address, or one that differs in letter case
-    /// >                                                  alone, in any script
-    /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service takes
-    /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to try again
+    /// >   INVALID_REQUEST           INVALID_ARGUMENT     fields are invalid; google.rpc.BadRequest names each of them
+    /// >   USER_NOT_FOUND            NOT_FOUND            no user has this id
+    /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has this address, or one that differs only in letter
+    /// >                                                  case, in any script
+    /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service accepts
+    /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to retry
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
-    /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced under the service, which an
-    /// >                                                  operator has to mend; nothing was stored
+    /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced while the service runs, which
+    /// >                                                  an operator has to repair; nothing was stored
     /// >   DATABASE_NOT_MIGRATED     UNAVAILABLE          the database lacks migrations, which an operator has to apply
-    /// >   SHUTTING_DOWN             UNAVAILABLE          the service is being stopped, or the connection has reached its age
-    /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done, or its request was
-    /// >                                                  not completed in time
+    /// >   SHUTTING_DOWN             UNAVAILABLE          the service is stopping, or the connection has reached its maximum
+    /// >                                                  age
+    /// >   DEADLINE_EXCEEDED         DEADLINE_EXCEEDED    the call's deadline passed before its work was done, or its request
+    /// >                                                  was not completed in time
     /// >   CANCELLED                 CANCELLED            the client cancelled the call
     /// >   STORAGE_FULL              RESOURCE_EXHAUSTED   the service's disk is full
-    /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are no message of its type
-    /// >   MALFORMED_CALL            as gRPC says         the call has too few or too many messages, or is broken otherwise
+    /// >   UNDECODABLE_REQUEST       INTERNAL             the request's bytes are not a message of its type
+    /// >   MALFORMED_CALL            as gRPC specifies    the call has too few or too many messages, or is malformed otherwise
     /// >   TOKEN_MISSING             UNAUTHENTICATED      the metadata has no "authorization: Bearer …"
-    /// >   TOKEN_MALFORMED           UNAUTHENTICATED      that is no access token
-    /// >   TOKEN_UNTRUSTED           UNAUTHENTICATED      the token is not signed by somebody whom the service trusts, with a
-    /// >                                                  key of theirs, or not meant for this service
-    /// >   TOKEN_NOT_YET_VALID       UNAUTHENTICATED      the token is good only from a later time on
-    /// >   TOKEN_EXPIRED             UNAUTHENTICATED      the token's time is over, before the call or while it streams
+    /// >   TOKEN_MALFORMED           UNAUTHENTICATED      the value is not an access token
+    /// >   TOKEN_UNTRUSTED           UNAUTHENTICATED      the token is not signed with a key of a trusted issuer, or not
+    /// >                                                  intended for this service
+    /// >   TOKEN_NOT_YET_VALID       UNAUTHENTICATED      the token is valid only from a later time
+    /// >   TOKEN_EXPIRED             UNAUTHENTICATED      the token has expired, before the call or while it streams
     /// >   TOKEN_REVOKED             UNAUTHENTICATED      the token was revoked, before the call or while it streams
-    /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller may not do that; the ErrorInfo's metadata names the
-    /// >                                                  "scope" that it lacks
+    /// >   PERMISSION_DENIED         PERMISSION_DENIED    the caller lacks permission; the ErrorInfo's metadata names the
+    /// >                                                  missing "scope"
     /// >   CURRENT_PASSWORD_REQUIRED PERMISSION_DENIED    the change needs the user's current password
-    /// >   CURRENT_PASSWORD_WRONG    PERMISSION_DENIED    the current password in the request is not the user's
-    /// >   TOO_MANY_ATTEMPTS         RESOURCE_EXHAUSTED   too many failed attempts on the user's password in a row, from the
-    /// >                                                  client's network; google.rpc.RetryInfo
-    /// >   SIGN_IN_DISABLED          FAILED_PRECONDITION  100 failed attempts in a row: the user's password may be tried no more
-    /// >                                                  until an operator ends that
-    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's address, or
+    /// >   CURRENT_PASSWORD_WRONG    PERMISSION_DENIED    the current password in the request is wrong
+    /// >   TOO_MANY_ATTEMPTS         RESOURCE_EXHAUSTED   too many consecutive attempts at the user's password have failed,
+    /// >                                                  from the client's network; google.rpc.RetryInfo
+    /// >   SIGN_IN_DISABLED          FAILED_PRECONDITION  100 consecutive attempts have failed; the user's password is refused
+    /// >                                                  until an operator unlocks the user
+    /// >   PEER_LIMIT_EXCEEDED       RESOURCE_EXHAUSTED   too many calls, or invalid tokens, from the client's network, or
     /// >                                                  updates by the user; google.rpc.RetryInfo
-    /// >   SERVICE_UNKNOWN           NOT_FOUND            only of a health check: there is no service of that name
+    /// >   SERVICE_UNKNOWN           NOT_FOUND            only for health checks: no service has this name
     /// >   INTERNAL                  INTERNAL             anything else; the metadata's "error_id" is in the service's log
     /// > 
-    /// > Only a call that reaches no method at all (UNIMPLEMENTED) carries none.
+    /// > Only a call of an unknown method (UNIMPLEMENTED) carries none.
     /// > 
-    /// > Every method but CreateUser needs an access token: of auth.v1.AuthService, or of another issuer that the service
-    /// > trusts. Its scopes say what it may do to all users; without them a user may read and update itself. Who may call is
-    /// > decided before anything else of a request is looked at.
+    /// > Every method except CreateUser needs an access token of auth.v1.AuthService or another trusted issuer. Its scopes
+    /// > are permissions for all users; without them, a user may read and update itself. Permission is checked before anything
+    /// > else in a request.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
-    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL, and one with a token that
-    /// > the service has not seen before with PEER_LIMIT_EXCEEDED.
+    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL. A call with a token that
+    /// > the service has not verified before may also end with PEER_LIMIT_EXCEEDED.
     public struct Client<Transport>: ClientProtocol where Transport: GRPCCore.ClientTransport {
         private let client: GRPCCore.GRPCClient<Transport>
 
@@ -1154,14 +1159,14 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
-        /// > client's address, unless the call has a token with the scope users:write.
+        /// > Creates one active user. It is durable when it is returned. Needs no token; calls without a token of the scope
+        /// > users:write are limited by the client's network.
         /// > 
-        /// > A request that is made again with its request_id and another password tells that it is another one, so it counts as
-        /// > a sign-in that has failed (auth.v1.AuthService.SignIn).
+        /// > A retry with the same request_id and another password reveals that the password is wrong, so it counts as a failed
+        /// > sign-in (auth.v1.AuthService.SignIn).
         /// > 
-        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; of a request that is made again also
-        /// > TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
+        /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; for a retry also TOO_MANY_ATTEMPTS,
+        /// > SIGN_IN_DISABLED.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `User_V1_CreateUserRequest` message.
@@ -1195,9 +1200,9 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Streams every user that there is when the call begins, by ascending id. Needs the scope users:read.
+        /// > Streams every user that exists when the call begins, by ascending id. Needs the scope users:read.
         /// > 
-        /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not give.
+        /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not issue.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `User_V1_ListUsersRequest` message.
@@ -1229,11 +1234,11 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
+        /// > Creates many users. A row that is invalid or whose address is taken is reported in the response's failures and
         /// > does not end the call. Needs the scope users:write.
         /// > 
-        /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
-        /// > "created_count" says how many they are.
+        /// > Errors: TOO_MANY_ROWS. After any error, the rows that were already stored stay, and the metadata's "created_count"
+        /// > is their number.
         ///
         /// - Parameters:
         ///   - request: A streaming request producing `User_V1_CreateUserRequest` messages.
@@ -1269,17 +1274,17 @@ extension User_V1_UserService {
         /// >
         /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests. Needs
         /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
-        /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
+        /// > USER_STATUS_INACTIVE, revokes every token of the user, including that of this call.
         /// > 
-        /// > Without users:write a change of the e-mail address or the password needs the current password; a wrong one counts as
-        /// > a sign-in that has failed (auth.v1.AuthService.SignIn). A user who has no password cannot change either alone. With
-        /// > users:write it is not needed, and checked if it is given. A new password, and USER_STATUS_ACTIVE by another caller,
-        /// > end SIGN_IN_DISABLED.
+        /// > Without users:write, a change of the e-mail address or the password needs the current password; a wrong one counts
+        /// > as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make such a change. With
+        /// > users:write the current password is optional, and checked if it is given. A new password, and USER_STATUS_ACTIVE
+        /// > set by another caller, end SIGN_IN_DISABLED.
         /// > 
         /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
         /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
-        /// > scope changes its address or password too often. They end the stream, with the
-        /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
+        /// > scope changes its address or password too often. An error ends the stream, with the index of its request in the
+        /// > metadata's "request_index"; earlier updates are stored and were returned.
         ///
         /// - Parameters:
         ///   - request: A streaming request producing `User_V1_UserUpdateRequest` messages.
@@ -1347,14 +1352,14 @@ extension User_V1_UserService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
-    /// > client's address, unless the call has a token with the scope users:write.
+    /// > Creates one active user. It is durable when it is returned. Needs no token; calls without a token of the scope
+    /// > users:write are limited by the client's network.
     /// > 
-    /// > A request that is made again with its request_id and another password tells that it is another one, so it counts as
-    /// > a sign-in that has failed (auth.v1.AuthService.SignIn).
+    /// > A retry with the same request_id and another password reveals that the password is wrong, so it counts as a failed
+    /// > sign-in (auth.v1.AuthService.SignIn).
     /// > 
-    /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; of a request that is made again also
-    /// > TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
+    /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; for a retry also TOO_MANY_ATTEMPTS,
+    /// > SIGN_IN_DISABLED.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `User_V1_CreateUserRequest` message.
@@ -1383,9 +1388,9 @@ extension User_V1_UserService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Streams every user that there is when the call begins, by ascending id. Needs the scope users:read.
+    /// > Streams every user that exists when the call begins, by ascending id. Needs the scope users:read.
     /// > 
-    /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not give.
+    /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not issue.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `User_V1_ListUsersRequest` message.
@@ -1412,11 +1417,11 @@ extension User_V1_UserService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
+    /// > Creates many users. A row that is invalid or whose address is taken is reported in the response's failures and
     /// > does not end the call. Needs the scope users:write.
     /// > 
-    /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
-    /// > "created_count" says how many they are.
+    /// > Errors: TOO_MANY_ROWS. After any error, the rows that were already stored stay, and the metadata's "created_count"
+    /// > is their number.
     ///
     /// - Parameters:
     ///   - request: A streaming request producing `User_V1_CreateUserRequest` messages.
@@ -1447,17 +1452,17 @@ extension User_V1_UserService.ClientProtocol {
     /// >
     /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests. Needs
     /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
-    /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
+    /// > USER_STATUS_INACTIVE, revokes every token of the user, including that of this call.
     /// > 
-    /// > Without users:write a change of the e-mail address or the password needs the current password; a wrong one counts as
-    /// > a sign-in that has failed (auth.v1.AuthService.SignIn). A user who has no password cannot change either alone. With
-    /// > users:write it is not needed, and checked if it is given. A new password, and USER_STATUS_ACTIVE by another caller,
-    /// > end SIGN_IN_DISABLED.
+    /// > Without users:write, a change of the e-mail address or the password needs the current password; a wrong one counts
+    /// > as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make such a change. With
+    /// > users:write the current password is optional, and checked if it is given. A new password, and USER_STATUS_ACTIVE
+    /// > set by another caller, end SIGN_IN_DISABLED.
     /// > 
     /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
     /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
-    /// > scope changes its address or password too often. They end the stream, with the
-    /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
+    /// > scope changes its address or password too often. An error ends the stream, with the index of its request in the
+    /// > metadata's "request_index"; earlier updates are stored and were returned.
     ///
     /// - Parameters:
     ///   - request: A streaming request producing `User_V1_UserUpdateRequest` messages.
@@ -1523,14 +1528,14 @@ extension User_V1_UserService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Creates one active user. It is durable when it is returned. Everybody may call it; how often, is limited by the
-    /// > client's address, unless the call has a token with the scope users:write.
+    /// > Creates one active user. It is durable when it is returned. Needs no token; calls without a token of the scope
+    /// > users:write are limited by the client's network.
     /// > 
-    /// > A request that is made again with its request_id and another password tells that it is another one, so it counts as
-    /// > a sign-in that has failed (auth.v1.AuthService.SignIn).
+    /// > A retry with the same request_id and another password reveals that the password is wrong, so it counts as a failed
+    /// > sign-in (auth.v1.AuthService.SignIn).
     /// > 
-    /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; of a request that is made again also
-    /// > TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
+    /// > Errors: INVALID_REQUEST, EMAIL_ALREADY_REGISTERED, PEER_LIMIT_EXCEEDED; for a retry also TOO_MANY_ATTEMPTS,
+    /// > SIGN_IN_DISABLED.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -1563,9 +1568,9 @@ extension User_V1_UserService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Streams every user that there is when the call begins, by ascending id. Needs the scope users:read.
+    /// > Streams every user that exists when the call begins, by ascending id. Needs the scope users:read.
     /// > 
-    /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not give.
+    /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not issue.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -1596,11 +1601,11 @@ extension User_V1_UserService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Creates many users. A row that is wrong or whose address is taken is reported in the response's failures and
+    /// > Creates many users. A row that is invalid or whose address is taken is reported in the response's failures and
     /// > does not end the call. Needs the scope users:write.
     /// > 
-    /// > Errors: TOO_MANY_ROWS. Whatever ends the call, the rows that were stored before stay, and the metadata's
-    /// > "created_count" says how many they are.
+    /// > Errors: TOO_MANY_ROWS. After any error, the rows that were already stored stay, and the metadata's "created_count"
+    /// > is their number.
     ///
     /// - Parameters:
     ///   - metadata: Additional metadata to send, defaults to empty.
@@ -1636,17 +1641,17 @@ extension User_V1_UserService.ClientProtocol {
     /// >
     /// > Applies changes to users, one after another, and returns each user as stored, in the order of the requests. Needs
     /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
-    /// > USER_STATUS_INACTIVE, ends every token of the user, that of this call included.
+    /// > USER_STATUS_INACTIVE, revokes every token of the user, including that of this call.
     /// > 
-    /// > Without users:write a change of the e-mail address or the password needs the current password; a wrong one counts as
-    /// > a sign-in that has failed (auth.v1.AuthService.SignIn). A user who has no password cannot change either alone. With
-    /// > users:write it is not needed, and checked if it is given. A new password, and USER_STATUS_ACTIVE by another caller,
-    /// > end SIGN_IN_DISABLED.
+    /// > Without users:write, a change of the e-mail address or the password needs the current password; a wrong one counts
+    /// > as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make such a change. With
+    /// > users:write the current password is optional, and checked if it is given. A new password, and USER_STATUS_ACTIVE
+    /// > set by another caller, end SIGN_IN_DISABLED.
     /// > 
     /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
     /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
-    /// > scope changes its address or password too often. They end the stream, with the
-    /// > index of the request in the metadata's "request_index"; what came before is stored and was returned.
+    /// > scope changes its address or password too often. An error ends the stream, with the index of its request in the
+    /// > metadata's "request_index"; earlier updates are stored and were returned.
     ///
     /// - Parameters:
     ///   - metadata: Additional metadata to send, defaults to empty.

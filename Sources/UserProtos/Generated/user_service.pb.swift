@@ -37,21 +37,21 @@ public nonisolated struct User_V1_CreateUserRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// At most 64 bytes before the @ and 254 in all (RFC 5321).
+  /// At most 64 bytes before the @ and 254 in total (RFC 5321).
   public var email: String = String()
 
   /// At most 256 characters, without control characters.
   public var name: String = String()
 
   /// Empty: the user cannot sign in by password. Otherwise at least 8 characters (Unicode scalars after NFKC; a setting
-  /// of the service), at most 1,024 bytes, and without control characters. Not one of the commonest passwords
-  /// (TOO_COMMON), nor made of the address, its local part, the name or the service's name with digits and signs alone
-  /// (TOO_SIMILAR).
+  /// of the service), at most 1,024 bytes, and without control characters. It must not be one of the most common
+  /// passwords (TOO_COMMON), nor consist only of the address, its local part, the name or the service's name with digits
+  /// and symbols (TOO_SIMILAR).
   public var password: String = String()
 
-  /// A UUID that the client chooses at random, so that it can repeat the request and the user is created once. For 24
-  /// hours, or until the user's password is changed, the same id with the same fields returns what it returned first;
-  /// with other fields it is INVALID_REQUEST. A request that has failed is not remembered. Empty: none.
+  /// A random UUID that makes the request idempotent. For 24 hours, or until the user's password changes, a retry with
+  /// the same id and fields returns the user that the first request created; with other fields it is INVALID_REQUEST.
+  /// Failed requests are not recorded. Optional.
   public var requestID: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -64,11 +64,11 @@ public nonisolated struct User_V1_ListUsersRequest: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// How many users are read at a time, and after how many users a page token is given. 0: 100. More than 1,000 is
-  /// lowered to 1,000. Negative: INVALID_REQUEST.
+  /// How many users are read at a time, which is also the interval of page tokens. 0 stands for 100; the maximum is
+  /// 1,000, to which larger values are lowered. Negative: INVALID_REQUEST.
   public var pageSize: Int32 = 0
 
-  /// A User.page_token: the listing begins right after that user. Empty: it begins with the first.
+  /// A User.page_token: the listing begins right after that user. Empty: it begins with the first user.
   public var pageToken: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -81,10 +81,10 @@ public nonisolated struct User_V1_BulkCreateResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// How many users were created.
+  /// The number of created users.
   public var createdCount: Int32 = 0
 
-  /// Their ids, in the order of their rows.
+  /// The ids of the created users, in the order of their rows.
   public var userIds: [String] = []
 
   /// The rows that were not created, in order.
@@ -95,16 +95,16 @@ public nonisolated struct User_V1_BulkCreateResponse: Sendable {
   public init() {}
 }
 
-/// Why one row of a bulk call was not created.
+/// The reason why one row of a bulk call was not created.
 public nonisolated struct User_V1_BulkCreateFailure: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// The row's place in the request stream, from 0.
+  /// The row's index in the request stream, from 0.
   public var index: Int32 = 0
 
-  /// What CreateUser would have ended with.
+  /// The status with which CreateUser would have ended.
   public var status: Google_Rpc_Status {
     get {_status ?? Google_Rpc_Status()}
     set {_status = newValue}
@@ -121,7 +121,7 @@ public nonisolated struct User_V1_BulkCreateFailure: Sendable {
   fileprivate var _status: Google_Rpc_Status? = nil
 }
 
-/// Changes to one user. A field that is absent leaves the user's as it is.
+/// Changes to one user. A field that is absent stays unchanged.
 public nonisolated struct User_V1_UserUpdateRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -147,7 +147,7 @@ public nonisolated struct User_V1_UserUpdateRequest: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   public mutating func clearName() {self._name = nil}
 
-  /// Not USER_STATUS_UNSPECIFIED.
+  /// Must not be USER_STATUS_UNSPECIFIED.
   public var status: User_V1_UserStatus {
     get {_status ?? .unspecified}
     set {_status = newValue}
@@ -157,7 +157,7 @@ public nonisolated struct User_V1_UserUpdateRequest: Sendable {
   /// Clears the value of `status`. Subsequent reads from it will return its default value.
   public mutating func clearStatus() {self._status = nil}
 
-  /// Empty: from now on the user cannot sign in by password. Otherwise as in CreateUserRequest.
+  /// Empty: removes the password, and the user can no longer sign in by password. Otherwise as in CreateUserRequest.
   public var password: String {
     get {_password ?? String()}
     set {_password = newValue}
@@ -167,7 +167,7 @@ public nonisolated struct User_V1_UserUpdateRequest: Sendable {
   /// Clears the value of `password`. Subsequent reads from it will return its default value.
   public mutating func clearPassword() {self._password = nil}
 
-  /// The password that the user has now: needed without users:write when email changes or password is present.
+  /// The current password, required without users:write when email changes or password is present.
   public var currentPassword: String {
     get {_currentPassword ?? String()}
     set {_currentPassword = newValue}

@@ -1,6 +1,6 @@
 extension Unicode.Scalar {
-  /// Whether a terminal may obey the character rather than show it: controls (C0, DEL, C1), line and paragraph
-  /// separators, and Unicode's bidirectional controls, which turn the direction of a line.
+  /// Whether a terminal may act on the character: controls (C0, DEL, C1), line and paragraph separators, and
+  /// Unicode's bidirectional controls, which change the text direction.
   package var isObeyed: Bool {
     switch value {
     case 0x061C, 0x200E...0x200F, 0x2028...0x202E, 0x2066...0x2069: true
@@ -10,7 +10,7 @@ extension Unicode.Scalar {
 }
 
 extension String {
-  /// The text with what a terminal would obey as an escape: `\n`, `\r`, `\t`, and else `\u{1B}`.
+  /// The text with terminal controls escaped as `\n`, `\r`, `\t`, or in the form `\u{1B}`.
   package var escapingControls: String {
     if !unicodeScalars.contains(where: \.isObeyed) { return self }
     var text = ""

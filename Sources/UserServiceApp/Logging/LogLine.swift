@@ -2,7 +2,7 @@ import Foundation
 import Logging
 import UserDomain
 
-/// A line of the log, before it is text.
+/// A log record before it is rendered.
 struct LogLine: Sendable {
   let time: Timestamp
   let level: Logger.Level
@@ -23,10 +23,10 @@ struct LogLine: Sendable {
     self.metadata = metadata
   }
 
-  /// For people: `TIME LEVEL LABEL: KEY=VALUE … [SOURCE] MESSAGE`, in local time.
+  /// The record for people: `TIME LEVEL LABEL: KEY=VALUE … [SOURCE] MESSAGE`, in local time.
   ///
-  /// What a peer or a file has chosen cannot end the line, nor stand for another key: a value is in quotes if it has
-  /// spaces, quotes or `=`, and characters that a terminal obeys are escaped.
+  /// Text from peers and files can neither end the line nor imitate another key. A value with spaces, quotes or `=`
+  /// is quoted, and terminal controls are escaped.
   var text: String {
     var line = "\(localTime) \(level) \(label):"
     for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
@@ -38,7 +38,7 @@ struct LogLine: Sendable {
     return line
   }
 
-  /// One JSON object: `time` (UTC), `level`, `logger`, `message`, and the metadata as strings.
+  /// The record as one JSON object: `time` (UTC), `level`, `logger`, `message`, and the metadata as strings.
   var json: String {
     var object: [String: String] = [:]
     for (key, value) in metadata { object[key] = "\(value)" }
@@ -48,7 +48,7 @@ struct LogLine: Sendable {
     object["message"] = message
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    // Strings always encode.
+    // A dictionary of strings always encodes.
     return (try? encoder.encode(object)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
   }
 
@@ -70,7 +70,7 @@ struct LogLine: Sendable {
     var parts = tm()
     localtime_r(&seconds, &parts)
     return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 32) { buffer in
-      // 24 characters and NUL.
+      // The format gives 24 characters and a NUL.
       guard let base = buffer.baseAddress, strftime(base, buffer.count, "%Y-%m-%dT%H:%M:%S%z", &parts) > 0
       else { return "" }
       return String(cString: base)

@@ -2,19 +2,19 @@ import Foundation
 import Logging
 import Synchronization
 
-/// Writes lines of the log to a file descriptor on a thread of its own, so that no call waits for who reads the log.
+/// Writes log lines to a file descriptor on its own thread, so that no call waits for the log's reader.
 ///
-/// At most ``capacity`` bytes wait, and as many are being written. Lines that do not fit, or that cannot be written, are
-/// dropped and counted, and a line of the log says so as soon as one can be written again.
+/// At most ``capacity`` bytes are queued, and as many again are being written. Lines that do not fit, or cannot be
+/// written, are dropped and counted. The next line that can be written reports the count.
 final class LogWriter: Sendable {
-  /// Bytes of lines that wait.
+  /// The most bytes of queued lines.
   static let capacity = 1 << 20
 
   private struct State {
     var lines: [UInt8] = []
-    /// Dropped since the log last said so.
+    /// Lines dropped since the log last reported it.
     var dropped = 0
-    /// Whether the thread is at work, or has been woken up.
+    /// Whether the thread is running or has been woken.
     var isAwake = false
     var isStarted = false
     var flushed: [DispatchSemaphore] = []
@@ -26,23 +26,23 @@ final class LogWriter: Sendable {
   private let render: @Sendable (LogLine) -> String
   private let total = Atomic<Int>(0)
 
-  /// The log of this process: standard error, as text.
+  /// The log of this process on standard error, as text.
   static let text = LogWriter(STDERR_FILENO) { $0.text }
-  /// The log of this process: standard error, as JSON. A process uses one of the two, so that lines stay whole.
+  /// The log of this process on standard error, as JSON. A process uses only one of the two, which keeps lines whole.
   static let json = LogWriter(STDERR_FILENO) { $0.json }
 
   /// - Parameters:
-  ///   - descriptor: where to write; it stays the caller's.
-  ///   - render: the bytes of a line, without its end.
+  ///   - descriptor: where to write; the caller keeps ownership.
+  ///   - render: returns a line's text without its line ending.
   init(_ descriptor: CInt, render: @escaping @Sendable (LogLine) -> String) {
     self.descriptor = descriptor
     self.render = render
   }
 
-  /// Lines that were dropped since the start.
+  /// The number of lines dropped since the start.
   var droppedLines: Int { total.load(ordering: .relaxed) }
 
-  /// Has `line` written soon, or drops it. Does not wait.
+  /// Queues `line`, or drops it if the queue is full. Does not block.
   func write(_ line: LogLine) {
     var text = render(line)
     text.append("\n")
@@ -60,7 +60,7 @@ final class LogWriter: Sendable {
     if wakes { wake.signal() }
   }
 
-  /// Waits until every line is written, or `timeout` is over.
+  /// Waits until every line is written, or until `timeout` has passed.
   func flush(timeout: DispatchTimeInterval) {
     let flushed: DispatchSemaphore? = state.withLock { state in
       guard state.isAwake else { return nil }
@@ -68,7 +68,7 @@ final class LogWriter: Sendable {
       state.flushed.append(flushed)
       return flushed
     }
-    // Lines that are not written by then are lost with the process, as is whether they were.
+    // After the timeout the remaining lines are lost when the process ends.
     _ = flushed?.wait(timeout: .now() + timeout)
   }
 
@@ -83,7 +83,8 @@ final class LogWriter: Sendable {
     }
   }
 
-  /// Takes the lines that wait, and leaves the memory of the last ones in their place. Returns false if there are none.
+  /// Takes the queued lines and leaves the buffer of the last ones in their place. Returns false if the queue is
+  /// empty.
   private func take(_ lines: inout [UInt8]) -> Bool {
     lines.removeAll(keepingCapacity: lines.capacity <= 65_536)
     return state.withLock { state in
@@ -111,13 +112,13 @@ final class LogWriter: Sendable {
     guard count > 0 else { return }
     let line = LogLine(
       level: .warning, label: "user-service", source: "UserServiceApp",
-      message: "\(count) lines of the log were dropped: it was not read in time")
+      message: "\(count) log lines were dropped because the log was not read in time")
     let lost = Self.write(Array((render(line) + "\n").utf8)[...], to: descriptor)
-    // To be said later. The line itself does not count.
+    // Kept for the next report, which does not count this line itself.
     if lost > 0 { state.withLock { $0.dropped += count } }
   }
 
-  /// Writes `bytes`, and returns how many lines of them could not be written.
+  /// Writes `bytes`, and returns how many of their lines could not be written.
   private static func write(_ bytes: ArraySlice<UInt8>, to descriptor: CInt) -> Int {
     var rest = bytes
     while !rest.isEmpty {
@@ -125,7 +126,7 @@ final class LogWriter: Sendable {
       if count >= 0 {
         rest = rest.dropFirst(count)
       } else if errno == EAGAIN {
-        // Another process has made the descriptor non-blocking.
+        // Another process has set the shared descriptor to non-blocking mode.
         var poller = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         poll(&poller, 1, -1)
       } else if errno != EINTR {

@@ -1,6 +1,6 @@
 import Logging
 
-/// Gives each line of the log to a ``LogWriter``.
+/// Passes each log record to a ``LogWriter``.
 struct QueuedLogHandler: LogHandler {
   var logLevel: Logger.Level = .info
   var metadata: Logger.Metadata = [:]

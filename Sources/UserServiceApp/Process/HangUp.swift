@@ -1,9 +1,9 @@
 import Foundation
 import Synchronization
 
-/// SIGHUP, which asks the service to read its files again, and does not end it.
+/// SIGHUP, which makes the service reload its files.
 package final class HangUp: Sendable {
-  /// The process's. Kept until it ends: without a listener the signal would end the process again.
+  /// The instance of this process, which lives until the process ends: without a handler, the signal would end it.
   package static let shared = HangUp()
 
   private let source: Mutex<any DispatchSourceSignal>
@@ -18,9 +18,9 @@ package final class HangUp: Sendable {
     self.source = Mutex(source)
   }
 
-  /// Does not end the process from now on.
+  /// Creates ``shared`` and with it the handler, so that the signal no longer ends the process.
   package func listen() {}
 
-  /// The signals from ``listen()`` on, several in a row as one. For one reader.
+  /// The signals received since ``listen()``; several in a row may arrive as one. Supports one reader.
   var events: AsyncStream<Void> { signals }
 }

@@ -2,12 +2,11 @@ import Foundation
 import Logging
 import Synchronization
 
-/// Sees to it that the process ends once it is to end, whatever hangs: at a second signal at once, and else a few seconds
-/// after the grace time, with exit code 1.
+/// Ends the process with exit code 1 if a shutdown hangs: at a second signal, or a few seconds after the grace time.
 ///
-/// It depends on neither event loops nor Swift's threads, which may be what hangs.
+/// It depends neither on event loops nor on Swift's threads, which may be the part that hangs.
 final class ShutdownWatch: Sendable {
-  /// How long after the grace time the database and the log may take.
+  /// The time that the database and the log may take after the grace time.
   static let margin: Duration = .seconds(5)
 
   private let grace: Duration
@@ -16,7 +15,7 @@ final class ShutdownWatch: Sendable {
   private let signals = Mutex<(sources: [any DispatchSourceSignal], count: Int)>(([], 0))
   private let isArmed = Atomic(false)
 
-  /// A watch that says to `writer` why it ends the process.
+  /// Creates a watch that reports through `writer` why it ends the process.
   init(grace: Duration, margin: Duration = ShutdownWatch.margin, writer: LogWriter) {
     self.grace = grace
     self.margin = margin
@@ -40,7 +39,7 @@ final class ShutdownWatch: Sendable {
     }
   }
 
-  /// The end has begun: from now on it has the grace time and the margin.
+  /// Starts the countdown of the grace time and the margin.
   func arm() {
     guard !isArmed.exchange(true, ordering: .relaxed) else { return }
     let seconds = (grace + margin) / .seconds(1)

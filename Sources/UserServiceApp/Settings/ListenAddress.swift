@@ -2,12 +2,12 @@ import Foundation
 public import GRPCNghttp2Transport
 import Primitives
 
-/// An address to listen on, as `127.0.0.1:50051`, `[::1]:50051`, `localhost:0` or `unix:/run/users.sock`.
-/// Port 0 is any free port.
+/// An address to listen on: `127.0.0.1:50051`, `[::1]:50051`, `localhost:0` or `unix:/run/users.sock`.
+/// Port 0 stands for any free port.
 public typealias ListenAddress = Listener.Address
 
 extension Listener.Address {
-  /// Parses `HOST:PORT` or `unix:PATH`, or returns nil. Names other than `localhost` are not looked up.
+  /// Parses `HOST:PORT` or `unix:PATH`, or returns nil. Host names other than `localhost` are rejected.
   public init?(_ text: String) {
     if text.hasPrefix("unix:") {
       let path = String(text.dropFirst(5))
@@ -40,7 +40,7 @@ extension Listener.Address {
     }
   }
 
-  /// Whether only this machine can reach it.
+  /// Whether only this machine can reach the address.
   var isLocal: Bool {
     switch self {
     case .tcp(let host, _): host.hasPrefix("127.") || host == "::1"
@@ -48,14 +48,14 @@ extension Listener.Address {
     }
   }
 
-  /// `path` without links, `.` and `..` in its folder.
+  /// Resolves links, `.` and `..` in the folder of `path`.
   private static func absolute(_ path: String) -> String {
     let url = URL(fileURLWithPath: path).standardizedFileURL
     return url.deletingLastPathComponent().resolvingSymlinksInPath()
       .appendingPathComponent(url.lastPathComponent).path
   }
 
-  /// Where a client on the same machine finds it: the loopback address, if it listens on every address.
+  /// The address for clients on the same machine: the loopback address if the service listens on every address.
   public var reachable: Listener.Address {
     switch self {
     case .tcp("0.0.0.0", let port): .tcp(host: "127.0.0.1", port: port)

@@ -1,19 +1,19 @@
-/// A setting of the service. Errors, `serve --help`, `user-service settings` and docs/settings.md are made of it, so that it
-/// is written once.
+/// A setting of the service: the single source of its errors, `serve --help`, `user-service settings` and
+/// docs/settings.md.
 package struct Setting: Sendable {
-  /// The setting's name, words with dots between them: `log.level`.
+  /// The setting's name, words joined with dots: `log.level`.
   package let name: String
-  /// The setting's flag of `serve`, if it has one.
+  /// The form of the setting's flag of `serve`, if it has one.
   package let flag: Flag?
-  /// The name of ``flag``, without hyphens in front.
+  /// The name of ``flag``, without leading hyphens.
   package let flagName: String
-  /// The values that the setting may have, in words: `1 to 64`.
+  /// The permitted values, in words: `1 to 64`.
   package let values: String
-  /// What the setting does: one sentence in the imperative.
+  /// The effect of the setting: one sentence in the imperative.
   package let help: String
-  /// What there is to say beyond ``help``, in Markdown, for docs/settings.md alone.
+  /// Details beyond ``help``, in Markdown, for docs/settings.md only.
   package let note: String?
-  /// The value of a setting that no source gives: the one that ``ServiceConfiguration`` begins with.
+  /// The default: the value with which ``ServiceConfiguration`` starts.
   package let standard: SettingText
 
   let shape: SettingShape
@@ -22,7 +22,7 @@ package struct Setting: Sendable {
   /// The value that a configuration has.
   package let text: @Sendable (ServiceConfiguration) -> SettingText
 
-  /// How `serve` takes a setting.
+  /// The form of a flag of `serve`.
   package enum Flag: Hashable, Sendable {
     /// `--name <placeholder>`.
     case option(String)
@@ -32,9 +32,9 @@ package struct Setting: Sendable {
     case `switch`
   }
 
-  /// The setting `name`, which is stored at `path` and written in `form`.
+  /// Declares the setting `name`, stored at `path` and written in `form`.
   ///
-  /// - Parameter flagName: the name of its flag, if that is not `name` with hyphens.
+  /// - Parameter flagName: the name of its flag, if it is not `name` with hyphens.
   init<Value>(
     _ name: String, _ path: any WritableKeyPath<ServiceConfiguration, Value> & Sendable,
     _ form: SettingForm<Value>, flag: Flag? = nil, flagName: String? = nil, _ help: String,
@@ -63,7 +63,7 @@ package struct Setting: Sendable {
     "USER_SERVICE_" + name.uppercased().replacing(".", with: "_")
   }
 
-  /// ``help`` with the default, as `serve --help` shows it.
+  /// ``help`` followed by the default, for `serve --help`.
   package var flagHelp: String {
     let standard =
       switch (flag, standard) {

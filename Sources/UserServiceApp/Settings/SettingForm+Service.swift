@@ -1,7 +1,7 @@
 import GRPCNghttp2Transport
 import TokenSigning
 
-// The forms of values that one setting has.
+// Forms of values used by single settings.
 
 extension SettingForm where Value == ListenAddress {
   /// An address to listen on.
@@ -9,7 +9,7 @@ extension SettingForm where Value == ListenAddress {
     SettingForm("HOST:PORT with an IP address, or unix:PATH", write: \.description) { ListenAddress($0) }
   }
 
-  /// An IP address and a port.
+  /// An IP address and port.
   static var ipAddress: SettingForm {
     SettingForm("HOST:PORT with an IP address", write: \.description) { text in
       if let address = ListenAddress(text), case .tcp = address { address } else { nil }
@@ -18,12 +18,13 @@ extension SettingForm where Value == ListenAddress {
 }
 
 extension SettingForm where Value == [ListenAddress] {
-  /// Addresses to listen on, each of them once.
+  /// Distinct addresses to listen on.
   static var addresses: SettingForm {
     SettingForm.list(of: "address", .address).converted { addresses throws(SettingRefusal) in
       for (index, address) in addresses.enumerated() {
         if let other = addresses[..<index].first(where: address.isSame) {
-          let names = other == address ? "\(address) twice" : "\(other) and \(address), which are the same"
+          let names =
+            other == address ? "\(address) twice" : "\(other) and \(address), which are the same address"
           throw SettingRefusal(words: "names \(names)")
         }
       }
@@ -35,7 +36,7 @@ extension SettingForm where Value == [ListenAddress] {
 }
 
 extension SettingForm where Value == Set<SignatureAlgorithm> {
-  /// Algorithms of signatures.
+  /// Signature algorithms.
   static var algorithms: SettingForm {
     SettingForm<[SignatureAlgorithm]>.list(of: "algorithm", .choice).converted {
       Set($0)
@@ -66,7 +67,7 @@ extension SettingForm where Value == Nghttp2ServerTransport.Configuration.Networ
 }
 
 extension SettingForm where Value == UInt32 {
-  /// Permissions of a file in octal, with which its owner may read and write it: the service itself does.
+  /// File permissions in octal. The owner, which is the service, must be able to read and write the file.
   static var permissions: SettingForm {
     SettingForm("0600 to 0777", form: "permissions in octal, ") { mode in
       "0" + String(mode, radix: 8)

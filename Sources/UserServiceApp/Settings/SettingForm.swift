@@ -1,13 +1,13 @@
 import Foundation
 
-/// How the values of a setting are written. Every source gives a setting as one text.
+/// The text form of a setting's values. Every source gives a setting as one text.
 struct SettingForm<Value: Sendable>: Sendable {
-  /// The values that there are, in words: `1 to 64`.
+  /// The permitted values, in words: `1 to 64`.
   let values: String
   let shape: SettingShape
   /// Parses a text.
   let read: @Sendable (String) throws(SettingRefusal) -> Value
-  /// Writes a value so that ``read`` returns it again.
+  /// Writes a value in a form that ``read`` accepts.
   let write: @Sendable (Value) -> SettingText
 
   init(
@@ -21,9 +21,9 @@ struct SettingForm<Value: Sendable>: Sendable {
     self.write = write
   }
 
-  /// A form in which `parse` returns nil for what is not one of `values`.
+  /// Creates a form in which `parse` returns nil for texts that are not among `values`.
   ///
-  /// - Parameter form: what an error says of the form, in front of `values`.
+  /// - Parameter form: the description of the form in an error, before `values`.
   init(
     _ values: String, form: String = "", shape: SettingShape = .single,
     write: @escaping @Sendable (Value) -> String, parse: @escaping @Sendable (String) -> Value?
@@ -38,7 +38,7 @@ struct SettingForm<Value: Sendable>: Sendable {
     }
   }
 
-  /// The same texts for other values.
+  /// Returns a form with the same texts for other values.
   func converted<Other>(
     _ convert: @escaping @Sendable (Value) throws(SettingRefusal) -> Other,
     back: @escaping @Sendable (Other) -> Value
@@ -51,23 +51,23 @@ struct SettingForm<Value: Sendable>: Sendable {
   }
 }
 
-/// How the configuration file may give a setting, other than as a text.
+/// The JSON values, besides strings, that the configuration file may use for a setting.
 enum SettingShape: Sendable {
-  /// As a number, or as `true` or `false`.
+  /// A number, `true` or `false`.
   case single
-  /// As `true` or `false`.
+  /// `true` or `false`.
   case truth
-  /// As a list of texts, which stand for one with commas.
+  /// A list of strings, equivalent to one text with commas.
   case list
 }
 
-/// Why a text is not a value of a setting: what an error says behind the setting's name.
+/// The reason why a text is not a value of a setting; in an error it follows the setting's name.
 struct SettingRefusal: Error {
   let words: String
 }
 
 extension SettingForm where Value == String {
-  /// Any text but the empty one; `values` says what it means.
+  /// Any text that is not empty; `values` describes it.
   static func text(_ values: String) -> SettingForm {
     SettingForm(values, write: { $0 }, parse: { $0.isEmpty ? nil : $0 })
   }
@@ -95,7 +95,7 @@ extension SettingForm where Value == Double {
 }
 
 extension SettingForm where Value == Bool {
-  /// `true` or `false`; also `yes` or `no`, `1` or `0`, in any letter case.
+  /// `true` or `false`; `yes`, `no`, `1` and `0` are accepted too, in any letter case.
   static var truth: SettingForm {
     SettingForm("true or false", shape: .truth, write: { "\($0)" }) { text in
       switch text.lowercased() {
@@ -135,7 +135,7 @@ where Value: RawRepresentable & CaseIterable, Value.RawValue == String, Value.Al
 }
 
 extension SettingForm {
-  /// `form`, or the word `none`, which is nil.
+  /// The values of `form`, or the word `none` for nil.
   static func orNone<Wrapped>(_ form: SettingForm<Wrapped>) -> SettingForm where Value == Wrapped? {
     SettingForm("\(form.values), or none", shape: form.shape) { text throws(SettingRefusal) in
       if text == "none" { return nil }
@@ -149,7 +149,7 @@ extension SettingForm {
     }
   }
 
-  /// `form`, or nil for a setting that no source gives; `unset` says what that means.
+  /// The values of `form`, or nil if no source gives the setting; `unset` describes nil.
   ///
   /// - Parameter mayBeEmpty: whether an empty text is nil too.
   static func optional<Wrapped>(
@@ -162,7 +162,7 @@ extension SettingForm {
     }
   }
 
-  /// One or more texts in the form of `element`, with commas between them. `noun` says what they are.
+  /// One or more texts in the form of `element`, separated by commas. `noun` names an element in errors.
   static func list<Element>(
     of noun: String, _ element: SettingForm<Element>
   ) -> SettingForm where Value == [Element] {
@@ -180,7 +180,7 @@ extension SettingForm {
 }
 
 extension SettingForm where Value == String? {
-  /// The path of a file, or nil; `unset` says what nil means.
+  /// The path of a file, or nil; `unset` describes nil.
   static func path(unset: String) -> SettingForm {
     .optional(.text("a path"), unset: unset)
   }

@@ -3,7 +3,7 @@ import TokenSigning
 import UserDomain
 
 extension SettingSection {
-  /// The settings of the database, of callers and of passwords that have no flags.
+  /// The settings of the database, callers and passwords, which have no flags.
   static let callers = SettingSection(
     title: "Database, authentication, hashing, limits of callers",
     introduction: "These have no flags.",
@@ -65,11 +65,11 @@ extension SettingSection {
     Setting(
       "auth.jwks.max.lifetime", \.auth.outsideRules.longestLifetime, .duration(.seconds(1) ... .longest),
       "Refuse the other issuer's tokens that are valid for longer (from iat to exp).",
-      note: "Without `iat`, or with one in the future, the time from the call counts."),
+      note: "The lifetime is counted from the call if `iat` is missing or in the future."),
     Setting(
       "auth.jwks.users", \.auth.outsideRules.mayBeUsers, .truth,
-      "Let the other issuer's tokens speak for the users that they name (sub).",
-      note: "`false`: such a token has its scopes only."),
+      "Let the other issuer's tokens act for the users that they name (sub).",
+      note: "`false`: such a token has only its scopes."),
   ]
 
   private static let passwords = [
@@ -103,6 +103,6 @@ extension SettingSection {
       "Let one network make at most this many costly calls at once without a token."),
     Setting(
       "unix.socket.mode", \.transport.unixSocketMode, .permissions,
-      "Create Unix-domain sockets with these permissions, whatever the umask."),
+      "Create Unix-domain sockets with these permissions, regardless of the umask."),
   ]
 }

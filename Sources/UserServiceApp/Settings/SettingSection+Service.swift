@@ -10,11 +10,11 @@ extension SettingSection {
       Setting(
         "database", \.database, .text("a path, or :memory:"), flag: .option("path"),
         "Keep the users in this SQLite file, or in memory (:memory:).",
-        note: "Every other text is a path."),
+        note: "Any other text is a path."),
       Setting(
         "listen", \.listen, .addresses, flag: .option("address"),
-        "Listen at this IP address and port (HOST:PORT) or Unix-domain socket (unix:PATH); may be repeated.",
-        note: "The file may have a list. Port 0 is any free port."),
+        "Listen at this IP address and port (HOST:PORT) or Unix-domain socket (unix:PATH); can be given several times.",
+        note: "The file accepts a list. Port 0 stands for any free port."),
       Setting(
         "tls.cert", \.tlsFiles.certificate, .path(unset: "cleartext"),
         flag: .option("path"),
@@ -64,15 +64,15 @@ extension SettingSection {
         note: "See [metrics](operations.md#metrics)."),
     ] + passwordCost,
     remarks: """
-      With TLS every address takes HTTP/2 only, over TLS 1.3 or over TLS 1.2 with ECDHE and AES-GCM or ChaCha20-Poly1305. A
-      client that offers other protocols gets the alert `no_application_protocol`. The files are read again within 10 seconds
-      of a change, and at once at SIGHUP. New connections then get the new certificate; one that cannot be used is logged and
-      not taken. A key that does not belong to the certificate, or that others can read, ends the start with one line.
-      `user-service health --tls-ca FILE` checks such a service.
+      With TLS, every address accepts only HTTP/2, over TLS 1.3 or over TLS 1.2 with ECDHE and AES-GCM or
+      ChaCha20-Poly1305. A client that offers other protocols gets the alert `no_application_protocol`. The files are
+      reloaded within 10 seconds of a change, and at once at SIGHUP. New connections then use the new certificate; an
+      unusable one is logged and ignored. The service does not start with a key that does not match the certificate or
+      that others can read. `user-service health --tls-ca FILE` checks such a service.
 
-      Files with secrets (`auth.keys`, `tls.key`, `auth.jwks.file` with HS256 keys) are for their owner alone, or also
-      readable (0640, 0440) by a group that the service belongs to. The file at the end of symbolic links counts, as
-      Kubernetes mounts secrets.
+      Files with secrets (`auth.keys`, `tls.key`, `auth.jwks.file` with HS256 keys) must be private to their owner, or
+      readable (0640, 0440) by a group that the service belongs to. Symbolic links are followed, as Kubernetes mounts
+      secrets through them.
       """)
 
   private static let passwordCost = [

@@ -5,7 +5,7 @@ extension SettingSection {
   static let transport = SettingSection(
     title: "Transport",
     introduction: """
-      Each is set like this: `USER_SERVICE_GRPC_MAX_CONNECTION_AGE=1h`, or `{"grpc": {"max": {"connection": {"age": "1h"}}}}` in
+      Examples: `USER_SERVICE_GRPC_MAX_CONNECTION_AGE=1h`, or `{"grpc": {"max": {"connection": {"age": "1h"}}}}` in
       the file. They have no flags.
       """,
     settings: messages + connections + memory + timeouts + keepalive + answers,
@@ -32,13 +32,13 @@ extension SettingSection {
     Setting(
       "grpc.max.connections", \.transport.maxConnections, .whole(1...1_000_000),
       "Accept at most this many connections at once.",
-      note: "It is lowered at start to what the limit of descriptors permits, which the log says."),
+      note: "Lowered at start-up to the number that the descriptor limit permits, which is logged."),
     Setting(
       "grpc.max.network.connections", \.transport.networkShare, .networkShare,
-      "Accept at most this many connections of one network at once.",
+      "Accept at most this many connections from one network at once.",
       note: """
-        A number counts this machine too. `auto` is a quarter of `grpc.max.connections`, and does not count loopback and \
-        Unix sockets.
+        A number includes connections from this machine. `auto` is a quarter of `grpc.max.connections`, and excludes \
+        loopback and Unix sockets.
         """),
   ]
 
@@ -47,13 +47,13 @@ extension SettingSection {
       "grpc.max.connection.memory", \.transport.maxConnectionMemory, .whole(65_536...1_073_741_824),
       "Let the calls of a connection hold at most this many bytes.",
       note: """
-        Header fields, 8 KiB a running handler, 1 KiB a stream of requests and 20 KiB while one of its messages is worked \
-        on, messages that handlers work on (inflated) or that are incomplete; these in three quarters of it.
+        Header fields, 8 KiB a running handler, 1 KiB a stream of requests and 20 KiB while one of its messages is \
+        handled, messages in handlers (inflated) and incomplete messages, which may use three quarters of it.
         """),
     Setting(
       "grpc.max.memory", \.transport.maxMemory, .whole(1_048_576...1_099_511_627_776),
-      "Let the calls of all connections hold at most this many bytes, with what waits to be read and sent.",
-      note: "Each connection has 32 KiB beyond it."),
+      "Let the calls of all connections hold at most this many bytes, including queued input and output.",
+      note: "Each connection may hold another 32 KiB."),
     Setting(
       "grpc.initial.window.size", \.transport.initialWindowSize, .whole(1...1_073_741_824),
       "Let a client send at most this many bytes ahead of one handler.",
@@ -73,8 +73,8 @@ extension SettingSection {
       "grpc.receive.timeout", \.transport.receiveTimeout, .duration(shortest ... .longest),
       "Wait at most this long for the rest of a frame, a header block, a message or a unary request.",
       note: """
-        A frame or a header block that takes longer ends its connection, a message or a request its call. 4 KiB of a \
-        message's length add a second.
+        A slower frame or header block ends its connection; a slower message or request ends its call. Each 4 KiB of \
+        a message's length adds a second.
         """),
     Setting(
       "grpc.send.timeout", \.transport.sendTimeout, .duration(shortest ... .longest),
@@ -102,7 +102,7 @@ extension SettingSection {
     Setting(
       "grpc.max.connection.grace", \.transport.keepalive.maxConnectionAgeGrace,
       .orNone(.duration(shortest ... .longest)),
-      "Let calls finish for this long on a connection that has reached its age."),
+      "Let calls finish for this long on a connection that has reached its maximum age."),
   ]
 
   private static let answers = [
@@ -119,7 +119,7 @@ extension SettingSection {
     Setting(
       "grpc.compression.min.size", \.transport.compressionMinSize, .whole(0...1_073_741_824),
       "Compress only responses of at least this many bytes.",
-      note: "A response is sent compressed only if that makes it smaller."),
+      note: "A response is compressed only if that makes it smaller."),
   ]
 
   /// The shortest time-out.

@@ -1,11 +1,11 @@
-/// A part of the settings, as docs/settings.md shows them.
+/// A section of the settings in docs/settings.md.
 package struct SettingSection: Sendable {
   /// The section's heading.
   package let title: String
-  /// What stands above the settings, in Markdown.
+  /// Text above the settings, in Markdown.
   let introduction: String?
   package let settings: [Setting]
-  /// What stands below the settings, in Markdown.
+  /// Text below the settings, in Markdown.
   let remarks: String?
 
   /// Every section.

@@ -1,4 +1,4 @@
-/// docs/settings.md, which `./dev generate` writes.
+/// The contents of docs/settings.md, which `./dev generate` writes.
 package enum SettingsPage {
   /// The page, in Markdown.
   package static var markdown: String {
@@ -14,13 +14,13 @@ package enum SettingsPage {
 
     # Settings
 
-    A flag of `user-service serve` takes precedence over an environment variable, that over the JSON file that `--config`
-    names, that over the default. An empty variable is a value like any other.
+    A flag of `user-service serve` takes precedence over an environment variable, which takes precedence over the JSON
+    file that `--config` names, which takes precedence over the default. An empty variable counts as a value.
 
-    In the file, `log.level` is `{"log": {"level": "info"}}` or `{"log.level": "info"}`; numbers, and `true` or `false`, may
-    be written as such. A setting that does not exist is an error, as is a value that is out of bounds. The environment may
-    hold variables of other programs, such as those that Kubernetes sets for a service of this name, so unknown ones are
-    ignored.
+    In the file, `log.level` is `{"log": {"level": "info"}}` or `{"log.level": "info"}`; numbers, `true` and `false`
+    need no quotes. An unknown setting in the file is an error, as is a value out of bounds. Unknown variables are
+    ignored, because the environment may hold those of other programs, such as the ones that Kubernetes sets for a
+    service of this name.
 
     A duration is a number and a unit: `250ms`, `1.5s`, `2m`, `1h`, `30d`.
 
@@ -67,7 +67,7 @@ package enum SettingsPage {
     }
   }
 
-  /// `text`, with commas in its numbers of four digits and more.
+  /// Returns `text` with thousands separators in its numbers of four digits and more.
   private static func grouped(_ text: String) -> String {
     text.replacing(/[1-9][0-9]{3,}/) { match in
       let digits = Array(match.output)

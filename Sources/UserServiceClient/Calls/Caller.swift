@@ -2,7 +2,7 @@ import GRPCCore
 import GRPCNIOTransportHTTP2
 import Synchronization
 
-/// Makes calls: gives them their deadlines and tokens, and repeats them.
+/// Makes calls: adds deadlines and tokens, and retries.
 struct Caller: Sendable {
   let client: GRPCClient<HTTP2ClientTransport.Posix>
   let configuration: UserServiceClient.Configuration
@@ -11,11 +11,11 @@ struct Caller: Sendable {
   struct Attempt: Sendable {
     let metadata: Metadata
     let options: CallOptions
-    /// To be noted by a call that gets on before it ends.
+    /// Set by a call that makes progress before it ends.
     let progress: Progress
   }
 
-  /// Whether a call has got on.
+  /// Whether a call has made progress.
   final class Progress: Sendable {
     private let hasMoved = Atomic<Bool>(false)
 
@@ -24,19 +24,19 @@ struct Caller: Sendable {
     fileprivate func take() -> Bool { hasMoved.exchange(false, ordering: .relaxed) }
   }
 
-  /// What a call is.
+  /// The properties of a call that its retries depend on.
   private struct Kind {
     let subject: UserServiceError.Subject
     let tokens: (any AccessTokenProvider)?
-    /// Whether it may be made again.
+    /// Whether the call may be retried.
     let isRepeatable: Bool
-    /// When it ends; nil for a stream.
+    /// The deadline of the call; nil for a stream.
     var deadline: ContinuousClock.Instant?
 
     var remaining: Duration? { deadline.map { $0 - .now } }
   }
 
-  /// Makes a call that has one answer, within the configuration's time, or `longest` if that is less.
+  /// Makes a call with a single response, within the configured time-out or `longest`, whichever is shorter.
   func call<Value: Sendable>(
     _ subject: UserServiceError.Subject = .other, tokens: (any AccessTokenProvider)?,
     isRepeatable: Bool = true, longest: Duration = .seconds(1 << 40),
@@ -47,14 +47,14 @@ struct Caller: Sendable {
       Kind(subject: subject, tokens: tokens, isRepeatable: isRepeatable, deadline: deadline), body)
   }
 
-  /// Makes a call that may go on, as long as there are signs of the service.
+  /// Makes a streaming call, which lasts as long as the service shows activity.
   func stream<Value: Sendable>(
     _ subject: UserServiceError.Subject = .other, tokens: (any AccessTokenProvider)?,
     isRepeatable: Bool = true, _ body: @escaping @Sendable (Attempt, IdleLimit) async throws -> Value
   ) async throws(UserServiceError) -> Value {
     try await make(Kind(subject: subject, tokens: tokens, isRepeatable: isRepeatable)) { attempt in
       let limit = configuration.idleTimeout
-      // What is made again has to find the service first, for which it has no longer than a call with one answer.
+      // A retry first waits for a connection, for at most the time-out of a call with a single response.
       let first = attempt.options.waitForReady == true ? min(configuration.timeout, limit) : limit
       return try await IdleLimit.run(first: first, then: limit) { idle in try await body(attempt, idle) }
     }
@@ -73,7 +73,7 @@ struct Caller: Sendable {
         if let token, let problem = AccessTokenProblem.description(token) {
           throw UserServiceError.unauthenticated(.malformed(problem))
         }
-        // The same token again would be refused again.
+        // The service would refuse the same token again.
         if let refused, refused == token { throw UserServiceError.unauthenticated(.expired) }
         do {
           return try await body(
@@ -88,12 +88,12 @@ struct Caller: Sendable {
             refused = token
             continue
           }
-          // A stream has no end of its own, but nobody wants to wait for an hour because the service says so.
+          // A stream has no deadline, but a pause that the service requests is limited by the idle time-out.
           let delay = schedule.failed(
             error.code, error.retryPushback, remaining: kind.remaining ?? configuration.idleTimeout,
             random: .random(in: 0...1))
           guard let delay else {
-            // That there is no connection says more than that the wait for it took too long.
+            // The earlier connection failure says more than the time-out of waiting for a connection.
             throw UserServiceError(
               error.code == .deadlineExceeded ? lastUnavailable ?? error : error, kind.subject)
           }
@@ -106,7 +106,7 @@ struct Caller: Sendable {
     }
   }
 
-  /// The token for the next attempt. What it takes to get one is part of the call's time.
+  /// Returns the token for the next attempt. Obtaining it counts towards the call's time.
   private func token(_ kind: Kind, replacing refused: String?) async throws -> String? {
     guard let tokens = kind.tokens else { return nil }
     if let fixed = tokens as? FixedAccessToken { return fixed.token }
@@ -123,7 +123,7 @@ struct Caller: Sendable {
     if let token { metadata.addString("Bearer \(token)", forKey: "authorization") }
     var options = CallOptions.defaults
     options.timeout = remaining.map { max(min($0, configuration.retries.attemptTimeout), .zero) }
-    // The first attempt says at once that nobody is there; the next ones wait for somebody to come.
+    // The first attempt fails at once without a connection; retries wait for one.
     options.waitForReady = isRepeated
     return Attempt(metadata: metadata, options: options, progress: progress)
   }
@@ -135,7 +135,7 @@ extension UserServiceError {
     case let error as UserServiceError: self = error
     case let error as RPCError: self.init(error, subject)
     case is CancellationError: self = .cancelled
-    // What an application's own token provider throws.
+    // An error of an application's own token provider.
     default: self = .failed(status: "unknown", message: "\(error)", errorID: nil)
     }
   }

@@ -1,14 +1,14 @@
 import GRPCCore
 import Synchronization
 
-/// Ends a call that waits for the service for too long without a sign of it.
+/// Cancels a call when the service shows no activity for too long.
 final class IdleLimit: Sendable {
   private struct State {
     var limit: Duration
     /// Since when the call waits for the service; nil while the service waits for the call.
     var waitingSince: ContinuousClock.Instant?
-    /// Whether the call is being cut off.
-    var isOver = false
+    /// Whether the limit has passed and the call is being cancelled.
+    var hasExpired = false
   }
 
   private let limit: Duration
@@ -21,26 +21,26 @@ final class IdleLimit: Sendable {
     state = Mutex(State(limit: first, waitingSince: clock.now()))
   }
 
-  /// The service has given a sign of itself, or is asked for one from now on.
+  /// Starts the limit anew, after activity of the service or when the call begins to wait for it.
   func restart() {
     state.withLock { state in
-      if !state.isOver { state = State(limit: limit, waitingSince: clock.now()) }
+      if !state.hasExpired { state = State(limit: limit, waitingSince: clock.now()) }
     }
   }
 
-  /// It is not the service that is waited for.
+  /// Suspends the limit while the call does not wait for the service.
   ///
-  /// - Throws: `CancellationError` if the call is being cut off: what it does next must not count as done.
+  /// - Throws: `CancellationError` if the limit has passed; the call must not report success afterwards.
   func pause() throws {
     try state.withLock { state in
-      if state.isOver { throw CancellationError() }
+      if state.hasExpired { throw CancellationError() }
       state.waitingSince = nil
     }
   }
 
-  /// Does `body`, and cancels it when the limit has passed: `first` until ``restart()`` is called, then `limit`.
+  /// Runs `body`, and cancels it when the limit has passed: `first` until ``restart()`` is called, then `limit`.
   ///
-  /// - Throws: `RPCError` with the code `deadlineExceeded`, and what `body` throws.
+  /// - Throws: `RPCError` with the code `deadlineExceeded`, and the errors of `body`.
   static func run<Value: Sendable>(
     first: Duration, then limit: Duration, clock: CallClock = .continuous,
     _ body: @escaping @Sendable (IdleLimit) async throws -> Value
@@ -54,12 +54,12 @@ final class IdleLimit: Sendable {
       }
       defer { group.cancelAll() }
       do {
-        // Two tasks, so there is a first.
+        // The group has two tasks, so a first result exists.
         if case let value?? = try await group.next() { return value }
-      } catch  where !idle.state.withLock({ $0.isOver }) {
+      } catch  where !idle.state.withLock({ $0.hasExpired }) {
         throw error
       }
-      throw RPCError(code: .deadlineExceeded, message: "no sign of the service")
+      throw RPCError(code: .deadlineExceeded, message: "no activity of the service")
     }
   }
 
@@ -68,8 +68,8 @@ final class IdleLimit: Sendable {
       let end = state.withLock { state -> ContinuousClock.Instant? in
         let now = clock.now()
         let end = (state.waitingSince ?? now) + state.limit
-        state.isOver = end <= now
-        return state.isOver ? nil : end
+        state.hasExpired = end <= now
+        return state.hasExpired ? nil : end
       }
       guard let end else { return }
       try await clock.sleep(end)

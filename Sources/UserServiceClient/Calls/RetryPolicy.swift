@@ -1,28 +1,31 @@
 extension UserServiceClient {
-  /// When a call is made again that has failed (gRFC A6, as far as it goes).
+  /// When failed calls are retried; part of gRFC A6.
   ///
-  /// Repeated is what may be: GetUser, CreateUser and bulk loads, whose requests have ids; listings, which go on
-  /// behind the last user that was seen; sign-ins and refreshes; the update of one user's address or name. Not one of
-  /// its password or status, and not a stream of updates.
+  /// The client retries only calls that are idempotent. GetUser, CreateUser and bulk loads are, because their
+  /// requests have ids.
+  /// Listings continue after the last received user. Sign-ins, refreshes, and updates of one user's address or name
+  /// are retried too.
+  /// Updates of a password or status, and streams of updates, are not.
   ///
-  /// A call is repeated after UNAVAILABLE, and when one attempt has taken too long while the call still has time. It is
-  /// not GRPCCore's own policy, which ends a call that finds no connection, and knows no limit for an attempt.
+  /// A call is retried after UNAVAILABLE, and when one attempt takes too long while the call has time left.
+  /// GRPCCore's retry policy is not used: it fails a call without a connection, and cannot limit the time of an
+  /// attempt.
   public struct RetryPolicy: Hashable, Sendable {
-    /// How often a call is made at most, the first time included; 3 by default. A listing counts anew after each page.
+    /// The most attempts of a call, including the first; 3 by default. A listing starts anew after each page.
     public var maximumAttempts = 3
-    /// The pause after the first attempt; 100 ms by default. Each pause differs by up to 20 % at random.
+    /// The pause after the first attempt; 100 ms by default. Each pause varies at random by up to 20 %.
     public var initialBackoff: Duration = .milliseconds(100)
-    /// What a pause is multiplied by for the next; 2 by default.
+    /// The factor from one pause to the next; 2 by default.
     public var multiplier = 2.0
-    /// The longest pause; 2 s by default. What the service asks for may be longer.
+    /// The longest pause; 2 s by default. The service may request a longer one.
     public var maximumBackoff: Duration = .seconds(2)
-    /// What one attempt may take of a call that has one answer; 2.5 s by default.
+    /// The time-out of one attempt of a call with a single response; 2.5 s by default.
     public var attemptTimeout: Duration = .milliseconds(2_500)
 
-    /// The defaults.
+    /// Creates the default policy.
     public init() {}
 
-    /// Each call once.
+    /// A policy without retries.
     public static var never: RetryPolicy {
       var policy = RetryPolicy()
       policy.maximumAttempts = 1

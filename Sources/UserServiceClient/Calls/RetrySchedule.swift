@@ -1,8 +1,8 @@
 import GRPCCore
 
-/// The attempts of one call. A value without clocks; `Caller` obeys it.
+/// Decides about the retries of one call. The caller supplies time and randomness.
 struct RetrySchedule {
-  /// What the service says about another attempt.
+  /// The service's instruction about a retry.
   enum Pushback: Hashable, Sendable {
     case none
     case stop
@@ -10,7 +10,7 @@ struct RetrySchedule {
   }
 
   private let policy: UserServiceClient.RetryPolicy
-  /// The attempt that is under way, from 1.
+  /// The number of the current attempt, from 1.
   private(set) var attempt = 1
   private var backoff: Duration
 
@@ -19,11 +19,11 @@ struct RetrySchedule {
     backoff = policy.initialBackoff
   }
 
-  /// An attempt has failed. Returns how long to wait for the next, or nil to give up.
+  /// Records the failure of an attempt. Returns the pause before the next one, or nil to give up.
   ///
   /// - Parameters:
-  ///   - remaining: of the call's time; nil for no end.
-  ///   - random: from 0 to 1.
+  ///   - remaining: the time left for the call; nil for no limit.
+  ///   - random: a number from 0 to 1.
   mutating func failed(
     _ code: RPCError.Code, _ pushback: Pushback, remaining: Duration?, random: Double
   ) -> Duration? {
@@ -42,7 +42,7 @@ struct RetrySchedule {
     return delay
   }
 
-  /// The call has got on: what fails from now on is another matter.
+  /// Records progress of the call: later failures start a new schedule.
   mutating func progressed() {
     self = RetrySchedule(policy)
   }

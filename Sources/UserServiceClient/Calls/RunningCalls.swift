@@ -1,18 +1,18 @@
 import Synchronization
 
-/// The calls of a client that are iterated over, so that none outlives it.
+/// The client's streaming calls that are being iterated, so that they can be cancelled when the client ends.
 final class RunningCalls: Sendable {
   private struct State {
     var tasks: [UInt64: Task<Void, Never>] = [:]
     var next: UInt64 = 0
-    var isOver = false
+    var isCancelled = false
   }
 
   private let state = Mutex(State())
 
   func add(_ task: Task<Void, Never>) {
     let number = state.withLock { state -> UInt64? in
-      if state.isOver { return nil }
+      if state.isCancelled { return nil }
       state.next += 1
       state.tasks[state.next] = task
       return state.next
@@ -24,10 +24,10 @@ final class RunningCalls: Sendable {
     }
   }
 
-  /// Cancels those that run, and those to come.
+  /// Cancels the running calls, and every later one.
   func cancelAll() {
     let tasks = state.withLock { state in
-      state.isOver = true
+      state.isCancelled = true
       return Array(state.tasks.values)
     }
     for task in tasks { task.cancel() }

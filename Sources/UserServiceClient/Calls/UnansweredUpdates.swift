@@ -1,28 +1,28 @@
 import Synchronization
 
-/// How many updates of a stream the service has not answered: only then does the stream wait for it, and not while
-/// whoever reads the answers takes its time.
+/// Counts the updates that the service has not answered. The idle limit applies only while there are some, and not
+/// while the application processes a response.
 final class UnansweredUpdates: Sendable {
   private struct State {
     var count = 0
-    /// Whether an answer waits for its reader.
+    /// Whether a response waits for the application.
     var isReading = false
   }
 
   private let state = Mutex(State())
 
-  /// An update is sent.
+  /// Records an update that is sent.
   func sent(_ idle: IdleLimit) {
     state.withLock { state in
       state.count += 1
-      // Those before it have their time running.
+      // For later updates the limit is already running.
       if state.count == 1, !state.isReading { idle.restart() }
     }
   }
 
-  /// An answer has come.
+  /// Records a response.
   ///
-  /// - Throws: as ``IdleLimit/pause()``.
+  /// - Throws: the error of ``IdleLimit/pause()``.
   func received(_ idle: IdleLimit) throws {
     try state.withLock { state in
       state.count -= 1
@@ -31,7 +31,7 @@ final class UnansweredUpdates: Sendable {
     }
   }
 
-  /// The reader has the answer.
+  /// Records that the application has taken the response.
   func taken(_ idle: IdleLimit) {
     state.withLock { state in
       state.isReading = false

@@ -1,11 +1,10 @@
 import AsyncAlgorithms
 import Synchronization
 
-/// Users that arrive one after another. The call begins with the iteration, and ends with it: whoever stops early has
-/// nothing to do.
+/// Users that arrive one after another. The call begins with the iteration and is cancelled when the iteration stops.
 ///
-/// What has arrived and is not asked for yet is a page and what the connection's flow-control window holds: a slow
-/// reader slows the service down.
+/// The client buffers one page and the contents of the connection's flow-control window, so a slow reader slows the
+/// service down.
 public struct UserStream: AsyncSequence, Sendable {
   public typealias Element = User
   public typealias Failure = UserServiceError
@@ -15,7 +14,7 @@ public struct UserStream: AsyncSequence, Sendable {
   let calls: RunningCalls
   let run: @Sendable (Pages) async throws(UserServiceError) -> Void
 
-  /// Begins the call.
+  /// Starts the call.
   public func makeAsyncIterator() -> Iterator {
     Iterator(call: RunningCall(calls, run))
   }
@@ -32,7 +31,7 @@ public struct UserStream: AsyncSequence, Sendable {
       pages = call.pages.makeAsyncIterator()
     }
 
-    /// The next user, or nil after the last.
+    /// Returns the next user, or nil after the last.
     ///
     /// - Throws: `UserServiceError`; `cancelled` when the task is cancelled.
     public mutating func next(
@@ -46,7 +45,7 @@ public struct UserStream: AsyncSequence, Sendable {
           }
           (page, position) = (next, 0)
         } catch {
-          // `run` throws nothing else.
+          // `run` throws only these errors.
           throw error as? UserServiceError ?? .cancelled
         }
       }
@@ -54,12 +53,12 @@ public struct UserStream: AsyncSequence, Sendable {
       return page[position]
     }
 
-    /// As ``next(isolation:)``.
+    /// Equivalent to ``next(isolation:)`` without an isolation.
     public mutating func next() async throws(UserServiceError) -> User? { try await next(isolation: nil) }
   }
 }
 
-/// The task of a call whose users somebody iterates over; cancelled when nobody does any more.
+/// The task of a call that is being iterated, cancelled when the iterator is released.
 private final class RunningCall: Sendable {
   let pages = UserStream.Pages()
   private let task: Task<Void, Never>

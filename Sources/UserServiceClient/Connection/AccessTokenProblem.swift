@@ -2,10 +2,10 @@ import Primitives
 
 /// Judges access tokens before they are sent.
 enum AccessTokenProblem {
-  /// What is wrong with `token`, as the end of a sentence that begins with it; nil if it can be sent.
+  /// Describes the problem of `token` as the predicate of a sentence; nil if the token can be sent.
   ///
-  /// A bearer token is visible ASCII (RFC 6750 §2.1). HTTP/2 ends the stream of a field value with a line break or NUL
-  /// (RFC 9113 §8.2.1), which would look like a service that is not available.
+  /// A bearer token is visible ASCII (RFC 6750 §2.1). A line break or NUL in a field value makes HTTP/2 reset the
+  /// stream (RFC 9113 §8.2.1), which would look like an unavailable service.
   static func description(_ token: String) -> String? {
     if token.isEmpty { return "is empty" }
     guard let scalar = token.unicodeScalars.first(where: { !(0x21...0x7E).contains($0.value) }) else {

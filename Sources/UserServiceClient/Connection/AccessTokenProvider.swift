@@ -1,14 +1,14 @@
-/// Gives a client its access tokens. Called from any task, and by several at once.
+/// Provides access tokens to a client. Called from any task, possibly concurrently.
 public protocol AccessTokenProvider: Sendable {
-  /// The token for the next call, or nil to call without one.
+  /// Returns the token for the next call, or nil to call without one.
   ///
-  /// - Parameter refused: the token that the service has just refused, if it has: another one is wanted. The same
-  ///   one again makes the call fail.
-  /// - Throws: whatever the call is to fail with.
+  /// - Parameter refused: the token that the service has just refused, if any. Returning the same token again makes
+  ///   the call fail.
+  /// - Throws: the error with which the call fails.
   func accessToken(replacing refused: String?) async throws -> String?
 }
 
-/// An access token that never changes, or none.
+/// A constant access token, or none.
 struct FixedAccessToken: AccessTokenProvider {
   let token: String?
 

@@ -2,37 +2,37 @@ import GRPCCore
 package import GRPCNIOTransportHTTP2
 
 extension UserServiceClient {
-  /// How a client reaches the service, and what it does when that is hard.
+  /// The connection to the service, credentials, time-outs and retries.
   public struct Configuration: Sendable {
-    /// Where the service is.
+    /// The address of the service.
     public var address: ServerAddress
-    /// What protects the connection.
+    /// The protection of the connection.
     public var security: ConnectionSecurity
-    /// Who the caller is.
+    /// The credentials of the caller.
     public var credentials: Credentials
-    /// When a call ends that has one answer, its repetitions included; 5 s by default. Also how long a stream that is
-    /// repeated waits for the service to come back.
+    /// The time-out of a call with a single response, including retries; 5 s by default. It also limits how long the
+    /// retry of a stream waits for a connection.
     public var timeout: Duration = .seconds(5)
-    /// When a listing, a bulk load or a stream of updates ends that waits for the service without a sign of it;
-    /// 30 s by default.
+    /// The time after which a listing, a bulk load or a stream of updates fails if the service shows no activity; 30
+    /// s by default.
     public var idleTimeout: Duration = .seconds(30)
-    /// When calls are repeated that have failed.
+    /// The policy for retrying failed calls.
     public var retries = RetryPolicy()
-    /// How long a connection with calls may be silent before it is pinged; 30 s by default. The service permits
-    /// one ping in 10 s.
+    /// The time after which a silent connection with calls is pinged; 30 s by default. The service permits one ping
+    /// every 10 s.
     public var keepaliveTime: Duration = .seconds(30)
-    /// How long the answer to a ping may take before the connection counts as lost; 10 s by default.
+    /// The time without an answer to a ping after which the connection counts as lost; 10 s by default.
     public var keepaliveTimeout: Duration = .seconds(10)
-    /// Called with the session's tokens whenever they change: after a sign-in and a refresh, and with nil after a
-    /// sign-out or a refresh that is refused. For those who keep them for the next start.
+    /// Called with the session's tokens when they change, for applications that store them. The argument is nil after
+    /// a sign-out or a refused refresh.
     public var tokensChanged: @Sendable (Tokens?) -> Void = { _ in }
-    /// Rows of one call of a bulk load.
+    /// The rows of one call of a bulk load.
     var bulkBatch = 10_000
-    /// A refresh token that was used is good for 10 seconds more, for those who have missed the answer; after that, the
-    /// service takes whoever has it for a thief, and ends the session. So all attempts at it come before that.
+    /// A used refresh token is accepted for another 10 seconds, in case the response was lost. Later use counts as
+    /// theft and ends the session, so all attempts at a refresh must end before that.
     var longestRefresh: Duration = .seconds(8)
 
-    /// The service at `address`, with the defaults.
+    /// Creates the default configuration for the service at `address`.
     public init(
       _ address: ServerAddress, security: ConnectionSecurity = .cleartext,
       credentials: Credentials = .anonymous

@@ -1,28 +1,27 @@
 import GRPCNIOTransportHTTP2
 
-/// What protects a connection.
+/// The protection of a connection.
 public enum ConnectionSecurity: Hashable, Sendable {
-  /// Nothing: for the loopback interface and Unix sockets. Tokens and passwords can be read on the way.
+  /// No protection, for the loopback interface and Unix sockets. Tokens and passwords can be read in transit.
   case cleartext
   /// TLS 1.2 or 1.3.
   case tls(TLS = TLS())
 
-  /// How the service is recognised, and how the client shows who it is. Files are in PEM.
+  /// How the client verifies the service and authenticates itself. Files are in PEM.
   public struct TLS: Hashable, Sendable {
-    /// The authorities that may have signed the service's certificate; nil for those of the system.
+    /// The authorities that may sign the service's certificate; nil for those of the system.
     public var authoritiesFile: String?
-    /// The name that the service's certificate must have, if not the IP address that is connected to; nil for the name
-    /// that is connected to.
+    /// The name that the service's certificate must have; nil for the name or IP address of the connection.
     public var serverName: String?
-    /// Whether the certificate's name is compared. Without that anybody with a certificate of the authorities
-    /// can pose as the service.
+    /// Whether the certificate's name is checked. Without the check, the holder of any certificate of the authorities
+    /// can impersonate the service.
     public var verifiesServerName = true
-    /// The client's certificate for mutual TLS, with those that lead to its authority; nil for none.
+    /// The client's certificate chain for mutual TLS; nil for none.
     public var certificateFile: String?
     /// The private key of the client's certificate.
     public var keyFile: String?
 
-    /// TLS with the authorities of the system and without a client certificate.
+    /// Creates a configuration with the system's authorities and without a client certificate.
     public init() {}
   }
 

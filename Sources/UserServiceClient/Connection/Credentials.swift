@@ -1,17 +1,17 @@
-/// Who makes the calls.
+/// The identity with which a client makes calls.
 public enum Credentials: Sendable {
-  /// Nobody: enough to create a user and to sign in.
+  /// No identity: sufficient to create a user and to sign in.
   case anonymous
-  /// Whoever has that access token, such as `user-service token issue` prints.
+  /// An access token, such as `user-service token issue` prints.
   case accessToken(String)
-  /// Whoever has signed in before. The client refreshes the tokens by itself.
+  /// The tokens of an earlier sign-in. The client refreshes them.
   case tokens(Tokens)
-  /// Whoever the provider says.
+  /// The tokens that the provider returns.
   case provider(any AccessTokenProvider)
 }
 
 extension Credentials: CustomStringConvertible {
-  /// What they are, without a secret.
+  /// The kind of credentials, without secrets.
   public var description: String {
     switch self {
     case .anonymous: "nobody"

@@ -1,7 +1,7 @@
 import GRPCNIOTransportHTTP2
 import Primitives
 
-/// Where a service is: a name or an IP address with a port, or a Unix-domain socket.
+/// The address of a service: a name or an IP address with a port, or a Unix-domain socket.
 public struct ServerAddress: Hashable, Sendable {
   private enum Kind: Hashable, Sendable {
     case ipv4(String, port: Int)
@@ -10,13 +10,13 @@ public struct ServerAddress: Hashable, Sendable {
     case unix(path: String)
   }
 
-  /// The port of an address that names none.
+  /// The port of an address without one.
   public static let defaultPort = 50_051
 
   private let kind: Kind
 
-  /// Parses `users.example.com:50051`, `127.0.0.1:50051`, `[::1]:50051` or `unix:/run/users.sock`; without a
-  /// port it is ``defaultPort``. Returns nil for anything else.
+  /// Parses `users.example.com:50051`, `127.0.0.1:50051`, `[::1]:50051` or `unix:/run/users.sock`. Without a port,
+  /// the port is ``defaultPort``. Returns nil for invalid text.
   public init?(_ text: String) {
     if text.hasPrefix("unix:") {
       let path = String(text.dropFirst("unix:".count))
@@ -78,7 +78,7 @@ public struct ServerAddress: Hashable, Sendable {
 }
 
 extension ServerAddress: CustomStringConvertible {
-  /// The text that ``init(_:)`` takes.
+  /// The address in the form that ``init(_:)`` parses.
   public var description: String {
     switch kind {
     case .ipv4(let host, let port), .name(let host, let port): "\(host):\(port)"

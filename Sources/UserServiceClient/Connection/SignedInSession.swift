@@ -1,6 +1,6 @@
 import Foundation
 
-/// The tokens of somebody who has signed in, kept fresh.
+/// The tokens of a signed-in user, refreshed when needed.
 actor SignedInSession: AccessTokenProvider {
   typealias Refresh = @Sendable (_ refreshToken: String) async throws -> Tokens
 
@@ -12,7 +12,7 @@ actor SignedInSession: AccessTokenProvider {
 
   /// - Parameters:
   ///   - refresh: exchanges a refresh token.
-  ///   - changed: is told of new tokens, and with nil that there will be none any more.
+  ///   - changed: receives new tokens, or nil when the session has ended.
   init(
     _ tokens: Tokens, refresh: @escaping Refresh,
     changed: @escaping @Sendable (SignedInSession, Tokens?) -> Void,
@@ -24,7 +24,7 @@ actor SignedInSession: AccessTokenProvider {
     self.now = now
   }
 
-  /// A token that ends in less than this is not worth a call any more.
+  /// The least remaining lifetime, in seconds, with which an access token is used for a call.
   private static let leastRemaining: TimeInterval = 2
 
   func accessToken(replacing refused: String?) async throws -> String? {
@@ -34,18 +34,18 @@ actor SignedInSession: AccessTokenProvider {
     return try await refreshed().accessToken
   }
 
-  /// The tokens, once a refresh that is under way has ended.
+  /// The tokens after any refresh in progress.
   var newestTokens: Tokens {
     get async {
       guard let refreshing else { return tokens }
-      // Without an answer, the tokens that there are.
+      // If the refresh fails, the current tokens are returned.
       return await (try? refreshing.result.get()) ?? tokens
     }
   }
 
-  /// New tokens. However many ask at once, the refresh token is exchanged once.
+  /// Returns new tokens. Concurrent callers share one exchange of the refresh token.
   private func refreshed() async throws -> Tokens {
-    // Not the caller's own task: its end must not be the others'.
+    // A separate task, because cancelling one caller must not cancel the refresh for the others.
     let task =
       refreshing
       ?? Task { [tokens, refresh] in try await refresh(tokens.refreshToken) }
@@ -60,8 +60,7 @@ actor SignedInSession: AccessTokenProvider {
       case .failure(UserServiceError.unauthenticated):
         changed(self, nil)
       case .failure:
-        // The service did not answer. If it has taken the refresh token all the same, it takes it once more within 10
-        // seconds.
+        // The service did not answer. If it has used the refresh token, it accepts it once more within 10 seconds.
         break
       }
     }

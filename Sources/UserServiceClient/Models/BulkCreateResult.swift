@@ -1,23 +1,23 @@
-/// What became of a part of a bulk load.
+/// The outcomes of a part of a bulk load.
 public struct BulkBatch: Sendable {
-  /// The place of its first user in the load, from 0.
+  /// The index of the part's first user in the load, from 0.
   public let firstIndex: Int
-  /// The id of each user, or why it was not created, in their order.
+  /// For each user, in order: its id, or the error because of which it was not created.
   public let outcomes: [Result<String, UserServiceError>]
 }
 
-/// What became of a bulk load.
+/// The outcome of a bulk load.
 public struct BulkCreateResult: Sendable {
-  /// Why one user was not created.
+  /// A user that was not created.
   public struct Failure: Hashable, Sendable {
-    /// The user's place in the load, from 0.
+    /// The user's index in the load, from 0.
     public let index: Int
-    /// Why.
+    /// The error because of which the user was not created.
     public let error: UserServiceError
   }
 
-  /// The ids of the users that were created, in their order.
+  /// The ids of the created users, in order.
   public internal(set) var userIDs: [String] = []
-  /// Those that were not created, in their order.
+  /// The users that were not created, in order.
   public internal(set) var failures: [Failure] = []
 }

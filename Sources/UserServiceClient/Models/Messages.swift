@@ -2,7 +2,7 @@ import Foundation
 import SwiftProtobuf
 import UserProtos
 
-// The contract's messages and the library's types.
+// Conversions between the contract's messages and the library's types.
 
 extension User {
   init(_ message: User_V1_User) {

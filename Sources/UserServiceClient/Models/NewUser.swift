@@ -1,14 +1,14 @@
-/// A user to be created.
+/// A user to create.
 public struct NewUser: Hashable, Sendable {
-  /// The address: at most 64 bytes before the `@` and 254 in all.
+  /// The address: at most 64 bytes before the `@` and 254 in total.
   public var email: String
-  /// The name: at most 256 characters, none of them a control character; may be empty.
+  /// The name: at most 256 characters without control characters; may be empty.
   public var name: String
-  /// The password: at least 8 characters, or what the service wants, and at most 1,024 bytes; none of the commonest, and
-  /// not the address or the name; nil for a user who cannot sign in by password.
+  /// The password: at least 8 characters, or the service's own minimum, and at most 1,024 bytes. It must not be a
+  /// common password, the address or the name. Nil for a user who cannot sign in by password.
   public var password: String?
 
-  /// A user to be created.
+  /// Creates the description of a new user.
   public init(email: String, name: String = "", password: String? = nil) {
     self.email = email
     self.name = name
@@ -17,6 +17,6 @@ public struct NewUser: Hashable, Sendable {
 }
 
 extension NewUser: CustomStringConvertible {
-  /// The address and the name; never the password.
+  /// The address and the name, without the password.
   public var description: String { "NewUser(\(email), \(name))" }
 }

@@ -1,17 +1,17 @@
 public import Foundation
 
-/// What a sign-in gives, and a refresh gives anew. Both tokens are secrets.
+/// The tokens that a sign-in or a refresh returns. Both are secrets.
 public struct Tokens: Hashable, Sendable, Codable {
-  /// The JWT that calls are made with.
+  /// The JWT that authenticates calls.
   public let accessToken: String
-  /// When the access token ends.
+  /// When the access token expires.
   public let accessTokenExpiresAt: Date
-  /// What is exchanged for new tokens, once.
+  /// The token that is exchanged, once, for new tokens.
   public let refreshToken: String
-  /// When the refresh token ends, unless it is exchanged before.
+  /// When the refresh token expires, unless it is exchanged before.
   public let refreshTokenExpiresAt: Date
 
-  /// Tokens made of their parts, such as an application has kept.
+  /// Creates tokens from their parts, such as an application has stored.
   public init(
     accessToken: String, accessTokenExpiresAt: Date, refreshToken: String, refreshTokenExpiresAt: Date
   ) {
@@ -23,8 +23,8 @@ public struct Tokens: Hashable, Sendable, Codable {
 }
 
 extension Tokens: CustomStringConvertible {
-  /// When they end; never what they are.
+  /// The expiry times, without the tokens.
   public var description: String {
-    "tokens until \(accessTokenExpiresAt), to be refreshed until \(refreshTokenExpiresAt)"
+    "tokens until \(accessTokenExpiresAt), refreshable until \(refreshTokenExpiresAt)"
   }
 }

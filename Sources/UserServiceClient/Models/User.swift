@@ -1,20 +1,20 @@
 public import Foundation
 
-/// A user as the service keeps it.
+/// A user as stored by the service.
 public struct User: Hashable, Sendable, Identifiable {
   /// Whether the user may use the service.
   public enum Status: Hashable, Sendable {
-    /// The user may sign in. What a user is when created.
+    /// The user may sign in; the status of a new user.
     case active
-    /// The user is kept but may not sign in.
+    /// The user is stored but may not sign in.
     case inactive
-    /// A status that a newer service has and this library does not know: its number in `user.v1.UserStatus`.
+    /// A status of a newer service that this library does not know, by its number in `user.v1.UserStatus`.
     case unknown(Int)
   }
 
-  /// A UUIDv7 in lower case. Ids ascend in the order in which users were created.
+  /// A UUIDv7 in lower case. Ids ascend in the order of creation.
   public let id: String
-  /// The address, unique among users whatever the letter case.
+  /// The address, unique among users regardless of letter case.
   public let email: String
   /// The name, possibly empty.
   public let name: String
@@ -23,7 +23,7 @@ public struct User: Hashable, Sendable, Identifiable {
   /// When the user was created, to the microsecond.
   public let createdAt: Date
 
-  /// A user made of its parts, for tests of what uses the client.
+  /// Creates a user from its parts, for tests of code that uses the client.
   public init(id: String, email: String, name: String, status: Status = .active, createdAt: Date) {
     self.id = id
     self.email = email
@@ -34,7 +34,7 @@ public struct User: Hashable, Sendable, Identifiable {
 }
 
 extension User.Status: CustomStringConvertible {
-  /// `active`, `inactive`, or the number of one that is not known.
+  /// `active`, `inactive`, or the number of an unknown status.
   public var description: String {
     switch self {
     case .active: "active"

@@ -6,33 +6,33 @@ import SwiftProtobuf
 import UserProtos
 
 extension UserServiceError {
-  /// What kind of request has failed.
+  /// The kind of request that has failed.
   enum Subject {
-    /// The user with that id was asked for.
+    /// A request for the user with this id.
     case user(id: String)
-    /// A user was to be created or changed.
+    /// The creation or change of a user.
     case change(userID: String = "")
     case other
   }
 
-  /// What a call ended with.
+  /// Maps the error of a call.
   init(_ error: RPCError, _ subject: Subject = .other) {
     if error.isUndecodableResponse {
       self = .failed(
         status: "\(RPCError.Code.internalError)",
-        message: "the service has answered with a message that cannot be decoded", errorID: nil)
+        message: "the service sent a message that cannot be decoded", errorID: nil)
       return
     }
-    // Details that cannot be read are no details.
+    // Details that cannot be decoded are ignored.
     let details = (try? error.unpackGoogleRPCStatus())?.details ?? []
     self.init(error.code, error.rootMessage, details, subject)
   }
 
-  /// What a row of a bulk call failed with.
+  /// Maps the status of one row of a bulk call.
   init(_ status: Google_Rpc_Status) {
     let code = Status.Code(rawValue: Int(status.code)).flatMap { RPCError.Code($0) } ?? .unknown
     let bytes: [UInt8]? = try? status.serializedBytes()
-    // As above.
+    // Details that cannot be decoded are ignored.
     let details = bytes.flatMap { try? GoogleRPCStatus(serializedBytes: $0) }?.details ?? []
     self.init(code, status.message, details, .change())
   }
@@ -65,7 +65,7 @@ extension UserServiceError {
     }
   }
 
-  /// The errors that only the ErrorInfo's reason tells apart; nil for those that the status tells.
+  /// Maps the errors that only the reason of the ErrorInfo distinguishes; nil for all others.
   private init?(reason: String, _ metadata: [String: String], _ delay: Duration?) {
     switch reason {
     case "TOKEN_MISSING": self = .unauthenticated(.missing)
@@ -100,7 +100,7 @@ extension UserServiceError.Subject {
 }
 
 extension RPCError {
-  /// The message of the error at the bottom: "connection refused" rather than "the channel is not ready".
+  /// The message of the underlying error: "connection refused" instead of "the channel is not ready".
   fileprivate var rootMessage: String {
     var message = message
     var cause = cause
@@ -109,7 +109,7 @@ extension RPCError {
         if !error.message.isEmpty { message = error.message }
         cause = error.cause
       } else {
-        // NIO's own words for it are about its calls.
+        // NIO's description names its own functions.
         message = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
         cause = nil
       }
@@ -117,28 +117,28 @@ extension RPCError {
     return message
   }
 
-  /// Whether a response of the service is not the message that the contract has for it, or not Protobuf.
+  /// Whether a response is not the message that the contract specifies, or not Protobuf.
   ///
-  /// The decoder of GRPCProtobuf calls it INVALID_ARGUMENT, which is what a service says of a request; the cause tells
-  /// the two apart, because nothing that was received has one. A request of ours can always be encoded.
+  /// GRPCProtobuf's decoder reports INVALID_ARGUMENT, which a service also reports for a request. Only the decoder's
+  /// error has a cause, and a request of this library can always be encoded.
   var isUndecodableResponse: Bool {
     code == .invalidArgument && (cause is BinaryDecodingError || cause is SwiftProtobufError)
   }
 
-  /// When a client may try again, as the service says: in the trailers (gRFC A6) or in the details.
+  /// The service's instruction about a retry, from the trailers (gRFC A6) or the details.
   var retryPushback: RetrySchedule.Pushback {
     if let text = metadata[stringValues: "grpc-retry-pushback-ms"].first(where: { _ in true }) {
       guard let milliseconds = Int(text), milliseconds >= 0 else { return .stop }
       return .after(.milliseconds(milliseconds))
     }
-    // As in `init(_:_:)`.
+    // Details that cannot be decoded are ignored.
     let details = (try? unpackGoogleRPCStatus())?.details ?? []
     return details.lazy.compactMap(\.retryInfo).first.map { .after($0.delay) } ?? .none
   }
 
-  /// The place of the update that ended a stream of updates.
+  /// The index of the update that ended a stream of updates.
   var updateIndex: Int? {
-    // As in `init(_:_:)`.
+    // Details that cannot be decoded are ignored.
     let details = (try? unpackGoogleRPCStatus())?.details ?? []
     return details.lazy.compactMap(\.errorInfo).first?.metadata["request_index"].flatMap { Int($0) }
   }

@@ -1,16 +1,16 @@
-/// Why a call has failed.
+/// The reason why a call has failed.
 public indirect enum UserServiceError: Error, Hashable, Sendable {
-  /// One field of a request that is wrong.
+  /// An invalid field of a request.
   public struct InvalidField: Hashable, Sendable {
-    /// The field, by its name in the contract: `email`, `password`.
+    /// The field's name in the contract: `email`, `password`.
     public let name: String
     /// The kind of violation: `REQUIRED`, `MALFORMED`, `TOO_SHORT`, `TOO_LONG`, `FORBIDDEN_CHARACTER`,
     /// `OUT_OF_RANGE`, `TOO_COMMON`, `TOO_SIMILAR`, `ALREADY_USED`; a newer service may have more.
     public let reason: String
-    /// One sentence about what is expected.
+    /// The requirement on the field, in one sentence.
     public let description: String
 
-    /// A field that is wrong.
+    /// Creates an invalid field.
     public init(name: String, reason: String, description: String) {
       self.name = name
       self.reason = reason
@@ -18,73 +18,73 @@ public indirect enum UserServiceError: Error, Hashable, Sendable {
     }
   }
 
-  /// What is wrong with a token.
+  /// The problem of a token.
   public enum TokenProblem: Hashable, Sendable {
-    /// The call was made without one.
+    /// The call was made without a token.
     case missing
-    /// It is not a token, not signed by an issuer that the service trusts, or not valid yet.
+    /// The token is malformed, not signed by a trusted issuer, or not valid yet.
     case invalid
-    /// Its time is over.
+    /// The token has expired.
     case expired
-    /// It was revoked: the session was ended, or the password or status of its user changed.
+    /// The token was revoked: its session was ended, or the password or status of its user changed.
     case revoked
-    /// It cannot be sent, and was not: what is wrong with it, as in "the token has a line break".
+    /// The token cannot be sent. The problem completes "the token …", as in "the token contains a line break".
     case malformed(String)
   }
 
-  /// No user has that id; which is empty for an update of a stream.
+  /// No user has this id. The id is empty for an update in a stream.
   case userNotFound(id: String)
-  /// Another user has that address, in this or another letter case.
+  /// Another user has this address, possibly in another letter case.
   case emailAlreadyRegistered
-  /// A user to be created, or an update, is wrong: every field that is.
+  /// A user or an update is invalid; lists every invalid field.
   case invalidUser(fields: [InvalidField])
-  /// Another request is wrong: every field that is.
+  /// Another request is invalid; lists every invalid field.
   case invalidRequest(fields: [InvalidField])
-  /// The call's token is not accepted, or the session cannot be refreshed: sign in again.
+  /// The call's token was refused, or the session cannot be refreshed; sign in again.
   case unauthenticated(TokenProblem)
-  /// No active user has that address and that password.
+  /// No active user has this address and password.
   case wrongCredentials
-  /// The caller may not do that; the scope that it lacks, if one would help.
+  /// The caller lacks permission; names the scope that would grant it, if any.
   case permissionDenied(missingScope: String?)
-  /// Too many attempts on the account's password have failed in a row, from this network or device.
+  /// Too many consecutive attempts at the account's password have failed from this network or device.
   case tooManyAttempts(retryAfter: Duration?)
-  /// So many attempts on the account's password have failed that it may be tried no more, but from a device that has
-  /// signed in before (``UserServiceClient/signIn(email:password:knownDevice:)``), until an operator ends that.
+  /// Too many attempts at the account's password have failed. Until an operator unlocks the account, only a device
+  /// that has signed in before may try (``UserServiceClient/signIn(email:password:knownDevice:)``).
   case signInDisabled
-  /// A user who changes the own address or password has to give the current password.
+  /// Users who change their own address or password must give the current password.
   case currentPasswordRequired
-  /// The current password of an update is not the user's.
+  /// The current password of an update is wrong.
   case wrongCurrentPassword
-  /// Too many calls from this address.
+  /// Too many calls from this network.
   case peerLimitExceeded(retryAfter: Duration?)
-  /// A bulk call has more rows than the service takes; so many users were created, and stay. Bulk loads meet it
-  /// themselves, with smaller calls.
+  /// A bulk call has more rows than the service accepts; the first `created` users are stored. Bulk loads handle this
+  /// error by making smaller calls.
   case tooManyRows(created: Int)
-  /// The service has too much to do.
+  /// The service is overloaded.
   case overloaded(retryAfter: Duration?)
-  /// The service cannot be reached, or does not serve at the moment.
+  /// The service cannot be reached, or is temporarily not serving.
   case unavailable(String)
-  /// The call's time is over; whether its work was done is not known.
+  /// The call's deadline has passed; its effect is unknown.
   case deadlineExceeded
-  /// The task that made the call was cancelled, or the client is at its end.
+  /// The calling task was cancelled, or the client has ended.
   case cancelled
-  /// An update of a stream has failed: its place in the stream, from 0. Those before it are done.
+  /// The update at `index`, from 0, of a stream has failed. Earlier updates are done.
   case updateFailed(index: Int, UserServiceError)
-  /// Anything else: gRPC's name of the status, its message, and the id under which the service's log has it.
+  /// Any other error: the name of the gRPC status, its message, and its id in the service's log.
   case failed(status: String, message: String, errorID: String?)
 }
 
 extension UserServiceError: CustomStringConvertible {
-  /// One sentence for people.
+  /// The error in one sentence, for people.
   public var description: String {
     switch self {
-    case .userNotFound(let id): id.isEmpty ? "there is no such user" : "there is no user \(id)"
+    case .userNotFound(let id): id.isEmpty ? "the user does not exist" : "there is no user \(id)"
     case .emailAlreadyRegistered: "the address is already registered"
     case .invalidUser(let fields), .invalidRequest(let fields):
       fields.isEmpty
         ? "the request is invalid" : fields.map(Self.words(for:)).joined(separator: "; ")
     case .unauthenticated(.missing): "not signed in"
-    case .unauthenticated(.invalid): "the token is not accepted"
+    case .unauthenticated(.invalid): "the token is invalid"
     case .unauthenticated(.expired): "the token has expired"
     case .unauthenticated(.revoked): "the token was revoked"
     case .unauthenticated(.malformed(let problem)): "the token \(problem)"
@@ -98,7 +98,7 @@ extension UserServiceError: CustomStringConvertible {
     case .wrongCurrentPassword: "the current password is wrong"
     case .peerLimitExceeded(let delay): "too many calls, \(Self.words(for: delay))"
     case .tooManyRows(let created): "too many rows in one call; \(created) users were created"
-    case .overloaded(let delay): "the service has too much to do, \(Self.words(for: delay))"
+    case .overloaded(let delay): "the service is overloaded, \(Self.words(for: delay))"
     case .unavailable(let reason):
       Self.isBlank(reason) ? "the service is not available" : "the service is not available: \(reason)"
     case .deadlineExceeded: "the service did not answer in time"
@@ -108,14 +108,14 @@ extension UserServiceError: CustomStringConvertible {
       if !Self.isBlank(message) {
         message
       } else if Self.isBlank(status) {
-        "the call has failed"
+        "the call failed"
       } else {
-        "the call has failed with \(status)"
+        "the call failed with \(status)"
       }
     }
   }
 
-  /// Whether `text` says nothing.
+  /// Whether `text` is empty or only whitespace.
   private static func isBlank(_ text: String) -> Bool { text.allSatisfy(\.isWhitespace) }
 
   private static func words(for field: InvalidField) -> String {

@@ -1,29 +1,29 @@
-/// Changes to a user; nil leaves a field as it is.
+/// Changes to a user; nil leaves a field unchanged.
 public struct UserUpdate: Hashable, Sendable {
-  /// What an update does with the password.
+  /// The effect of an update on the password.
   public enum Password: Hashable, Sendable {
-    /// From now on the user signs in with this one.
+    /// Sets the password.
     case set(String)
-    /// From now on the user cannot sign in by password.
+    /// Removes the password; the user can no longer sign in by password.
     case remove
   }
 
-  /// Whom to change.
+  /// The id of the user to change.
   public var userID: String
   /// The new address.
   public var email: String?
   /// The new name.
   public var name: String?
-  /// The new status. `inactive` ends every token of the user.
+  /// The new status. `inactive` revokes every token of the user.
   public var status: User.Status?
-  /// What becomes of the password. Either change ends every token of the user.
+  /// The effect on the password. Either change revokes every token of the user.
   public var password: Password?
 
-  /// The password that the user has now. Users who change their own address or password have to give it; callers with
-  /// the scope `users:write` need not.
+  /// The current password. Users who change their own address or password must give it; callers with the scope
+  /// `users:write` need not.
   public var currentPassword: String?
 
-  /// Changes to the fields that are not nil.
+  /// Creates an update that changes the fields that are not nil.
   public init(
     userID: String, email: String? = nil, name: String? = nil, status: User.Status? = nil,
     password: Password? = nil, currentPassword: String? = nil
@@ -38,7 +38,7 @@ public struct UserUpdate: Hashable, Sendable {
 }
 
 extension UserUpdate: CustomStringConvertible {
-  /// Whom it changes, and which fields; never a password.
+  /// The user's id and the names of the changed fields, without passwords.
   public var description: String {
     let fields = [
       email.map { _ in "email" }, name.map { _ in "name" }, status.map { _ in "status" },
@@ -49,7 +49,7 @@ extension UserUpdate: CustomStringConvertible {
 }
 
 extension UserUpdate.Password: CustomStringConvertible {
-  /// What becomes of it; never the password.
+  /// The kind of change, without the password.
   public var description: String {
     switch self {
     case .set: "set"

@@ -2,26 +2,26 @@ import ArgumentParser
 import Foundation
 import UserServiceClient
 
-/// How a command reaches a running service, and as whom: the same for every command that does.
+/// The address, TLS and credentials of a command's connection, shared by every command that makes one.
 struct ConnectionOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "HOST:PORT or unix:PATH of the service. (default: USER_SERVICE_ADDRESS, or 127.0.0.1:50051)",
+      "Connect to the service at HOST:PORT or unix:PATH. (default: USER_SERVICE_ADDRESS, or 127.0.0.1:50051)",
       valueName: "address"))
   var address: String?
-  @Flag(help: "Use TLS, and trust the authorities of the system.")
+  @Flag(help: "Use TLS, and trust the system's authorities.")
   var tls = false
   @OptionGroup var identity: TLSClientOptions
   @Option(
     help: ArgumentHelp(
-      "The name in the service's certificate, if it is not the address's.", valueName: "name"))
+      "Expect this name in the service's certificate instead of the address's.", valueName: "name"))
   var tlsServerName: String?
   @Option(
     help: ArgumentHelp(
-      "A file with an access token. (default: the token in USER_SERVICE_TOKEN, or that of the last sign-in)",
+      "Read the access token from this file. (default: USER_SERVICE_TOKEN, or the last sign-in)",
       valueName: "path"))
   var tokenFile: String?
-  @Option(help: ArgumentHelp("How long a call may take.", valueName: "duration"))
+  @Option(help: ArgumentHelp("Let a call take at most this long.", valueName: "duration"))
   var timeout = DurationArgument(.seconds(5))
 
   func validate() throws {
@@ -56,11 +56,11 @@ struct ConnectionOptions: ParsableArguments {
     get throws { try StoredSession(serverAddress, security) }
   }
 
-  /// Does `body` with a client that calls with `credentials`; without them, with the token that the options and the
-  /// environment name, or as whoever has signed in last.
+  /// Runs `body` with a client that calls with `credentials`, or else with the token that the options or the
+  /// environment name, or else with the last sign-in.
   ///
-  /// - Parameter needsCaller: whether it is for known callers only. If it is not, `body` is done again as nobody when a
-  ///   sign-in of before turns out to have ended.
+  /// - Parameter needsCaller: whether `body` requires credentials. Otherwise, if the stored sign-in has expired,
+  ///   `body` is retried without them.
   func withClient<Result: Sendable>(
     _ credentials: Credentials? = nil, needsCaller: Bool = true,
     _ body: (UserServiceClient) async throws -> Result
@@ -81,7 +81,7 @@ struct ConnectionOptions: ParsableArguments {
     } catch UserServiceError.unauthenticated(let problem) where credentials == nil {
       switch caller {
       case .tokens where !needsCaller: return try await withClient(.anonymous, body)
-      case .tokens: Terminal.note("The last sign-in at \(address) has ended; sign in again.")
+      case .tokens: Terminal.note("The last sign-in at \(address) has expired; sign in again.")
       case .anonymous:
         Terminal.note(
           "Sign in with 'user-service sign-in', or give a token with --token-file or USER_SERVICE_TOKEN.")

@@ -3,13 +3,13 @@ import Foundation
 import UserFiles
 import UserServiceClient
 
-/// One import: which rows are on their way, what became of those that are back, and how it goes.
+/// One import: the rows in flight, the outcomes so far and the progress display.
 ///
-/// `@unchecked Sendable`: the bulk load asks for a user and tells of a batch one after the other, in one task.
+/// `@unchecked Sendable`: the bulk load requests users and reports batches sequentially, in one task.
 final class ImportRun: @unchecked Sendable {
   private let source: ImportSource
   private var rejected: RejectedRows
-  /// Where rows go whose address is registered already; nil for nowhere.
+  /// Receives the rows whose address is already registered; nil discards them.
   private var already: RejectedRows?
   /// Rows whose users were asked for, and of which no batch has told yet.
   private var underWay: Deque<UserFileRow> = []
@@ -31,7 +31,7 @@ final class ImportRun: @unchecked Sendable {
   var rejectedCount: Int { rejected.count }
   var alreadyCount: Int { already?.count ?? 0 }
 
-  /// The users of the file, in their order. Rows that are none are rejected on the way.
+  /// The users of the file, in order. Invalid rows are rejected on the way.
   var users: AsyncThrowingStream<NewUser, any Error> {
     AsyncThrowingStream {
       while let row = await self.next() {
@@ -47,7 +47,7 @@ final class ImportRun: @unchecked Sendable {
     }
   }
 
-  /// The next row, or nil at the end of the file, or where it makes no sense any more: what came before is sent.
+  /// Returns the next row, or nil at the end of the file or at an unreadable place; rows before it are still sent.
   private func next() async -> UserFileRow? {
     do {
       return try await source.next()
@@ -57,7 +57,7 @@ final class ImportRun: @unchecked Sendable {
     }
   }
 
-  /// Takes down what became of the next users.
+  /// Records the outcomes of the oldest rows in flight.
   func take(_ batch: BulkBatch) throws {
     for (row, outcome) in zip(underWay, batch.outcomes) {
       switch outcome {
@@ -87,14 +87,14 @@ final class ImportRun: @unchecked Sendable {
     shownAt = .now
   }
 
-  /// Takes the progress off the terminal.
+  /// Removes the progress display from the terminal.
   func end() {
     if shownAt != nil { Terminal.showProgress("") }
   }
 
-  /// What became of all.
+  /// The counts of created, already registered and rejected rows.
   var summary: String {
     let numbers = [created, registered, rejected.count].map(ProgressBar.grouped)
-    return "\(numbers[0]) created, \(numbers[1]) registered already, \(numbers[2]) rejected"
+    return "\(numbers[0]) created, \(numbers[1]) already registered, \(numbers[2]) rejected"
   }
 }

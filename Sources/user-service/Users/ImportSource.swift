@@ -2,15 +2,15 @@ import Dispatch
 import Foundation
 import UserFiles
 
-/// The rows of a file, read as they are asked for.
+/// Reads the rows of a file on demand.
 ///
-/// `@unchecked Sendable`: one task asks for rows, one after another; the bytes are read on a queue, while it waits.
+/// `@unchecked Sendable`: one task requests rows sequentially; it waits while the queue reads bytes.
 final class ImportSource: @unchecked Sendable {
-  /// Bytes of the file; nil if it is none that has a size.
+  /// The size of the file in bytes; nil if it is not a regular file.
   let size: Int?
-  /// Bytes that were read so far.
+  /// The number of bytes read so far.
   private(set) var position = 0
-  /// The first line of a CSV file, for files of its rows.
+  /// The first line of a CSV file, which files of rejected rows repeat.
   var header: [UInt8] { parser.header }
 
   private let path: String
@@ -18,7 +18,7 @@ final class ImportSource: @unchecked Sendable {
   private var parser: UserFileParser
   private var rows: ArraySlice<UserFileRow> = []
   private var isAtEnd = false
-  /// Reading may wait for a slow disk, or for whoever writes to standard input: not on a thread that others need.
+  // Reading may block on a slow disk or a pipe, so it runs on a queue and not on a shared thread.
   private let queue = DispatchQueue(label: "import.reader")
 
   private static let pieceSize = 65_536
@@ -40,9 +40,9 @@ final class ImportSource: @unchecked Sendable {
     }
   }
 
-  /// The next row, or nil at the end of the file.
+  /// Returns the next row, or nil at the end of the file.
   ///
-  /// - Throws: `FileFailure` if the file cannot be read, or makes no sense any more.
+  /// - Throws: `FileFailure` if the file cannot be read or parsed further.
   func next() async throws -> UserFileRow? {
     while rows.isEmpty, !isAtEnd {
       do {

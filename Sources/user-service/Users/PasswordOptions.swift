@@ -1,8 +1,9 @@
 import ArgumentParser
 
-/// Where a new password comes from. Never from the command line, which every process of the machine can read.
+/// The source of a new password. A password never appears on the command line, which every process on the machine can
+/// read.
 struct PasswordOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("A file with the password; - reads it from standard input.", valueName: "path"))
+  @Option(help: ArgumentHelp("Read the password from this file; - is standard input.", valueName: "path"))
   var passwordFile: String?
   @Flag(help: "Ask for the password at the terminal.")
   var askPassword = false
@@ -13,7 +14,7 @@ struct PasswordOptions: ParsableArguments {
     }
   }
 
-  /// The password, or nil if neither option is there.
+  /// Returns the password, or nil if neither option was given.
   func password() throws -> String? {
     if let passwordFile { return try SmallFile.line(passwordFile) }
     return askPassword ? try Terminal.newPassword() : nil

@@ -1,11 +1,11 @@
 import Foundation
 
-/// How far a long work has come, as one line of a terminal. A value without clocks.
+/// Progress of an import as one line of a terminal. The caller supplies the time.
 struct ProgressBar {
-  /// Bytes of the whole, or nil if nobody knows.
+  /// The total size in bytes; nil if unknown.
   let total: Int?
 
-  /// The line after `done` bytes with `rows` rows in `elapsed`, in at most `width` columns.
+  /// Formats the line for `done` bytes and `rows` rows after `elapsed`, in at most `width` columns.
   func line(done: Int, rows: Int, elapsed: Duration, width: Int) -> String {
     let seconds = max(elapsed / .seconds(1), 0.001)
     var words = "\(Self.grouped(rows)) users, \(Self.grouped(Int(Double(rows) / seconds))) a second"
@@ -27,7 +27,7 @@ struct ProgressBar {
     return "\(whole / 3_600) h \(whole % 3_600 / 60) min"
   }
 
-  /// `1,234,567`.
+  /// Formats a number as `1,234,567`.
   static func grouped(_ number: Int) -> String {
     var digits = String(number)
     var parts: [String] = []

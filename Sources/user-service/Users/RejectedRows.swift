@@ -2,9 +2,10 @@ import Foundation
 import Primitives
 import UserFiles
 
-/// A file of rows that an import has not stored, each as it was read and with the reason. It is made for the first of
-/// them, and never in place of another, which may be one that is being corrected.
+/// A file of rows that an import did not store, each as it was read and with the reason.
 ///
+/// It is created for the first such row, and never replaces an existing file, which may hold corrections.
+/// It may hold passwords, so only its owner can read it.
 /// It may hold passwords: only its owner can read it.
 struct RejectedRows {
   let path: String
@@ -17,7 +18,7 @@ struct RejectedRows {
     writer = UserFileWriter(format)
   }
 
-  /// The first of `users.rejected.csv`, `users.rejected-2.csv` … that is not there yet.
+  /// Returns the first of `users.rejected.csv`, `users.rejected-2.csv` … that does not exist.
   static func freePath(_ stem: String, _ format: UserFileFormat) -> String {
     var number = 1
     while true {
@@ -27,9 +28,9 @@ struct RejectedRows {
     }
   }
 
-  /// Makes sure that the file can be made, and leaves nothing behind: a row is not read before there is a place for it.
+  /// Checks that the file can be created, and leaves nothing behind. Called before the first row is read.
   ///
-  /// - Throws: `FileFailure` that names the path and the reason.
+  /// - Throws: `FileFailure` with the path and the reason.
   func check() throws {
     do {
       _ = try PrivateFile.create(at: path)
@@ -39,10 +40,10 @@ struct RejectedRows {
     unlink(path)
   }
 
-  /// Writes a row, with the reason for it.
+  /// Writes a row and the reason for its rejection.
   ///
-  /// - Parameter header: the first line of the file that the row is from, as the parser has it.
-  /// - Throws: `FileFailure` if it cannot be written.
+  /// - Parameter header: the first line of the row's file, as the parser returns it.
+  /// - Throws: `FileFailure` if the file cannot be written.
   mutating func add(_ row: UserFileRow, _ header: [UInt8], reason: String) throws {
     do {
       let handle = try handle ?? open(header)

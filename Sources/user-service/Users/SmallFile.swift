@@ -5,10 +5,10 @@ import Primitives
 enum SmallFile {
   private static let longest = 65_536
 
-  /// The line, without its end and without a byte order mark in front; `-` is standard input.
+  /// Returns the line without its line ending and without a byte order mark; `-` is standard input.
   ///
-  /// - Throws: `FileFailure` for what is not one line of UTF-8, and for control characters: they cannot be seen, and
-  ///   would become part of the secret.
+  /// - Throws: `FileFailure` if the contents are not one line of UTF-8, or contain control characters, which would
+  ///   become an invisible part of the secret.
   static func line(_ path: String) throws -> String {
     let name = path == "-" ? "standard input" : path
     let data: Data
@@ -38,9 +38,9 @@ enum SmallFile {
     }
     if line.isEmpty { throw FileFailure("\(name) is empty") }
     if line.contains(where: { "\n\r\u{85}\u{2028}\u{2029}".unicodeScalars.contains($0) }) {
-      throw FileFailure("\(name) is not one line")
+      throw FileFailure("\(name) must have exactly one line")
     }
-    if line.contains("\0") { throw FileFailure("\(name) has a NUL: if it is UTF-16, save it as UTF-8") }
+    if line.contains("\0") { throw FileFailure("\(name) contains a NUL: if it is UTF-16, save it as UTF-8") }
     if let control = line.first(where: { $0.properties.generalCategory == .control }) {
       throw FileFailure("\(name) has a control character, \(control.codePoint)")
     }
@@ -49,7 +49,7 @@ enum SmallFile {
 }
 
 extension FileHandle {
-  /// All that there is, or one byte more than `count`.
+  /// Reads to the end, or at most one byte more than `count`.
   fileprivate func readUpToEnd(_ count: Int) throws -> Data {
     var data = Data()
     while data.count <= count, let piece = try read(upToCount: count + 1 - data.count), !piece.isEmpty {

@@ -2,22 +2,22 @@ import Foundation
 import Primitives
 import UserServiceClient
 
-/// The tokens of the last sign-in to a service, in a file of the user's own, for the commands to come.
+/// The tokens of the last sign-in to a service, in a file private to the user, for later commands.
 ///
-/// A file an address, so that no service is sent another's tokens and no command has to change what another reads.
-/// Another for TLS: whoever has signed in with it and then forgets it does not send the tokens in the clear.
+/// Each address has a file of its own, so that no service receives the tokens of another.
+/// TLS and cleartext also have separate files: tokens of a TLS sign-in are never sent in the clear.
 struct StoredSession: Sendable {
   private let file: URL
 
-  /// The session with the service at `address`: in `$XDG_CONFIG_HOME/user-service`, or else `~/.config/user-service`
-  /// (XDG Base Directory Specification).
+  /// Locates the session with the service at `address`: below `$XDG_CONFIG_HOME/user-service`, or else
+  /// `~/.config/user-service` (XDG Base Directory Specification).
   init(_ address: ServerAddress, _ security: ConnectionSecurity) {
     func folder(_ variable: String) -> URL? {
       ProcessInfo.processInfo.environment[variable].flatMap {
         $0.hasPrefix("/") ? URL(fileURLWithPath: $0) : nil
       }
     }
-    // The home of the environment, as for a shell, which may be another than the one of the user database.
+    // `HOME` takes precedence over the home directory in the user database, as in a shell.
     let home = folder("HOME") ?? FileManager.default.homeDirectoryForCurrentUser
     let plain = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "-._"))
     let isSecure = security != .cleartext
@@ -27,7 +27,7 @@ struct StoredSession: Sendable {
       .appendingPathComponent("user-service/sessions").appendingPathComponent(name + ".json")
   }
 
-  /// The tokens, or nil if nobody is signed in.
+  /// The tokens, or nil without a sign-in.
   var tokens: Tokens? {
     get throws {
       guard FileManager.default.fileExists(atPath: file.path) else { return nil }
@@ -39,7 +39,7 @@ struct StoredSession: Sendable {
     }
   }
 
-  /// Keeps the tokens in place of those before, or forgets them. That it could not is said, and ends nothing.
+  /// Replaces the stored tokens, or deletes them for nil. A failure is reported and not thrown.
   func keep(_ tokens: Tokens?) {
     do {
       if let tokens { try write(JSONEncoder().encode(tokens)) } else { try remove() }

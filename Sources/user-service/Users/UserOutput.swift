@@ -4,16 +4,16 @@ import Primitives
 import UserFiles
 import UserServiceClient
 
-/// Shows users on standard output, a page at a time.
+/// Writes users to standard output, a page at a time.
 struct UserOutput {
   private let format: OutputOptions.Format
   private let isRaw: Bool
   private let isColoured: Bool
   private var hasHeader = false
-  /// As the first page wants it: what comes later must not move the columns.
+  /// Column widths of the first page; later pages keep them so that the columns do not move.
   private var table = TextTable()
 
-  /// - Parameter isRaw: whether CSV fields that a spreadsheet would take for a formula stay as they are.
+  /// - Parameter isRaw: whether CSV fields that a spreadsheet would read as formulas are written unchanged.
   init(_ format: OutputOptions.Format, isRaw: Bool) {
     self.format = format
     self.isRaw = isRaw
@@ -22,9 +22,9 @@ struct UserOutput {
       isatty(STDOUT_FILENO) == 1 && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
   }
 
-  /// Shows `users`, the first time under a header.
+  /// Writes `users`; the first call writes a header before them.
   ///
-  /// - Throws: `ExitCode` when nobody reads any more, and what writing throws.
+  /// - Throws: `ExitCode` when the reader has closed the pipe, and other errors of writing.
   mutating func show(_ users: [User]) throws {
     defer { hasHeader = true }
     var text = ""
@@ -46,7 +46,7 @@ struct UserOutput {
     do {
       try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
     } catch {
-      // `user-service users list | head` has seen enough.
+      // `user-service users list | head` has closed the pipe.
       if errno == EPIPE { throw ExitCode.success }
       throw error
     }

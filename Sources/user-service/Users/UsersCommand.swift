@@ -4,10 +4,10 @@ import ArgumentParser
 struct UsersCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "users",
-    abstract: "Shows, creates, imports, changes and unlocks the users of a running service.",
+    abstract: "Show, create, import, change and unlock the users of a service.",
     discussion: """
-      Exit codes: 0 done, 1 failed, 2 the command line was wrong, 3 there is no such user, 4 the service refused it: \
-      what was given is wrong, the address is taken, or the caller may not do that.
+      Exit codes: 0 success, 1 failure, 2 invalid command line, 3 user not found, 4 refused by the service: \
+      a value is invalid, the address is taken, or the caller lacks permission.
       """,
     subcommands: [
       UsersGetCommand.self, UsersListCommand.self, UsersCreateCommand.self, UsersUpdateCommand.self,

@@ -4,14 +4,14 @@ import UserServiceClient
 /// `user-service users create`.
 struct UsersCreateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "create", abstract: "Creates a user.",
-    discussion: "Without a password the user cannot sign in by password.")
+    commandName: "create", abstract: "Create a user.",
+    discussion: "Without a password, the user cannot sign in by password.")
 
   @OptionGroup var connection: ConnectionOptions
   @OptionGroup var output: OutputOptions
-  @Option(help: ArgumentHelp("The user's address.", valueName: "e-mail"))
+  @Option(help: ArgumentHelp("Create the user with this address.", valueName: "e-mail"))
   var email: String
-  @Option(help: ArgumentHelp("The user's name.", valueName: "text"))
+  @Option(help: ArgumentHelp("Create the user with this name.", valueName: "text"))
   var name = ""
   @OptionGroup var password: PasswordOptions
 

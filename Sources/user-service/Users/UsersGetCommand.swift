@@ -3,7 +3,7 @@ import UserServiceClient
 
 /// `user-service users get`.
 struct UsersGetCommand: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "get", abstract: "Shows one user.")
+  static let configuration = CommandConfiguration(commandName: "get", abstract: "Show one user.")
 
   @Argument(help: ArgumentHelp("The user's id.", valueName: "id"))
   var id: String

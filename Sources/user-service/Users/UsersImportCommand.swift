@@ -6,46 +6,46 @@ import UserServiceClient
 /// `user-service users import`.
 struct UsersImportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "import", abstract: "Creates the users of a file.",
+    commandName: "import", abstract: "Create the users listed in a file.",
     discussion: """
-      CSV (RFC 4180) with a first line that names the columns, or a JSON object a line: email, and if wanted name and \
-      password. The id and time of a listing are left out, and its inactive users rejected: users are created active.
+      Reads CSV (RFC 4180) whose first line names the columns, or one JSON object a line: email, and optionally name and \
+      password. Users are created active: ids and times of a listing are ignored, and its inactive users rejected.
 
-      Users whose address is registered already are left as they are, so the same file can be imported again, also \
-      after an import that broke off; --already lists their rows. A password costs the service some 20 ms.
+      Users whose address is already registered are left unchanged, so an import can be repeated, even after it \
+      was interrupted; --already lists their rows. Each password costs the service about 20 ms.
 
-      Rows that are rejected go to a file of the same format, byte for byte as they are, with their line and the \
-      reason: in CSV as two more columns, in JSON lines as an object on the line before. Corrected, that file can be \
-      imported; unchanged, its rows are rejected again.
+      Writes rejected rows, byte for byte, to a file of the same format, with their line number and the \
+      reason: in CSV as two more columns, in JSON lines as an object on the line before. That file can be corrected and \
+      imported.
 
-      The file has to be UTF-8. A listing is imported as --raw or as JSON writes it: the ' that 'users list --output \
-      csv' puts in front of formulas is not taken off again, and such rows are rejected.
+      The file must be UTF-8. Use --raw or JSON for a listing that is to be imported: the ' that 'users list --output \
+      csv' puts before formulas is not removed, and such rows are rejected.
 
-      Exits with 0 if every user of the file is there now, with 1 if rows were rejected.
+      Exits with 0 if every user of the file is stored, with 1 if rows were rejected.
       """)
 
-  @Argument(help: ArgumentHelp("FILE.csv or FILE.jsonl; - is standard input.", valueName: "file"))
+  @Argument(help: ArgumentHelp("Read FILE.csv or FILE.jsonl; - is standard input.", valueName: "file"))
   var file: String
   @Option(
-    help: ArgumentHelp("csv or jsonl. (default: what the file's name ends with)", valueName: "format"),
+    help: ArgumentHelp("Read csv or jsonl. (default: the file's extension)", valueName: "format"),
     transform: { name in
       guard let format = UserFileFormat(rawValue: name) else {
-        throw ValidationError("there are csv and jsonl")
+        throw ValidationError("must be csv or jsonl")
       }
       return format
     })
   var format: UserFileFormat?
   @Option(
     help: ArgumentHelp(
-      "Where rejected rows go. (default: FILE.rejected.csv or .jsonl, or with a number if that is there)",
+      "Write rejected rows to this file. (default: FILE.rejected.csv or .jsonl, with a number if it exists)",
       valueName: "path"))
   var rejected: String?
   @Option(
     help: ArgumentHelp(
-      "Where rows go whose address is registered already, in the same form. (default: nowhere)",
+      "Write rows whose address is already registered to this file, in the same form. (default: none)",
       valueName: "path"))
   var already: String?
-  @Flag(help: "Show no progress. Without a terminal there is none.")
+  @Flag(help: "Do not show progress. Without a terminal, none is shown.")
   var quiet = false
   @OptionGroup var connection: ConnectionOptions
 
@@ -55,7 +55,7 @@ struct UsersImportCommand: AsyncParsableCommand {
     }
     for (option, path) in [("--rejected", rejected), ("--already", already)] {
       if let path, FileManager.default.fileExists(atPath: path) {
-        throw ValidationError("\(option) must name a new file: there is a \(path)")
+        throw ValidationError("\(option) must name a new file: \(path) exists")
       }
     }
     if let rejected, rejected == already {
@@ -64,7 +64,7 @@ struct UsersImportCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    // `validate` has seen to that.
+    // `validate` has rejected a file without a known format.
     let format = format ?? UserFileFormat(path: file) ?? .csv
     let source = try ImportSource(file, format)
     let rejected = RejectedRows(
@@ -77,14 +77,14 @@ struct UsersImportCommand: AsyncParsableCommand {
       try await connection.withClient { client in
         try await client.bulkCreateUsers(run.users) { batch in try run.take(batch) }
       }
-      // What comes before the place that makes no sense is there.
+      // The rows before the unreadable place are stored.
       if let failure = run.sourceFailure { throw failure }
     } catch {
       run.end()
       Terminal.note("Stopped after \(run.summary).")
       tellFiles(run, rejected, already)
       if error is UserServiceError {
-        Terminal.note("It can be run again: users that are there are left as they are.")
+        Terminal.note("Run the import again to continue: existing users are left unchanged.")
       }
       throw error
     }
@@ -97,7 +97,7 @@ struct UsersImportCommand: AsyncParsableCommand {
   private func tellFiles(_ run: ImportRun, _ rejected: RejectedRows, _ already: RejectedRows?) {
     if run.rejectedCount > 0 { Terminal.note("The rejected rows are in \(rejected.path).") }
     if let already, run.alreadyCount > 0 {
-      Terminal.note("The rows of users who are registered already are in \(already.path).")
+      Terminal.note("The rows of already registered users are in \(already.path).")
     }
   }
 

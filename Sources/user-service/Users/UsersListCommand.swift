@@ -4,13 +4,13 @@ import UserServiceClient
 /// `user-service users list`.
 struct UsersListCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "list", abstract: "Shows all users, by ascending id: the oldest first.")
+    commandName: "list", abstract: "Show all users by ascending id, the oldest first.")
 
   @OptionGroup var connection: ConnectionOptions
   @OptionGroup var output: OutputOptions
-  @Option(help: ArgumentHelp("Show that many at most.", valueName: "count"))
+  @Option(help: ArgumentHelp("Show at most this many users.", valueName: "count"))
   var limit: Int?
-  @Option(help: ArgumentHelp("Users that are read at a time, 1 to 1000.", valueName: "count"))
+  @Option(help: ArgumentHelp("Read this many users at a time, 1 to 1000.", valueName: "count"))
   var pageSize = 1_000
 
   func validate() throws {
@@ -34,7 +34,7 @@ struct UsersListCommand: AsyncParsableCommand {
           if remaining == 0 { break }
         }
       }
-      // Of no users there is still the header.
+      // An empty listing still has its header.
       try output.show(page)
     }
   }

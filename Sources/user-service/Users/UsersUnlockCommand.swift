@@ -3,14 +3,14 @@ import Foundation
 import UserDomain
 import UserStore
 
-/// `user-service users unlock`: works on the database itself, whether the service runs or not.
+/// `user-service users unlock`: writes to the database; the service need not run.
 struct UsersUnlockCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "unlock", abstract: "Lets a user sign in by password again after too many failed attempts.",
+    commandName: "unlock", abstract: "Let a user sign in by password again after too many failures.",
     discussion: """
-      After 100 wrong passwords in a row an account takes no password, except from a device that has signed in before. \
-      This forgets the failures. It needs the database file and not the service; a running service takes it up at once. \
-      A new password, or --status active, of 'user-service users update' with the scope users:write does the same.
+      After 100 wrong passwords in a row, an account refuses passwords, except from a device that has signed in before. \
+      This resets the count of failures. It needs the database file; a running service applies it at once. \
+      'user-service users update' does the same with a new password or --status active, and the scope users:write.
       """)
 
   @Argument(help: ArgumentHelp("The user's id.", valueName: "id"))
@@ -29,6 +29,6 @@ struct UsersUnlockCommand: AsyncParsableCommand {
     }
     let failures = try await repository.unlock(user)
     try await repository.close()
-    print("unlocked \(user): \(failures) failed attempts in a row are forgotten")
+    print("unlocked \(user): \(failures) consecutive failures reset")
   }
 }

@@ -4,10 +4,10 @@ import UserServiceClient
 /// `user-service users update`.
 struct UsersUpdateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "update", abstract: "Changes a user.",
+    commandName: "update", abstract: "Change a user.",
     discussion: """
-      A new password, its removal, and --status inactive end every sign-in of the user. Users who change their own \
-      address or password have to give the current password; callers with the scope users:write need not.
+      A new password, its removal, and --status inactive end every session of the user. Users who change their own \
+      address or password must give the current password; callers with the scope users:write need not.
       """)
 
   enum Status: String, ExpressibleByArgument, CaseIterable {
@@ -18,20 +18,20 @@ struct UsersUpdateCommand: AsyncParsableCommand {
   var id: String
   @OptionGroup var connection: ConnectionOptions
   @OptionGroup var output: OutputOptions
-  @Option(help: ArgumentHelp("The new address.", valueName: "e-mail"))
+  @Option(help: ArgumentHelp("Change the address to this.", valueName: "e-mail"))
   var email: String?
-  @Option(help: ArgumentHelp("The new name.", valueName: "text"))
+  @Option(help: ArgumentHelp("Change the name to this.", valueName: "text"))
   var name: String?
-  @Option(help: ArgumentHelp("active or inactive.", valueName: "status"))
+  @Option(help: ArgumentHelp("Set the status: active or inactive.", valueName: "status"))
   var status: Status?
   @OptionGroup var password: PasswordOptions
   @Option(
-    help: ArgumentHelp("A file with the current password; - reads it from standard input.", valueName: "path")
+    help: ArgumentHelp("Read the current password from this file; - is standard input.", valueName: "path")
   )
   var currentPasswordFile: String?
   @Flag(help: "Ask for the current password at the terminal.")
   var askCurrentPassword = false
-  @Flag(help: "From now on the user cannot sign in by password.")
+  @Flag(help: "Remove the password; the user can no longer sign in by password.")
   var removePassword = false
 
   func validate() throws {
@@ -43,10 +43,10 @@ struct UsersUpdateCommand: AsyncParsableCommand {
       throw ValidationError("--current-password-file and --ask-current-password exclude each other")
     }
     if currentPasswordFile == "-", password.passwordFile == "-" {
-      throw ValidationError("standard input has one password only: give a file for the other")
+      throw ValidationError("standard input holds only one password: give a file for the other")
     }
     if email == nil, name == nil, status == nil, !setsPassword, !removePassword {
-      throw ValidationError("there is nothing to change")
+      throw ValidationError("give at least one option that changes the user")
     }
   }
 

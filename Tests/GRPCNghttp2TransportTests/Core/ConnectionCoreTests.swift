@@ -4,9 +4,9 @@ import Testing
 
 @testable import GRPCNghttp2Transport
 
-/// How calls begin, are answered and end.
+/// The start, the answer and the end of calls.
 @Suite struct ConnectionCoreTests {
-  @Test("a unary call is a handler's once its request is complete, and its response three frames")
+  @Test("a unary call reaches its handler once its request is complete; its response has three frames")
   func unary() throws {
     var driver = CoreDriver()
     driver.open(1)
@@ -25,7 +25,7 @@ import Testing
     #expect(driver.isMemoryFree && driver.open.isEmpty)
   }
 
-  @Test("a call that arrives whole is answered in one turn, and its status alone is one frame")
+  @Test("a complete call is answered in one turn, and a status alone is one frame")
   func trailersOnly() {
     var driver = CoreDriver()
     driver.call(1)
@@ -36,7 +36,7 @@ import Testing
   }
 
   @Test(
-    "requests that are not gRPC's, or break its rules, are answered without a handler",
+    "requests that are not gRPC, or violate its rules, are answered without a handler",
     arguments: [
       ([(":method", "GET")], ["http 405 1", "submitData 1", "data 1 32"]),
       ([(":method", "HEAD")], ["http 405 end 1"]),
@@ -57,7 +57,7 @@ import Testing
     #expect(driver.isMemoryFree && driver.open.isEmpty)
   }
 
-  @Test("a request that is not gRPC's is answered when it has ended, or is overdue")
+  @Test("a request that is not gRPC is answered when it has ended, or is overdue")
   func http() {
     var driver = CoreDriver()
     driver.open(1, .unary, [("content-type", "a/b")])
@@ -71,7 +71,7 @@ import Testing
     #expect(driver.isMemoryFree)
   }
 
-  @Test("a response that ends before its request tells the client to stop sending")
+  @Test("a response that ends before its request asks the client to stop sending")
   func earlyEnd() {
     var driver = CoreDriver()
     driver.open(1, .upload)
@@ -81,7 +81,7 @@ import Testing
     #expect(driver.isMemoryFree && driver.open.isEmpty)
   }
 
-  @Test("what comes behind a status has its window returned, and is dropped")
+  @Test("data after the status is dropped, and its window returned")
   func afterStatus() throws {
     var driver = CoreDriver { $0.writeBufferSize = 100 }
     driver.clientWindow = 0
@@ -94,7 +94,7 @@ import Testing
     #expect(driver.core.memory.unread == 0)
   }
 
-  @Test("a call of a handler that ends without a status fails")
+  @Test("a call whose handler ends without a status fails")
   func noStatus() {
     var driver = CoreDriver()
     driver.call(1)
@@ -103,7 +103,7 @@ import Testing
     #expect(driver.done() == ["trailersOnly 200 internalError 1", "window 7"])
   }
 
-  @Test("metadata that is the protocol's fails the write, and in a status its call")
+  @Test("reserved metadata fails the write, and in a status the call")
   func reservedMetadata() {
     var driver = CoreDriver()
     driver.call(1)
@@ -114,12 +114,12 @@ import Testing
       try driver.core.write(1, .status(Status(code: .ok, message: ""), ["te": "x"]))
     }
     #expect(driver.done() == ["window 7", "trailersOnly 200 internalError 1", "closed 1"])
-    // What comes too late: metadata is dropped, messages tell the handler.
+    // Late metadata is dropped; a late message reports the end to the handler.
     #expect(throws: Never.self) { try driver.core.write(1, .metadata(["a": "b"])) }
     #expect(throws: CancellationError.self) { try driver.write(1, "x") }
   }
 
-  @Test("a message is at most as large as the limit")
+  @Test("a message that exceeds the limit is refused")
   func largeMessage() {
     var driver = CoreDriver { $0.maxSendMessageSize = 3 }
     driver.call(1)
@@ -128,7 +128,7 @@ import Testing
     #expect(throws: Never.self) { try driver.write(1, "two") }
   }
 
-  @Test("responses are compressed if the client accepts it, and the handler may choose for its call")
+  @Test("responses are compressed if the client accepts it, and a handler may choose the encoding")
   func encoding() throws {
     let text = String(repeating: "a", count: 2_000)
     var driver = CoreDriver { $0.compression = .gzip }
@@ -157,17 +157,17 @@ import Testing
     #expect(driver.read(1) == "wait")
     driver.close(1)
     #expect(driver.done() == ["cancel 1", "closed 1"])
-    #expect(driver.read(1, waits: false) == "over")
+    #expect(driver.read(1, waits: false) == "callEnded")
     #expect(throws: CancellationError.self) { try driver.write(1, "x") }
-    #expect(driver.core.awaitRoom(1) == .over)
+    #expect(driver.core.awaitRoom(1) == .callEnded)
     driver.finish(1)
     #expect(driver.done() == [])
-    #expect(driver.core.read(1).map { CoreDriver.text($0) } == "over")
-    #expect(driver.core.room(1) == .over && driver.core.awaitRoom(1) == .over)
+    #expect(driver.core.read(1).map { CoreDriver.text($0) } == "callEnded")
+    #expect(driver.core.room(1) == .callEnded && driver.core.awaitRoom(1) == .callEnded)
     #expect(driver.isMemoryFree)
   }
 
-  @Test("a call that is reset before it has begun is never begun")
+  @Test("a call that is reset before its start is never started")
   func resetAtOnce() {
     var driver = CoreDriver()
     driver.call(1)
@@ -176,7 +176,7 @@ import Testing
     #expect(driver.isMemoryFree)
   }
 
-  @Test("a stream beyond the limit is refused; a task counts until it has ended, whatever its stream")
+  @Test("a stream beyond the limit is refused; a task counts until it has ended, even after its stream")
   func streamLimit() {
     var driver = CoreDriver { $0.maxConcurrentStreams = 2 }
     driver.open(1, .talk)

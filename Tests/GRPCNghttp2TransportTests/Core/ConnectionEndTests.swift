@@ -4,11 +4,11 @@ import Testing
 
 @testable import GRPCNghttp2Transport
 
-/// How connections end, and what time brings about.
+/// The end of connections, and timed events.
 @Suite struct ConnectionEndTests {
   private static let acknowledgement: [UInt8] = [0, 0, 8, 6, 1, 0, 0, 0, 0] + Array(repeating: 0, count: 8)
 
-  @Test("a shutdown sends GOAWAY twice, and ends when the last call has (rule 21)")
+  @Test("a shutdown sends GOAWAY twice, and ends with the last call (rule 21)")
   func shutDown() {
     var driver = CoreDriver()
     driver.call(1)
@@ -26,7 +26,7 @@ import Testing
     #expect(driver.receive([0]) == false)
   }
 
-  @Test("a client that does not acknowledge the notice is given the round trip's time")
+  @Test("a client that does not acknowledge the notice has the time of a round trip")
   func roundTrip() {
     var driver = CoreDriver()
     driver.core.shutDown(now: driver.now)
@@ -50,7 +50,7 @@ import Testing
     #expect(done.contains("http 415 3") && done.contains("trailersOnly 200 unavailable 5"))
   }
 
-  @Test("a connection that is too old ends, and cuts off its calls when its grace is over (rule 26)")
+  @Test("a connection at its maximum age ends, and cuts off its calls after the grace time (rule 26)")
   func age() {
     var driver = CoreDriver {
       $0.keepalive.maxConnectionAge = .seconds(100)
@@ -66,10 +66,10 @@ import Testing
     driver.pass(.seconds(4))
     let done = driver.done()
     #expect(done.contains("cancel 1") && done.contains("trailersOnly 200 unavailable 1"))
-    #expect(done.contains("goAway NO_ERROR: the connection's age and its grace are over"))
+    #expect(done.contains("goAway NO_ERROR: the connection has exceeded its maximum age and grace time"))
   }
 
-  @Test("a connection whose socket is gone cancels its calls, and ends with its last task (rule 20)")
+  @Test("a connection without its socket cancels its calls, and ends with its last task (rule 20)")
   func lost() {
     var driver = CoreDriver()
     driver.call(1)
@@ -93,7 +93,7 @@ import Testing
     var silent = CoreDriver(isSilent: true)
     #expect(silent.core.wakeup == silent.now + .seconds(20))
     silent.pass(.seconds(20))
-    #expect(silent.done() == ["goAway PROTOCOL_ERROR: no preface and SETTINGS in time"])
+    #expect(silent.done() == ["goAway PROTOCOL_ERROR: preface and SETTINGS did not arrive in time"])
     #expect(silent.receive([0]) == false)
     var slow = CoreDriver()
     #expect(slow.receive([0]) == true)
@@ -101,7 +101,7 @@ import Testing
     #expect(slow.done() == ["goAway ENHANCE_YOUR_CALM: a frame was not completed in time"])
   }
 
-  @Test("a header block has to be complete in time, whatever comes within (rule 30)")
+  @Test("a header block must be completed in time, even while its frames arrive (rule 30)")
   func headerBlock() {
     var driver = CoreDriver()
     #expect(driver.receive([0, 0, 0, 1, 0, 0, 0, 0, 1]) == true)
@@ -116,7 +116,7 @@ import Testing
     #expect(whole.done() == [])
   }
 
-  @Test("the server pings a silent client, and ends when there is no answer (rule 25)")
+  @Test("the server pings a silent client, and closes without an answer (rule 25)")
   func pings() {
     var driver = CoreDriver()
     driver.pass(.seconds(7_200))
@@ -126,19 +126,21 @@ import Testing
   }
 
   @Test(
-    "a frame that may not be, or comes too often, ends the connection (rules 24, 25, 29)",
+    "a forbidden frame, or one that arrives too often, ends the connection (rules 24, 25, 29)",
     arguments: [
-      ([0, 0, 1, 0, 8, 0, 0, 0, 1, 1], "PROTOCOL_ERROR: more padding than DATA"),
+      ([0, 0, 1, 0, 8, 0, 0, 0, 1, 1], "PROTOCOL_ERROR: the padding is longer than the DATA frame"),
       (
-        [0, 0, 5, 2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1], "PROTOCOL_ERROR: PRIORITY on the connection, or on itself"
+        [0, 0, 5, 2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1],
+        "PROTOCOL_ERROR: PRIORITY on stream 0, or dependent on its own stream"
       ),
       (
-        [0, 0, 5, 2, 0, 0, 0, 0, 3, 0, 0, 0, 3, 1], "PROTOCOL_ERROR: PRIORITY on the connection, or on itself"
+        [0, 0, 5, 2, 0, 0, 0, 0, 3, 0, 0, 0, 3, 1],
+        "PROTOCOL_ERROR: PRIORITY on stream 0, or dependent on its own stream"
       ),
-      ([0, 0, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0], "PROTOCOL_ERROR: WINDOW_UPDATE by nothing"),
+      ([0, 0, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0], "PROTOCOL_ERROR: WINDOW_UPDATE with an increment of 0"),
       (
         [0, 0, 0, 1, 5, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0],
-        "STREAM_CLOSED: a frame on a stream that the client has ended"
+        "STREAM_CLOSED: a frame on a stream that the client has closed"
       ),
       (
         [0, 0, 0, 1, 5, 0, 0, 0, 5, 0, 0, 0, 1, 5, 0, 0, 0, 3],
@@ -151,11 +153,11 @@ import Testing
       ),
       (
         Array(repeatElement([0, 0, 0, 10, 0, 0, 0, 0, 0], count: 1_001).joined()),
-        "ENHANCE_YOUR_CALM: too many frames that ask for nothing"
+        "ENHANCE_YOUR_CALM: too many frames without a request"
       ),
       (
         Array(repeatElement([0, 0, 0, 2, 0, 0, 0, 0, 1], count: 1_001).joined()),
-        "ENHANCE_YOUR_CALM: too many frames that ask for nothing"
+        "ENHANCE_YOUR_CALM: too many frames without a request"
       ),
       (
         Array(repeatElement([0, 0, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 1], count: 1_001).joined()),
@@ -163,19 +165,19 @@ import Testing
       ),
       (
         Array(repeatElement([0, 0, 4, 3, 0, 0, 0, 0, 9, 0, 0, 0, 8], count: 1_001).joined()),
-        "ENHANCE_YOUR_CALM: too many streams were reset before their responses had ended"
+        "ENHANCE_YOUR_CALM: too many streams were reset before their responses ended"
       ),
       (
         [0, 0, 0, 1, 4, 0, 0, 0, 1]
           + Array(repeatElement([0, 0, 0, 0, 0, 0, 0, 0, 1], count: 1_001).joined()),
-        "ENHANCE_YOUR_CALM: too many frames that ask for nothing"
+        "ENHANCE_YOUR_CALM: too many frames without a request"
       ),
     ] as [([UInt8], String)])
   func frames(bytes: [UInt8], fault: String) {
     var driver = CoreDriver()
     #expect(driver.receive(bytes) == false)
     #expect(driver.done() == ["goAway \(fault)"])
-    // Nothing begins any more.
+    // No call starts any more.
     driver.call(101)
     #expect(!driver.done().contains { $0.hasPrefix("start") })
   }
@@ -199,7 +201,7 @@ import Testing
     #expect(driver.done().contains("goAway ENHANCE_YOUR_CALM: too many streams had to be reset") == true)
   }
 
-  @Test("RST_STREAM on a stream whose response has ended asks for nothing, once")
+  @Test("the first RST_STREAM after the end of a response is not counted")
   func resetAfterEnd() {
     var driver = CoreDriver { $0.floodLimits.resets = (burst: 0, rate: 0) }
     #expect(driver.receive([0, 0, 0, 1, 4, 0, 0, 0, 1]) == true)
@@ -211,7 +213,7 @@ import Testing
     #expect(driver.receive([0, 0, 4, 3, 0, 0, 0, 0, 9, 0, 0, 0, 8]) == false)
   }
 
-  @Test("a call whose deadline has passed ends with its status, or with RST_STREAM behind messages (rule 19)")
+  @Test("a call past its deadline ends with a status, or with RST_STREAM after messages (rule 19)")
   func deadline() throws {
     var driver = CoreDriver()
     driver.call(1, .unary, [("grpc-timeout", "5S")])
@@ -234,7 +236,7 @@ import Testing
     #expect(driver.isMemoryFree)
   }
 
-  @Test("a request that is not completed in time fails its call, a longer message later (rule 30)")
+  @Test("an overdue request fails its call, and a longer message has more time (rule 30)")
   func overdue() {
     var driver = CoreDriver()
     driver.open(1)
@@ -250,7 +252,7 @@ import Testing
     #expect(driver.done() == ["startHandler 3"])
   }
 
-  @Test("a message that has begun has to be completed while the handler waits for it, and not otherwise")
+  @Test("an incomplete message has a time-out only while the handler waits for it")
   func slowMessage() {
     var driver = CoreDriver()
     driver.open(1, .talk)
@@ -266,7 +268,7 @@ import Testing
     #expect(driver.done().contains { $0.hasPrefix("resumeReader 1 failure deadlineExceeded") })
   }
 
-  @Test("a connection without streams gives back the memory of their slots")
+  @Test("a connection without streams releases the memory of their slots")
   func idle() {
     var driver = CoreDriver()
     driver.call(1)
@@ -281,7 +283,7 @@ import Testing
     #expect(driver.done() == ["startHandler 3"])
   }
 
-  @Test("why nghttp2 ends a connection is kept for the log, unless the core has ended it")
+  @Test("the error with which nghttp2 ends a connection is kept for the log, unless the core has ended it")
   func sessionFault() {
     var driver = CoreDriver()
     driver.core.sessionFailed(.noError, "")

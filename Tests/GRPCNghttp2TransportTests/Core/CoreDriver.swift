@@ -3,10 +3,10 @@ import NIOCore
 
 @testable import GRPCNghttp2Transport
 
-/// Drives a ``ConnectionCore`` without a socket, nghttp2 or tasks: tells it events, performs its actions, and keeps what it
-/// was told to do.
+/// Drives a ``ConnectionCore`` without a socket, nghttp2 or tasks: passes it events, performs its actions, and
+/// records them.
 struct CoreDriver {
-  /// The path of each method, by how it is answered and what its requests and responses may have.
+  /// The path of each method, named by how it is answered and by its types of requests and responses.
   enum Path: String, CaseIterable {
     case unary = "/t.T/Unary"
     case list = "/t.T/List"
@@ -25,20 +25,20 @@ struct CoreDriver {
 
   var core: ConnectionCore
   var now = NIODeadline.uptimeNanoseconds(1_000_000_000_000)
-  /// What was done, one text an action; what nghttp2 sent of DATA is "data ID COUNT".
+  /// The performed actions as texts; DATA sent by nghttp2 is "data ID COUNT".
   var log: [String] = []
-  /// Bytes that the client may be sent on each stream; nil for any number.
+  /// The bytes that each stream may still send to the client; nil for no limit.
   var clientWindow: Int?
-  /// Bytes of DATA that were sent, by stream.
+  /// The bytes of DATA that were sent, by stream.
   var sent: [Int32: [UInt8]] = [:]
-  /// Parts that readers were handed.
+  /// The parts that readers received.
   var read: [Int32: [String]] = [:]
-  /// Streams of which nghttp2 has DATA to ask for.
+  /// The streams with DATA for nghttp2 to send.
   private var sending: [Int32: Bool] = [:]
-  /// Streams that nghttp2 has open, and whether the client has ended its side.
+  /// The streams that nghttp2 has open, and whether the client has half-closed them.
   private(set) var open: [Int32: Bool] = [:]
 
-  /// A connection whose client has sent its preface and SETTINGS, unless it is silent.
+  /// Creates a connection whose client has sent its preface and SETTINGS, unless it is silent.
   init(
     isSilent: Bool = false, budget: Int = .max, jitter: Double = 0,
     _ change: (inout HTTP2Configuration) -> Void = { _ in }
@@ -67,7 +67,7 @@ struct CoreDriver {
 
   // MARK: The client
 
-  /// Bytes arrive, of which nghttp2 tells nothing. Returns whether it may be given them.
+  /// Delivers bytes that nghttp2 does not report. Returns whether they may be passed to it.
   mutating func receive(_ bytes: [UInt8]) -> Bool {
     let now = now
     let isTaken = bytes.withUnsafeBytes { core.bytesReceived($0, now: now) }
@@ -75,7 +75,7 @@ struct CoreDriver {
     return isTaken
   }
 
-  /// Opens a stream with the headers of a call, and those of `fields` behind or in place of them.
+  /// Opens a stream with the headers of a call, to which `fields` are added or which they replace.
   mutating func open(
     _ id: Int32, _ path: Path = .unary, _ fields: [(String, String)] = [], ended: Bool = false
   ) {
@@ -91,7 +91,7 @@ struct CoreDriver {
     headers(id, all, ended: ended)
   }
 
-  /// A header block arrives; of a request if its stream is new.
+  /// Delivers a header block; it is a request's if the stream is new.
   mutating func headers(_ id: Int32, _ fields: [(String, String)], ended: Bool) {
     let isRequest = open[id] == nil
     core.headersBegan(id, isRequest: isRequest)
@@ -106,7 +106,7 @@ struct CoreDriver {
     core.headersReceived(id, endsStream: ended)
   }
 
-  /// DATA arrives.
+  /// Delivers DATA.
   mutating func data(_ id: Int32, _ bytes: [UInt8], ended: Bool = false) {
     if !bytes.isEmpty { bytes.withUnsafeBytes { core.dataReceived(id, $0) } }
     if ended {
@@ -115,21 +115,21 @@ struct CoreDriver {
     }
   }
 
-  /// The bytes of messages with their prefixes.
+  /// Returns messages with their prefixes.
   static func messages(_ texts: String...) -> [UInt8] {
     texts.flatMap { text in
       [0] + withUnsafeBytes(of: UInt32(text.utf8.count).bigEndian) { Array($0) } + Array(text.utf8)
     }
   }
 
-  /// The client resets a stream, or it ends on both sides.
+  /// Closes a stream, because the client resets it or both sides have ended.
   mutating func close(_ id: Int32) {
     guard open.removeValue(forKey: id) != nil else { return }
     sending[id] = nil
     core.streamClosed(id)
   }
 
-  /// A whole call of one message arrives.
+  /// Delivers a complete call with one message.
   mutating func call(
     _ id: Int32, _ path: Path = .unary, _ fields: [(String, String)] = [], _ text: String = "hi"
   ) {
@@ -139,7 +139,7 @@ struct CoreDriver {
 
   // MARK: The connection
 
-  /// Performs what is to be done, and has nghttp2 send what it has, until there is nothing more.
+  /// Performs all actions and sends all output.
   mutating func run() {
     core.beginOutput(in: ByteBuffer(), limit: 64 * 1_024, now: now)
     repeat {
@@ -150,7 +150,7 @@ struct CoreDriver {
     _ = core.takeOutput()
   }
 
-  /// Performs what is to be done, and returns what that was since the last time.
+  /// Performs all actions, and returns those since the last call.
   mutating func done() -> [String] {
     run()
     defer { log = [] }
@@ -204,7 +204,7 @@ struct CoreDriver {
     if open[id] == true { close(id) }
   }
 
-  /// Sends a frame of DATA of each stream that has some and may. Returns whether there was any.
+  /// Sends a DATA frame for each stream that has data and window. Returns whether there was any.
   private mutating func send() -> Bool {
     var sentSome = false
     for (id, endsStream) in sending.sorted(by: { $0.key < $1.key }) {
@@ -233,7 +233,7 @@ struct CoreDriver {
     case .part(.message(let message)): String(decoding: message.bytes, as: UTF8.self)
     case .end: "end"
     case .failure(let error): "failure \(error.code): \(error.message)"
-    case .over: "over"
+    case .callEnded: "callEnded"
     case nil: "wait"
     }
   }
@@ -251,26 +251,26 @@ struct CoreDriver {
 
   // MARK: Handlers
 
-  /// A handler asks for the next part, and waits for it if `waits`.
+  /// Reads the next part as a handler, and waits for it if `waits`.
   mutating func read(_ id: Int32, waits: Bool = true) -> String {
     let reading = core.read(id)
     if reading == nil, waits { core.awaitPart(id) }
     return Self.text(reading)
   }
 
-  /// A handler writes a message. Returns whether there is room for more.
+  /// Writes a message as a handler. Returns whether there is room for more.
   mutating func write(_ id: Int32, _ text: String) throws -> ConnectionCore.Room {
     try core.write(id, .message(MessageBytes(Array(text.utf8))))
     return core.room(id)
   }
 
-  /// A handler writes its status, and its task ends.
+  /// Writes a status as a handler, and ends its task.
   mutating func finish(_ id: Int32, _ code: Status.Code = .ok) {
-    try? core.write(id, .status(Status(code: code, message: ""), [:]))  // A call that is over takes none.
+    try? core.write(id, .status(Status(code: code, message: ""), [:]))  // Fails if the call has ended.
     core.taskEnded(id)
   }
 
-  /// What the calls still count in the connection's memory.
+  /// Whether the calls count nothing in the connection's memory.
   var isMemoryFree: Bool {
     core.memory.calls == 0 && core.memory.unread == 0 && core.memory.unsent == 0 && core.memory.expected == 0
       && core.memory.incomplete == 0

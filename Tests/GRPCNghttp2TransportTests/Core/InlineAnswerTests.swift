@@ -4,7 +4,7 @@ import Testing
 
 @testable import GRPCNghttp2Transport
 
-/// Calls that inline methods are asked to answer, and those whose messages they take.
+/// Calls answered by inline methods, and those whose messages they take.
 @Suite struct InlineAnswerTests {
   private func response(_ text: String) -> ByteBuffer { ByteBuffer(bytes: CoreDriver.messages(text)) }
 
@@ -24,14 +24,14 @@ import Testing
     #expect(driver.isMemoryFree && driver.open.isEmpty)
   }
 
-  @Test("what the method declines, and what cannot be read inline, is its handler's")
+  @Test("declined calls, and those that cannot be read inline, go to the handler")
   func declined() {
     var driver = CoreDriver { $0.compression = .gzip }
     driver.call(1, .inlineUnary)
     #expect(driver.done() == ["answer 1"])
     let buffer = driver.core.inlineRequest(1)?.response
     #expect(driver.core.declined(1, buffer).map { "\($0)" } == "startHandler(1)")
-    // Compressed, or to be answered so, or broken.
+    // A compressed request, one with compressed responses, and a malformed one.
     driver.open(3, .inlineUnary, [("grpc-encoding", "gzip")])
     driver.data(3, [1, 0, 0, 0, 1, 0], ended: true)
     driver.call(5, .inlineUnary, [("grpc-accept-encoding", "gzip")])
@@ -41,7 +41,7 @@ import Testing
     #expect(driver.core.declined(99) == nil)
   }
 
-  @Test("an answer that comes later has a task, a deadline and a limit")
+  @Test("a late answer has a task, a deadline and a limit")
   func later() {
     var driver = CoreDriver { $0.maxSendMessageSize = 3 }
     for id in [1, 3, 5] as [Int32] {
@@ -59,7 +59,7 @@ import Testing
     #expect(done.contains("trailersOnly 200 aborted 5") && driver.isMemoryFree)
   }
 
-  @Test("a call that is over takes no answer")
+  @Test("a call that has ended accepts no answer")
   func overBefore() {
     var driver = CoreDriver()
     driver.call(1, .inlineUnary)
@@ -79,7 +79,7 @@ import Testing
     driver.core.refused(1, RPCError(code: .aborted, message: ""))
   }
 
-  @Test("a streaming method keeps nothing of its request, and sends when it likes")
+  @Test("a streaming method does not keep its request, and may send at any time")
   func stream() {
     var driver = CoreDriver()
     driver.call(1, .inlineList, [("x", "y")])
@@ -97,7 +97,7 @@ import Testing
     #expect(driver.done().suffix(2) == ["cancel 3", "closed 3"] && driver.isMemoryFree)
   }
 
-  @Test("a compressed request of a streaming method is inflated, and is its handler's if it cannot be")
+  @Test("a compressed request of a streaming method is inflated, or goes to the handler")
   func compressedStream() {
     var driver = CoreDriver()
     let deflater = Deflater()
@@ -113,7 +113,7 @@ import Testing
     #expect(driver.core.inlineRequest(3)?.message == nil)
   }
 
-  // MARK: Messages that are taken
+  // MARK: Taken messages
 
   private func taken(_ ids: Int32..., change: (inout HTTP2Configuration) -> Void = { _ in }) -> CoreDriver {
     var driver = CoreDriver(change)
@@ -127,7 +127,7 @@ import Testing
     return driver
   }
 
-  @Test("a method that takes messages has a task only while there are some")
+  @Test("a method that takes messages has a task only while messages are available")
   func takes() {
     var driver = taken(1)
     #expect(driver.core.memory.calls == StreamAccount.waiting && driver.core.tasks == 0)
@@ -162,7 +162,7 @@ import Testing
     #expect(driver.done() == ["trailersOnly 200 permissionDenied 1", "reset 1 NO_ERROR"])
   }
 
-  @Test("a call that is cancelled while a task works on it does not go on")
+  @Test("a call that is cancelled during its task does not continue")
   func cancelled() {
     var driver = taken(1, 3)
     driver.data(1, CoreDriver.messages("a"))
@@ -176,7 +176,7 @@ import Testing
     #expect(driver.isMemoryFree)
   }
 
-  @Test("tasks that do not fit into the connection's memory wait for each other's ends")
+  @Test("tasks that do not fit into the connection's memory wait for others to end")
   func waitForTasks() {
     var driver = taken(1, 3) {
       $0.maxConnectionMemory = 40_000
@@ -190,7 +190,7 @@ import Testing
     #expect(driver.done().contains("startTaker 3") == true)
   }
 
-  @Test("a call for whose task there is no memory at all fails")
+  @Test("a call fails if its task can never fit into memory")
   func noMemory() {
     var driver = taken(1, 3, 5) {
       $0.maxConnectionMemory = 20_000
@@ -201,7 +201,7 @@ import Testing
     #expect(CoreDriver.text(driver.core.takeNext(1)).hasPrefix("failure resourceExhausted"))
   }
 
-  @Test("a method is given no message while its responses are not read")
+  @Test("a method receives no message while its responses are not read")
   func backPressure() {
     var driver = taken(1) { $0.writeBufferSize = 100 }
     driver.clientWindow = 0

@@ -6,10 +6,10 @@ import Testing
 
 /// Compares the core with a simple model over random orders of events.
 @Suite struct RandomEventsTests {
-  /// What a call may be told, and must be told in the end.
+  /// The expected state of a call.
   private struct ModelCall {
     let path: CoreDriver.Path
-    /// Messages that the client has sent, and those that the handler has read.
+    /// The messages that the client has sent, and those that the handler has read.
     var sent: [String] = []
     var read: [String] = []
     var hasEnded = false
@@ -32,7 +32,7 @@ import Testing
     }
     var calls: [Int32: ModelCall] = [:]
     var next: Int32 = 1
-    /// Window that the client has used, and that was returned to it.
+    /// The window that the client has used, and that was returned.
     var used = 0
     var returned = 0
 
@@ -100,12 +100,12 @@ import Testing
       if text == "wait" { calls[id]!.isWaiting = true } else { got(id, text) }
     }
 
-    /// A handler has got a part.
+    /// Records a part that a handler has read.
     private mutating func got(_ id: Int32, _ text: String) {
       if text.hasPrefix("m") && text != "metadata" || text.allSatisfy(\.isNumber) {
         calls[id]!.read.append(text)
       }
-      if text == "over" { #expect(calls[id]!.isReset || driver.open[id] == nil) }
+      if text == "callEnded" { #expect(calls[id]!.isReset || driver.open[id] == nil) }
       if text == "end" { #expect(calls[id]!.hasEnded && calls[id]!.read == calls[id]!.sent) }
       #expect(!text.hasPrefix("failure"), "\(text)")
     }
@@ -133,7 +133,7 @@ import Testing
       driver.close(id)
     }
 
-    /// Performs what is to be done, and compares that with what may be.
+    /// Performs all actions, and compares them with the model.
     mutating func settle() {
       for action in driver.done() {
         let words = action.split(separator: " ", maxSplits: 2).map(String.init)
@@ -166,7 +166,7 @@ import Testing
       #expect(returned <= used)
     }
 
-    /// Ends everything, after which nothing may be held.
+    /// Ends everything and checks that nothing is held.
     mutating func end() {
       driver.clientWindow = nil
       settle()
@@ -185,12 +185,12 @@ import Testing
           driver.core.taskEnded(id)
           calls[id]!.hasFinished = true
         }
-        // The frames of a response come in their order, each once but for DATA.
+        // The frames of a response are in order, and occur once except DATA.
         let frames = call.frames.joined(separator: " ")
         #expect(
           frames.wholeMatch(of: /((headers( submitData)*( trailers)?)|trailersOnly)?( ?reset)?/) != nil,
           "\(id): \(frames)")
-        // What is sent is a beginning of what was written, and all of it where the status was.
+        // The sent bytes are a prefix of the written ones, and equal to them if the status was sent.
         let sent = driver.sent[id] ?? []
         #expect(call.written.starts(with: sent))
         if call.frames.contains("trailers") { #expect(sent == call.written) }
@@ -214,7 +214,7 @@ import Testing
   }
 
   @Test(
-    "whatever the order of events, calls are told what their clients sent, clients what their calls wrote, and nothing is held in the end",
+    "in any order of events, calls and clients receive what the other side sent, and nothing is held at the end",
     arguments: 0..<200 as Range<UInt64>)
   func model(seed: UInt64) throws {
     var run = Run(seed: seed)

@@ -4,9 +4,9 @@ import Testing
 
 @testable import GRPCNghttp2Transport
 
-/// What handlers read, and what becomes of requests that break the rules.
+/// Reading by handlers, and requests that violate the rules.
 @Suite struct RequestReadingTests {
-  @Test("a handler that waits is handed what arrives, and the window of what it reads is returned")
+  @Test("a waiting handler receives what arrives, and the window of what it reads is returned")
   func streaming() {
     var driver = CoreDriver()
     driver.open(1, .upload)
@@ -25,7 +25,7 @@ import Testing
     #expect(driver.isMemoryFree)
   }
 
-  @Test("the window of what a handler has not read is kept from the client")
+  @Test("the window of unread data is not returned")
   func window() {
     var driver = CoreDriver()
     driver.open(1, .upload)
@@ -42,7 +42,7 @@ import Testing
     #expect(driver.done() == ["window 8"])
   }
 
-  @Test("a handler that stops waiting can wait again, unless it has been handed something")
+  @Test("a handler that stops waiting can wait again, unless it has already received a part")
   func stopsWaiting() {
     var driver = CoreDriver()
     driver.open(1, .talk)
@@ -62,10 +62,10 @@ import Testing
   }
 
   @Test(
-    "a unary request has one message, whole and permitted (rules 7, 9, 10, 12)",
+    "a unary request has one complete, permitted message (rules 7, 9, 10, 12)",
     arguments: [
-      ([], "unimplemented: the method takes one message, and none has come"),
-      (CoreDriver.messages("a", "b"), "unimplemented: the method takes one message, and more have come"),
+      ([], "unimplemented: the method takes one message, but none was sent"),
+      (CoreDriver.messages("a", "b"), "unimplemented: the method takes one message, but more were sent"),
       ([0, 0, 0], "internalError: the request ends within a message"),
       ([0, 0, 0, 0, 9, 1], "internalError: the request ends within a message"),
       ([2, 0, 0, 0, 0], "internalError: a message has reserved flags"),
@@ -103,7 +103,7 @@ import Testing
   }
 
   @Test(
-    "what breaks the rules of HTTP/2 behind a request's headers resets its stream, and cancels its handler",
+    "a violation of HTTP/2 after a request's headers resets its stream, and cancels its handler",
     arguments: 0..<5)
   func brokenBody(kind: Int) {
     var driver = CoreDriver()
@@ -122,7 +122,7 @@ import Testing
     #expect(driver.isMemoryFree && driver.open.isEmpty)
   }
 
-  @Test("trailers end a request, and those of a stream that is not open are passed over")
+  @Test("trailers end a request, and are ignored on a stream that is not open")
   func trailers() {
     var driver = CoreDriver()
     driver.open(1, .talk)
@@ -138,14 +138,14 @@ import Testing
     #expect(driver.done() == [])
   }
 
-  @Test("DATA of a stream that is not open has its window returned")
+  @Test("the window of DATA on a stream that is not open is returned")
   func strangers() {
     var driver = CoreDriver()
     driver.data(99, [1, 2, 3])
     #expect(driver.done() == ["window 3"])
   }
 
-  @Test("calls hold so much of the connection's memory and no more")
+  @Test("calls hold at most the connection's memory limit")
   func memory() {
     var driver = CoreDriver {
       $0.maxConnectionMemory = 20_000
@@ -171,7 +171,7 @@ import Testing
     #expect(driver.isMemoryFree)
   }
 
-  @Test("what is kept of messages that are not complete is bounded too")
+  @Test("the memory for incomplete messages is bounded")
   func incomplete() {
     var driver = CoreDriver {
       $0.maxConnectionMemory = 20_000
@@ -189,7 +189,7 @@ import Testing
     #expect(driver.isMemoryFree)
   }
 
-  @Test("a connection for which the process has no memory refuses what is sent")
+  @Test("a connection refuses requests when the process's memory is exhausted")
   func budget() {
     var driver = CoreDriver(budget: 0)
     driver.open(1, .upload)

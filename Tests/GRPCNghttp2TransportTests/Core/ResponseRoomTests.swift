@@ -4,7 +4,7 @@ import Testing
 
 @testable import GRPCNghttp2Transport
 
-/// Back-pressure: what waits for clients that do not read.
+/// Back-pressure: output for clients that do not read.
 @Suite struct ResponseRoomTests {
   private static let kilobyte = String(repeating: "x", count: 1_000)
 
@@ -16,7 +16,7 @@ import Testing
     }
   }
 
-  @Test("a writer waits when its buffer is full, and goes on when half of it has been read")
+  @Test("a writer waits when its buffer is full, and resumes when half of it has been read")
   func writer() throws {
     var driver = driver()
     driver.clientWindow = 0
@@ -37,7 +37,7 @@ import Testing
     #expect(driver.isMemoryFree && driver.sent[1]!.count == 10_050)
   }
 
-  @Test("a call that is closed lets its writers fail")
+  @Test("the writers of a closed call fail")
   func closed() throws {
     var driver = driver()
     driver.clientWindow = 0
@@ -52,7 +52,7 @@ import Testing
     #expect(driver.isMemoryFree)
   }
 
-  @Test("streams of responses begin one after the other while the connection's buffer is full")
+  @Test("streams of responses start one after another while the connection's buffer is full")
   func streamsWait() throws {
     var driver = driver()
     driver.clientWindow = 0
@@ -74,7 +74,7 @@ import Testing
     #expect(driver.isMemoryFree)
   }
 
-  @Test("a call that waits for room and is reset is forgotten")
+  @Test("a call that is reset while it waits for room is removed")
   func waitsAndIsReset() throws {
     var driver = driver()
     driver.clientWindow = 0
@@ -104,7 +104,7 @@ import Testing
     #expect(driver.done().contains("resumeReader 1 a") || driver.read(1) == "a")
   }
 
-  @Test("responses that the client does not read are reset for the sake of those that wait")
+  @Test("unread responses are reset in favour of waiting calls")
   func stalled() throws {
     var driver = driver()
     driver.clientWindow = 0
@@ -124,7 +124,7 @@ import Testing
     #expect(driver.done().contains("startHandler 7") || done.contains("startHandler 7") == true)
   }
 
-  @Test("a response that the client does not read for the send time-out is reset")
+  @Test("a response that is not read within the send time-out is reset")
   func sendTimeout() throws {
     var driver = driver()
     driver.clientWindow = 0
@@ -136,12 +136,12 @@ import Testing
     driver.clientWindow = 100
     driver.pass(.seconds(290))
     #expect(driver.done() == ["data 1 100"])
-    // A byte now and then is no progress.
+    // A few bytes are not progress.
     driver.pass(.seconds(11))
     #expect(driver.done().contains("reset 1 CANCEL") == true)
   }
 
-  @Test("a client that reads on is given the send time-out anew")
+  @Test("reading restarts the send time-out")
   func readsOn() throws {
     var driver = driver { $0.writeBufferSize = 64_000 }
     driver.clientWindow = 0
@@ -159,7 +159,7 @@ import Testing
     #expect(driver.sent[1]?.count == 60 * 1_005)
   }
 
-  @Test("frames of streams that are gone are passed over")
+  @Test("frames of removed streams are ignored")
   func gone() {
     var driver = driver()
     #expect(driver.core.dataWanted(99, atMost: 10) == (0, true))

@@ -33,25 +33,25 @@ extension ConnectionCore {
   /// Returns the slot of a call that has not ended, and clears its note `note`.
   private mutating func find(_ id: Int32, clearing note: StreamState.Notes = []) -> Int? {
     guard let slot = streams.find(id) else { return nil }
-    streams[slot].notes.subtract(note)
-    return streams[slot].hasEnded ? nil : slot
+    streams.slots[slot].notes.subtract(note)
+    return streams.slots[slot].hasEnded ? nil : slot
   }
 
   /// Returns what is due for a response: first the window to return, then its frames.
   private mutating func nextSubmission(_ id: Int32) -> ConnectionAction? {
     guard let slot = streams.find(id) else { return nil }
-    let window = streams[slot].account.windowToReturn
+    let window = streams.slots[slot].account.windowToReturn
     if window > 0 {
-      streams[slot].account.windowToReturn = 0
+      streams.slots[slot].account.windowToReturn = 0
       return .returnStreamWindow(id, window)
     }
-    if !streams[slot].hasEnded,
-      let frame = streams[slot].nextFrame(sendTimeout: sendTimeout, now: now)
+    if !streams.slots[slot].hasEnded,
+      let frame = streams.slots[slot].nextFrame(sendTimeout: sendTimeout, now: now)
     {
       if case .data = frame { noteWakeup(slot) }
       return .send(id, frame)
     }
-    streams[slot].notes.remove(.submission)
+    streams.slots[slot].notes.remove(.submission)
     return nil
   }
 }

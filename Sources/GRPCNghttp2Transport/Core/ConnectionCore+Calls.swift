@@ -5,23 +5,23 @@ import NIOCore
 extension ConnectionCore {
   /// Starts a call whose header block is complete, or answers it at once.
   mutating func begin(_ slot: Int) -> ConnectionAction? {
-    switch streams[slot].stage {
+    switch streams.slots[slot].stage {
     case .accepted:
-      if streams[slot].head.acceptedEncodings.contains(configuration.compression) {
-        streams[slot].encoding = configuration.compression
+      if streams.slots[slot].head.acceptedEncodings.contains(configuration.compression) {
+        streams.slots[slot].encoding = configuration.compression
       }
-      streams[slot].stage = .pending
+      streams.slots[slot].stage = .pending
       return launch(slot)
     case .rejected(let fault, let httpStatus):
-      streams[slot].response.setHTTPStatus(httpStatus)
-      streams[slot].stage = .done
+      streams.slots[slot].response.setHTTPStatus(httpStatus)
+      streams.slots[slot].stage = .done
       endResponse(slot, fault)
     case .http:
       // An answer before the end of the request would reset the stream, and the client would lose the answer.
-      if streams[slot].request.hasEnded {
+      if streams.slots[slot].request.hasEnded {
         answerInHTTP(slot)
       } else {
-        streams[slot].times.receiveBy = now + receiveTimeout
+        streams.slots[slot].times.receiveBy = now + receiveTimeout
         noteWakeup(slot)
       }
     default: break
@@ -32,24 +32,25 @@ extension ConnectionCore {
   /// Answers the call, starts its handler, or waits. A request of one message is awaited whole, so that an incomplete
   /// one holds no task. A stream of responses waits for room.
   private mutating func launch(_ slot: Int) -> ConnectionAction? {
-    guard !streams[slot].response.hasStatus, let method = streams[slot].method else { return nil }
-    if !method.takesManyMessages, streams[slot].request.isOpen {
+    guard !streams.slots[slot].response.hasStatus, let method = streams.slots[slot].method else { return nil }
+    if !method.takesManyMessages, streams.slots[slot].request.isOpen {
       noteDeadline(slot)
       awaitRequest(slot)
       updateReceiveTime(slot)
       // The received bytes may exceed the memory limit.
-      if streams[slot].request.isOpen { return nil }
+      if streams.slots[slot].request.isOpen { return nil }
     }
     guard canAnswer(slot, method) else { return launchHandler(slot) }
-    return .answer(streams[slot].id)
+    return .answer(streams.slots[slot].id)
   }
 
   /// Whether the inline method of `method` is asked to answer the call.
   private mutating func canAnswer(_ slot: Int, _ method: Method) -> Bool {
-    let isComplete = if case .ended = streams[slot].request { !method.takesManyMessages } else { false }
+    let isComplete = if case .ended = streams.slots[slot].request { !method.takesManyMessages } else { false }
     switch method.inline {
     case .unary:
-      return isComplete && streams[slot].encoding == .identity && streams[slot].deframer.nextIsPlain
+      return isComplete && streams.slots[slot].encoding == .identity
+        && streams.slots[slot].deframer.nextIsPlain
     case .stream:
       if isComplete { noteDeadline(slot) }
       return isComplete
@@ -65,8 +66,8 @@ extension ConnectionCore {
 
   /// Starts the handler of a call that no inline method answers.
   mutating func launchHandler(_ slot: Int) -> ConnectionAction? {
-    guard let method = streams[slot].method else { return nil }
-    if method.isServerStreaming, streams[slot].request.failure == nil, memory.isSendingFull {
+    guard let method = streams.slots[slot].method else { return nil }
+    if method.isServerStreaming, streams.slots[slot].request.failure == nil, memory.isSendingFull {
       noteDeadline(slot)
       // The client has sent its request, so its receive time-out stops.
       updateReceiveTime(slot)
@@ -77,39 +78,39 @@ extension ConnectionCore {
     if method.isServerStreaming { expect(slot, configuration.writeBufferSize) }
     guard memory.hasRoom(for: costOfTask(slot)) else {
       expect(slot, 0)
-      streams[slot].stage = .done
+      streams.slots[slot].stage = .done
       endResponse(slot, .connectionIsFull)
       return nil
     }
     startHandler(slot)
     updateReceiveTime(slot)
-    return .startHandler(streams[slot].id)
+    return .startHandler(streams.slots[slot].id)
   }
 
   private func costOfTask(_ slot: Int) -> Int {
-    streams[slot].costOfTask(maxHeaderListSize: configuration.maxHeaderListSize)
+    streams.slots[slot].costOfTask(maxHeaderListSize: configuration.maxHeaderListSize)
   }
 
   /// Records that a task answers the call.
   mutating func startHandler(_ slot: Int) {
     noteDeadline(slot)
-    streams[slot].stage = .handler
+    streams.slots[slot].stage = .handler
     tasks += 1
     settle(slot)
   }
 
   /// Passes received data to a waiting handler, and returns the window of an awaited message.
   mutating func deliver(_ slot: Int) -> ConnectionAction? {
-    switch streams[slot].stage {
+    switch streams.slots[slot].stage {
     case .http:
-      if streams[slot].request.hasEnded { answerInHTTP(slot) }
+      if streams.slots[slot].request.hasEnded { answerInHTTP(slot) }
       return nil
     case .pending: return launch(slot)
     case .taken: return takeRequests(slot)
     case .arriving, .accepted, .rejected, .handler, .stream, .done: break
     }
     resumeReader(slot)
-    if streams[slot].readerWaits, !streams[slot].notes.contains(.room) {
+    if streams.slots[slot].readerWaits, !streams.slots[slot].notes.contains(.room) {
       awaitRequest(slot)
       // The received bytes may exceed the memory limit.
       resumeReader(slot)
@@ -121,17 +122,17 @@ extension ConnectionCore {
   // MARK: Reading by handlers
 
   /// Returns the method of a call.
-  mutating func method(_ id: Int32) -> Method? { streams.find(id).flatMap { streams[$0].method } }
+  mutating func method(_ id: Int32) -> Method? { streams.find(id).flatMap { streams.slots[$0].method } }
 
   /// Returns the deadline of a call.
   mutating func deadline(_ id: Int32) -> NIODeadline {
-    streams.find(id).map { streams[$0].times.deadline } ?? .distantFuture
+    streams.find(id).map { streams.slots[$0].times.deadline } ?? .distantFuture
   }
 
   /// Whether the call can still be answered.
   mutating func isUnanswered(_ id: Int32) -> Bool {
     guard let slot = streams.find(id) else { return false }
-    return !streams[slot].hasEnded && !streams[slot].response.hasStatus
+    return !streams.slots[slot].hasEnded && !streams.slots[slot].response.hasStatus
   }
 
   /// Returns the next part for a handler, or nil if it has to wait.
@@ -142,64 +143,66 @@ extension ConnectionCore {
 
   /// Registers a handler that waits for the next part: ``ConnectionAction/resumeReader(_:_:)``.
   mutating func awaitPart(_ id: Int32) {
-    guard let slot = streams.find(id), !streams[slot].hasEnded else { return }
-    streams[slot].readerWaits = true
+    guard let slot = streams.find(id), !streams.slots[slot].hasEnded else { return }
+    streams.slots[slot].readerWaits = true
     _ = deliver(slot)
   }
 
   /// Cancels the wait of a handler. Returns whether it was waiting.
   mutating func stopAwaitingPart(_ id: Int32) -> Bool {
-    guard let slot = streams.find(id), streams[slot].readerWaits else { return false }
-    streams[slot].readerWaits = false
+    guard let slot = streams.find(id), streams.slots[slot].readerWaits else { return false }
+    streams.slots[slot].readerWaits = false
     updateReceiveTime(slot)
     return true
   }
 
   /// Resumes a call after room for responses has become free.
   mutating func roomFreed(_ slot: Int) -> ConnectionAction? {
-    if case .pending = streams[slot].stage { return deliver(slot) }
+    if case .pending = streams.slots[slot].stage { return deliver(slot) }
     if !isFull(slot) { resumeWriters(slot) }
-    if case .taken = streams[slot].stage { return takeRequests(slot) }
-    return streams[slot].readerWaits ? deliver(slot) : nil
+    if case .taken = streams.slots[slot].stage { return takeRequests(slot) }
+    return streams.slots[slot].readerWaits ? deliver(slot) : nil
   }
 
   private mutating func resumeReader(_ slot: Int) {
-    guard streams[slot].readerWaits, let reading = takePart(slot) else { return }
-    streams[slot].readerWaits = false
-    push(.resumeReader(streams[slot].id, reading))
+    guard streams.slots[slot].readerWaits, let reading = takePart(slot) else { return }
+    streams.slots[slot].readerWaits = false
+    push(.resumeReader(streams.slots[slot].id, reading))
   }
 
   /// Returns the next part for a handler, or nil if it has to wait.
   mutating func takePart(_ slot: Int) -> RequestReading? {
-    if !streams[slot].headIsDelivered {
-      streams[slot].headIsDelivered = true
-      return .part(.metadata(streams[slot].head.metadata))
+    if !streams.slots[slot].headIsDelivered {
+      streams.slots[slot].headIsDelivered = true
+      return .part(.metadata(streams.slots[slot].head.metadata))
     }
-    streams[slot].account.inHand = 0
-    if streams[slot].takesManyMessages { expectAnswer(slot) }
+    streams.slots[slot].account.inHand = 0
+    if streams.slots[slot].takesManyMessages { expectAnswer(slot) }
     defer { settle(slot) }
-    if streams[slot].hasEnded { return .callEnded }
-    if let failure = streams[slot].request.failure { return .failure(failure) }
-    if streams[slot].takesManyMessages, memory.isSendingFull {
+    if streams.slots[slot].hasEnded { return .callEnded }
+    if let failure = streams.slots[slot].request.failure { return .failure(failure) }
+    if streams.slots[slot].takesManyMessages, memory.isSendingFull {
       // The answer to the next message would only add to the queued output.
       waitForRoom(slot)
       return nil
     }
-    let before = streams[slot].deframer.bufferedBytes
-    guard let frame = streams[slot].deframer.next() else {
-      return streams[slot].request.hasEnded ? .end : nil
+    let before = streams.slots[slot].deframer.bufferedBytes
+    guard let frame = streams.slots[slot].deframer.next() else {
+      return streams.slots[slot].request.hasEnded ? .end : nil
     }
-    let read = before - streams[slot].deframer.bufferedBytes
-    returnWindow(slot, min(streams[slot].account.heldWindow, read))
+    let read = before - streams.slots[slot].deframer.bufferedBytes
+    returnWindow(slot, min(streams.slots[slot].account.heldWindow, read))
     return takeMessage(slot, frame)
   }
 
   private mutating func takeMessage(_ slot: Int, _ frame: MessageDeframer.Frame) -> RequestReading {
     do throws(RPCError) {
-      let message = try streams[slot].inflate(frame)
-      streams[slot].account.inHand = message.count
-      guard memory.hasRoom(for: streams[slot].account.costInHand) else { throw error(.connectionIsFull) }
-      if streams[slot].method?.answersEachMessage ?? false { expectAnswer(slot) }
+      let message = try streams.slots[slot].inflate(frame)
+      streams.slots[slot].account.inHand = message.count
+      guard memory.hasRoom(for: streams.slots[slot].account.costInHand) else {
+        throw error(.connectionIsFull)
+      }
+      if streams.slots[slot].method?.answersEachMessage ?? false { expectAnswer(slot) }
       return .part(.message(message))
     } catch {
       failRequest(slot, error)
@@ -210,61 +213,61 @@ extension ConnectionCore {
   /// Reserves room for the answer to the message in hand. Answers to messages passed on in one turn arrive after the
   /// turn.
   private mutating func expectAnswer(_ slot: Int) {
-    expect(slot, streams[slot].account.answer(largest: configuration.writeBufferSize))
+    expect(slot, streams.slots[slot].account.answer(largest: configuration.writeBufferSize))
   }
 
   /// Returns the window of the received part of an awaited message, so that the rest can arrive. The buffered bytes
   /// then count in the connection's memory; without room the request fails.
   mutating func awaitRequest(_ slot: Int) {
-    returnWindow(slot, streams[slot].account.heldWindow)
+    returnWindow(slot, streams.slots[slot].account.heldWindow)
     settle(slot)
-    if streams[slot].deframer.bufferedBytes > 0, !memory.hasRoomToWait {
+    if streams.slots[slot].deframer.bufferedBytes > 0, !memory.hasRoomToWait {
       failRequest(slot, error(.connectionIsFull))
     }
   }
 
   /// Fails the request with `error`, whatever the client sends.
   mutating func failRequest(_ slot: Int, _ error: RPCError) {
-    streams[slot].fail(error)
-    returnWindow(slot, streams[slot].account.heldWindow)
+    streams.slots[slot].fail(error)
+    returnWindow(slot, streams.slots[slot].account.heldWindow)
   }
 
   // MARK: The end
 
   /// Ends the call: it was reset by the client, ended on both sides, or lost with its connection.
   mutating func endCall(_ slot: Int) {
-    guard !streams[slot].hasEnded else { return }
-    let wasCancelled = !streams[slot].response.hasStatus
-    let hasCall = streams[slot].hasCall
-    streams[slot].life = .ended
-    if streams[slot].notes.contains(.room) { waitingForRoom.remove(streams[slot].id) }
+    guard !streams.slots[slot].hasEnded else { return }
+    let wasCancelled = !streams.slots[slot].response.hasStatus
+    let hasCall = streams.slots[slot].hasCall
+    streams.slots[slot].life = .ended
+    if streams.slots[slot].notes.contains(.room) { waitingForRoom.remove(streams.slots[slot].id) }
     releaseMemory(slot)
-    streams[slot].times.clear()
+    streams.slots[slot].times.clear()
     if wasCancelled { cancel(slot) }
-    streams[slot].readerWaits = false
-    streams[slot].writersWait = false
-    if hasCall { push(.closed(streams[slot].id)) }
+    streams.slots[slot].readerWaits = false
+    streams.slots[slot].writersWait = false
+    if hasCall { push(.closed(streams.slots[slot].id)) }
   }
 
   /// Cancels the work of the call's task or method.
   mutating func cancel(_ slot: Int) {
-    if case .live = streams[slot].life { streams[slot].life = .cancelled }
-    guard streams[slot].hasCall else { return }
-    push(.cancel(streams[slot].id))
-    if case .taken(isBusy: false) = streams[slot].stage {
-      streams[slot].stage = .done
+    if case .live = streams.slots[slot].life { streams.slots[slot].life = .cancelled }
+    guard streams.slots[slot].hasCall else { return }
+    push(.cancel(streams.slots[slot].id))
+    if case .taken(isBusy: false) = streams.slots[slot].stage {
+      streams.slots[slot].stage = .done
       settle(slot)
     }
   }
 
   private mutating func releaseMemory(_ slot: Int) {
-    let held = streams[slot].account.heldWindow
-    streams[slot].account.heldWindow = 0
+    let held = streams.slots[slot].account.heldWindow
+    streams.slots[slot].account.heldWindow = 0
     memory.unread -= held
-    memory.unsent -= streams[slot].output.readableBytes
+    memory.unsent -= streams.slots[slot].output.readableBytes
     owe(held)
     expect(slot, 0)
-    pool.giveBack(streams[slot].takeMemory())
+    pool.giveBack(streams.slots[slot].takeMemory())
     settle(slot)
   }
 
@@ -274,19 +277,19 @@ extension ConnectionCore {
   /// Records that the call's task has ended.
   mutating func taskEnded(_ id: Int32) {
     guard let slot = streams.find(id) else { return }
-    if case .handler = streams[slot].stage {
-      if !streams[slot].hasEnded, !streams[slot].response.hasStatus {
+    if case .handler = streams.slots[slot].stage {
+      if !streams.slots[slot].hasEnded, !streams.slots[slot].response.hasStatus {
         // GRPCCore always writes a status; another handler may not.
         endResponse(
           slot, CallFault(.handlerFailure, .internalError, "the handler ended without a status"))
       }
-      streams[slot].stage = .done
+      streams.slots[slot].stage = .done
     }
     tasks -= 1
-    streams[slot].account.inHand = 0
+    streams.slots[slot].account.inHand = 0
     expect(slot, 0)
     settle(slot)
-    if case .closed = streams[slot].life { forget(slot) }
+    if case .closed = streams.slots[slot].life { forget(slot) }
     memory.balance()
     guard end.isLost else { return resumeWaitingForTasks() }
     if tasks == 0 { finish() }

@@ -14,7 +14,7 @@ extension ConnectionCore {
   mutating func cutOff(_ fault: CallFault) {
     push(.callsAreCutOff)
     for slot in streams.openSlots {
-      if case .http = streams[slot].stage { answerInHTTP(slot) } else { endResponse(slot, fault) }
+      if case .http = streams.slots[slot].stage { answerInHTTP(slot) } else { endResponse(slot, fault) }
       cancel(slot)
     }
   }
@@ -33,8 +33,8 @@ extension ConnectionCore {
     for slot in streams.openSlots {
       endCall(slot)
       streams.closed()
-      streams[slot].life = .closed
-      if !streams[slot].hasTask { forget(slot) }
+      streams.slots[slot].life = .closed
+      if !streams.slots[slot].hasTask { forget(slot) }
     }
     waitingForTasks = []
     memory.balance()

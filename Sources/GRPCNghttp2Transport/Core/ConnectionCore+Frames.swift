@@ -49,7 +49,7 @@ extension ConnectionCore {
       return false
     }
     switch block {
-    case .request(let slot): streams[slot].head.add(name, value, methods: methods)
+    case .request(let slot): streams.slots[slot].head.add(name, value, methods: methods)
     case .trailers(areMalformed: false):
       if FieldRules.isForbiddenTrailer(name, value) { block = .trailers(areMalformed: true) }
     case .trailers(areMalformed: true), .refused, .none: break
@@ -71,18 +71,18 @@ extension ConnectionCore {
   }
 
   private mutating func requestBegan(_ slot: Int, endsStream: Bool) {
-    if streams[slot].head.isMalformed { return resetMalformed(slot) }
-    streams[slot].headersReceived()
+    if streams.slots[slot].head.isMalformed { return resetMalformed(slot) }
+    streams.slots[slot].headersReceived()
     settle(slot)
-    push(.begin(streams[slot].id))
-    if endsStream { requestEnded(streams[slot].id) }
+    push(.begin(streams.slots[slot].id))
+    if endsStream { requestEnded(streams.slots[slot].id) }
   }
 
   /// Records received DATA.
   mutating func dataReceived(_ id: Int32, _ bytes: UnsafeRawBufferPointer) {
     guard let slot = findOpen(id) else { return owe(bytes.count) }
-    let fits = streams[slot].count(bytes.count)
-    switch streams[slot].receive(bytes) {
+    let fits = streams.slots[slot].count(bytes.count)
+    switch streams.slots[slot].receive(bytes) {
     case .kept:
       memory.unread += bytes.count
       if memory.mustRefuse { failRequest(slot, error(.connectionIsFull)) }
@@ -100,8 +100,8 @@ extension ConnectionCore {
   /// Records that the client has half-closed a stream.
   mutating func requestEnded(_ id: Int32) {
     guard let slot = findOpen(id) else { return }
-    guard streams[slot].isWhole else { return resetMalformed(slot) }
-    if let error = streams[slot].requestEnded() { failRequest(slot, error) }
+    guard streams.slots[slot].isWhole else { return resetMalformed(slot) }
+    if let error = streams.slots[slot].requestEnded() { failRequest(slot, error) }
     touch(slot)
   }
 
@@ -111,8 +111,8 @@ extension ConnectionCore {
     if block == .request(slot: slot) { block = .none }
     endCall(slot)
     streams.closed()
-    streams[slot].life = .closed
-    if !streams[slot].hasTask { forget(slot) }
+    streams.slots[slot].life = .closed
+    if !streams.slots[slot].hasTask { forget(slot) }
     act(lifetime.streamClosed(now: now))
     if streams.openCount == 0 { idleSince = now }
   }
@@ -125,7 +125,7 @@ extension ConnectionCore {
 
   /// Returns the slot of a call whose stream is open in nghttp2.
   mutating func findOpen(_ id: Int32) -> Int? {
-    guard let slot = streams.find(id), streams[slot].life != .closed else { return nil }
+    guard let slot = streams.find(id), streams.slots[slot].life != .closed else { return nil }
     return slot
   }
 
@@ -133,6 +133,6 @@ extension ConnectionCore {
   /// RST_STREAM.
   private mutating func resetMalformed(_ slot: Int) {
     endCall(slot)
-    push(.reset(streams[slot].id, .protocolError))
+    push(.reset(streams.slots[slot].id, .protocolError))
   }
 }

@@ -17,67 +17,68 @@ extension ConnectionCore {
   /// Returns the request of a call to answer inline. Nil if its message cannot be read, in which case the handler
   /// answers.
   mutating func inlineRequest(_ id: Int32) -> InlineRequest? {
-    guard let slot = streams.find(id), !streams[slot].hasEnded, let method = streams[slot].method,
+    guard let slot = streams.find(id), !streams.slots[slot].hasEnded, let method = streams.slots[slot].method,
       let inline = method.inline, let message = inlineMessage(slot, inline)
     else { return nil }
-    var request = InlineRequest(method: method, fields: streams[slot].head.fields, message: message)
-    if case .unary = inline { swap(&request.response, &streams[slot].output) }
+    var request = InlineRequest(method: method, fields: streams.slots[slot].head.fields, message: message)
+    if case .unary = inline { swap(&request.response, &streams.slots[slot].output) }
     return request
   }
 
   private func inlineMessage(_ slot: Int, _ method: InlineMethod.Answer) -> ByteBuffer? {
     if case .requests = method { return ByteBuffer() }
-    if let message = streams[slot].deframer.plainMessage { return message }
+    if let message = streams.slots[slot].deframer.plainMessage { return message }
     // A compressed message is at most as long as the method's limit. One that cannot be inflated is left to the
     // handler, which reports it.
-    guard let frame = streams[slot].deframer.peek(), let message = try? streams[slot].inflate(frame)
+    guard let frame = streams.slots[slot].deframer.peek(),
+      let message = try? streams.slots[slot].inflate(frame)
     else { return nil }
     return ByteBuffer(bytes: message.bytes)
   }
 
   /// The method has answered with the message in `response`, which has its prefix, and status OK.
   mutating func answered(_ id: Int32, _ response: ByteBuffer) {
-    guard let slot = streams.find(id), !streams[slot].hasEnded else { return }
-    streams[slot].output = response
+    guard let slot = streams.find(id), !streams.slots[slot].hasEnded else { return }
+    streams.slots[slot].output = response
     memory.unsent += response.readableBytes
-    streams[slot].stage = .done
-    returnWindow(slot, streams[slot].account.heldWindow)
+    streams.slots[slot].stage = .done
+    returnWindow(slot, streams.slots[slot].account.heldWindow)
     settle(slot)
-    streams[slot].response.unary()
+    streams.slots[slot].response.unary()
     submit(slot)
   }
 
   /// Records that the method answers later, from a task, and takes the buffer back.
   mutating func answersLater(_ id: Int32, _ response: ByteBuffer) {
-    guard let slot = streams.find(id), !streams[slot].hasEnded else { return }
-    streams[slot].output = response
+    guard let slot = streams.find(id), !streams.slots[slot].hasEnded else { return }
+    streams.slots[slot].output = response
     // The request is not read again, so its memory is released before the answer.
-    streams[slot].deframer.skip()
-    returnWindow(slot, streams[slot].account.heldWindow)
+    streams.slots[slot].deframer.skip()
+    returnWindow(slot, streams.slots[slot].account.heldWindow)
     startHandler(slot)
   }
 
   /// Records that the method answers a streaming call without a task; the request is discarded.
   mutating func streamTaken(_ id: Int32) {
-    guard let slot = streams.find(id), !streams[slot].hasEnded else { return }
-    streams[slot].deframer.removeAll()
-    returnWindow(slot, streams[slot].account.heldWindow)
-    streams[slot].dropHead()
-    streams[slot].stage = .stream
+    guard let slot = streams.find(id), !streams.slots[slot].hasEnded else { return }
+    streams.slots[slot].deframer.removeAll()
+    returnWindow(slot, streams.slots[slot].account.heldWindow)
+    streams.slots[slot].dropHead()
+    streams.slots[slot].stage = .stream
     settle(slot)
   }
 
   /// Records that the method declines the call, and takes the buffer back. The handler answers.
   mutating func declined(_ id: Int32, _ response: ByteBuffer? = nil) -> ConnectionAction? {
-    guard let slot = streams.find(id), !streams[slot].hasEnded else { return nil }
-    if let response { streams[slot].output = response }
+    guard let slot = streams.find(id), !streams.slots[slot].hasEnded else { return nil }
+    if let response { streams.slots[slot].output = response }
     return launchHandler(slot)
   }
 
   /// Ends the call that the method refuses.
   mutating func refused(_ id: Int32, _ error: RPCError) {
     guard let slot = streams.find(id) else { return }
-    streams[slot].stage = .done
+    streams.slots[slot].stage = .done
     conclude(id, error)
   }
 

@@ -30,7 +30,7 @@ extension ConnectionCore {
   /// Returns how many bytes of DATA there are, at most `limit`, and whether they are all.
   mutating func dataWanted(_ id: Int32, atMost limit: Int) -> (count: Int, isLast: Bool) {
     guard let slot = streams.find(id) else { return (0, true) }
-    return streams[slot].dataWanted(atMost: limit)
+    return streams.slots[slot].dataWanted(atMost: limit)
   }
 
   /// Writes a DATA frame: its header and `count` bytes. Returns whether there is room for more.
@@ -39,9 +39,9 @@ extension ConnectionCore {
     memory.unsent -= count
     output.writeBytes(header)
     // A large message must not leave a large buffer with its stream; a buffer within the back-pressure limit is kept.
-    streams[slot].moveOutput(count, to: &output, largest: 4 * configuration.writeBufferSize)
+    streams.slots[slot].moveOutput(count, to: &output, largest: 4 * configuration.writeBufferSize)
     gate.responseSent()
-    if streams[slot].notes.insert(.sent).inserted { push(.sent(id)) }
+    if streams.slots[slot].notes.insert(.sent).inserted { push(.sent(id)) }
     if endsStream { responseEnded(slot) }
     return wantsOutput
   }
@@ -58,8 +58,8 @@ extension ConnectionCore {
   /// Records that the last frame of the response was sent. A client that is still sending is told to stop (RFC 9113
   /// §8.1).
   private mutating func responseEnded(_ slot: Int) {
-    streams[slot].response.endSent()
-    if !streams[slot].request.hasEnded { push(.reset(streams[slot].id, .noError)) }
+    streams.slots[slot].response.endSent()
+    if !streams.slots[slot].request.hasEnded { push(.reset(streams.slots[slot].id, .noError)) }
   }
 
   /// Records that RST_STREAM was sent.
@@ -71,14 +71,14 @@ extension ConnectionCore {
 
   /// Records that bytes of the response were sent: submits further frames and resumes writers.
   mutating func outputSent(_ slot: Int) -> ConnectionAction? {
-    let left = streams[slot].output.readableBytes
-    streams[slot].times.renewSending(left: left, timeout: sendTimeout, now: now)
+    let left = streams.slots[slot].output.readableBytes
+    streams.slots[slot].times.renewSending(left: left, timeout: sendTimeout, now: now)
     noteWakeup(slot)
     submit(slot)
     guard left <= configuration.writeBufferSize / 2 else { return nil }
-    if case .taken = streams[slot].stage {
+    if case .taken = streams.slots[slot].stage {
       if isFull(slot) { waitForRoom(slot) } else { return takeRequests(slot) }
-    } else if streams[slot].writersWait {
+    } else if streams.slots[slot].writersWait {
       if isFull(slot) { waitForRoom(slot) } else { resumeWriters(slot) }
     }
     return nil

@@ -7,7 +7,8 @@ extension ConnectionCore {
   ///
   /// - Throws: `RPCError` for a part that cannot be sent, `CancellationError` if the call has ended.
   mutating func write(_ id: Int32, _ part: RPCResponsePart<MessageBytes>) throws {
-    guard let slot = streams.find(id), !streams[slot].hasEnded, !streams[slot].response.hasStatus else {
+    guard let slot = streams.find(id), !streams.slots[slot].hasEnded, !streams.slots[slot].response.hasStatus
+    else {
       // Late headers are ignored; the next message reports the end of the call to the handler.
       if case .metadata = part { return }
       throw CancellationError()
@@ -18,9 +19,9 @@ extension ConnectionCore {
     case .message(let message):
       try takeMessage(slot, message)
     case .status(let status, let metadata):
-      streams[slot].setStatus(status, metadata, configuration)
-      returnWindow(slot, streams[slot].account.heldWindow)
-      streams[slot].times.receiveBy = .distantFuture
+      streams.slots[slot].setStatus(status, metadata, configuration)
+      returnWindow(slot, streams.slots[slot].account.heldWindow)
+      streams.slots[slot].times.receiveBy = .distantFuture
     }
     submit(slot)
   }
@@ -33,10 +34,10 @@ extension ConnectionCore {
       guard let chosen = MessageEncoding(rawValue: name) else {
         throw RPCError(code: .internalError, message: "unknown encoding '\(name)'")
       }
-      let isAccepted = streams[slot].head.acceptedEncodings.contains(chosen)
-      streams[slot].encoding = isAccepted ? chosen : .identity
+      let isAccepted = streams.slots[slot].head.acceptedEncodings.contains(chosen)
+      streams.slots[slot].encoding = isAccepted ? chosen : .identity
     }
-    streams[slot].response.metadata(metadata)
+    streams.slots[slot].response.metadata(metadata)
   }
 
   private mutating func takeMessage(_ slot: Int, _ message: MessageBytes) throws {
@@ -44,12 +45,12 @@ extension ConnectionCore {
       throw error(.tooLarge(message.count, limit: configuration.maxSendMessageSize))
     }
     let framer = MessageFramer(
-      encoding: streams[slot].encoding, minSize: configuration.compressionMinSize, deflater: deflater)
-    let before = streams[slot].output.readableBytes
-    framer.append(message, to: &streams[slot].output)
-    memory.unsent += streams[slot].output.readableBytes - before
+      encoding: streams.slots[slot].encoding, minSize: configuration.compressionMinSize, deflater: deflater)
+    let before = streams.slots[slot].output.readableBytes
+    framer.append(message, to: &streams.slots[slot].output)
+    memory.unsent += streams.slots[slot].output.readableBytes - before
     expect(slot, 0)
-    streams[slot].response.message()
+    streams.slots[slot].response.message()
   }
 
   /// Sends a message of a method without back-pressure, unless the call has ended or the message is too large.
@@ -81,7 +82,7 @@ extension ConnectionCore {
 
   /// Does what a method that takes messages wants; `isLast` tells whether it was told of the request's end.
   mutating func take(_ step: InlineStep, isLast: Bool, _ id: Int32) -> StepOutcome {
-    guard let slot = streams.find(id), !streams[slot].hasEnded, !streams[slot].response.hasStatus
+    guard let slot = streams.find(id), !streams.slots[slot].hasEnded, !streams.slots[slot].response.hasStatus
     else { return .over }
     switch step {
     case .next where isLast:
@@ -113,19 +114,19 @@ extension ConnectionCore {
 
   /// Ends the call with the status of `fault` on behalf of its handler.
   mutating func endResponse(_ slot: Int, _ fault: CallFault) {
-    guard !streams[slot].hasEnded, !streams[slot].response.hasStatus else { return }
-    streams[slot].response.status(Status(fault), configuration.faultDetails(fault))
+    guard !streams.slots[slot].hasEnded, !streams.slots[slot].response.hasStatus else { return }
+    streams.slots[slot].response.status(Status(fault), configuration.faultDetails(fault))
     submit(slot)
   }
 
   /// Sends an HTTP response to a request that is not a gRPC request.
   mutating func answerInHTTP(_ slot: Int) {
-    guard case .http(let httpStatus, let message) = streams[slot].stage, !streams[slot].hasEnded,
-      !streams[slot].response.hasStatus
+    guard case .http(let httpStatus, let message) = streams.slots[slot].stage, !streams.slots[slot].hasEnded,
+      !streams.slots[slot].response.hasStatus
     else { return }
-    streams[slot].times.receiveBy = .distantFuture
-    streams[slot].response.refuse(httpStatus: httpStatus)
-    if !streams[slot].head.isHead { memory.unsent += streams[slot].output.writeString(message) }
+    streams.slots[slot].times.receiveBy = .distantFuture
+    streams.slots[slot].response.refuse(httpStatus: httpStatus)
+    if !streams.slots[slot].head.isHead { memory.unsent += streams.slots[slot].output.writeString(message) }
     submit(slot)
   }
 }

@@ -8,8 +8,8 @@ extension ConnectionCore {
 
   /// Whether a writer has to wait.
   func isFull(_ slot: Int) -> Bool {
-    let count = streams[slot].output.readableBytes
-    guard !streams[slot].response.hasStatus, count > 0 else { return false }
+    let count = streams.slots[slot].output.readableBytes
+    guard !streams.slots[slot].response.hasStatus, count > 0 else { return false }
     return count > configuration.writeBufferSize || (memory.isSendingFull && count > Self.smallResponse)
   }
 
@@ -29,9 +29,9 @@ extension ConnectionCore {
 
   /// Registers a writer of the call as waiting, if it has to wait.
   mutating func awaitRoom(_ id: Int32) -> Room {
-    guard let slot = streams.find(id), !streams[slot].hasEnded else { return .callEnded }
+    guard let slot = streams.find(id), !streams.slots[slot].hasEnded else { return .callEnded }
     guard isFull(slot) else { return .free }
-    streams[slot].writersWait = true
+    streams.slots[slot].writersWait = true
     waitToSend(slot)
     return .full
   }
@@ -39,14 +39,14 @@ extension ConnectionCore {
   /// Starts the send time-out of a call that is full, and queues it for room.
   mutating func waitToSend(_ slot: Int) {
     if memory.isSendingFull { waitForRoom(slot) }
-    streams[slot].times.awaitSending(timeout: sendTimeout, now: now)
+    streams.slots[slot].times.awaitSending(timeout: sendTimeout, now: now)
     noteWakeup(slot)
   }
 
   /// Queues the call until there is room: ``roomFreed(_:)``.
   mutating func waitForRoom(_ slot: Int) {
-    guard streams[slot].notes.insert(.room).inserted else { return }
-    if waitingForRoom.append(streams[slot].id, now: now) { needsTurn = true }
+    guard streams.slots[slot].notes.insert(.room).inserted else { return }
+    if waitingForRoom.append(streams.slots[slot].id, now: now) { needsTurn = true }
   }
 
   /// Resumes as many waiting calls as fit if each fills its own buffer.
@@ -57,7 +57,7 @@ extension ConnectionCore {
     for _ in 0..<count {
       guard let id = waitingForRoom.popFirst() else { break }
       guard let slot = streams.find(id) else { continue }
-      streams[slot].notes.remove(.room)
+      streams.slots[slot].notes.remove(.room)
       push(.roomFreed(id))
     }
     waitingForRoom.renew(now: now)
@@ -66,9 +66,9 @@ extension ConnectionCore {
   }
 
   mutating func resumeWriters(_ slot: Int) {
-    guard streams[slot].writersWait else { return }
-    streams[slot].writersWait = false
-    push(.resumeWriters(streams[slot].id))
+    guard streams.slots[slot].writersWait else { return }
+    streams.slots[slot].writersWait = false
+    push(.resumeWriters(streams.slots[slot].id))
   }
 
   /// Resets streams whose responses are not read while others wait for room, and releases the room reserved for idle
@@ -76,12 +76,12 @@ extension ConnectionCore {
   mutating func endStalled() {
     waitingForRoom.renew(now: now)
     for slot in streams.openSlots {
-      if streams[slot].output.readableBytes > Self.smallResponse,
-        streams[slot].times.isStalled(since: now - RoomQueue.patience, timeout: sendTimeout)
+      if streams.slots[slot].output.readableBytes > Self.smallResponse,
+        streams.slots[slot].times.isStalled(since: now - RoomQueue.patience, timeout: sendTimeout)
       {
-        push(.reset(streams[slot].id, .cancel))
+        push(.reset(streams.slots[slot].id, .cancel))
       }
-      if !streams[slot].takesManyMessages { expect(slot, 0) }
+      if !streams.slots[slot].takesManyMessages { expect(slot, 0) }
     }
   }
 }

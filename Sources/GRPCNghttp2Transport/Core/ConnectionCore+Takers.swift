@@ -6,13 +6,13 @@ extension ConnectionCore {
   /// Records that the inline method takes the messages of the call; the header fields are dropped.
   mutating func taken(_ id: Int32) {
     guard let slot = streams.find(id) else { return }
-    streams[slot].stage = .taken(isBusy: false)
-    streams[slot].headIsDelivered = true
-    streams[slot].dropHead()
+    streams.slots[slot].stage = .taken(isBusy: false)
+    streams.slots[slot].headIsDelivered = true
+    streams.slots[slot].dropHead()
     settle(slot)
     // Like GRPCCore's handlers, for clients that wait for headers before they send messages.
-    if streams[slot].method?.answersEachMessage ?? false {
-      streams[slot].response.metadata([:])
+    if streams.slots[slot].method?.answersEachMessage ?? false {
+      streams.slots[slot].response.metadata([:])
       submit(slot)
     }
     push(.taskFreed(id))
@@ -21,18 +21,18 @@ extension ConnectionCore {
   /// Starts a task for the available messages, unless one runs or the client has to read first. Without a message,
   /// the client is awaited.
   mutating func takeRequests(_ slot: Int) -> ConnectionAction? {
-    streams[slot].notes.remove(.task)
-    guard case .taken(isBusy: false) = streams[slot].stage, !streams[slot].response.hasStatus,
-      !streams[slot].hasEnded, !streams[slot].notes.contains(.room)
+    streams.slots[slot].notes.remove(.task)
+    guard case .taken(isBusy: false) = streams.slots[slot].stage, !streams.slots[slot].response.hasStatus,
+      !streams.slots[slot].hasEnded, !streams.slots[slot].notes.contains(.room)
     else { return nil }
-    if !streams[slot].hasPart {
-      streams[slot].giveBackMemory()
+    if !streams.slots[slot].hasPart {
+      streams.slots[slot].giveBackMemory()
       awaitRequest(slot)
     }
     // From here the message waits for the server, so the receive time-out stops.
     updateReceiveTime(slot)
     // The received bytes may exceed the memory limit.
-    guard streams[slot].hasPart else { return nil }
+    guard streams.slots[slot].hasPart else { return nil }
     if isFull(slot) {
       waitToSend(slot)
       return nil
@@ -45,17 +45,17 @@ extension ConnectionCore {
       }
       failRequest(slot, error(.connectionIsFull))
     }
-    streams[slot].stage = .taken(isBusy: true)
+    streams.slots[slot].stage = .taken(isBusy: true)
     takers += 1
     tasks += 1
     settle(slot)
     updateReceiveTime(slot)
-    return .startTaker(streams[slot].id)
+    return .startTaker(streams.slots[slot].id)
   }
 
   /// Returns the next part for the task that takes messages, or nil if the task has to end for now.
   mutating func takeNext(_ id: Int32) -> RequestReading? {
-    guard let slot = streams.find(id), !streams[slot].hasEnded, !streams[slot].response.hasStatus,
+    guard let slot = streams.find(id), !streams.slots[slot].hasEnded, !streams.slots[slot].response.hasStatus,
       !isFull(slot)
     else { return nil }
     return takePart(slot)
@@ -67,12 +67,12 @@ extension ConnectionCore {
     guard let slot = streams.find(id) else { return false }
     takers -= 1
     let goesOn: Bool
-    if case .live = streams[slot].life {
-      goesOn = !hasConcluded && !streams[slot].response.hasStatus
+    if case .live = streams.slots[slot].life {
+      goesOn = !hasConcluded && !streams.slots[slot].response.hasStatus
     } else {
       goesOn = false
     }
-    streams[slot].stage = goesOn ? .taken(isBusy: false) : .done
+    streams.slots[slot].stage = goesOn ? .taken(isBusy: false) : .done
     if goesOn { push(.taskFreed(id)) }
     taskEnded(id)
     return goesOn
@@ -80,8 +80,8 @@ extension ConnectionCore {
 
   /// Queues the call until a task ends and releases its memory.
   private mutating func waitForTask(_ slot: Int) {
-    guard streams[slot].notes.insert(.task).inserted else { return }
-    waitingForTasks.append(streams[slot].id)
+    guard streams.slots[slot].notes.insert(.task).inserted else { return }
+    waitingForTasks.append(streams.slots[slot].id)
   }
 
   /// Resumes the calls that wait for tasks to end. Those without room wait again.

@@ -50,29 +50,29 @@ extension ConnectionCore {
   /// Ends the call if its deadline has passed, or if the client sends or reads too slowly. The connection continues,
   /// because behind a proxy its other calls belong to other clients.
   private mutating func timePassed(_ slot: Int) {
-    let times = streams[slot].times
+    let times = streams.slots[slot].times
     if now >= times.deadline {
-      streams[slot].times.deadline = .distantFuture
-      if streams[slot].output.readableBytes == 0 {
+      streams.slots[slot].times.deadline = .distantFuture
+      if streams.slots[slot].output.readableBytes == 0 {
         endResponse(slot, .deadlinePassed)
       } else {
         // The unread messages precede the status, so the stream is reset.
-        push(.reset(streams[slot].id, .cancel))
+        push(.reset(streams.slots[slot].id, .cancel))
       }
       cancel(slot)
     }
     if now >= times.receiveBy {
-      streams[slot].times.receiveBy = .distantFuture
+      streams.slots[slot].times.receiveBy = .distantFuture
       requestIsOverdue(slot)
     }
     if now >= times.sendBy {
-      streams[slot].times.sendingEnded()
-      push(.reset(streams[slot].id, .cancel))
+      streams.slots[slot].times.sendingEnded()
+      push(.reset(streams.slots[slot].id, .cancel))
     }
   }
 
   private mutating func requestIsOverdue(_ slot: Int) {
-    if case .http = streams[slot].stage { return answerInHTTP(slot) }
+    if case .http = streams.slots[slot].stage { return answerInHTTP(slot) }
     // The handler ends the call, so that its log matches what the client receives.
     failRequest(slot, error(.requestOverdue))
     touch(slot)

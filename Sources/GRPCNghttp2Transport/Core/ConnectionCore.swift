@@ -100,15 +100,15 @@ struct ConnectionCore {
 
   /// Notes that frames of the response, or window to return, may be due.
   mutating func submit(_ slot: Int) {
-    guard streams[slot].notes.insert(.submission).inserted else { return }
-    push(.submit(streams[slot].id))
+    guard streams.slots[slot].notes.insert(.submission).inserted else { return }
+    push(.submit(streams.slots[slot].id))
   }
 
   /// Notes that a part of the request has arrived.
   mutating func touch(_ slot: Int) {
-    if case .accepted = streams[slot].stage { return }
-    guard streams[slot].notes.insert(.delivery).inserted else { return }
-    push(.deliver(streams[slot].id))
+    if case .accepted = streams.slots[slot].stage { return }
+    guard streams.slots[slot].notes.insert(.delivery).inserted else { return }
+    push(.deliver(streams.slots[slot].id))
   }
 
   /// Adds `count` bytes to the connection's window to return.
@@ -121,30 +121,30 @@ struct ConnectionCore {
   /// Returns the window of `count` bytes that were read.
   mutating func returnWindow(_ slot: Int, _ count: Int) {
     guard count > 0 else { return }
-    streams[slot].account.heldWindow -= count
+    streams.slots[slot].account.heldWindow -= count
     memory.unread -= count
     owe(count)
     // A half-closed client sends no more DATA, so its stream needs no window.
-    if streams[slot].request.hasEnded { return }
-    streams[slot].account.windowToReturn += count
+    if streams.slots[slot].request.hasEnded { return }
+    streams.slots[slot].account.windowToReturn += count
     submit(slot)
   }
 
   /// Updates the connection's memory account with what the call holds.
   mutating func settle(_ slot: Int) {
-    streams[slot].settle(&memory, maxHeaderListSize: configuration.maxHeaderListSize)
+    streams.slots[slot].settle(&memory, maxHeaderListSize: configuration.maxHeaderListSize)
   }
 
   /// Reserves `count` bytes of the connection's memory for responses of the call.
   mutating func expect(_ slot: Int, _ count: Int) {
-    if streams[slot].account.expect(count, &memory), !waitingForRoom.isEmpty { needsTurn = true }
+    if streams.slots[slot].account.expect(count, &memory), !waitingForRoom.isEmpty { needsTurn = true }
   }
 
   // MARK: Time
 
   /// Schedules the next timed event of the call.
   mutating func noteWakeup(_ slot: Int) {
-    let next = streams[slot].times.next
+    let next = streams.slots[slot].times.next
     guard next < streamWakeup else { return }
     streamWakeup = next
     needsTurn = true
@@ -152,15 +152,15 @@ struct ConnectionCore {
 
   /// Sets the deadline of the call, if its client has requested one.
   mutating func noteDeadline(_ slot: Int) {
-    guard let timeout = streams[slot].head.timeout, streams[slot].times.deadline == .distantFuture
+    guard let timeout = streams.slots[slot].head.timeout, streams.slots[slot].times.deadline == .distantFuture
     else { return }
-    streams[slot].times.deadline = now + timeout
+    streams.slots[slot].times.deadline = now + timeout
     noteWakeup(slot)
   }
 
   /// Updates the time by which the client must send the awaited data.
   mutating func updateReceiveTime(_ slot: Int) {
-    streams[slot].updateReceiveTime(timeout: receiveTimeout, now: now)
+    streams.slots[slot].updateReceiveTime(timeout: receiveTimeout, now: now)
     noteWakeup(slot)
   }
 

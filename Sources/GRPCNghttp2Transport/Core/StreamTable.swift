@@ -4,7 +4,8 @@ import NIOCore
 struct StreamTable {
   /// In an array of its own, so that looking for an id reads no streams: 0 for a slot that no call uses.
   private var ids: [Int32] = []
-  private var slots: [StreamState] = []
+  /// The calls, each changed in place: without an accessor of our own, whose frame Swift 6.3 reads after it has freed it.
+  var slots: [StreamState] = []
   private var free: [Int] = []
   /// For each of the lowest bits of an id, the slot that an id with these bits was found in last.
   private var hints = [UInt16](repeating: 0, count: hintCount)
@@ -53,11 +54,6 @@ struct StreamTable {
     let hinted = Int(hints[Self.hint(id)])
     if hinted < ids.count, ids[hinted] == id { return hinted }
     return ids.firstIndex(of: id)
-  }
-
-  subscript(slot: Int) -> StreamState {
-    _read { yield slots[slot] }
-    _modify { yield &slots[slot] }
   }
 
   /// Whether the stream is open and the last frame of its response has not been sent.

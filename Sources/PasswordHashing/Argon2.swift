@@ -1,10 +1,10 @@
 import CArgon2
 
-/// libargon2, with each call's failures beside the call (argon2.h).
+/// libargon2, with each call's failures documented beside the call (argon2.h).
 enum Argon2 {
   /// Hashes `password` with `salt` into a PHC string.
   ///
-  /// - Throws: libargon2's code. Lengths and costs are within its bounds by the types' own, which leaves
+  /// - Throws: libargon2's code. The types keep lengths and costs within its bounds, which leaves
   ///   ARGON2_MEMORY_ALLOCATION_ERROR and ARGON2_THREAD_FAIL.
   static func hash(
     _ password: String, salt: [UInt8], parameters: Argon2Parameters, tagLength: Int
@@ -12,7 +12,7 @@ enum Argon2 {
     let m = UInt32(parameters.memoryKiB)
     let t = UInt32(parameters.iterations)
     let p = UInt32(parameters.parallelism)
-    // Includes the terminating NUL.
+    // The capacity includes the terminating NUL.
     let capacity = argon2_encodedlen(t, m, p, UInt32(salt.count), UInt32(tagLength), Argon2_id)
     var password = password
     var encoded = [CChar](repeating: 0, count: capacity)
@@ -24,7 +24,7 @@ enum Argon2 {
     return encoded.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
   }
 
-  /// Whether `password` is the one that `encoded` was made of. libargon2 compares tags in constant time.
+  /// Returns whether `encoded` is a hash of `password`. libargon2 compares tags in constant time.
   ///
   /// - Throws: libargon2's code if the hash could not be computed; a mismatch is `false`.
   static func verify(_ password: String, encoded: String) throws(Failure) -> Bool {
@@ -39,7 +39,7 @@ enum Argon2 {
     }
   }
 
-  /// A call that libargon2 refused.
+  /// A call that libargon2 has refused.
   struct Failure: Error, CustomStringConvertible {
     let code: CInt
     var description: String { "libargon2: \(String(cString: argon2_error_message(code))) (\(code))" }

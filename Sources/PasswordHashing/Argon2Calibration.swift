@@ -1,11 +1,11 @@
 /// Finds the Argon2id parameters that take a given time on this machine.
 ///
-/// Passes and lanes are fixed, memory grows: memory is what costs an attacker with special hardware (RFC 9106
+/// Passes and lanes are fixed and memory grows: memory is the main cost for an attacker with special hardware (RFC 9106
 /// §4).
 public struct Argon2Calibration: Sendable {
-  /// Parameters and the time that one hash with them took, the fastest of `samples` runs.
+  /// Parameters, and the time of one hash with them: the fastest of `samples` runs.
   public struct Measurement: Hashable, Sendable {
-    /// What was measured.
+    /// The parameters that were measured.
     public let parameters: Argon2Parameters
     /// The time of one hash.
     public let duration: Duration
@@ -17,13 +17,13 @@ public struct Argon2Calibration: Sendable {
   private let samples: Int
   private let measure: @Sendable (Argon2Parameters) throws -> Duration
 
-  /// A calibration with those passes and lanes, and memory up to `maximumMemoryKiB`.
+  /// Creates a calibration with these passes and lanes, and memory up to `maximumMemoryKiB`.
   ///
-  /// - Throws: `Argon2ParameterError` if one of them is out of bounds.
+  /// - Throws: `Argon2ParameterError` if an argument is out of bounds.
   public init(
     iterations: Int, parallelism: Int, maximumMemoryKiB: Int, samples: Int = 3
   ) throws(Argon2ParameterError) {
-    // Checks the bounds of all three.
+    // The initializer checks the bounds of all three.
     _ = try Argon2Parameters(memoryKiB: maximumMemoryKiB, iterations: iterations, parallelism: parallelism)
     self.init(
       iterations: iterations, parallelism: parallelism, maximumMemoryKiB: maximumMemoryKiB, samples: samples,
@@ -41,10 +41,10 @@ public struct Argon2Calibration: Sendable {
     self.measure = measure
   }
 
-  /// The strongest parameters found that take at most `target`, or the weakest that are permitted if even
-  /// those take longer. `report` sees every measurement as it is made.
+  /// Returns the strongest parameters found that take at most `target`, or the weakest allowed ones if even those take
+  /// longer. Calls `report` with every measurement.
   ///
-  /// - Throws: what libargon2 refuses, such as memory that the machine does not have.
+  /// - Throws: libargon2's refusals, such as for more memory than the machine has.
   public func run(target: Duration, report: (Measurement) -> Void) throws -> Measurement {
     let floor = max(
       Argon2Parameters.memoryBounds.lowerBound,
@@ -52,7 +52,7 @@ public struct Argon2Calibration: Sendable {
     var best = try fastest(floor)
     report(best)
     var last = best
-    // Time is close to proportional to memory: aim by proportion, and correct by what that took.
+    // Time is nearly proportional to memory: extrapolate, measure, and correct.
     for _ in 0..<6 {
       let aim = Double(last.parameters.memoryKiB) * (target / last.duration)
       let memory = min(Int(aim / 1_024) * 1_024, maximumMemoryKiB)

@@ -1,32 +1,32 @@
 /// The cost of an Argon2id hash (RFC 9106 §3.1).
 public struct Argon2Parameters: Hashable, Sendable {
-  /// Memory in KiB.
+  /// The memory in KiB.
   public let memoryKiB: Int
-  /// Passes over the memory.
+  /// The number of passes over the memory.
   public let iterations: Int
-  /// Lanes, each computed by a thread of its own.
+  /// The number of lanes, each computed by its own thread.
   public let parallelism: Int
 
-  /// Bounds of `memoryKiB` for new hashes: from OWASP's lowest row (Password Storage Cheat Sheet) to 512 MiB.
+  /// The bounds of `memoryKiB` for new hashes: from OWASP's lowest row (Password Storage Cheat Sheet) to 512 MiB.
   public static let memoryBounds = 7_168...524_288
-  /// Bounds of `iterations`.
+  /// The bounds of `iterations`.
   public static let iterationBounds = 1...10
-  /// Bounds of `parallelism`.
+  /// The bounds of `parallelism`.
   public static let parallelismBounds = 1...16
-  /// The least `memoryKiB` × `iterations` for new hashes: that of OWASP's cheapest row, 7,168 KiB × 5.
+  /// The minimum of `memoryKiB` × `iterations` for new hashes: OWASP's cheapest row, 7,168 KiB × 5.
   public static let minimumWork = 35_840
 
   /// OWASP's recommendation: 19,456 KiB, 2 passes, 1 lane. About 22 ms on one core of a 2020s server.
   public static let recommended = Argon2Parameters(unchecked: 19_456, iterations: 2, parallelism: 1)
 
-  /// Bytes of random salt in a new hash (RFC 9106 §4).
+  /// The length of a new hash's random salt in bytes (RFC 9106 §4).
   static let saltLength = 16
-  /// Bytes of a new hash's tag (RFC 9106 §4).
+  /// The length of a new hash's tag in bytes (RFC 9106 §4).
   static let tagLength = 32
 
-  /// Parameters for new hashes.
+  /// Creates parameters for new hashes.
   ///
-  /// - Throws: `Argon2ParameterError` naming the bound that is not kept.
+  /// - Throws: `Argon2ParameterError` that names the violated bound.
   public init(memoryKiB: Int, iterations: Int, parallelism: Int) throws(Argon2ParameterError) {
     guard Self.memoryBounds.contains(memoryKiB) else {
       throw Argon2ParameterError("memory", "KiB", Self.memoryBounds, memoryKiB)

@@ -6,7 +6,7 @@ public final class Argon2idHasher: PasswordHasher {
   private let parameters: Argon2Parameters
   private let pool: HashingPool
 
-  /// A hasher that makes new hashes with `parameters` and uses no more than `limits` of the machine.
+  /// Creates a hasher that makes new hashes with `parameters` and works within `limits`.
   ///
   /// - Throws: `Argon2ParameterError` if one hash would not fit in the memory budget.
   public convenience init(
@@ -27,7 +27,7 @@ public final class Argon2idHasher: PasswordHasher {
     self.pool = pool
   }
 
-  /// Hashes that wait for a thread, or for memory.
+  /// The number of hashes waiting for a thread or for memory.
   public var waitingCount: Int { pool.waitingCount }
 
   public func hash(
@@ -58,16 +58,16 @@ public final class Argon2idHasher: PasswordHasher {
   }
 
   public var decoy: PasswordHash {
-    // A random tag is nobody's: 256 bits.
+    // A random tag of 256 bits matches no password.
     PasswordHash(
       phcString: PHCString.text(
         parameters, salt: SystemRandom.bytes(Argon2Parameters.saltLength),
         tag: SystemRandom.bytes(Argon2Parameters.tagLength)))
   }
 
-  /// Whether a hash was made with other parameters than this hasher's.
+  /// Returns whether a hash was made with other parameters than this hasher's.
   ///
-  /// True for text that is no Argon2id hash at all.
+  /// Also true for text that is not an Argon2id hash.
   public func needsRehash(_ hash: PasswordHash) -> Bool {
     PHCString(hash.phcString).map(needsRehash) ?? true
   }

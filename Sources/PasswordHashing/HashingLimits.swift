@@ -1,16 +1,16 @@
 import Foundation
 
-/// What password hashing may take of the machine.
+/// The resources that password hashing may use.
 public struct HashingLimits: Hashable, Sendable {
-  /// Hashes computed at the same time, each on a thread of its own; by default the cores of the machine.
+  /// The maximum number of hashes computed at once, each on its own thread; by default the number of cores.
   public let threads: Int
-  /// Bytes that all running hashes may use together; 256 MiB by default. Others wait.
+  /// The maximum memory of all running hashes in bytes; 256 MiB by default. Others wait.
   public let memoryBudget: Int
-  /// Hashes that may wait; 256 by default. When there are more, the caller with the most of them is refused as
+  /// The maximum number of waiting hashes; 256 by default. Beyond it, the caller with the most is refused as
   /// overloaded.
   public let queueLength: Int
 
-  /// Limits, by default those above; each is brought to at least 1 (the queue: 0).
+  /// Creates limits, by default those above. Each is raised to at least 1 (the queue: 0).
   public init(
     threads: Int? = nil,
     memoryBudget: Int = 256 << 20,

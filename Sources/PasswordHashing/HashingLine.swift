@@ -1,21 +1,21 @@
 import DequeModule
 import UserDomain
 
-/// Hashes that wait, served round robin by caller. A value.
+/// A queue of waiting hashes, served round robin by caller. A value.
 ///
-/// A caller's own hashes keep their order. A caller that comes newly has its first turn after one of each of the others.
+/// Each caller's hashes keep their order. A new caller has its first turn after one hash of each other caller.
 struct HashingLine {
   typealias Caller = HashRequester.Caller
   typealias Job = HashingQueue.Job
 
   private var jobs: [Caller: Deque<Job>] = [:]
-  /// The callers in `jobs`, each once, in the order of their turns. None of them has an empty list.
+  /// The callers in `jobs`, each once, in the order of their turns. None has an empty list.
   private var turns: Deque<Caller> = []
   private(set) var count = 0
 
   var isEmpty: Bool { count == 0 }
 
-  /// The hash whose turn it is.
+  /// The next hash.
   var first: Job? { turns.first.flatMap { jobs[$0]?.first } }
 
   /// The number of hashes of `caller`.
@@ -28,7 +28,7 @@ struct HashingLine {
     count += 1
   }
 
-  /// Takes the hash whose turn it is, and moves its caller to the end.
+  /// Removes the next hash, and moves its caller to the end.
   mutating func removeFirst() -> Job? {
     guard let caller = turns.first, let job = jobs[caller]?.first else { return nil }
     turns.removeFirst()
@@ -37,7 +37,7 @@ struct HashingLine {
     return job
   }
 
-  /// Takes that hash out, whose caller keeps its turn. Returns false if it does not wait here.
+  /// Removes a hash, whose caller keeps its turn. Returns false if it is not in the queue.
   mutating func remove(_ id: UInt64) -> Bool {
     for (caller, waiting) in jobs {
       guard let index = waiting.firstIndex(where: { $0.id == id }) else { continue }
@@ -47,7 +47,7 @@ struct HashingLine {
     return false
   }
 
-  /// The caller with the most hashes, and of several the one whose turn comes last.
+  /// The caller with the most hashes; of several, the one whose turn comes last.
   var longest: (caller: Caller, count: Int)? {
     var longest: (caller: Caller, count: Int)?
     for caller in turns {
@@ -57,7 +57,7 @@ struct HashingLine {
     return longest
   }
 
-  /// Takes out the hash of `caller` that came last.
+  /// Removes the latest hash of `caller`.
   mutating func removeLast(of caller: Caller) -> Job? {
     guard let job = jobs[caller]?.last else { return nil }
     remove(at: count(of: caller) - 1, of: caller)

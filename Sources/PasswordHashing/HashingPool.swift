@@ -2,15 +2,15 @@ import Dispatch
 import Synchronization
 import UserDomain
 
-/// Runs hashes on threads of its own, as `HashingQueue` decides.
+/// Runs hashes on its own threads, as `HashingQueue` decides.
 ///
-/// Each running hash has a serial dispatch queue to itself, and so a thread that is neither an event loop's
-/// nor of Swift's cooperative pool.
+/// Each running hash has its own serial dispatch queue, so its thread belongs neither to an event loop nor to Swift's
+/// cooperative pool.
 final class HashingPool: Sendable {
   private typealias Work = @Sendable () -> Void
 
   private struct Entry {
-    /// Computes and resumes the caller.
+    /// Computes the hash and resumes the caller.
     let run: Work
     /// Resumes the caller with the reason why nothing was computed.
     let refuse: @Sendable (UserError) -> Void
@@ -32,12 +32,12 @@ final class HashingPool: Sendable {
     memoryBudget = limits.memoryBudget
   }
 
-  /// Hashes that wait for a worker.
+  /// The number of hashes waiting for a worker.
   var waitingCount: Int { state.withLock { $0.queue.waitingCount } }
 
   /// Runs `work`, which uses `memory` bytes, on a worker thread.
   ///
-  /// - Throws: `UserError.overloaded` if the queue is full, at once or when other callers need the place;
+  /// - Throws: `UserError.overloaded` if the queue is full, immediately or when another caller takes the place;
   ///   `.cancelled` if the task is cancelled before the work begins.
   func run<Value: Sendable>(
     memory: Int, for requester: HashRequester, _ work: @escaping @Sendable () -> Value
@@ -53,7 +53,7 @@ final class HashingPool: Sendable {
           refuse: { continuation.resume(returning: .failure($0)) })
         if Task.isCancelled { return entry.refuse(.cancelled) }
         submit(HashingQueue.Job(id: id, memory: memory, requester: requester), entry)
-        // A cancellation that came before the job was in the queue has found nothing to cancel.
+        // A cancellation before the job was queued found nothing to cancel.
         if Task.isCancelled { cancel(id) }
       }
     } onCancel: {
@@ -101,7 +101,7 @@ final class HashingPool: Sendable {
     var displaced: (entry: Entry, retryAfter: Duration)?
   }
 
-  /// `HashingQueue` starts no more jobs than there are workers, and names each job once.
+  /// `HashingQueue` starts no more jobs than workers, and names each job once.
   private static func effects(of actions: HashingQueue.Actions, _ state: inout State) -> Effects {
     var effects = Effects()
     for id in actions.start {

@@ -1,27 +1,28 @@
 import UserDomain
 
-/// Decides which hash runs, waits or is refused. A value without threads or clocks; `HashingPool` obeys it.
+/// Decides which hash runs, waits or is refused. A value without threads or clocks, whose decisions `HashingPool`
+/// carries out.
 ///
-/// Hashes start as long as a worker is free and the memory budget has room: those that clients wait for before those of
-/// the background, and of each kind one of each caller in turn. The hash whose turn it is waits for its memory and is not
-/// overtaken, so one that needs much is not starved by small ones.
+/// Hashes start while a worker is free and the memory budget has room. Hashes that clients wait for come before
+/// background ones, and callers take turns within each kind. The next hash waits for its memory and is not overtaken,
+/// so that small hashes cannot starve a large one.
 ///
-/// When the queue is full, a caller with fewer hashes in it takes the place of the one with the most, and a hash that a
-/// client waits for takes one of the background. So no caller keeps the others out.
+/// When the queue is full, a caller with fewer hashes takes a place of the caller with the most. A hash that a client
+/// waits for takes the place of a background one. So no caller starves the others.
 struct HashingQueue {
-  /// One submitted hash.
+  /// A submitted hash.
   struct Job: Equatable {
     let id: UInt64
     let memory: Int
     let requester: HashRequester
   }
 
-  /// What has to be done after an event: jobs that start now, and a job that is dropped.
+  /// The consequences of an event: jobs to start, and a job to drop.
   struct Actions: Equatable {
     var start: [UInt64] = []
-    /// A job that has waited and is refused, to make room for the submitted one.
+    /// A waiting job that is refused, to make room for the submitted one.
     var displaced: Displacement?
-    /// Set when the submitted job was refused.
+    /// The refusal of the submitted job, if any.
     var refusal: Refusal?
   }
 
@@ -35,13 +36,13 @@ struct HashingQueue {
     case needsMoreThanBudget
   }
 
-  /// Hashes that clients wait for after which one of the background has a turn, so that it is not starved.
+  /// The number of foreground hashes after which a background one has a turn, so that it is not starved.
   static let startsBeforeBackground = 16
 
   private let limits: HashingLimits
   private var foreground = HashingLine()
   private var background = HashingLine()
-  /// Hashes of the foreground that have started in a row while the background waited.
+  /// The number of consecutive foreground starts while the background waited.
   private var overtakes = 0
   private var running: [UInt64: Int] = [:]
   private var memoryInUse = 0
@@ -82,8 +83,7 @@ struct HashingQueue {
     return actions
   }
 
-  /// Forgets a job that still waits, and starts those that it held up. Returns nil if it has started or
-  /// ended.
+  /// Removes a waiting job, and starts those that it held up. Returns nil if it has started or ended.
   mutating func cancelled(_ id: UInt64) -> Actions? {
     guard foreground.remove(id) || background.remove(id) else { return nil }
     var actions = Actions()
@@ -91,7 +91,7 @@ struct HashingQueue {
     return actions
   }
 
-  /// How long the queue as it stands takes to run dry, if its hashes are like `job`.
+  /// Estimates how long the present queue takes to empty, if its hashes are like `job`.
   private func expectedWait(_ job: Job) -> Duration {
     let atOnce = min(limits.threads, limits.memoryBudget / max(job.memory, 1))
     return averageDuration * (waitingCount + running.count) / max(atOnce, 1)
@@ -105,13 +105,13 @@ struct HashingQueue {
     running.count < limits.threads && memoryInUse + job.memory <= limits.memoryBudget
   }
 
-  /// Takes a job out of the full queue that has less right to its place than `job`. Returns nil if there is none.
+  /// Removes a job with less right to its place than `job` from the full queue. Returns nil if every job has as much.
   private mutating func makeRoom(for job: Job) -> Job? {
     if !job.requester.isBackground, let longest = background.longest {
       return background.removeLast(of: longest.caller)
     }
     let line = job.requester.isBackground ? background : foreground
-    // Only from a caller that has more even then: two callers must not displace each other in turn.
+    // The caller must still have more afterwards: two callers must not displace each other alternately.
     guard let longest = line.longest, longest.count > line.count(of: job.requester.caller) + 1 else {
       return nil
     }

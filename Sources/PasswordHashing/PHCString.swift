@@ -3,19 +3,18 @@ import Foundation
 /// An Argon2id hash in the PHC string format: `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<tag>`, base64 unpadded
 /// (github.com/P-H-C/phc-string-format).
 ///
-/// Parsed before libargon2 sees a stored hash, because libargon2 allocates whatever memory the string asks
-/// for.
+/// It is parsed before libargon2 gets a stored hash, because libargon2 allocates as much memory as the string demands.
 struct PHCString: Hashable {
   let parameters: Argon2Parameters
   let saltLength: Int
   let tagLength: Int
 
-  /// The most that a stored hash may ask for; what is imported may be weaker than what we make ourselves.
+  /// The bounds of a stored hash; an imported one may be weaker than new ones.
   private static let memoryBounds = 8...Argon2Parameters.memoryBounds.upperBound
   private static let saltBounds = 8...64
   private static let tagBounds = 16...64
 
-  /// Parses `text`, or returns nil if it is not such a hash or asks for more than the bounds.
+  /// Parses `text`; nil if it is not such a hash, or exceeds the bounds.
   init?(_ text: String) {
     let parts = text.split(separator: "$", omittingEmptySubsequences: false)
     guard parts.count == 6, parts[0].isEmpty, parts[1] == "argon2id", parts[2] == "v=19" else { return nil }
@@ -40,7 +39,7 @@ struct PHCString: Hashable {
     self.tagLength = tagLength
   }
 
-  /// The text of such a hash.
+  /// Returns the text of such a hash.
   static func text(_ parameters: Argon2Parameters, salt: [UInt8], tag: [UInt8]) -> String {
     let costs = "m=\(parameters.memoryKiB),t=\(parameters.iterations),p=\(parameters.parallelism)"
     return "$argon2id$v=19$\(costs)$\(base64(salt))$\(base64(tag))"
@@ -59,7 +58,7 @@ struct PHCString: Hashable {
     return Int(digits)
   }
 
-  /// The bytes that unpadded base64 (RFC 4648 §4) stands for, or nil for other text.
+  /// Returns the length of the bytes that unpadded base64 (RFC 4648 §4) encodes, or nil for other text.
   private static func decodedLength(_ text: Substring) -> Int? {
     let length = text.utf8.count
     let isBase64 = text.utf8.allSatisfy { byte in

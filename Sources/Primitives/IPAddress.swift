@@ -1,16 +1,16 @@
 import Foundation
 
-/// An IP address, parsed from its text (inet_pton(3)) without a look-up.
+/// An IP address, parsed from its text (inet_pton(3)) without a lookup.
 public enum IPAddress: Hashable, Sendable {
-  /// An IPv4 address, its first byte the most significant.
+  /// An IPv4 address, big-endian.
   case v4(UInt32)
-  /// An IPv6 address: its first eight bytes and its last eight, each the most significant byte first.
+  /// An IPv6 address: its first and its last eight bytes, each big-endian.
   case v6(high: UInt64, low: UInt64)
 
-  /// Parses `127.0.0.1`, `2001:db8::1` or, for a link-local address, `fe80::1%eth0`, whose zone is not kept. Returns nil
-  /// for any other text, names and brackets included.
+  /// Parses `127.0.0.1`, `2001:db8::1` or, for a link-local address, `fe80::1%eth0`, dropping the zone. Returns nil for
+  /// any other text, including names and brackets.
   public init?(_ text: some StringProtocol) {
-    // A C string ends with the first NUL.
+    // A C string ends at the first NUL.
     guard !text.utf8.contains(0) else { return nil }
     guard text.contains(":") else {
       var number: UInt32 = 0
@@ -26,14 +26,14 @@ public enum IPAddress: Hashable, Sendable {
     self = .v6(high: UInt64(bigEndian: halves.0), low: UInt64(bigEndian: halves.1))
   }
 
-  /// The IPv4 address in an IPv4-mapped one, as a socket for both families sees it (RFC 4291 §2.5.5.2); any other
-  /// address itself.
+  /// The IPv4 address in an IPv4-mapped one, as a dual-stack socket sees it (RFC 4291 §2.5.5.2), else the address
+  /// itself.
   public var unmapped: IPAddress {
     guard case .v6(0, let low) = self, low >> 32 == 0xffff else { return self }
     return .v4(UInt32(truncatingIfNeeded: low))
   }
 
-  /// Whether the address is of this machine alone: 127.0.0.0/8 (RFC 1122 §3.2.1.3), mapped or not, and ::1 (RFC 4291
+  /// Whether the address is local to this machine: 127.0.0.0/8 (RFC 1122 §3.2.1.3), mapped or not, and ::1 (RFC 4291
   /// §2.5.3).
   public var isLoopback: Bool {
     switch unmapped {
@@ -44,11 +44,11 @@ public enum IPAddress: Hashable, Sendable {
 }
 
 extension IPAddress: CustomStringConvertible {
-  /// The text that ``init(_:)`` parses: dotted decimal, or groups of hexadecimal digits with `::` for the longest run of
-  /// zeros.
+  /// The text that ``init(_:)`` parses: dotted decimal, or groups of hexadecimal digits with `::` for the longest run
+  /// of zeros.
   public var description: String {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) { text in
-      // Cannot fail: both families are known, and the buffer holds the longest text (inet_ntop(3)).
+      // Cannot fail: both families are supported, and the buffer holds the longest text (inet_ntop(3)).
       switch self {
       case .v4(let number):
         var number = number.bigEndian

@@ -1,18 +1,18 @@
 import CoreMetrics
 import Synchronization
 
-/// What a series is measured with.
+/// The instrument that records a series.
 protocol Instrument: AnyObject, Sendable {
   /// Writes the series' lines.
   func write(_ name: String, _ labels: Labels, to text: inout TextFormat)
 }
 
-/// A number that only grows.
+/// A number that only increases.
 final class Counter: Instrument, CounterHandler {
   private let cells = ThreadCells(columns: 1)
 
   func increment(by amount: Int64) {
-    // A counter does not go back.
+    // A counter never decreases.
     if amount > 0 { cells.add(UInt64(amount), to: 0) }
   }
 
@@ -39,7 +39,7 @@ final class Gauge: Instrument, RecorderHandler, MeterHandler {
   }
 }
 
-/// A number that is asked for.
+/// A number that is computed when it is read.
 final class Observable: Instrument {
   private let value: @Sendable () -> Double
 
@@ -52,7 +52,7 @@ final class Observable: Instrument {
   }
 }
 
-/// How many values there were, and their sum.
+/// The count of values, and their sum.
 final class Summary: Instrument, RecorderHandler {
   private let state = Mutex((count: 0, sum: 0.0))
 
@@ -66,14 +66,14 @@ final class Summary: Instrument, RecorderHandler {
   }
 }
 
-/// How many durations there were up to each bound, and their sum.
+/// The count of durations up to each bound, and their sum.
 final class DurationHistogram: Instrument, TimerHandler {
   private let bounds: [Double]
   private let nanoseconds: [Int64]
-  /// A column a bucket, one for what is above all bounds, and one for the sum in nanoseconds.
+  /// One column per bucket, one for durations above all bounds, and one for the sum in nanoseconds.
   private let cells: ThreadCells
 
-  /// A histogram with these upper bounds, in seconds, ascending.
+  /// Creates a histogram with these upper bounds, in seconds, ascending.
   init(bounds: [Double]) {
     self.bounds = bounds
     nanoseconds = bounds.map { Int64(($0 * 1_000_000_000).rounded()) }
@@ -82,7 +82,7 @@ final class DurationHistogram: Instrument, TimerHandler {
 
   func recordNanoseconds(_ duration: Int64) {
     let duration = max(duration, 0)
-    // From the short end: most calls are short, and the long ones do not mind.
+    // The search starts at the short end: most calls are short, and its cost is negligible for long ones.
     var bucket = 0
     while bucket < nanoseconds.count, nanoseconds[bucket] < duration { bucket += 1 }
     cells.add(1, to: bucket, and: UInt64(duration), to: nanoseconds.count + 1)

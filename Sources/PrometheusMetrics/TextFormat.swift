@@ -1,8 +1,8 @@
-/// Prometheus' kinds of metrics.
+/// The kinds of Prometheus' metrics.
 enum Kind: String {
   case counter, gauge, histogram, summary
 
-  /// The name of a metric of this kind, out of swift-metrics' label.
+  /// Returns the name of a metric of this kind, made from swift-metrics' label.
   func name(of label: String) -> String {
     let name = TextFormat.name(label)
     switch self {
@@ -13,9 +13,9 @@ enum Kind: String {
   }
 }
 
-/// The labels of a series, in the order of their names.
+/// The labels of a series, ordered by name.
 struct Labels: Hashable, Comparable {
-  /// `name="value"`, with commas between.
+  /// The text `name="value"`, separated by commas.
   let text: String
 
   init(_ dimensions: [(String, String)]) {
@@ -27,17 +27,17 @@ struct Labels: Hashable, Comparable {
   static func < (left: Labels, right: Labels) -> Bool { left.text < right.text }
 }
 
-/// Text in the making.
+/// A builder of the text format.
 struct TextFormat {
   private(set) var text = ""
 
-  /// The lines above a metric's series.
+  /// Writes the lines above a metric's series.
   mutating func begin(_ name: String, _ kind: Kind, help: String?) {
     if let help { text += "# HELP \(name) \(Self.escaped(help, quotes: false))\n" }
     text += "# TYPE \(name) \(kind.rawValue)\n"
   }
 
-  /// A line. `extra` is one more label.
+  /// Writes one line. `extra` is one more label.
   mutating func line(
     _ name: String, _ labels: Labels, extra: String = "", _ value: some CustomStringConvertible
   ) {
@@ -47,7 +47,7 @@ struct TextFormat {
     text += " \(value)\n"
   }
 
-  /// `text` with `_` for what a name cannot have.
+  /// Returns `text` with `_` for characters that are invalid in names.
   static func name(_ text: String) -> String {
     var name = String(
       text.map { character in

@@ -1,19 +1,19 @@
 import Primitives
 import Synchronization
 
-/// Numbers that many threads add to: each thread has a row of its own, or shares it with few, and a number is the sum
-/// of its column. Threads that add at the same time do not wait for each other's cache lines.
+/// Numbers that many threads add to. Each thread has its own row, or shares it with a few, and a number is the sum of
+/// its column. Threads that add at the same time do not wait for each other's cache lines.
 ///
 /// `@unchecked Sendable`: the memory is allocated and freed with the object, and every cell is atomic.
 final class ThreadCells: @unchecked Sendable {
   private typealias Cell = Atomic<UInt64>
 
-  /// Few threads that are busy at the same time share one.
+  /// The number of rows, so that few busy threads share one.
   private static let rows = 16
   private static let cacheLine = 64
 
   private let cells: UnsafeMutablePointer<Cell>
-  /// Cells of a row: whole cache lines.
+  /// The number of cells of a row, which fills whole cache lines.
   private let stride: Int
 
   init(columns: Int) {
@@ -33,7 +33,7 @@ final class ThreadCells: @unchecked Sendable {
 
   private var row: UnsafeMutablePointer<Cell> { cells + ThreadNumber.current % Self.rows * stride }
 
-  /// Adds `amount` to the number in `column`; beyond 2^64 it begins anew.
+  /// Adds `amount` to the number in `column`, which wraps around at 2^64.
   func add(_ amount: UInt64, to column: Int) {
     row[column].wrappingAdd(amount, ordering: .relaxed)
   }
@@ -45,7 +45,7 @@ final class ThreadCells: @unchecked Sendable {
     row[other].wrappingAdd(second, ordering: .relaxed)
   }
 
-  /// The number in `column`: everything that was added before, and perhaps some of what is being added.
+  /// Returns the number in `column`: all earlier additions, and perhaps some of the concurrent ones.
   func sum(of column: Int) -> UInt64 {
     (0..<Self.rows).reduce(0) { sum, row in
       sum &+ cells[row * stride + column].load(ordering: .relaxed)

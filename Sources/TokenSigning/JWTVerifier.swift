@@ -3,27 +3,27 @@ import Primitives
 import Synchronization
 public import UserDomain
 
-/// Checks access tokens that are JWTs: the service's own, and those of an outside issuer.
+/// Verifies access tokens that are JWTs: the service's own, and those of an outside issuer.
 ///
-/// Which keys and algorithms count is decided by who is trusted, never by the token: its header only chooses
-/// among them (RFC 8725 §3.1). Verified tokens are remembered until they expire or the keys change, by each
-/// thread for itself: event loops that shared a lock for each call would wait for each other's caches.
+/// The trusted issuers decide which keys and algorithms count; a token's header only chooses among them (RFC 8725
+/// §3.1). Verified tokens are cached until they expire or the keys change. Each thread has its own cache: a shared lock
+/// would make event loops wait for each other.
 public final class JWTVerifier: AccessTokenVerifier {
-  /// Half of the tokens that a thread remembers, at most; 16,384 of them take a few MiB.
+  /// The capacity of each half of a thread's cache; 16,384 tokens take a few MiB.
   static let cacheCapacity = 8_192
 
   private struct Trust {
     var issuers: [TrustedIssuer] = []
-    /// Counts the changes of the issuers.
+    /// The number of changes of the issuers.
     var generation = 0
   }
 
-  /// What one thread remembers, or a few of them.
-  private final class Memory: Sendable {
+  /// The cache of one thread, or of a few.
+  private final class ThreadCache: Sendable {
     struct State {
       var cache = TokenCache(capacity: cacheCapacity)
       var recent = RecentTokens()
-      /// The generation of the issuers who have signed what is in the cache.
+      /// The generation of the issuers that signed the cached tokens.
       var generation = 0
 
       mutating func claims(for token: UnsafeRawBufferPointer) -> AccessTokenClaims? {
@@ -43,24 +43,24 @@ public final class JWTVerifier: AccessTokenVerifier {
   }
 
   private let trust = Mutex(Trust())
-  /// 64, so that few threads share one.
-  private let memories = (0..<64).map { _ in Memory() }
+  /// 64 caches, so that few threads share one.
+  private let caches = (0..<64).map { _ in ThreadCache() }
   private let clock: @Sendable () -> Timestamp
 
-  /// A verifier that trusts nobody yet.
+  /// Creates a verifier that trusts no issuer yet.
   public init(clock: @escaping @Sendable () -> Timestamp = { .now }) {
     self.clock = clock
   }
 
-  /// Believes this issuer from now on, in place of the one with the same name, if there was one.
+  /// Trusts this issuer, in place of an earlier one with the same name.
   func trust(_ issuer: TrustedIssuer) {
     trust.withLock { trust in
       trust.issuers.removeAll { $0.name == issuer.name }
       trust.issuers.append(issuer)
       trust.generation += 1
-      // Under the lock, so that of two changes the later one is here the later one too.
-      for memory in memories {
-        memory.state.withLock { state in
+      // Done under the lock, so that concurrent changes reach the caches in order.
+      for cache in caches {
+        cache.state.withLock { state in
           state.removeAll()
           state.generation = trust.generation
         }
@@ -69,7 +69,7 @@ public final class JWTVerifier: AccessTokenVerifier {
   }
 
   public func known(authorization: UnsafeRawBufferPointer) -> AccessTokenClaims? {
-    guard let known = memory.state.withLock({ $0.claims(for: authorization) }), clock() < known.expiresAt
+    guard let known = threadCache.state.withLock({ $0.claims(for: authorization) }), clock() < known.expiresAt
     else { return nil }
     return known
   }
@@ -78,10 +78,10 @@ public final class JWTVerifier: AccessTokenVerifier {
     authorization: String, admitCheck: () throws(UserError) -> Void
   ) throws(UserError) -> AccessTokenClaims {
     let now = clock()
-    let memory = self.memory
+    let threadCache = self.threadCache
     var header = authorization
     if let known = header.withUTF8({ bytes in
-      memory.state.withLock { $0.claims(for: UnsafeRawBufferPointer(bytes)) }
+      threadCache.state.withLock { $0.claims(for: UnsafeRawBufferPointer(bytes)) }
     }) {
       guard now < known.expiresAt else { throw .unauthenticated(.expired) }
       return known
@@ -95,15 +95,15 @@ public final class JWTVerifier: AccessTokenVerifier {
     }
     let claims = try issuer.verify(unverified, now: now)
     let key = header.withUTF8 { TokenCache.Key(UnsafeRawBufferPointer($0)) }
-    memory.state.withLock { state in
-      // Not what was verified with keys that have gone meanwhile.
+    threadCache.state.withLock { state in
+      // Tokens verified with keys that were removed meanwhile are not cached.
       if state.generation == generation { state.cache.insert(claims, for: key) }
     }
     return claims
   }
 
-  /// The calling thread's.
-  private var memory: Memory { memories[ThreadNumber.current % memories.count] }
+  /// The calling thread's cache.
+  private var threadCache: ThreadCache { caches[ThreadNumber.current % caches.count] }
 
   private static func token(in authorization: String) throws(UserError) -> String {
     let scheme = "bearer "

@@ -1,6 +1,6 @@
 import Primitives
 
-/// Why keys cannot be used. One line for an operator, which names the file.
+/// The reason why keys are unusable. It prints as one line for operators, which names the file.
 public struct KeyFailure: Error, Hashable, CustomStringConvertible {
   public let description: String
 

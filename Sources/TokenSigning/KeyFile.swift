@@ -1,17 +1,17 @@
 public import Foundation
 import Primitives
 
-/// Where the service's own signing keys are kept: a file that its owner alone can write, and others cannot read.
+/// The file of the service's own signing keys. Only its owner can write it, and others cannot read it.
 public struct KeyFile: Hashable, Sendable {
-  /// The path as it was given, which may lead there through symbolic links.
+  /// The path as given, which may lead to the file through symbolic links.
   public let path: String
 
-  /// The file at `path`, or where that leads through symbolic links.
+  /// Creates a reference to the file at `path`, or at its target if that is a symbolic link.
   public init(path: String) {
     self.path = path
   }
 
-  /// The keys, made with the file if there is none yet. Safe against another process that does the same.
+  /// Returns the keys, and creates a missing file with a new key. Safe against another process doing the same.
   ///
   /// - Throws: `KeyFailure`.
   public func openOrCreate(now: Date = Date()) throws(KeyFailure) -> KeyRing {
@@ -24,13 +24,13 @@ public struct KeyFile: Hashable, Sendable {
     }
   }
 
-  /// Adds a key that signs from now on. What the others have signed stays good for `overlap`.
+  /// Adds a key that signs from now on. Tokens of the other keys stay valid for `overlap`.
   ///
-  /// - Throws: `KeyFailure`, also if there is no file.
+  /// - Throws: `KeyFailure`, also if the file is missing.
   public func rotate(overlap: Duration, now: Date = Date()) throws(KeyFailure) -> KeyRing {
     try withLock { () throws(KeyFailure) in
       guard let ring = try read() else {
-        throw KeyFailure(path, "no such key file; 'user-service serve' makes one")
+        throw KeyFailure(path, "no such key file; 'user-service serve' creates it")
       }
       let rotated = ring.rotated(now: now, overlap: overlap)
       try write(rotated)
@@ -38,17 +38,17 @@ public struct KeyFile: Hashable, Sendable {
     }
   }
 
-  /// The keys, or nil if there is no file.
+  /// Returns the keys, or nil if the file is missing.
   ///
-  /// - Throws: `KeyFailure` if the file cannot be read, others than its owner can use it, or it holds no keys.
+  /// - Throws: `KeyFailure` if the file is unreadable, usable by others than its owner, or without keys.
   public func read() throws(KeyFailure) -> KeyRing? {
     guard let contents = try contents() else { return nil }
     return try ring(contents)
   }
 
-  /// Returns what the file holds, or nil if there is no file.
+  /// Returns the file's content, or nil if the file is missing.
   ///
-  /// - Throws: `KeyFailure` if the file cannot be read, or others than its owner can use it.
+  /// - Throws: `KeyFailure` if the file is unreadable, or usable by others than its owner.
   func contents() throws(KeyFailure) -> Data? {
     let file: PrivateFile
     do {
@@ -61,31 +61,31 @@ public struct KeyFile: Hashable, Sendable {
     return file.contents
   }
 
-  /// Returns the keys that `contents` holds.
+  /// Returns the keys in `contents`.
   ///
-  /// - Throws: `KeyFailure` if it is not a key file, or a key in it is damaged.
+  /// - Throws: `KeyFailure` if the content is not a key file, or has a damaged key.
   func ring(_ contents: Data) throws(KeyFailure) -> KeyRing {
     let ring: KeyRing
     do {
       ring = try Self.decoder.decode(KeyRing.self, from: contents)
     } catch {
       throw KeyFailure(
-        path, "not a key file of user-service; restore a backup, or move it away to make new keys")
+        path, "not a key file of user-service; restore a backup, or move the file away to create new keys")
     }
     guard ring.signer != nil, ring.keys.allSatisfy(\.isIntact) else {
       throw KeyFailure(
-        path, "a key is damaged, or none may sign; restore a backup, or move it away to make new keys")
+        path, "a key is damaged, or none can sign; restore a backup, or move the file away to create new keys")
     }
     return ring
   }
 
-  /// Where the path leads: replaced is the file, not a link to it.
+  /// The path of the file itself: a write replaces the file, not a link to it.
   private var target: String {
     if let resolved = realpath(path, nil) {
       defer { free(resolved) }
       return String(cString: resolved)
     }
-    // Not there yet, and mostly no link either; a link says where to make it.
+    // The file does not exist yet. The path is usually not a link; if it is, the file belongs at its destination.
     guard let destination = try? FileManager.default.destinationOfSymbolicLink(atPath: path) else {
       return path
     }
@@ -104,12 +104,12 @@ public struct KeyFile: Hashable, Sendable {
     }
   }
 
-  /// Runs `body` while no other process changes the file. The lock is on the folder, because the file is
-  /// replaced; the folder is synced at the end, so that the replacement lasts.
+  /// Runs `body` while no other process changes the file. The lock is on the folder, because the file is replaced. The
+  /// folder is synced at the end, so that the replacement is durable.
   private func withLock<Value>(_ body: () throws(KeyFailure) -> Value) throws(KeyFailure) -> Value {
     let descriptor = open(Self.folder(of: target), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw failure() }
-    // Gives the lock back too (flock(2)).
+    // Closing also releases the lock (flock(2)).
     defer { close(descriptor) }
     guard flock(descriptor, LOCK_EX) == 0 else { throw failure() }
     let value = try body()

@@ -1,19 +1,19 @@
 import Synchronization
 
-/// Looks at the key files, one look at a time. A caller shares the next look to begin with the others that wait for it, so
-/// what it knows of was written before the look; and callers in a hurry cannot make looks follow each other closely.
+/// Reads of the key files, one at a time. Waiting callers share the next read to begin, so they see everything written
+/// before it. Impatient callers cannot make reads follow each other closely.
 final class KeyLook: Sendable {
   private struct State {
-    /// The look that has not begun.
+    /// The read that has not begun.
     var next: Task<[KeyEvent], Never>?
-    /// The look that was asked for last, begun or not.
+    /// The read that was requested last, begun or not.
     var latest: Task<[KeyEvent], Never>?
     var latestBegan: ContinuousClock.Instant?
   }
 
   private let state = Mutex(State())
 
-  /// Runs `look` off the caller's executor, at least `spacing` after the last look began, and returns what it has found.
+  /// Runs `look` off the caller's executor, at least `spacing` after the last one began, and returns its events.
   func run(spacing: Duration, _ look: @escaping @Sendable () async -> [KeyEvent]) async -> [KeyEvent] {
     let task = state.withLock { state in
       if let next = state.next { return next }
@@ -21,7 +21,7 @@ final class KeyLook: Sendable {
       let task = Task.detached {
         _ = await previous?.value
         let pause = previousBegan.map { $0 + spacing - .now } ?? .zero
-        // A detached task without a handle outside is never cancelled, so the pause is never cut short.
+        // A detached task without an outside handle is never cancelled, so the pause is never cut short.
         if pause > .zero { try? await Task.sleep(for: pause) }
         self.begin()
         return await look()

@@ -3,20 +3,20 @@ public import Foundation
 import JWTKit
 import Primitives
 
-/// The service's own signing keys, Ed25519: one signs, and those before it stay good for a while. A value;
-/// its JSON is what the key file holds, a JWK Set with private parts.
+/// The service's own Ed25519 signing keys: one signs, and earlier ones stay valid for a while. A value. Its JSON is the
+/// content of the key file, a JWK Set with private parts.
 public struct KeyRing: Hashable, Sendable, Codable {
-  /// A key with its private part. It does not print it.
+  /// A key with its private part, which it never prints.
   public struct Key: Hashable, Sendable, Codable {
-    /// The key's name: its JWK thumbprint (RFC 7638).
+    /// The key's id: its JWK thumbprint (RFC 7638).
     public let kid: String
     /// The public key, 32 bytes in base64url.
     public let x: String
-    /// When it was made.
+    /// The time of the key's creation.
     public let createdAt: Date
-    /// When what it has signed expires; nil for the key that signs.
+    /// The time when tokens of the key expire; nil for the signing key.
     public internal(set) var retiresAt: Date?
-    /// When ``retiresAt`` was decided, by the clock of that moment; nil for the key that signs.
+    /// The time when ``retiresAt`` was decided, by the clock of that moment; nil for the signing key.
     public internal(set) var retiredAt: Date?
     /// The private key, 32 bytes in base64url.
     let d: String
@@ -32,7 +32,7 @@ public struct KeyRing: Hashable, Sendable, Codable {
       case retiredAt = "retired_at"
     }
 
-    /// A new key.
+    /// Creates a new key.
     init(now: Date) {
       let secret = Curve25519.Signing.PrivateKey()
       x = Base64URL.encode(secret.publicKey.rawRepresentation)
@@ -46,7 +46,7 @@ public struct KeyRing: Hashable, Sendable, Codable {
       Base64URL.encode(SHA256.hash(data: Data(#"{"crv":"Ed25519","kty":"OKP","x":"\#(x)"}"#.utf8)))
     }
 
-    /// Whether the parts belong together, as they do unless the file was edited. Bytes that are no key do not.
+    /// Whether the parts match. They do not if the file was edited, or the bytes are not a key.
     var isIntact: Bool {
       guard (kty, crv, alg) == ("OKP", "Ed25519", SignatureAlgorithm.edDSA.rawValue),
         let secret = Base64URL.decode(d),
@@ -59,23 +59,24 @@ public struct KeyRing: Hashable, Sendable, Codable {
   /// The keys, oldest first.
   public private(set) var keys: [Key]
 
-  /// A ring with a new key.
+  /// Creates a ring with a new key.
   init(now: Date) {
     keys = [Key(now: now)]
   }
 
-  /// The key that signs.
+  /// The signing key.
   var signer: Key? { keys.last { $0.retiresAt == nil } }
 
-  /// The keys whose signatures are good at `now`.
+  /// Returns the keys whose signatures are valid at `now`.
   public func live(at now: Date) -> [Key] {
     keys.filter { remainingTrust(in: $0, at: now).map { $0 > .zero } ?? true }
   }
 
-  /// How much longer than `now` what `key` has signed is good; zero or less if it is not. nil for the key that signs.
+  /// Returns how much longer than `now` signatures of `key` are valid; zero or less for an expired key, nil for the
+  /// signing key.
   ///
-  /// It is never more than the overlap that was asked for, also if the clock was ahead when the key was retired and has
-  /// been set back since: a key that was retired at once stays so.
+  /// It never exceeds the requested overlap, even if the clock was ahead at the key's retirement and has been set back
+  /// since. A key retired immediately stays retired.
   public func remainingTrust(in key: Key, at now: Date) -> Duration? {
     guard let retiresAt = key.retiresAt else { return nil }
     let remaining = retiresAt.timeIntervalSince(now)
@@ -83,20 +84,20 @@ public struct KeyRing: Hashable, Sendable, Codable {
     return .seconds(min(remaining, max(retiresAt.timeIntervalSince(retiredAt), 0)))
   }
 
-  /// The key that was made when `key` was retired first.
+  /// Returns the key that was created when `key` was first retired.
   private func successor(of key: Key) -> Key? {
     keys.firstIndex(of: key).flatMap { $0 + 1 < keys.count ? keys[$0 + 1] : nil }
   }
 
-  /// The ring with a new key that signs from `now` on. What the others have signed stays good for `overlap`,
-  /// or as long as it would have; keys that have expired are left out.
+  /// Returns the ring with a new key that signs from `now` on. Tokens of the other keys stay valid for `overlap`, or
+  /// until their earlier end. Expired keys are removed.
   func rotated(now: Date, overlap: Duration) -> KeyRing {
     var ring = self
     let end = now.addingTimeInterval(overlap / .seconds(1)).wholeSeconds
     ring.keys = live(at: now).map { key in
       let own = remainingTrust(in: key, at: now).map { now.addingTimeInterval($0 / .seconds(1)) } ?? end
       let bound = min(own, end)
-      // An end that comes first stays as it was decided, but for the rounding of the line above.
+      // An earlier end stays as decided, except for the rounding of the line above.
       if let decided = key.retiresAt, decided <= bound.addingTimeInterval(0.001) { return key }
       var key = key
       key.retiresAt = bound.wholeSeconds
@@ -109,14 +110,14 @@ public struct KeyRing: Hashable, Sendable, Codable {
 }
 
 extension Date {
-  /// As the file has it.
+  /// The date with the precision of the file.
   fileprivate var wholeSeconds: Date { Date(timeIntervalSince1970: timeIntervalSince1970.rounded(.down)) }
 }
 
 extension KeyRing.Key: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-  /// The key's name.
+  /// The key's id.
   public var description: String { kid }
-  /// The key's name.
+  /// The key's id.
   public var debugDescription: String { kid }
   /// Empty, so that `dump` shows nothing of the private part.
   public var customMirror: Mirror { Mirror(self, children: [:]) }

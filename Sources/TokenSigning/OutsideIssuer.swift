@@ -1,24 +1,24 @@
 import Foundation
 import Primitives
 
-/// An outside issuer whose access tokens the service believes, and the file with its public keys.
+/// An outside issuer whose access tokens the service trusts, and the file with its public keys.
 public struct OutsideIssuer: Hashable, Sendable {
   /// The path of a JWK Set (RFC 7517 §5).
   public let keySet: String
-  /// What `iss` must be.
+  /// The required `iss`.
   public let name: String
-  /// What must be in `aud`.
+  /// The required value in `aud`.
   public let audience: String
-  /// The algorithms that its tokens may use.
+  /// The algorithms allowed for its tokens.
   public let algorithms: Set<SignatureAlgorithm>
-  /// What its tokens may be and say.
+  /// The rules for its tokens.
   public let rules: OutsideTokenRules
 
-  /// How long the keys in use are trusted while their file cannot be read, or is not a JWK Set: an hour.
+  /// The time for which the keys in use stay trusted while their file is unreadable or not a JWK Set: an hour.
   public static let graceForUnreadableKeys: Duration = .seconds(3_600)
 
-  /// An issuer. HS256 is only believed when it is named: its keys can sign too, so others than its owner must
-  /// not be able to read the file.
+  /// Creates an issuer. HS256 is only trusted if listed: its keys can also sign, so only the file's owner may be able
+  /// to read the file.
   public init(
     keySet: String, name: String, audience: String,
     algorithms: Set<SignatureAlgorithm> = SignatureAlgorithm.asymmetric,
@@ -31,17 +31,17 @@ public struct OutsideIssuer: Hashable, Sendable {
     self.rules = rules
   }
 
-  /// A key of the set that is left out.
+  /// A key of the set that is ignored.
   struct IgnoredKey: Hashable, Sendable {
-    /// Its place in the set, from 0, and its `kid`.
+    /// The key's index in the set, from 0, and its `kid`.
     let key: String
     let reason: String
   }
 
-  /// The issuer with the keys that `file` holds, none if the set is empty, and those that are left out: keys that the
-  /// service does not understand are ignored (RFC 7517 §5).
+  /// Returns the issuer with the keys in `file`, and the ignored keys. Keys that the service does not understand are
+  /// ignored (RFC 7517 §5). An empty set has no keys.
   ///
-  /// - Throws: `KeyFailure` if the file is not a JWK Set, two of its keys cannot be told apart, or it exposes secrets.
+  /// - Throws: `KeyFailure` if the file is not a JWK Set, has two indistinguishable keys, or exposes secrets.
   func trusted(_ file: PrivateFile) async throws(KeyFailure) -> (TrustedIssuer, [IgnoredKey]) {
     var keys: [VerificationKey] = []
     var ignored: [IgnoredKey] = []
@@ -65,7 +65,7 @@ public struct OutsideIssuer: Hashable, Sendable {
     return (trusting(keys), ignored)
   }
 
-  /// The issuer with these keys. Without any none of its tokens is believed.
+  /// Returns the issuer with these keys. Without keys, none of its tokens is trusted.
   func trusting(_ keys: [VerificationKey]) -> TrustedIssuer {
     TrustedIssuer(name: name, audience: audience, algorithms: algorithms, keys: keys, rules: rules)
   }
@@ -89,8 +89,8 @@ public struct OutsideIssuer: Hashable, Sendable {
     }
   }
 
-  /// Keys of one name for one algorithm cannot be told apart by a token. Keys of one name for several algorithms can
-  /// (RFC 7517 §4.5).
+  /// Checks that tokens can tell the keys apart. One id for two keys of an algorithm is ambiguous; one id for several
+  /// algorithms is not (RFC 7517 §4.5).
   private func checkNames(of keys: [VerificationKey]) throws(KeyFailure) {
     var seen = Set<String>()
     for key in keys {
@@ -102,7 +102,7 @@ public struct OutsideIssuer: Hashable, Sendable {
     }
   }
 
-  /// `text` from the set as one short word for the log, whose lines it must not imitate.
+  /// Returns `text` from the set as one short word that cannot imitate a line of the log.
   private static func printable(_ text: String) -> String {
     String(
       String.UnicodeScalarView(

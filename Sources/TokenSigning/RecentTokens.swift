@@ -1,11 +1,12 @@
 import Primitives
 import UserDomain
 
-/// The tokens that a thread has seen last, as they came: to compare one with what it is likely to be is cheaper than its
-/// digest. A value without locks or clocks.
+/// The tokens that a thread saw last, in the clear: comparing a token with a likely one is cheaper than hashing it. A
+/// value without locks or clocks.
 ///
-/// Each has a place that its last bytes say, which belong to its signature, and keeps it until another comes to that place
-/// or the keys change. So few tokens are in memory in the clear, as those of open connections are in their header tables.
+/// A token's slot is chosen by its last bytes, which belong to its signature. It keeps the slot until another token
+/// takes it, or the keys change. So few tokens are in memory in the clear, like those in the header tables of open
+/// connections.
 struct RecentTokens {
   private struct Entry {
     let token: [UInt8]
@@ -17,8 +18,8 @@ struct RecentTokens {
 
   private var entries = [Entry?](repeating: nil, count: places)
 
-  /// What the token says, or nil if it is not among them. Takes the same time for every token of its length that is not
-  /// the one in its place.
+  /// Returns the claims of the token, or nil if it is not in its slot. The comparison takes the same time for every
+  /// other token of its length.
   func claims(for token: UnsafeRawBufferPointer) -> AccessTokenClaims? {
     guard let place = Self.place(of: token), let entry = entries[place],
       entry.token.withUnsafeBytes({ isEqualInConstantTime($0, token) })
@@ -35,11 +36,11 @@ struct RecentTokens {
     entries = Array(repeating: nil, count: Self.places)
   }
 
-  /// nil for what is too short to be a token.
+  /// Returns the slot of a token; nil for text too short to be a token.
   private static func place(of token: UnsafeRawBufferPointer) -> Int? {
     guard token.count >= suffix else { return nil }
     let end = token.loadUnaligned(fromByteOffset: token.count - suffix, as: UInt64.self)
-    // Letters and digits differ in their lower bits: a multiplication carries all of them to the upper ones.
+    // Letters and digits differ in their lower bits. The multiplication carries all of them to the upper bits.
     return Int(truncatingIfNeeded: (end &* 0x9e37_79b9_7f4a_7c15) >> 60)
   }
 }

@@ -1,29 +1,29 @@
 import Primitives
 
-/// The grammar of JSON (RFC 8259), and that no object has two members of one name: parsers differ in which of them they
-/// believe. A value without recursion beyond ``deepest``.
+/// A checker of the JSON grammar (RFC 8259) that also refuses duplicate member names: parsers differ in which of them
+/// they use. A value without recursion beyond ``deepest``.
 struct StrictJSON {
-  /// Why a text is refused.
+  /// The reason why a text is refused.
   enum Fault: Error, Hashable {
-    /// It is not JSON in UTF-8, or nested deeper than ``deepest``.
+    /// The text is not JSON in UTF-8, or nested deeper than ``deepest``.
     case malformed
-    /// An object has this member twice. Names are compared with their escapes resolved.
+    /// An object has this member twice. Names are compared after resolving escapes.
     case duplicate(String)
   }
 
-  /// Levels of nesting, at most.
+  /// The maximum number of nested levels.
   static let deepest = 64
 
   private let text: [UInt8]
   private var position = 0
   private var depth = 0
 
-  /// Checks that `text` is one JSON value, each of whose objects has members of different names.
+  /// Checks that `text` is one JSON value, and that no object in it has duplicate names.
   ///
   /// - Throws: `Fault`.
   static func check(_ text: some Sequence<UInt8>) throws(Fault) {
     let text = Array(text)
-    // Names below are then valid too: a name ends at an ASCII quotation mark.
+    // Names taken below are then valid too: a name ends at an ASCII quotation mark.
     guard String(validating: text, as: UTF8.self) != nil else { throw .malformed }
     var parser = StrictJSON(text: text)
     parser.skipSpace()
@@ -123,7 +123,7 @@ struct StrictJSON {
     }
   }
 
-  /// Takes the digits of an escape, and those of the second half of a surrogate pair. A half alone is refused.
+  /// Takes the digits of an escape, and of the second half of a surrogate pair. A lone half is refused.
   private mutating func unicodeEscape() throws(Fault) -> [UInt8] {
     var code = try fourDigits()
     if (0xd800..<0xdc00).contains(code) {

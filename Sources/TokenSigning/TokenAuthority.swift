@@ -4,21 +4,20 @@ import Primitives
 import Synchronization
 public import UserDomain
 
-/// Signs access tokens with the service's own keys, and keeps the verifier of tokens up to date with the key
-/// files.
+/// Signs access tokens with the service's own keys, and keeps the verifier up to date with the key files.
 public final class TokenAuthority: AccessTokenIssuer {
-  /// Whose name the service signs under, and whom else it believes.
+  /// The names that the service signs with, and the outside issuer that it trusts.
   public struct Configuration: Hashable, Sendable {
-    /// Where the service's own keys are; nil for keys that end with this object.
+    /// The file of the service's own keys; nil for keys that live only as long as this object.
     public var keys: KeyFile?
-    /// `iss` of the service's own tokens.
+    /// The `iss` of the service's own tokens.
     public var issuer: String
-    /// `aud` of the service's own tokens.
+    /// The `aud` of the service's own tokens.
     public var audience: String
-    /// Another issuer to believe.
+    /// Another trusted issuer.
     public var outside: OutsideIssuer?
 
-    /// A configuration.
+    /// Creates a configuration.
     public init(
       keys: KeyFile?, issuer: String = "user-service", audience: String = "user-service",
       outside: OutsideIssuer? = nil
@@ -37,21 +36,21 @@ public final class TokenAuthority: AccessTokenIssuer {
     let algorithm: any JWTAlgorithm
   }
 
-  /// What is known of the files. Looks change it, one at a time.
+  /// The state of the files, changed by one look at a time.
   private struct Files {
     var ownContents: Data?
     var ownProblem = CurrentProblem<KeyFailure>()
     var retirement = KeyRetirement()
-    /// The key set in use; nil if the outside issuer is not trusted.
+    /// The key set in use; nil while the outside issuer is not trusted.
     var keySet: PrivateFile?
     var keySetProblem = CurrentProblem<KeyFailure>()
-    /// Since when, by the uptime, the key set cannot be used.
+    /// The uptime since which the key set is unusable.
     var keySetFailsSince: Duration?
   }
 
-  /// Checks tokens of the service and of the outside issuer.
+  /// Verifies tokens of the service and of the outside issuer.
   public let verifier: JWTVerifier
-  /// Whether the service's own keys were made just now: tokens of previous keys are refused.
+  /// Whether the service's own keys are new: tokens of previous keys are refused.
   public let hasNewKeys: Bool
   private let configuration: Configuration
   private let own: Mutex<Own>
@@ -61,12 +60,12 @@ public final class TokenAuthority: AccessTokenIssuer {
   private let uptime: @Sendable () -> Duration
   private let report: @Sendable (KeyEvent) -> Void
 
-  /// The least time between two looks that calls have asked for.
+  /// The minimum time between two looks requested by calls.
   static let refreshSpacing: Duration = .milliseconds(250)
 
-  /// Reads the keys; makes the service's own if there are none.
+  /// Reads the keys, and creates the service's own keys if missing.
   ///
-  /// - Parameter report: hears of each event of the key files, also of those of later looks.
+  /// - Parameter report: called with each event of the key files, also of later looks.
   /// - Throws: `KeyFailure`.
   public convenience init(
     _ configuration: Configuration, report: @escaping @Sendable (KeyEvent) -> Void = { _ in }
@@ -74,7 +73,7 @@ public final class TokenAuthority: AccessTokenIssuer {
     try await self.init(configuration, clock: { .now }, uptime: { Uptime.now }, report: report)
   }
 
-  /// The same by other clocks: a wall clock, and a monotonic one.
+  /// Creates the same with other clocks: a wall clock, and a monotonic one.
   init(
     _ configuration: Configuration, clock: @escaping @Sendable () -> Timestamp,
     uptime: @escaping @Sendable () -> Duration, report: @escaping @Sendable (KeyEvent) -> Void = { _ in }
@@ -95,13 +94,13 @@ public final class TokenAuthority: AccessTokenIssuer {
     self.report = report
     guard let outside = configuration.outside else { return }
     for event in try await readKeySet(of: outside) {
-      // That there are keys is what an operator expects of a start.
+      // An operator expects the keys to be loaded at the start.
       if case .reloaded(_, 1...) = event { continue }
       report(event)
     }
   }
 
-  /// The keys that the service's own tokens can be verified with now.
+  /// The keys that verify the service's own tokens now.
   public var publicKeys: [AccessTokenKey] {
     let now = clock().date
     return own.withLock { own in
@@ -109,16 +108,16 @@ public final class TokenAuthority: AccessTokenIssuer {
     }
   }
 
-  /// Reads the files again, and uses what they hold now if it differs. Each is taken up by itself.
+  /// Reads the files again, and uses their content if it has changed. Each file is independent of the others.
   ///
-  /// - Returns: what has changed since the last look; it was reported too.
+  /// - Returns: the changes since the last look, which were also reported.
   @discardableResult
   public func reload() async -> [KeyEvent] {
     await looks.run(spacing: .zero) { await self.look() }
   }
 
-  /// Does the same for a call whose token names an unknown key. All calls that wait share a look, and looks are
-  /// ``refreshSpacing`` apart: made-up names cost the service four short reads a second, and each call that wait.
+  /// Reads the files for a call whose token names an unknown key. Waiting calls share a look, and looks are
+  /// ``refreshSpacing`` apart. So invented key ids cost four short reads per second, and each call a wait.
   public func refresh() async {
     _ = await looks.run(spacing: Self.refreshSpacing) { await self.look() }
   }
@@ -137,13 +136,13 @@ public final class TokenAuthority: AccessTokenIssuer {
     var ring = own.withLock { $0.ring }
     var event: KeyEvent?
     do throws(KeyFailure) {
-      guard let contents = try file.contents() else { throw KeyFailure(file.path, "the key file is gone") }
+      guard let contents = try file.contents() else { throw KeyFailure(file.path, "the key file is missing") }
       if files.withLock({ $0.ownContents != contents }) {
         let read = try file.ring(contents)
         if read != ring { event = .reloaded(file: file.path, keys: read.keys.count) }
         ring = read
       }
-      // Also without a change: the time of a retired key may be over.
+      // Done even without a change: a retired key may have expired.
       try await use(ring)
       files.withLock { files in
         files.ownContents = contents
@@ -156,7 +155,7 @@ public final class TokenAuthority: AccessTokenIssuer {
   }
 
   private func ownKeysFailed(_ failure: KeyFailure) async -> KeyEvent? {
-    // The keys in use stay, and their times pass. They were loaded before, so they can be again.
+    // The keys in use stay, and can expire. They were loaded before, so loading them again succeeds.
     try? await use(own.withLock { $0.ring })
     return files.withLock { $0.ownProblem.changes(to: failure) ? .failed(failure) : nil }
   }
@@ -165,7 +164,7 @@ public final class TokenAuthority: AccessTokenIssuer {
     let believed = files.withLock { $0.retirement.believed(of: ring, now: clock().date, uptime: uptime()) }
     guard own.withLock({ $0.ring != ring || $0.believed != believed }) else { return }
     let (own, issuer) = try await Self.load(ring, believed, configuration)
-    // In this order, so that nothing is signed with a key that is not trusted yet.
+    // The order matters: nothing may be signed with a key that is not trusted yet.
     verifier.trust(issuer)
     self.own.withLock { $0 = own }
   }
@@ -238,7 +237,7 @@ public final class TokenAuthority: AccessTokenIssuer {
     _ ring: KeyRing, _ believed: [KeyRing.Key], _ configuration: Configuration
   ) async throws(KeyFailure) -> (Own, TrustedIssuer) {
     let path = configuration.keys?.path ?? "the keys in memory"
-    guard let signer = ring.signer else { throw KeyFailure(path, "no key may sign") }
+    guard let signer = ring.signer else { throw KeyFailure(path, "no key can sign") }
     do {
       let signing = JWTKeyCollection()
       await signing.add(eddsa: try EdDSA.PrivateKey(d: signer.d, curve: .ed25519))

@@ -1,22 +1,21 @@
 import Crypto
 import UserDomain
 
-/// Tokens that were verified, by their digests, so that none is verified twice. A value without locks or
-/// clocks.
+/// The verified-token cache: claims by the digest of their token, so that no token is verified twice. A value without
+/// locks or clocks.
 ///
-/// It holds at most twice `capacity` tokens: when the young half is full it becomes the old half, and what
-/// was the old half is forgotten. A token that is used moves to the young half, so those in use stay.
+/// It holds at most twice `capacity` tokens. When the young half is full, it becomes the old half, and the former old
+/// half is dropped. A token that is used moves to the young half, so tokens in use stay.
 struct TokenCache {
-  /// SHA-256 of a token, and of the scheme in front of it: the tokens themselves are not kept, but for the
-  /// ``RecentTokens``.
+  /// The SHA-256 of a token and the scheme in front of it. Only ``RecentTokens`` keeps tokens themselves.
   struct Key: Hashable {
     private let words: (UInt64, UInt64, UInt64, UInt64)
 
-    /// Of a token in UTF-8.
+    /// Creates the key of a token in UTF-8.
     init(_ token: UnsafeRawBufferPointer) {
       let digest = SHA256.hash(data: token)
       words = digest.withUnsafeBytes { bytes in
-        // 32 bytes.
+        // A SHA-256 digest has 32 bytes.
         bytes.loadUnaligned(as: (UInt64, UInt64, UInt64, UInt64).self)
       }
     }
@@ -24,7 +23,7 @@ struct TokenCache {
     static func == (left: Key, right: Key) -> Bool { left.words == right.words }
 
     func hash(into hasher: inout Hasher) {
-      // Uniformly distributed, and nobody can choose them.
+      // Digests are uniformly distributed, and clients cannot choose them.
       hasher.combine(words.0)
     }
   }
@@ -39,7 +38,7 @@ struct TokenCache {
 
   var count: Int { young.count + old.count }
 
-  /// What the token says, or nil if it is not known.
+  /// Returns the claims of the token, or nil if it is not cached.
   mutating func claims(for key: Key) -> AccessTokenClaims? {
     if let claims = young[key] { return claims }
     guard let claims = old.removeValue(forKey: key) else { return nil }

@@ -2,30 +2,30 @@ import Foundation
 import Primitives
 import UserDomain
 
-/// An issuer whose tokens are believed, and which of them.
+/// A trusted issuer, and the rules for its tokens.
 struct TrustedIssuer: Sendable {
-  /// What `iss` must be.
+  /// The required `iss`.
   let name: String
-  /// What must be in `aud`.
+  /// The required value in `aud`.
   let audience: String
-  /// The algorithms that may be used.
+  /// The allowed algorithms.
   let algorithms: Set<SignatureAlgorithm>
-  /// The keys; without one no token is believed.
+  /// The keys; without keys no token is trusted.
   let keys: [VerificationKey]
-  /// What its tokens may be and say; nil for this service itself: only then do the claims `sid`, `epoch` and `jti` mean
-  /// what they mean here.
+  /// The rules for its tokens; nil for this service itself. Only then do the claims `sid`, `epoch` and `jti` have their
+  /// meaning here.
   let rules: OutsideTokenRules?
 
-  /// How far clocks may differ (RFC 7519 §4.1.4).
+  /// The tolerated difference of clocks (RFC 7519 §4.1.4).
   static let leeway: Duration = .seconds(30)
 
   private var isOwn: Bool { rules == nil }
 
-  /// What `token` says, if this issuer has signed it and it is good at `now`.
+  /// Returns the claims of `token`, if this issuer signed it and it is valid at `now`.
   ///
-  /// - Throws: `UserError.unauthenticated`, `unknownKey` if the issuer may have another key by now.
+  /// - Throws: `UserError.unauthenticated`: `unknownKey` if the issuer may have a newer key.
   func verify(_ token: UnverifiedToken, now: Timestamp) throws(UserError) -> AccessTokenClaims {
-    // Extensions that must be understood are not (RFC 7515 §4.1.11).
+    // Critical extensions are not supported (RFC 7515 §4.1.11).
     guard token.header.crit == nil, (rules?.type ?? .accessToken).includes(token.header.typ) else {
       throw .unauthenticated(.untrusted)
     }
@@ -48,7 +48,7 @@ struct TrustedIssuer: Sendable {
     guard now < end else { throw .unauthenticated(.expired) }
     if let retiresAt = key.retiresAt { end = min(end, retiresAt) }
     let issuedAt = claims.iat.flatMap { Timestamp(numericDate: $0) }
-    // A token that does not say when it was given, or says a time to come, is as good as given now.
+    // A token without a time of issue, or with one in the future, counts as issued now.
     if let rules, expiresAt > min(issuedAt ?? now, now) + rules.longestLifetime + Self.leeway {
       throw .unauthenticated(.untrusted)
     }
@@ -64,8 +64,8 @@ struct TrustedIssuer: Sendable {
       tokenID: isOwn ? claims.jti?.value.flatMap { TokenID($0) } : nil)
   }
 
-  /// The one key that the header names, for its algorithm. A header without a key id will do where there is
-  /// only one key for the algorithm.
+  /// Returns the one key that the header names, for its algorithm. Without a key id it must be the only key for the
+  /// algorithm.
   private func key(for header: UnverifiedToken.Header) throws(UserError) -> VerificationKey {
     guard let algorithm = SignatureAlgorithm(name: header.alg), algorithms.contains(algorithm) else {
       throw .unauthenticated(.untrusted)

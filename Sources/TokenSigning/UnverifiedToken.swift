@@ -2,17 +2,17 @@ import Foundation
 import Primitives
 import UserDomain
 
-/// A signed JWT taken apart (RFC 7515 §7.1), nothing of it believed yet.
+/// A signed JWT taken apart (RFC 7515 §7.1), not verified yet.
 ///
-/// Not by JWTKit's parser, which accepts an object that has a member twice, and base64 in place of base64url.
+/// JWTKit's parser is not used: it accepts objects with duplicate members, and base64 in place of base64url.
 struct UnverifiedToken {
   let header: Header
   let claims: Claims
-  /// The bytes that the signature is for.
+  /// The signed bytes.
   let signed: Data
   let signature: Data
 
-  /// The header (RFC 7515 §4). What it says about where to find keys is not read.
+  /// The header (RFC 7515 §4). Members that say where to find keys are not read.
   struct Header: Codable {
     var alg: String
     var kid: String?
@@ -34,7 +34,7 @@ struct UnverifiedToken {
     var jti: OwnClaim<String>?
   }
 
-  /// One text or several, as `aud` is (RFC 7519 §4.1.3), and `scope` of some issuers.
+  /// One text or several, as in `aud` (RFC 7519 §4.1.3), and in `scope` of some issuers.
   struct Strings: Codable {
     var strings: [String]
 
@@ -42,7 +42,7 @@ struct UnverifiedToken {
 
     init(from decoder: any Decoder) throws {
       let container = try decoder.singleValueContainer()
-      // Not a list is no error yet.
+      // A value that is not a list may still be a text.
       if let list = try? container.decode([String].self) {
         strings = list
       } else {
@@ -56,8 +56,7 @@ struct UnverifiedToken {
     }
   }
 
-  /// A claim that means something in the service's own tokens only: in others' it may be anything, and is nil
-  /// then.
+  /// A claim with a meaning only in the service's own tokens. In other tokens it may have any value, and is nil.
   struct OwnClaim<Value: Codable>: Codable {
     let value: Value?
 
@@ -75,8 +74,8 @@ struct UnverifiedToken {
 
   /// Takes `token` apart.
   ///
-  /// - Throws: `UserError.unauthenticated(.malformed)` for what is not a signed JWT with the claims that are
-  ///   required, or has a header member or a claim twice (RFC 7515 §4, RFC 7519 §4).
+  /// - Throws: `UserError.unauthenticated(.malformed)` for text that is not a signed JWT with the required claims, or
+  ///   has a duplicate header member or claim (RFC 7515 §4, RFC 7519 §4).
   init(_ token: String) throws(UserError) {
     let parts = token.utf8.split(separator: UInt8(ascii: "."), maxSplits: 3, omittingEmptySubsequences: false)
     guard parts.count == 3, let header: Header = Self.decode(parts[0]),
@@ -91,7 +90,7 @@ struct UnverifiedToken {
 
   private static func decode<Value: Decodable>(_ part: Substring.UTF8View) -> Value? {
     guard let json = Base64URL.decode(Substring(part)) else { return nil }
-    // Why it cannot be decoded tells the client nothing: it made the token up, or cut it off.
+    // The reason of a failure is of no use to the client, which invented or truncated the token.
     guard (try? StrictJSON.check(json)) != nil else { return nil }
     return try? JSONDecoder().decode(Value.self, from: json)
   }
@@ -104,12 +103,12 @@ extension Timestamp {
 
   var date: Date { Date(timeIntervalSince1970: Double(microsecondsSinceEpoch) / 1_000_000) }
 
-  /// The time that a claim gives in seconds (RFC 7519 §2, NumericDate); nil if it is 30,000 years away.
+  /// Creates the time of a claim in seconds (RFC 7519 §2, NumericDate); nil if it is 30,000 years away.
   init?(numericDate seconds: Double) {
     guard abs(seconds) < 1e12 else { return nil }
     self.init(microsecondsSinceEpoch: Int64(seconds * 1_000_000))
   }
 
-  /// As a claim has it, in whole seconds: rounded down.
+  /// The time as in a claim, in whole seconds, rounded down.
   var numericDate: Double { (Double(microsecondsSinceEpoch) / 1_000_000).rounded(.down) }
 }

@@ -1,5 +1,5 @@
-/// Time that no setting of the wall clock changes, since a moment early in the process. It counts on while the machine
-/// sleeps.
+/// The time since a moment early in the process. Setting the wall clock does not change it, and it advances while the
+/// machine sleeps.
 enum Uptime {
   private static let start = ContinuousClock.now
 

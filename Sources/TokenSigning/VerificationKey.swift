@@ -3,24 +3,24 @@ import JWTKit
 import Primitives
 import UserDomain
 
-/// A key that signatures are checked with, bound to one algorithm: a token that names another is not checked
-/// at all.
+/// A key that verifies signatures, bound to one algorithm: tokens that name another algorithm are refused unchecked.
 ///
-/// JWTKit's `JWTKeyCollection` only makes the key: it is an actor, and to verify with it each call would leave its thread.
+/// JWTKit's `JWTKeyCollection` is used only to create the key. It is an actor, so verifying with it would leave the
+/// calling thread.
 struct VerificationKey: Sendable {
   let id: String?
-  /// From when on what it has signed is no good any more; nil for never.
+  /// The time when tokens of the key expire; nil for never.
   let retiresAt: Timestamp?
   let algorithm: SignatureAlgorithm
   private let implementation: any JWTAlgorithm
 
-  /// Whether `signature` is one of `signed`.
+  /// Returns whether `signature` is a signature of `signed`.
   func verify(_ signature: Data, signs signed: Data) -> Bool {
-    // What a malformed signature makes the library throw is a signature that does not verify.
+    // The library throws for a malformed signature, which simply does not verify.
     (try? implementation.verify(signature, signs: signed)) ?? false
   }
 
-  /// A key of the service's own.
+  /// Creates a key of the service's own.
   init(_ key: KeyRing.Key) async throws {
     let keys = JWTKeyCollection()
     await keys.add(eddsa: try EdDSA.PublicKey(x: key.x, curve: .ed25519))
@@ -30,16 +30,16 @@ struct VerificationKey: Sendable {
     implementation = try await keys.getKey()
   }
 
-  /// Why a JWK cannot be used.
+  /// The reason why a JWK is unusable.
   struct Unusable: Error, Hashable {
-    /// Its `kid`, if it has one.
+    /// The key's `kid`, or nil.
     let kid: String?
     let reason: String
   }
 
-  /// A key of a JWK Set. The algorithm is the one that it names, or the one that its type stands for.
+  /// Creates a key of a JWK Set. Its algorithm is the one that it names, or the one of its type.
   ///
-  /// - Throws: `Unusable` for a key that is weak, of another kind or not for signatures.
+  /// - Throws: `Unusable` for a key that is weak, of an unsupported kind, or not for signatures.
   init(_ jwk: JSONWebKey) async throws(Unusable) {
     func unusable(_ reason: String) -> Unusable { Unusable(kid: jwk.kid, reason: reason) }
     if let use = jwk.use, use != "sig" { throw unusable("it is not for signatures") }
@@ -75,10 +75,10 @@ struct VerificationKey: Sendable {
   }
 }
 
-/// A key of a JWK Set (RFC 7517 §4), as far as the service reads it.
+/// The members of a JWK (RFC 7517 §4) that the service reads.
 ///
-/// Not JWTKit's `JWK` and `JWKS`: there one key of an unknown type, such as `oct`, fails the whole set, where RFC 7517 §5
-/// has it ignored.
+/// JWTKit's `JWK` and `JWKS` are not used: one key of an unknown type, such as `oct`, fails their whole set. RFC 7517
+/// §5 ignores such a key.
 struct JSONWebKey: Codable, Sendable {
   var kty: String
   var kid: String?
@@ -91,8 +91,7 @@ struct JSONWebKey: Codable, Sendable {
   var y: String?
   var k: String?
 
-  /// The algorithm that the key is for; nil if the service does not know it, or it does not fit the key's
-  /// type.
+  /// The algorithm of the key; nil if it is unsupported, or does not fit the key's type.
   var algorithm: SignatureAlgorithm? {
     let natural: SignatureAlgorithm? =
       switch (kty, crv) {
@@ -108,7 +107,7 @@ struct JSONWebKey: Codable, Sendable {
 }
 
 extension JSONWebKey {
-  /// An entry of a set's `keys`, which may be anything: one that is not a key does not spoil the others.
+  /// An entry of a set's `keys`, which may be any value: one that is not a key does not spoil the others.
   struct Entry: Decodable {
     let result: Result<JSONWebKey, VerificationKey.Unusable>
 
@@ -120,7 +119,7 @@ extension JSONWebKey {
       do {
         result = .success(try JSONWebKey(from: decoder))
       } catch {
-        // The name is for the log; what has no readable name goes by its place.
+        // The id is for the log; an entry without a readable id is named by its index.
         let kid = try? Named(from: decoder).kid
         result = .failure(VerificationKey.Unusable(kid: kid, reason: Self.reason(error)))
       }
@@ -130,7 +129,7 @@ extension JSONWebKey {
       switch error as? DecodingError {
       case .keyNotFound(let key, _): "it has no '\(key.stringValue)'"
       case .typeMismatch(_, let context), .valueNotFound(_, let context):
-        // The path leads from the set to the member, or ends at the key's place in the list.
+        // The path leads from the set to the member, or ends at the key's index in the list.
         context.codingPath.last.flatMap { $0.intValue == nil ? "its '\($0.stringValue)' is not text" : nil }
           ?? "it is not an object"
       default: "it is not a key"

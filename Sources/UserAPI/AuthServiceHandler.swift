@@ -3,7 +3,7 @@ import SwiftProtobuf
 public import UserDomain
 import UserProtos
 
-/// `auth.v1.AuthService`: turns messages into the use cases of sessions and back.
+/// `auth.v1.AuthService`: maps messages to the session use cases and back.
 public struct AuthServiceHandler: Sendable {
   private typealias Methods = Auth_V1_AuthService.Method
 
@@ -11,8 +11,8 @@ public struct AuthServiceHandler: Sendable {
   private let publicKeys: @Sendable () -> [AccessTokenKey]
   private let calls: CallPipeline
 
-  /// The service over the use cases of `sessions`, and the keys as they are when they are asked for, whose calls go
-  /// through `calls`.
+  /// Creates the service over the use cases of `sessions`. `publicKeys` returns the current keys; calls go through
+  /// `calls`.
   public init(
     sessions: SessionDirectory, publicKeys: @escaping @Sendable () -> [AccessTokenKey], calls: CallPipeline
   ) {

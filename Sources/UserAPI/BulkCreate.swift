@@ -4,19 +4,19 @@ import SwiftProtobuf
 import UserDomain
 import UserProtos
 
-/// How much one BulkCreateUsers call may do.
+/// The limits of one BulkCreateUsers call.
 public struct BulkLimits: Hashable, Sendable {
-  /// The bounds of ``rows``: at the upper one the response's ids still fit in gRPC's default message size.
+  /// The bounds of ``rows``. At the upper bound the response's ids still fit gRPC's default message size.
   public static let rowBounds = 1...100_000
 
-  /// Rows that one call may have, 100,000 by default.
+  /// The maximum number of rows in a call, 100,000 by default.
   public let rows: Int
   /// Rows in one transaction.
   let batch: Int
-  /// Passwords of one call that are hashed at the same time.
+  /// The number of passwords of one call that are hashed concurrently.
   let concurrentHashes: Int
 
-  /// Limits; `rows` is brought inside ``rowBounds``.
+  /// Creates limits; `rows` is clamped to ``rowBounds``.
   public init(rows: Int = rowBounds.upperBound, batch: Int = 1_000, concurrentHashes: Int = 4) {
     self.rows = min(max(rows, Self.rowBounds.lowerBound), Self.rowBounds.upperBound)
     self.batch = max(batch, 1)
@@ -24,14 +24,14 @@ public struct BulkLimits: Hashable, Sendable {
   }
 }
 
-/// What all BulkCreateUsers calls of a process may hold together.
+/// The memory that all BulkCreateUsers calls of a process share.
 struct BulkMemory {
-  /// Rows that wait for their batches. A call that gets no more of it stores the rows that it has, so that many calls
-  /// have smaller batches, and none fails.
+  /// Memory for rows waiting for their batches. A call that gets no more stores the rows that it has: many calls get
+  /// smaller batches, and none fails.
   let rows: CallMemory
-  /// What became of rows, until their call ends. A call that gets no more of it fails before it stores more.
+  /// Memory for the rows' outcomes until the call ends. A call that gets no more fails before it stores more rows.
   let outcomes: CallMemory
-  /// Details of failures, which the failures lose when they get no more of it.
+  /// Memory for the details of failures. A failure that gets none is reported without details.
   let details: CallMemory
 
   init(
@@ -47,9 +47,9 @@ struct BulkMemory {
 
 /// One BulkCreateUsers call: rows in, batches to the store, the response out.
 ///
-/// What it holds is bounded: one batch of rows, and a ``BulkResponse``.
+/// Its memory is bounded: one batch of rows, and a ``BulkResponse``.
 struct BulkCreate {
-  /// A row that waits for its batch: valid, or why it is not.
+  /// A row waiting for its batch: valid, or the reason why it is invalid.
   private typealias Row = Result<UserDraft, GoogleRPCStatus>
 
   private let directory: UserDirectory
@@ -60,7 +60,7 @@ struct BulkCreate {
   private var rows = 0
   private var response: BulkResponse
 
-  /// A call with `authorization`. Nothing is stored once its token is invalid.
+  /// Creates a call with `authorization`. It stores nothing after its token has become invalid.
   init(
     directory: UserDirectory, limits: BulkLimits, authorization: CallAuthorization,
     memory: BulkMemory = BulkMemory()
@@ -72,18 +72,18 @@ struct BulkCreate {
     self.authorization = authorization
   }
 
-  /// Users that are stored.
+  /// The number of users stored so far.
   var createdCount: Int { response.createdCount }
 
   private var hashRequester: HashRequester { authorization.caller.hashRequester.inBackground }
 
-  /// Takes one more row, nil for one that cannot be decoded, and stores a batch when it is full, or when there is no memory
-  /// for more of it.
+  /// Adds a row; nil stands for a row that cannot be decoded. Stores the batch when it is full, or when there is no
+  /// memory for more rows.
   ///
-  /// - Throws: `GoogleRPCStatus` when there are too many rows, once those before are stored; `UserError` when
-  ///   the store fails as a whole, and `.unauthenticated` when the caller's token has become invalid.
+  /// - Throws: `GoogleRPCStatus` when there are too many rows, after storing the earlier ones; `UserError` when the
+  ///   store fails as a whole; `.unauthenticated` when the caller's token has become invalid.
   mutating func add(_ request: User_V1_CreateUserRequest?) async throws {
-    if batch.isEmpty { try authorization.checkStillGood() }
+    if batch.isEmpty { try authorization.checkStillValid() }
     if rows == limits.rows {
       try await flush()
       throw GoogleRPCStatus.tooManyRows(limit: limits.rows, stored: createdCount)
@@ -95,8 +95,8 @@ struct BulkCreate {
     if batch.count == limits.batch || !hasRoom { try await flush() }
   }
 
-  /// Bytes that a row takes while it waits, about: its place in the batch, and its texts, each in memory of its own; or
-  /// the details of its failure.
+  /// Estimates the bytes of a waiting row: its place in the batch and its texts, each allocated separately, or the
+  /// details of its failure.
   private static func size(of row: Row) -> Int {
     guard case .success(let draft) = row else { return 2_048 }
     return 256 + draft.email.address.utf8.count + draft.name.text.utf8.count
@@ -115,13 +115,13 @@ struct BulkCreate {
     }
   }
 
-  /// - Throws: an error that has no status of its own, and so is no row's failure.
+  /// - Throws: an error without a status of its own, which is not the failure of one row.
   private static func status(of error: UserError) throws -> GoogleRPCStatus {
     guard let status = GoogleRPCStatus(error) else { throw error }
     return status
   }
 
-  /// Stores what is left and returns the response, serialized.
+  /// Stores the remaining rows and returns the serialized response.
   mutating func finish() async throws -> [UInt8] {
     try await flush()
     return try response.serialized()
@@ -133,9 +133,9 @@ struct BulkCreate {
     let rejected = batch.compactMap { row -> Result<User, GoogleRPCStatus>? in
       if case .failure(let status) = row { .failure(status) } else { nil }
     }
-    // A batch of nothing but wrong rows has no part in a transaction.
+    // A batch of invalid rows needs no transaction.
     let outcomes = rejected.count == batch.count ? rejected : try await store(batch)
-    // Many calls would hold the memory of many batches.
+    // Released here, so that many calls do not hold the memory of many batches.
     batch = []
     share.release()
     for (offset, outcome) in outcomes.enumerated() {
@@ -148,10 +148,10 @@ struct BulkCreate {
 
   private func store(_ rows: [Row]) async throws -> [Result<User, GoogleRPCStatus>] {
     let prepared = try await hash(rows)
-    // Rows that are wrong have their status already; only the others go to the store.
+    // Invalid rows have their status already; only the others go to the store.
     var outcomes = try await retrying { () async throws(UserError) in
-      // Nothing waits for the database on a token that is known to be invalid.
-      try authorization.checkStillGood()
+      // A call with an invalid token must not wait for the database.
+      try authorization.checkStillValid()
       return try await directory.repository.create(
         prepared.compactMap { try? $0.get() }, by: authorization.authority)
     }.makeIterator()
@@ -160,7 +160,7 @@ struct BulkCreate {
     for (row, prepared) in zip(rows, prepared) {
       switch prepared {
       case .success:
-        // The store answers for each row that it was given.
+        // The store returns one outcome per row.
         users.append(try await user(outcomes.next() ?? .failure(.cancelled), of: row))
       case .failure(let status):
         users.append(.failure(status))
@@ -184,7 +184,7 @@ struct BulkCreate {
     }
   }
 
-  /// Hashes the passwords of a batch, a few at a time, and keeps the order of its rows.
+  /// Hashes the passwords of a batch, a few concurrently, and keeps the order of the rows.
   private func hash(_ rows: [Row]) async throws -> [Result<CreateRequest, GoogleRPCStatus>] {
     var prepared: [Result<CreateRequest, GoogleRPCStatus>] = []
     prepared.reserveCapacity(rows.count)
@@ -204,8 +204,8 @@ struct BulkCreate {
           prepared[index] = .success(request)
         }
         group.addTask {
-          // A batch of passwords takes seconds.
-          try authorization.checkStillGood()
+          // Hashing a batch takes seconds, in which the token can expire.
+          try authorization.checkStillValid()
           let user = try await retrying { () async throws(UserError) in
             try await directory.prepare(draft, for: hashRequester)
           }
@@ -217,8 +217,8 @@ struct BulkCreate {
     return prepared
   }
 
-  /// Does `work`, and again after a pause while a queue is full: that holds the client's stream up, which is
-  /// what a bulk load wants, where one call would want an error.
+  /// Performs `work`, and retries after a pause while a queue is full. The pause applies back-pressure to the client's
+  /// stream: right for a bulk load, where a single call should get an error.
   private func retrying<Value>(
     _ work: () async throws(UserError) -> Value
   ) async throws(UserError) -> Value {
@@ -230,7 +230,7 @@ struct BulkCreate {
         do {
           try await Task.sleep(for: delay)
         } catch {
-          // Sleeping fails only when the call is cancelled.
+          // Sleeping throws only when the call is cancelled.
           throw .cancelled
         }
       }
@@ -241,7 +241,7 @@ struct BulkCreate {
 extension BulkCreate: StreamedCall {
   mutating func receive(_ message: [UInt8]) async throws -> [UInt8]? {
     do {
-      // A row that cannot be decoded is a failure of that row only.
+      // A row that cannot be decoded fails alone.
       try await add(try? User_V1_CreateUserRequest(serializedBytes: message))
       return nil
     } catch {
@@ -257,7 +257,7 @@ extension BulkCreate: StreamedCall {
     }
   }
 
-  /// `error`, so that it tells the caller how many users are stored.
+  /// Returns `error` with the number of users stored so far.
   private func withCreatedCount(_ error: any Error) -> any Error {
     guard let error = error as? UserError, error != .cancelled else { return error }
     return GoogleRPCStatus(error, metadata: ["created_count": "\(createdCount)"]) ?? error

@@ -4,21 +4,21 @@ import SwiftProtobuf
 import UserDomain
 import UserProtos
 
-/// The response of a BulkCreateUsers call while it grows, smaller than its messages would be. It stays under gRPC's
+/// The response of a BulkCreateUsers call as it grows, stored more compactly than as messages. It stays below gRPC's
 /// default message size of 4 MiB.
 struct BulkResponse {
-  /// Room for the largest response: 4 MiB less the two counts.
+  /// The maximum size of a response: 4 MiB less the two counts.
   private static let largest = (4 << 20) - 64
-  /// An id takes 38 bytes in the response, a failure without its details fewer.
+  /// The bytes of an id in the response; a failure without details takes fewer.
   private static let bytesPerRow = 38
-  /// Rows of which messages are made at once.
+  /// The number of rows that are turned into messages at once.
   private static let piece = 1_000
 
   private let outcomes: CallMemory.Share
   private let details: CallMemory.Share
   private var ids: [UserID] = []
   private var failures: [(index: Int32, code: Int32)] = []
-  /// The serialized statuses of the failures that have their details: the first ones.
+  /// The serialized statuses of the failures with details, which come first.
   private var statuses: [[UInt8]] = []
   private var statusBytes = 0
   private var roomForDetails = largest
@@ -28,13 +28,13 @@ struct BulkResponse {
     self.details = details
   }
 
-  /// Users that are stored.
+  /// The number of users stored so far.
   var createdCount: Int { ids.count }
 
-  /// Prepares for the outcomes of `new` rows, the last of `rows`: takes the details of the last failures that have some,
-  /// when these rows need their room.
+  /// Reserves room for the outcomes of `new` rows, the last of `rows`. If it is short, the last failures lose their
+  /// details.
   ///
-  /// - Throws: `UserError.overloaded` if they do not fit into memory.
+  /// - Throws: `UserError.overloaded` if the outcomes do not fit into memory.
   mutating func makeRoom(rows: Int, new: Int) throws(UserError) {
     if new == 0 { return }
     guard outcomes.hold(new * MemoryLayout<UserID>.stride) else {
@@ -44,13 +44,13 @@ struct BulkResponse {
     while statusBytes > roomForDetails, let last = statuses.popLast() { statusBytes -= last.count }
   }
 
-  /// The next row's user is stored.
+  /// Records that the next row's user is stored.
   mutating func created(_ id: UserID) { ids.append(id) }
 
-  /// The row at `index` was not stored.
+  /// Records that the row at `index` was not stored.
   mutating func failed(_ status: GoogleRPCStatus, index: Int) throws {
     let bytes: [UInt8] = try status.serializedBytes()
-    // Once one has lost its details, those after it have none either.
+    // Once one failure has lost its details, later ones get none either.
     if statuses.count == failures.count, statusBytes + bytes.count <= roomForDetails,
       details.hold(bytes.count + 48)
     {
@@ -60,7 +60,7 @@ struct BulkResponse {
     failures.append((Int32(index), Int32(status.code.rawValue)))
   }
 
-  /// The response's wire format. It is made in pieces: messages one behind the other are one message
+  /// Returns the response's wire format. It is made in pieces: concatenated messages are one message
   /// (protobuf.dev/programming-guides/encoding/#last-one-wins).
   func serialized() throws -> [UInt8] {
     var bytes: [UInt8] = []
@@ -87,7 +87,7 @@ struct BulkResponse {
     let (index, code) = failures[number]
     return try .with { failure in
       failure.index = index
-      // Our own generated type of the same message as the library's, which is not public.
+      // A generated type of this package: the library's type of the same message is not public.
       if number < statuses.count {
         failure.status = try Google_Rpc_Status(serializedBytes: statuses[number])
       } else {

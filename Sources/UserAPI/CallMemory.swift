@@ -1,10 +1,10 @@
 import Synchronization
 
-/// Bytes that many calls may hold together for a purpose, beyond a little that each holds without asking.
+/// A budget of bytes that many calls share for one purpose, beyond a small reserve for each call.
 final class CallMemory: Sendable {
-  /// Bytes that calls take at once.
+  /// The bytes that a call takes at once.
   private static let piece = 8 * 1_024
-  /// Bytes that a call holds without asking, so that stalled calls do not take everything away from the others.
+  /// The bytes that each call holds without taking, so that stalled calls cannot starve the others.
   private static let least = 1_024
 
   private let limit: Int
@@ -12,14 +12,14 @@ final class CallMemory: Sendable {
   private let taken = Atomic(0)
 
   /// - Parameters:
-  ///   - limit: bytes for all calls, but for what each may hold without asking.
+  ///   - limit: bytes for all calls together, without their reserves.
   ///   - largestShare: bytes for one call.
   init(limit: Int, largestShare: Int) {
     self.limit = limit
     self.largestShare = largestShare
   }
 
-  /// What is to be held by a new call.
+  /// Returns the empty share of a new call.
   func share() -> Share { Share(self) }
 
   private func take(_ count: Int) -> Bool {
@@ -32,7 +32,7 @@ final class CallMemory: Sendable {
     taken.subtract(count, ordering: .relaxed)
   }
 
-  /// The share of one call, which is given back at its end at the latest.
+  /// The share of one call, released at the latest when it is deinitialised.
   ///
   /// `@unchecked Sendable`: a call does one thing at a time.
   final class Share: @unchecked Sendable {
@@ -48,7 +48,7 @@ final class CallMemory: Sendable {
       release()
     }
 
-    /// The call holds `count` more bytes. Returns whether it may hold more.
+    /// Adds `count` bytes to the share. Returns whether the call may hold them.
     func hold(_ count: Int) -> Bool {
       held += count
       guard held < memory.largestShare else { return false }
@@ -59,7 +59,7 @@ final class CallMemory: Sendable {
       return true
     }
 
-    /// The call holds nothing any more.
+    /// Releases everything that the call holds.
     func release() {
       memory.giveBack(taken)
       held = 0

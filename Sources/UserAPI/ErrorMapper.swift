@@ -4,16 +4,16 @@ public import Logging
 import Primitives
 import UserDomain
 
-/// Makes a gRPC status with google.rpc details of whatever a call fails with, and logs what clients must not see.
+/// Maps any error of a call to a gRPC status with google.rpc details, and logs what clients must not see.
 public struct ErrorMapper: Sendable {
   private let logger: Logger
 
-  /// A mapper that tells `logger` of unexpected failures.
+  /// Creates a mapper that logs unexpected failures to `logger`.
   public init(logger: Logger) {
     self.logger = logger
   }
 
-  /// The status that a call of `method` ends with because of `error`.
+  /// Returns the status of a call of `method` that failed with `error`.
   ///
   /// - Parameter cause: why the call was cancelled, if it was.
   func status(
@@ -27,10 +27,10 @@ public struct ErrorMapper: Sendable {
     case let error as UserError:
       return status(of: error, method)
     case let error as RPCError where error.carriesDetails:
-      // The transport's own.
+      // The transport made this status.
       return error
     case let error as RPCError where error.code != .unknown:
-      // gRPC's own: a unary call without a message, a broken stream.
+      // GRPCCore made this status: a unary call without a message, or a broken stream.
       return RPCError(GoogleRPCStatus.malformedCall(error))
     default:
       return RPCError(unexpected(error, method))
@@ -41,7 +41,7 @@ public struct ErrorMapper: Sendable {
     RPCError(GoogleRPCStatus(error) ?? unexpected(error, method))
   }
 
-  /// The metadata of a status that the transport ends a call with, where no handler does: its google.rpc details.
+  /// The metadata of a status that the transport ends a call with, when no handler does: its google.rpc details.
   public static func details(of code: RPCError.Code, _ message: String, reason: ErrorReason) -> Metadata {
     GoogleRPCStatus.endedByTransport(code, message, reason: reason).rpcErrorMetadata
   }

@@ -1,10 +1,10 @@
-/// The reasons that an error's google.rpc.ErrorInfo may give (protos/user_service.proto documents each).
+/// The reasons in an error's google.rpc.ErrorInfo (protos/user_service.proto documents each).
 public enum ErrorReason: String, CaseIterable, Sendable {
-  /// Fields of the request are wrong.
+  /// Fields of the request are invalid.
   case invalidRequest = "INVALID_REQUEST"
-  /// No user has that id.
+  /// No user has this id.
   case userNotFound = "USER_NOT_FOUND"
-  /// Another user has that address.
+  /// Another user has this address.
   case emailAlreadyRegistered = "EMAIL_ALREADY_REGISTERED"
   /// A bulk call has more rows than the service takes.
   case tooManyRows = "TOO_MANY_ROWS"
@@ -12,11 +12,11 @@ public enum ErrorReason: String, CaseIterable, Sendable {
   case overloaded = "OVERLOADED"
   /// Another process holds the database.
   case databaseBusy = "DATABASE_BUSY"
-  /// The database was deleted or replaced under the service.
+  /// The database was deleted or replaced while the service ran.
   case databaseReplaced = "DATABASE_REPLACED"
-  /// Migrations were taken back under the service.
+  /// Migrations were reverted while the service ran.
   case databaseNotMigrated = "DATABASE_NOT_MIGRATED"
-  /// The service is being stopped.
+  /// The service is shutting down.
   case shuttingDown = "SHUTTING_DOWN"
   /// The call's deadline passed.
   case deadlineExceeded = "DEADLINE_EXCEEDED"
@@ -24,39 +24,39 @@ public enum ErrorReason: String, CaseIterable, Sendable {
   case cancelled = "CANCELLED"
   /// The service's disk is full.
   case storageFull = "STORAGE_FULL"
-  /// The bytes of a request are no protobuf message of its type.
+  /// The request's bytes are not a protobuf message of its type.
   case undecodableRequest = "UNDECODABLE_REQUEST"
-  /// gRPC itself has refused the call, which its message explains.
+  /// GRPCCore refused the call; its message says why.
   case malformedCall = "MALFORMED_CALL"
-  /// A health check for a service that there is not.
+  /// A health check names an unknown service.
   case serviceUnknown = "SERVICE_UNKNOWN"
   /// The call has no bearer token.
   case tokenMissing = "TOKEN_MISSING"
-  /// The text is no token.
+  /// The text is not a token.
   case tokenMalformed = "TOKEN_MALFORMED"
-  /// The token is not signed by an issuer that the service trusts, or not meant for it.
+  /// The token is not signed by a trusted issuer, or not meant for this service.
   case tokenUntrusted = "TOKEN_UNTRUSTED"
-  /// The token is good only from a later time on.
+  /// The token is not valid yet.
   case tokenNotYetValid = "TOKEN_NOT_YET_VALID"
-  /// The token's time is over.
+  /// The token has expired.
   case tokenExpired = "TOKEN_EXPIRED"
-  /// The token was revoked.
+  /// The token is revoked.
   case tokenRevoked = "TOKEN_REVOKED"
-  /// No active user has that address and that password.
+  /// No active user has this address and this password.
   case credentialsInvalid = "CREDENTIALS_INVALID"
-  /// Too many failed sign-ins in a row.
+  /// Too many failed sign-ins in a row; later attempts are allowed.
   case tooManyAttempts = "TOO_MANY_ATTEMPTS"
-  /// Too many failed attempts on an account's password: no more may be tried.
+  /// Too many failed attempts on an account's password: sign-in by password is disabled.
   case signInDisabled = "SIGN_IN_DISABLED"
   /// The change needs the current password.
   case currentPasswordRequired = "CURRENT_PASSWORD_REQUIRED"
   /// The current password is wrong.
   case currentPasswordWrong = "CURRENT_PASSWORD_WRONG"
-  /// Too many calls from one address, or too many updates by one user.
+  /// Too many calls from one network, or too many updates by one user.
   case peerLimitExceeded = "PEER_LIMIT_EXCEEDED"
-  /// The caller may not do that.
+  /// The caller lacks the permission.
   case permissionDenied = "PERMISSION_DENIED"
-  /// Anything else; only the log says what.
+  /// An unexpected failure, which only the log explains.
   case `internal` = "INTERNAL"
 
   /// The domain of every reason.

@@ -5,7 +5,7 @@ import UserDomain
 
 /// The one table from domain errors to gRPC statuses with google.rpc details.
 extension GoogleRPCStatus {
-  /// The status that `error` ends a call with, or nil for a failure that clients must not see the inside of.
+  /// Creates the status of a call that failed with `error`; nil for a failure whose cause clients must not see.
   ///
   /// `metadata` is added to the ErrorInfo.
   init?(_ error: UserError, metadata: [String: String] = [:]) {
@@ -20,7 +20,8 @@ extension GoogleRPCStatus {
       self.init(.alreadyExists, .emailAlreadyRegistered, "Email already registered", metadata)
     case .overloaded(let delay):
       self.init(
-        .resourceExhausted, .overloaded, "Too much to do, try again later", metadata, .retryInfo(delay: delay)
+        .resourceExhausted, .overloaded, "The service is overloaded; try again later", metadata,
+        .retryInfo(delay: delay)
       )
     case .deadlineExceeded:
       self.init(.deadlineExceeded, .deadlineExceeded, "The deadline passed", metadata)
@@ -36,11 +37,11 @@ extension GoogleRPCStatus {
       self.init(.unauthenticated, .credentialsInvalid, "Invalid email or password", metadata)
     case .tooManyAttempts(let delay):
       self.init(
-        .resourceExhausted, .tooManyAttempts, "Too many failed attempts, try again later", metadata,
+        .resourceExhausted, .tooManyAttempts, "Too many failed attempts; try again later", metadata,
         .retryInfo(delay: delay))
     case .signInDisabled:
       self.init(
-        .failedPrecondition, .signInDisabled, "Too many failed attempts, sign-in by password is disabled",
+        .failedPrecondition, .signInDisabled, "Too many failed attempts; sign-in by password is disabled",
         metadata)
     case .currentPasswordRequired:
       self.init(
@@ -49,7 +50,7 @@ extension GoogleRPCStatus {
       self.init(.permissionDenied, .currentPasswordWrong, "The current password is wrong", metadata)
     case .peerLimitExceeded(let delay):
       self.init(
-        .resourceExhausted, .peerLimitExceeded, "Too many calls, try again later", metadata,
+        .resourceExhausted, .peerLimitExceeded, "Too many calls; try again later", metadata,
         .retryInfo(delay: delay))
     case .permissionDenied(let missing):
       var metadata = metadata
@@ -76,7 +77,7 @@ extension GoogleRPCStatus {
     }
   }
 
-  /// The status of a bulk call with too many rows, of which `stored` are stored.
+  /// The status of a bulk call with too many rows, of which `stored` were stored.
   static func tooManyRows(limit: Int, stored: Int) -> GoogleRPCStatus {
     GoogleRPCStatus(
       .resourceExhausted, .tooManyRows,
@@ -84,30 +85,29 @@ extension GoogleRPCStatus {
       ["created_count": "\(stored)"])
   }
 
-  /// The status of a request that is no protobuf message of its type (github.com/grpc/grpc,
-  /// doc/statuscodes.md).
+  /// The status of a request that is not a protobuf message of its type (github.com/grpc/grpc, doc/statuscodes.md).
   static func undecodable(metadata: [String: String] = [:]) -> GoogleRPCStatus {
     GoogleRPCStatus(.internalError, .undecodableRequest, "The request cannot be decoded", metadata)
   }
 
-  /// The status of a call that the transport has ended for `reason`.
+  /// The status of a call that the transport ended for `reason`.
   static func endedByTransport(
     _ code: RPCError.Code, _ message: String, reason: ErrorReason
   ) -> GoogleRPCStatus {
     GoogleRPCStatus(code, reason, message, [:])
   }
 
-  /// The status of a call that gRPC itself has refused.
+  /// The status of a call that GRPCCore refused.
   static func malformedCall(_ error: RPCError) -> GoogleRPCStatus {
     GoogleRPCStatus(error.code, .malformedCall, error.message, [:])
   }
 
-  /// The status of a health check for a service that there is not.
+  /// The status of a health check of an unknown service.
   static var unknownService: GoogleRPCStatus {
     GoogleRPCStatus(.notFound, .serviceUnknown, "Unknown service", [:])
   }
 
-  /// The status of an unexpected failure: opaque, but for the id under which the log has it.
+  /// The status of an unexpected failure: opaque except for the id of its log record.
   static func unexpected(errorID: String) -> GoogleRPCStatus {
     GoogleRPCStatus(.internalError, .internal, "Internal error \(errorID)", ["error_id": errorID])
   }
@@ -120,7 +120,7 @@ extension GoogleRPCStatus {
     self.init(code: code, message: message, details: [info] + details)
   }
 
-  /// "Invalid email": the fields, in the order in which they were found wrong.
+  /// Returns "Invalid email": the fields in the order of their violations.
   private static func summary(of violations: [FieldViolation]) -> String {
     "Invalid " + violations.map(\.field).joined(separator: ", ")
   }
@@ -133,7 +133,7 @@ extension GoogleRPCStatus {
       })
   }
 
-  /// A client may send an id of megabytes; trailers have to stay small.
+  /// Shortens an id: a client may send megabytes, but trailers must stay small.
   private static func shortened(_ id: String) -> String {
     id.utf8.count <= 64 ? id : "\(String(String.UnicodeScalarView(id.unicodeScalars.prefix(16))))…"
   }
@@ -154,6 +154,6 @@ extension ErrorReason {
 }
 
 extension RPCError {
-  /// Whether the error has google.rpc details already.
+  /// Whether the error already has google.rpc details.
   var carriesDetails: Bool { metadata[binaryValues: "grpc-status-details-bin"].contains { _ in true } }
 }

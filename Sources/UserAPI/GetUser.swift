@@ -17,13 +17,13 @@ public final class GetUser: UnaryRPC {
     return UserReference(try User_V1_GetUserRequest(request: Array(message)).userID)
   }
 
-  /// The id in a message with nothing else in it, as the service writes ids: what nearly every request is.
+  /// Returns the id if the message is nothing but an id in canonical form, as in nearly every request; else nil.
   private static func plainID(in message: UnsafeRawBufferPointer) -> UserID? {
     guard message.count == 2 + UserID.textLength, message[0] == 1 << 3 | 2, message[1] == UserID.textLength
     else {
       return nil
     }
-    // Of the characters of an id capitals alone have the bit 0x40 without 0x20: four are looked at in one step.
+    // Among an id's characters only capitals have the bit 0x40 without 0x20. The loop checks four at a time.
     var capitals: UInt32 = 0
     for offset in stride(from: 2, to: message.count, by: 4) {
       let four = message.loadUnaligned(fromByteOffset: offset, as: UInt32.self)

@@ -5,17 +5,16 @@ import UserProtos
 
 /// `grpc.health.v1.Health` (github.com/grpc/grpc, doc/health-checking.md).
 ///
-/// Our own rather than that of grpc-swift-extras, whose statuses are set from outside: this one asks its monitor anew at
-/// each check.
+/// grpc-swift-extras is not used: its statuses are set from outside. This service asks its monitor at each check.
 public struct HealthHandler: Sendable {
   private typealias Methods = Grpc_Health_V1_Health.Method
 
   private let monitor: HealthMonitor
   private let calls: CallPipeline
-  /// The method that is answered for as long as its client likes.
+  /// The method that streams for as long as the client stays.
   public let watch: HealthWatch
 
-  /// The service over `monitor`, whose calls go through `calls`.
+  /// Creates the service over `monitor`; its calls go through `calls`.
   public init(monitor: HealthMonitor, calls: CallPipeline) throws {
     self.monitor = monitor
     self.calls = calls

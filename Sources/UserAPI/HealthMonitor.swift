@@ -1,12 +1,11 @@
 import Synchronization
 
-/// Whether the server's services can serve: they can while the database answers and the server is not
-/// draining.
+/// Whether the server's services can serve: they do while the database responds and the server is not draining.
 public final class HealthMonitor: Sendable {
-  /// What a watch is told.
+  /// The state that a watch receives.
   enum WatchedState: Equatable {
     case serves(Bool)
-    /// The server drains, and the watch has ended.
+    /// The server is draining, and the watch has ended.
     case drained
   }
 
@@ -17,25 +16,25 @@ public final class HealthMonitor: Sendable {
     var nextID: UInt64 = 0
   }
 
-  /// The names of the services that the monitor speaks for, without the empty one for the whole server.
+  /// The names of the monitored services, without the empty name of the whole server.
   public let services: [String]
   private let probe: @Sendable () -> Bool
   private let state: Mutex<State>
 
-  /// A monitor for `services`. `probe` asks the database, in microseconds, and is called from any thread.
+  /// Creates a monitor of `services`. `probe` checks the database within microseconds, on any thread.
   public init(services: [String], probe: @escaping @Sendable () -> Bool) {
     self.services = services
     self.probe = probe
     state = Mutex(State(isServing: probe()))
   }
 
-  /// Whether `service` is the name of one of the services, or the empty one.
+  /// Returns whether `service` names one of the services, or is empty.
   func speaks(for service: String) -> Bool { service.isEmpty || services.contains(service) }
 
   /// Whether the server is shutting down.
   public var isDraining: Bool { state.withLock { $0.isDraining } }
 
-  /// Asks the database, tells watchers of a change, and returns whether the services serve.
+  /// Probes the database, notifies watchers of a change, and returns whether the services serve.
   @discardableResult
   public func refresh() -> Bool {
     let answers = probe()
@@ -49,7 +48,7 @@ public final class HealthMonitor: Sendable {
     }
   }
 
-  /// The first step of a shutdown: nothing serves from now on, and every watch ends after it has said so.
+  /// Begins a shutdown: no service serves any more, and every watch ends after saying so.
   public func drain() {
     state.withLock { state in
       state.isDraining = true
@@ -62,10 +61,10 @@ public final class HealthMonitor: Sendable {
     }
   }
 
-  /// Has `tell` told whether the services serve, now and after each change, until the server drains. It is called on
-  /// any thread, under a lock: it must neither block nor call the monitor.
+  /// Calls `tell` with the state now and after each change, until the server drains. The calls come from any thread,
+  /// under a lock: `tell` must neither block nor call the monitor.
   ///
-  /// Returns what ``forget(_:)`` takes; nil if the watch has ended already.
+  /// Returns the watch for ``forget(_:)``; nil if the watch has already ended.
   func watch(_ tell: @escaping @Sendable (WatchedState) -> Void) -> UInt64? {
     state.withLock { state in
       tell(.serves(state.isServing))
@@ -79,21 +78,21 @@ public final class HealthMonitor: Sendable {
     }
   }
 
-  /// Ends a watch. Returns false if it had ended.
+  /// Ends a watch. Returns false if it had already ended.
   @discardableResult
   func forget(_ watch: UInt64) -> Bool {
     state.withLock { $0.watchers.removeValue(forKey: watch) != nil }
   }
 
-  /// Whether the services serve, now and after each change, until the server drains. Only the newest value
-  /// waits for a slow reader. The watch is forgotten when its reader goes.
+  /// Streams whether the services serve, now and after each change, until the server drains. A slow reader gets only
+  /// the newest value. The watch ends when its reader does.
   func watch() -> AsyncStream<Bool> {
     let (stream, continuation) = AsyncStream.makeStream(of: Bool.self, bufferingPolicy: .bufferingNewest(1))
     let watch = watch { state in
       switch state {
       case .serves(let isServing): continuation.yield(isServing)
       case .drained:
-        // Under the lock, which forgetting takes.
+        // Cleared because it would take the lock that is held here.
         continuation.onTermination = nil
         continuation.finish()
       }
@@ -104,6 +103,6 @@ public final class HealthMonitor: Sendable {
     return stream
   }
 
-  /// How many watches are open.
+  /// The number of open watches.
   var watcherCount: Int { state.withLock { $0.watchers.count } }
 }

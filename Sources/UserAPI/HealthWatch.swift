@@ -4,8 +4,8 @@ import SwiftProtobuf
 import UserDomain
 import UserProtos
 
-/// Watch of the health service, for the two roads that a call may take: the handler's and the inline one. On that one a
-/// call has no task: what is kept of it is where to tell of changes.
+/// Watch of the health service, on the handler road or the inline road. On the inline road a call has no task; only its
+/// response side is kept.
 public final class HealthWatch: Sendable {
   private let monitor: HealthMonitor
   private let pipeline: MethodPipeline
@@ -13,7 +13,7 @@ public final class HealthWatch: Sendable {
   private let notServing: [UInt8]
   private let unknown: [UInt8]
 
-  /// Watch of the services that `monitor` speaks for.
+  /// Creates the watch of the services that `monitor` covers.
   init(monitor: HealthMonitor, pipeline: MethodPipeline) throws {
     self.monitor = monitor
     self.pipeline = pipeline
@@ -33,9 +33,9 @@ public final class HealthWatch: Sendable {
 
   // MARK: The inline road
 
-  /// Takes `call` and returns true, or returns false and has done nothing: its handler is to be asked.
+  /// Takes `call` and returns true. Or returns false without doing anything: then its handler must answer it.
   public func accept<Call: InlineStreamingCall & ~Copyable>(_ call: borrowing Call) -> Bool {
-    // A request that cannot be decoded is the handler's to refuse, and so is a caller who may not watch.
+    // The handler refuses a request that cannot be decoded, and a caller that may not watch.
     guard let request = try? Grpc_Health_V1_HealthCheckRequest(serializedBytes: Array(call.message)),
       case .permit = pipeline.gate.decide(known: nil, from: call.remotePeer)
     else { return false }
@@ -54,7 +54,7 @@ public final class HealthWatch: Sendable {
     }
     let cause = call.cause
     call.whenCancelled { [monitor, pipeline] in
-      // At drain the watch is forgotten, and its end told, before this.
+      // A drain forgets the watch, and tells its end, before this runs.
       guard let watch, monitor.forget(watch) else { return }
       _ = pipeline.fail(observed, CancellationError(), cause: cause())
     }
@@ -72,7 +72,7 @@ public final class HealthWatch: Sendable {
     }
   }
 
-  /// Answers a handler's call.
+  /// Answers a call on the handler road.
   func handle(
     _ request: StreamingServerRequest<[UInt8]>, _ context: ServerContext
   ) async throws -> StreamingServerResponse<[UInt8]> {
@@ -89,7 +89,7 @@ public final class HealthWatch: Sendable {
     for await isServing in monitor.watch() where isKnown {
       try await writer.write(isServing ? serving : notServing)
     }
-    // The watch has ended because the client has gone or because the server drains.
+    // The watch ended because the client disconnected or the server drains.
     try Task.checkCancellation()
     throw UserError.shuttingDown
   }

@@ -4,7 +4,7 @@ import SwiftProtobuf
 import UserDomain
 import UserProtos
 
-/// ListUsers: a page at a time from the store to the response.
+/// ListUsers: streams one page at a time from the store to the response.
 struct ListUsers: Sendable {
   let directory: UserDirectory
   let pageTokens: PageTokenCodec
@@ -21,7 +21,7 @@ struct ListUsers: Sendable {
     }
   }
 
-  /// Answers a handler's call.
+  /// Answers a call on the handler road.
   func handle(
     _ request: StreamingServerRequest<[UInt8]>, _ context: ServerContext
   ) async throws -> StreamingServerResponse<UserPage> {
@@ -37,7 +37,7 @@ struct ListUsers: Sendable {
     var listing = try listing(for: request)
     while true {
       try Task.checkCancellation()
-      try authorization.checkStillGood()
+      try authorization.checkStillValid()
       var page = UserPage(rows: listing.pageSize)
       guard try listing.readNextPage({ page.append($0, $1, $2) }), let last = listing.position else { return }
       page.end(pageToken: pageTokens.token(after: last))
@@ -55,7 +55,8 @@ struct ListUsers: Sendable {
     if position == nil, !request.pageToken.isEmpty {
       violations.append(
         FieldViolation(
-          field: "page_token", reason: .malformed, description: "must be a page_token that this service gave")
+          field: "page_token", reason: .malformed,
+          description: "must be a page_token from an earlier response")
       )
     }
     if !violations.isEmpty { throw .invalid(violations) }

@@ -3,11 +3,10 @@ import Foundation
 import Primitives
 import UserDomain
 
-/// Page tokens: where a listing goes on, opaque to clients and impossible to forge (AIP-158).
+/// Encodes page tokens: opaque to clients and impossible to forge (AIP-158).
 ///
-/// A token is base64url (RFC 4648 §5, unpadded) of the last user's id and the first 16 bytes of an
-/// HMAC-SHA256 over it. The key is the database's own, so tokens survive a restart and are worth nothing for
-/// another database.
+/// A token is base64url (RFC 4648 §5, unpadded) of the last user's id and the first 16 bytes of an HMAC-SHA256 over it.
+/// The key belongs to the database: tokens survive a restart, and another database rejects them.
 public struct PageTokenCodec: Sendable {
   /// The length of the key that ``init(key:)`` takes, in bytes.
   public static let keyLength = 32
@@ -17,18 +16,18 @@ public struct PageTokenCodec: Sendable {
 
   private let key: SymmetricKey
 
-  /// A codec for tokens under `key`.
+  /// Creates a codec of tokens under `key`.
   public init(key: [UInt8]) {
     self.key = SymmetricKey(data: key)
   }
 
-  /// The token for a listing that goes on after `id`.
+  /// Returns the token of a listing that continues after `id`.
   func token(after id: UserID) -> String {
     let bytes = id.withUnsafeBytes { Data($0) }
     return Base64URL.encode(bytes + tag(bytes))
   }
 
-  /// The id that `token` was made for, or nil for any other text.
+  /// Returns the id in `token`, or nil for any other text.
   func id(from token: String) -> UserID? {
     // 32 bytes are 43 characters.
     guard token.utf8.count == 43, let bytes = Base64URL.decode(token), bytes.count == 16 + Self.tagLength

@@ -1,21 +1,21 @@
 public import GRPCCore
 import UserProtos
 
-/// The one table of how large a request's messages may be.
+/// The one table of the maximum sizes of a request's messages.
 ///
-/// A transport that knows it refuses what is larger before it keeps or inflates it. Each limit leaves room for what
-/// the domain refuses with a reason of its own, and for fields to come.
+/// A transport with these limits refuses a larger message before it stores or inflates it. Each limit leaves room for
+/// values that the domain refuses with a reason of its own, and for future fields.
 public enum ReceiveLimits {
-  /// A message that creates or changes a user, or signs one in. The largest valid one has 2.4 KB: an address of 254
-  /// bytes, a name of 256 characters of 4 bytes, a password of 1,024 bytes, an id, and their tags. What is left is for
-  /// white space, and for passwords that get shorter when they are normalised.
+  /// A message that creates, changes or signs in a user. The largest valid one has 2.4 KB: an address of 254 bytes, a
+  /// name of 256 four-byte characters, a password of 1,024 bytes, an id, and the tags. The rest is for white space, and
+  /// for passwords that normalisation shortens.
   private static let user = 8 * 1_024
-  /// A question with an id, a token or a name.
+  /// A request with an id, a token or a name.
   private static let question = 1_024
-  /// A question for the descriptors of a file or a symbol.
+  /// A request for the descriptors of a file or a symbol.
   private static let reflection = 4 * 1_024
 
-  /// Bytes of the largest message of a request, inflated, by method.
+  /// The maximum size of a request's message in bytes, inflated, by method.
   public static let all: [MethodDescriptor: Int] = {
     typealias Users = User_V1_UserService.Method
     typealias Auth = Auth_V1_AuthService.Method

@@ -6,15 +6,15 @@ import UserProtos
 /// `grpc.reflection.v1.ServerReflection` and its older twin `v1alpha`
 /// (github.com/grpc/grpc, doc/server-reflection.md).
 ///
-/// Our own rather than that of grpc-swift-extras, whose streams have a task each for as long as their clients keep them.
+/// grpc-swift-extras is not used: its streams keep a task each for as long as their clients stay.
 public struct ReflectionHandler: Sendable {
   /// The one method, under both names.
   public let streamedMethods: [StreamedMethod]
 
-  /// The service over a serialized google.protobuf.FileDescriptorSet, whose calls go through `calls`; it lists the
-  /// services named in `services`.
+  /// Creates the service over a serialized google.protobuf.FileDescriptorSet; its calls go through `calls`. It lists
+  /// the services named in `services`.
   ///
-  /// - Throws: `BinaryDecodingError` if `descriptorSet` is none.
+  /// - Throws: `BinaryDecodingError` if `descriptorSet` cannot be decoded.
   public init(descriptorSet: [UInt8], services: [String], calls: CallPipeline) throws {
     let index = try DescriptorIndex(descriptorSet, services: services)
     streamedMethods = MethodDescriptor.serverReflection.map { method in
@@ -24,7 +24,7 @@ public struct ReflectionHandler: Sendable {
     }
   }
 
-  /// Registers the one handler under both names: the messages of `v1` and `v1alpha` are the same on the wire.
+  /// Registers the handler under both names: the messages of `v1` and `v1alpha` are the same on the wire.
   public func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
     for method in streamedMethods { method.register(with: &router) }
   }
@@ -43,15 +43,15 @@ struct ReflectionCall: StreamedCall {
 
   mutating func receive(_ message: [UInt8]) async throws -> [UInt8]? {
     let request = try Grpc_Reflection_V1_ServerReflectionRequest(request: message)
-    try authorization.checkStillGood()
-    // The call itself has paid for the first.
+    try authorization.checkStillValid()
+    // The call itself paid for the first message.
     if !isFirst { try authorization.admit(.little) }
     isFirst = false
     return try index.answer(request).serializedBytes()
   }
 }
 
-/// What a descriptor set declares, by name.
+/// The declarations of a descriptor set, by name.
 struct DescriptorIndex: Sendable {
   private let services: [String]
   private var files: [String: Google_Protobuf_FileDescriptorProto] = [:]
@@ -92,13 +92,13 @@ struct DescriptorIndex: Sendable {
     case nil:
       response.errorResponse = .with {
         $0.errorCode = Int32(Status.Code.invalidArgument.rawValue)
-        $0.errorMessage = "the request asks for nothing"
+        $0.errorMessage = "the request is empty"
       }
     }
     return response
   }
 
-  /// The file and everything that it imports, itself first.
+  /// Returns the file and everything that it imports, the file first.
   private func descriptors(of name: String) throws -> Grpc_Reflection_V1_FileDescriptorResponse {
     var seen: Set<String> = []
     var waiting = [name]

@@ -1,7 +1,7 @@
 import UserDomain
 
 extension User {
-  /// The wire format of its `user.v1.User`.
+  /// The wire format of the user's `user.v1.User`.
   var serialized: [UInt8] {
     withRow { row, email, name in
       let encoding = UserMessageEncoding(row, email, name)

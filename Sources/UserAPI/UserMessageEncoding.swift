@@ -1,16 +1,16 @@
 import UserDomain
 
-/// The wire format of a user (protobuf.dev/programming-guides/encoding): the bytes that SwiftProtobuf would
-/// write, but without a message in between. Every user that is sent is made of nothing else.
+/// The wire format of a user (protobuf.dev/programming-guides/encoding): the bytes that SwiftProtobuf would write,
+/// without a message in between. Every user in a response is encoded by it.
 struct UserMessageEncoding {
   private let row: UserRow
   private let seconds: Int64
   private let nanos: UInt64
   private let timeLength: Int
-  /// How many bytes the message has.
+  /// The length of the message in bytes.
   let count: Int
 
-  /// The message of a user that a read lends.
+  /// Prepares the message of a row that a read lends.
   init(_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span) {
     self.row = row
     (seconds, nanos) = row.createdAt.secondsAndNanos
@@ -22,7 +22,8 @@ struct UserMessageEncoding {
       + 1 + Self.length(UInt64(row.status.rawValue)) + 2 + timeLength
   }
 
-  /// Writes the message to `buffer`, which has exactly ``count`` bytes. The texts are those that it was made with.
+  /// Writes the message to `buffer`, which has exactly ``count`` bytes. The texts must be those given to the
+  /// initializer.
   func write(_ email: UTF8Span, _ name: UTF8Span, to buffer: UnsafeMutableRawBufferPointer) {
     var writer = Writer(buffer: buffer)
     writer.byte(Tag.id)
@@ -45,7 +46,7 @@ struct UserMessageEncoding {
     }
   }
 
-  /// The field with the page token, which comes last in its message.
+  /// Returns the field of the page token, the last field of its message.
   static func pageTokenField(_ pageToken: String) -> [UInt8] {
     let count = fieldLength(pageToken.utf8.count)
     return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
@@ -55,7 +56,7 @@ struct UserMessageEncoding {
     }
   }
 
-  /// Tags of the fields of `user.v1.User`: number and wire type.
+  /// The tags of the fields of `user.v1.User`: number and wire type.
   private enum Tag {
     static let id: UInt8 = 1 << 3 | 2
     static let email: UInt8 = 2 << 3 | 2
@@ -67,10 +68,10 @@ struct UserMessageEncoding {
     static let nanos: UInt8 = 2 << 3 | 0
   }
 
-  /// Bytes of a varint: one for each 7 bits.
+  /// Returns the length of a varint: one byte for each 7 bits.
   private static func length(_ value: UInt64) -> Int { (70 - (value | 1).leadingZeroBitCount) / 7 }
 
-  /// Bytes of a field with `count` bytes of text; none if it is empty, as proto3 has it.
+  /// Returns the length of a field with `count` bytes of text; 0 for an empty text, which proto3 omits.
   private static func fieldLength(_ count: Int) -> Int {
     count == 0 ? 0 : 1 + length(UInt64(count)) + count
   }
@@ -106,7 +107,7 @@ struct UserMessageEncoding {
 }
 
 extension Timestamp {
-  /// As google.protobuf.Timestamp has it: nanoseconds count forward from the second, also before 1970.
+  /// The time as google.protobuf.Timestamp counts it: nanoseconds count forward from the second, also before 1970.
   var secondsAndNanos: (seconds: Int64, nanos: UInt64) {
     let (seconds, rest) = microsecondsSinceEpoch.quotientAndRemainder(dividingBy: 1_000_000)
     return rest < 0

@@ -1,25 +1,24 @@
 public import GRPCCore
 import UserDomain
 
-/// Bytes of a transport that takes several messages at once, each with gRPC's prefix in front: a zero, and
-/// its length in four bytes, the most significant first.
+/// The bytes of a transport that sends several messages at once. Each has gRPC's prefix: a zero, and the length in four
+/// big-endian bytes.
 public protocol FramedMessageBytes: GRPCContiguousBytes {
-  /// The messages in `frames`.
+  /// Creates bytes with the messages in `frames`.
   init(frames: [UInt8])
 }
 
-/// A page of users as messages one after the other, each with gRPC's prefix: a zero, and its length in four
-/// bytes, the most significant first.
+/// A page of users as consecutive messages. Each has gRPC's prefix: a zero, and the length in four big-endian bytes.
 struct UserPage: Sendable {
   private static let prefixLength = 5
 
-  /// The messages, once the page is ended; until then zeros that are written over follow them.
+  /// The messages, once the page has ended. Until then unused zeros follow them.
   private(set) var frames: [UInt8]
   private var used = 0
-  /// Where the last message's prefix is.
+  /// The offset of the last message's prefix.
   private var last = 0
 
-  /// An empty page with room for `rows` users of usual length.
+  /// Creates an empty page with room for `rows` users of typical length.
   init(rows: Int = 0) {
     frames = [UInt8](repeating: 0, count: 128 * rows)
   }
@@ -37,7 +36,7 @@ struct UserPage: Sendable {
     writePrefix()
   }
 
-  /// Ends the page: gives the last user, which there must be, its page token, the last field of its message.
+  /// Ends the page: adds the page token to the last user, as the last field of its message. The page must not be empty.
   mutating func end(pageToken: String) {
     let field = UserMessageEncoding.pageTokenField(pageToken)
     reserve(field.count)
@@ -64,9 +63,9 @@ struct UserPage: Sendable {
 /// Serializes pages for a transport whose bytes are `Framed`.
 struct UserPageSerializer<Framed: FramedMessageBytes>: MessageSerializer {
   func serialize<Bytes: GRPCContiguousBytes>(_ page: UserPage) throws -> Bytes {
-    // A router serializes to its transport's bytes, for which the handler is registered.
+    // A router serializes to its transport's bytes, and the handler is registered for those.
     guard let bytes = Framed(frames: page.frames) as? Bytes else {
-      throw RPCError(code: .internalError, message: "the transport takes no pages")
+      throw RPCError(code: .internalError, message: "the transport cannot send pages")
     }
     return bytes
   }

@@ -2,24 +2,24 @@ public import GRPCCore
 public import UserDomain
 import UserProtos
 
-/// `user.v1.UserService`: turns messages into use cases and back.
+/// `user.v1.UserService`: maps messages to use cases and back.
 ///
-/// It registers its methods itself and not through the generated protocol: users go out as ``UserMessageEncoding``, and
-/// all methods but ListUsers can be answered inline.
+/// It registers its methods itself, without the generated protocol: users are encoded by ``UserMessageEncoding``, and
+/// all methods except ListUsers have an inline road.
 public struct UserServiceHandler: Sendable {
   private typealias Methods = User_V1_UserService.Method
 
   // Concrete types, so that the optimiser can specialise them for the transport's calls.
 
-  /// GetUser, which can be answered inline.
+  /// GetUser, which has an inline road.
   public let getUser: UnaryMethod<GetUser>
-  /// CreateUser, which can be answered inline.
+  /// CreateUser, which has an inline road.
   public let createUser: UnaryMethod<CreateUser>
   private let listUsers: ListUsers
   /// The methods with many requests.
   public let streamedMethods: [StreamedMethod]
 
-  /// The service over the use cases of `directory`, whose calls go through `calls`.
+  /// Creates the service over the use cases of `directory`; its calls go through `calls`.
   public init(
     directory: UserDirectory, pageTokens: PageTokenCodec, bulkLimits: BulkLimits = BulkLimits(),
     calls: CallPipeline

@@ -4,7 +4,7 @@ import SwiftProtobuf
 import UserDomain
 import UserProtos
 
-/// One UserUpdates call: an update in, the user as it is then out.
+/// One UserUpdates call: takes updates, and responds to each with the updated user.
 struct UserUpdates: StreamedCall {
   private let directory: UserDirectory
   private let authorization: CallAuthorization
@@ -16,7 +16,7 @@ struct UserUpdates: StreamedCall {
   }
 
   mutating func receive(_ message: [UInt8]) async throws -> [UInt8]? {
-    // The update's place in the stream, for those who look for the one that failed.
+    // The update's index in the stream, for a client that looks for the failed one.
     let place = ["request_index": "\(index)"]
     let update = try User_V1_UserUpdateRequest(request: message, metadata: place)
     do throws(UserError) {
@@ -30,12 +30,12 @@ struct UserUpdates: StreamedCall {
   }
 
   private func apply(_ update: User_V1_UserUpdateRequest) async throws(UserError) -> User {
-    try authorization.checkStillGood()
+    try authorization.checkStillValid()
     let user = UserReference(update.userID)
     try authorization.caller.principal.require(.usersWrite, orBe: user.id)
-    // Before anything is looked up: the outcome may tell which addresses are registered.
+    // Counted before anything is looked up: the outcome can reveal which addresses are registered.
     if update.hasEmail || update.hasPassword { try authorization.admitOwnUpdate() }
-    // A token that may change one user alone, its own, may have leaked from that user's device.
+    // A token that may change only its own user may have leaked from that user's device.
     let proof = PasswordProof(
       currentPassword: update.hasCurrentPassword ? update.currentPassword : nil,
       isRequired: !authorization.caller.principal.scopes.contains(.usersWrite),

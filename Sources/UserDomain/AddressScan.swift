@@ -1,9 +1,9 @@
-/// What the bytes of an address tell, before its non-ASCII characters are looked at.
+/// The properties of an address that its bytes show, before its non-ASCII characters are checked.
 struct AddressScan {
-  /// What is wrong with an address.
+  /// The reason why an address is invalid.
   struct Fault: Error {
     let reason: FieldViolation.Reason
-    /// The end of a sentence that begins with the field.
+    /// The predicate of a sentence whose subject is the field.
     let description: String
 
     init(_ reason: FieldViolation.Reason, _ description: String) {
@@ -23,7 +23,7 @@ struct AddressScan {
 
   private init() {}
 
-  /// Scans the bytes of a trimmed address; those from 0x80 up count as letters.
+  /// Scans the bytes of a trimmed address. Bytes from 0x80 up count as letters.
   static func scan(_ bytes: UnsafeBufferPointer<UInt8>) -> Result<AddressScan, Fault> {
     Result { () throws(Fault) in
       if bytes.isEmpty { throw Fault(.required, "must not be empty") }
@@ -43,7 +43,7 @@ struct AddressScan {
     }
   }
 
-  /// RFC 5321 `Dot-string`; bytes from 0x80 up belong to non-ASCII letters (RFC 6531 §3.3).
+  /// Takes an RFC 5321 `Dot-string`. Bytes from 0x80 up belong to non-ASCII letters (RFC 6531 §3.3).
   private mutating func takeLocalPart(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) throws(Fault) {
     var previous = UInt8(ascii: ".")
     var union: UInt8 = 0
@@ -59,10 +59,9 @@ struct AddressScan {
   }
 
   private static let localPartFault = Fault(
-    .malformed, "must have letters, digits, single dots or !#$%&'*+-/=?^_`{|}~ before the @")
+    .malformed, "must have only letters, digits, single dots or !#$%&'*+-/=?^_`{|}~ before the @")
 
-  /// Labels of letters, digits and inner hyphens, at most 63 bytes if they are ASCII (RFC 1035 §2.3.1, RFC 1123
-  /// §2.1).
+  /// Takes labels of letters, digits and inner hyphens, at most 63 bytes if ASCII (RFC 1035 §2.3.1, RFC 1123 §2.1).
   private mutating func takeDomain(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) throws(Fault) {
     guard let first = bytes.first else { throw Fault(.malformed, "must have a domain name after the @") }
     if first == UInt8(ascii: "[") {
@@ -92,7 +91,7 @@ struct AddressScan {
     guard let first = label.first, let last = label.last else { throw Fault(.emptyLabel) }
     if first == hyphen || last == hyphen { throw Fault(.hyphenAtEdge) }
     if union >= 0x80 {
-      // Its length is that of its A-label.
+      // The length limit applies to the A-label, which is not known yet.
       (isASCII, needsIDNA) = (false, true)
     } else if label.count > DomainName.maximumLabelLength {
       throw Fault(.labelTooLong)
@@ -110,7 +109,7 @@ struct AddressScan {
     }
   }
 
-  /// RFC 5322 §3.2.3 `atext`.
+  /// Returns whether `byte` is RFC 5322 §3.2.3 `atext`.
   private static func isAtomText(_ byte: UInt8) -> Bool {
     if isLetterOrDigit(byte) { return true }
     switch byte {

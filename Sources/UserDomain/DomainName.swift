@@ -2,43 +2,43 @@ import CIdn2
 import Foundation
 import Primitives
 
-/// Domain names as IDNA 2008 defines them (RFC 5890 to 5893), judged by libidn2.
+/// Domain names as IDNA 2008 defines them (RFC 5890 to 5893), checked by libidn2.
 enum DomainName {
-  /// The longest label in A-label form, in bytes (RFC 1035 §2.3.4).
+  /// The maximum length of a label in A-label form, in bytes (RFC 1035 §2.3.4).
   static let maximumLabelLength = 63
 
-  /// What is wrong with a domain name.
+  /// The reason why a domain name is invalid.
   enum Fault: Error, Hashable {
     /// Two dots together, or a dot at either end.
     case emptyLabel
-    /// A label that begins or ends with a hyphen (RFC 1123 §2.1).
+    /// A label begins or ends with a hyphen (RFC 1123 §2.1).
     case hyphenAtEdge
-    /// A label with non-ASCII letters that has hyphens in its third and fourth place (RFC 5891 §4.2.3.1).
+    /// A label with non-ASCII letters has hyphens in its third and fourth place (RFC 5891 §4.2.3.1).
     case misplacedHyphens
-    /// A label of more than ``maximumLabelLength`` bytes.
+    /// A label is longer than ``maximumLabelLength`` bytes.
     case labelTooLong
-    /// A character that no domain name has (RFC 5892 §2), or nil where libidn2 does not tell which.
+    /// A character is not allowed in domain names (RFC 5892 §2); nil where libidn2 does not say which.
     case disallowed(Unicode.Scalar?)
-    /// A label that begins with a combining mark (RFC 5891 §4.2.3.2).
+    /// A label begins with a combining mark (RFC 5891 §4.2.3.2).
     case leadingMark
-    /// A character beside others than its rule asks for (RFC 5892 appendix A).
+    /// A character stands beside others than its rule requires (RFC 5892 appendix A).
     case context
-    /// A label whose letters run in both directions against RFC 5893 §2.
+    /// A label mixes writing directions against RFC 5893 §2.
     case directions
-    /// A label that begins with `xn--` and stands for no label (RFC 5890 §2.3.2.1).
+    /// A label begins with `xn--` and does not decode to a label (RFC 5890 §2.3.2.1).
     case invalidALabel
   }
 
   /// Returns `name` in lower case, each label that has non-ASCII letters as its A-label.
   ///
-  /// Upper case and decomposed letters are permitted and mapped first (RFC 5895 §2, steps 1 and 3). Other mappings are
+  /// Upper case and decomposed letters are allowed and mapped first (RFC 5895 §2, steps 1 and 3). Other mappings are
   /// not made: U+3002 and full-width letters are refused, and `ß` stays itself.
   ///
-  /// - Parameter name: labels between dots. The ASCII ones need no check beyond those of `xn--`.
+  /// - Parameter name: labels between dots. Its ASCII labels have been checked, except those with `xn--`.
   static func aLabels(_ name: Substring) throws(Fault) -> String {
     let mapped = name.lowercased().precomposedStringWithCanonicalMapping
     var labels: [String] = []
-    // By scalars: a combining mark behind a dot does not hide it.
+    // Split by scalars: a combining mark after a dot must not hide the dot.
     for label in mapped.unicodeScalars.split(separator: ".", omittingEmptySubsequences: false) {
       labels.append(try aLabel(String(label)))
     }
@@ -72,8 +72,8 @@ enum DomainName {
     }
   }
 
-  /// Applies the rules of registration, which are the strict ones (RFC 5891 §4), to one label. Returns libidn2's code,
-  /// `IDN2_OK` or the first rule that is broken, and the A-label.
+  /// Applies the rules of registration, the strict ones (RFC 5891 §4), to one label. Returns libidn2's code, `IDN2_OK`
+  /// or the first broken rule, and the A-label.
   private static func register(_ label: String, isALabel: Bool) -> (code: Int32, aLabel: String?) {
     var result: UnsafeMutablePointer<UInt8>?
     // Written only on success; NULL may be freed.
@@ -89,7 +89,7 @@ enum DomainName {
 }
 
 extension DomainName.Fault: CustomStringConvertible {
-  /// What an address must have or not have, as the end of a sentence that begins with the field.
+  /// The predicate of a sentence whose subject is the field.
   var description: String {
     switch self {
     case .emptyLabel: "must not have an empty label in its domain: a dot at either end, or two dots together"
@@ -99,10 +99,10 @@ extension DomainName.Fault: CustomStringConvertible {
     case .labelTooLong:
       "must have at most \(DomainName.maximumLabelLength) bytes in each label of its domain, as an A-label"
     case .disallowed(let scalar?): "must not have \(Self.name(of: scalar)) in its domain"
-    case .disallowed(nil): "must have letters, digits, hyphens and dots only in its domain"
+    case .disallowed(nil): "must have only letters, digits, hyphens and dots in its domain"
     case .leadingMark: "must not have a label in its domain that begins with a combining mark"
     case .context:
-      "must not have a character in its domain where IDNA 2008 does not permit it (RFC 5892, appendix A)"
+      "must not have a character in its domain where IDNA 2008 does not allow it (RFC 5892, appendix A)"
     case .directions: "must not mix left-to-right and right-to-left letters in a label of its domain"
     case .invalidALabel: "must not have a label in its domain that begins with xn-- and is not an A-label"
     }

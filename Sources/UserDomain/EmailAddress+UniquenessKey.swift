@@ -1,13 +1,13 @@
 import Foundation
 
 extension EmailAddress {
-  /// The text that two addresses have in common when they belong to one account.
+  /// The text that two addresses share if and only if they belong to one account.
   ///
-  /// The part before the `@` is compared by canonical caseless matching (Unicode definition D145): NFD, full case
-  /// folding, NFD. The domain is compared by its A-labels (RFC 5891 §5), so `ß` is not `ss` there. A domain that IDNA
-  /// 2008 does not permit, which earlier rules accepted, is compared like the part before the `@`.
+  /// The local part is compared by canonical caseless matching (Unicode definition D145): NFD, full case folding, NFD.
+  /// The domain is compared by its A-labels (RFC 5891 §5), so `ß` is not `ss` there. A domain that IDNA 2008 forbids,
+  /// but earlier versions accepted, is compared like the local part.
   ///
-  /// The store keeps it: another rule needs a migration.
+  /// The store keeps the key: changing the rule needs a migration.
   public var uniquenessKey: String {
     var text = address
     switch text.withUTF8(Letters.init) {
@@ -43,11 +43,11 @@ extension EmailAddress {
     return "\(Self.folded(localPart))@\(key)"
   }
 
-  /// NFD(toCasefold(NFD(`text`))).
+  /// Returns NFD(toCasefold(NFD(`text`))).
   ///
-  /// Swift has no case folding. Lower, upper and lower case of each scalar in turn comes to the same in all of Unicode,
-  /// but for dotless `ı`, which folds to itself, and Cherokee, which comes to its other case: one letter for both all
-  /// the same.
+  /// Swift has no case folding. Lower, upper and lower case of each scalar in turn gives the same result in all of
+  /// Unicode, with two exceptions. Dotless `ı` folds to itself. Cherokee gets its other case, which still makes both
+  /// cases equal.
   private static func folded(_ text: Substring) -> String {
     var folded = String.UnicodeScalarView()
     for scalar in text.decomposedStringWithCanonicalMapping.unicodeScalars {

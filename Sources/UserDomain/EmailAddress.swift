@@ -3,13 +3,13 @@ import Foundation
 /// An e-mail address: a dot-atom local part, `@`, and a domain name (RFC 5321 §4.1.2, RFC 6531 for non-ASCII, IDNA
 /// 2008 for the domain).
 ///
-/// Surrounding white space is removed; the rest is kept as given. Refused although RFC 5321 has them, because
-/// no mailbox people sign up with needs them: quoted local parts and address literals (`user@[192.0.2.1]`).
+/// Surrounding white space is removed; the rest is kept as given. Quoted local parts and address literals
+/// (`user@[192.0.2.1]`) are refused although RFC 5321 has them: no mailbox for signing up needs them.
 public struct EmailAddress: Hashable, Sendable {
-  /// RFC 5321 §4.5.3.1.1, in bytes of UTF-8.
+  /// The maximum length of the local part in bytes of UTF-8 (RFC 5321 §4.5.3.1.1).
   public static let maximumLocalPartLength = 64
-  /// RFC 5321 §4.5.3.1.3 less the angle brackets, in bytes of UTF-8; it holds with A-labels in the domain too, which is
-  /// what mail servers without SMTPUTF8 see.
+  /// The maximum length of an address in bytes of UTF-8 (RFC 5321 §4.5.3.1.3, less the angle brackets). It also applies
+  /// with A-labels in the domain, as mail servers without SMTPUTF8 see it.
   public static let maximumLength = 254
 
   /// The address as given, trimmed.
@@ -24,20 +24,20 @@ public struct EmailAddress: Hashable, Sendable {
     if needsIDNA { try Self.checkDomain(of: address) }
   }
 
-  /// Parses `text` as the address of an account that may exist: a domain that earlier rules accepted and IDNA 2008 does
-  /// not permit is accepted.
+  /// Parses `text` as the address of an account that may exist. A domain that IDNA 2008 forbids, but earlier versions
+  /// accepted, is accepted.
   ///
   /// - Throws: a violation of the field `email`.
   public init(ofAccount text: String) throws(FieldViolation) {
     (address, _) = try Self.parse(text)
   }
 
-  /// An address that was validated before, such as one read back from the store.
+  /// Creates an address that was validated before, such as one read from the store.
   public init(trusted address: String) {
     self.address = address
   }
 
-  /// Checks everything but the rules of IDNA 2008, and returns the trimmed address and whether those apply.
+  /// Checks everything except the rules of IDNA 2008. Returns the trimmed address and whether those rules apply.
   private static func parse(_ text: String) throws(FieldViolation) -> (address: String, needsIDNA: Bool) {
     var trimmed = trim(text)
     switch trimmed.withUTF8(AddressScan.scan) {
@@ -68,7 +68,7 @@ public struct EmailAddress: Hashable, Sendable {
     }
   }
 
-  /// Splits an address at its `@`, as a scalar: a combining mark behind it belongs to the domain.
+  /// Splits an address at its `@`, as a scalar: a combining mark after it belongs to the domain.
   static func split(_ address: String) -> (localPart: Substring, domain: Substring)? {
     let scalars = address.unicodeScalars
     guard let at = scalars.lastIndex(of: "@") else { return nil }

@@ -1,35 +1,35 @@
-/// One thing that is wrong with one field of a request (the content of google.rpc.BadRequest.FieldViolation).
+/// A fault in one field of a request (the content of google.rpc.BadRequest.FieldViolation).
 public struct FieldViolation: Error, Hashable, Sendable {
   /// The machine-readable kind of violation.
   public enum Reason: String, Hashable, Sendable, CaseIterable {
     /// The field must not be empty.
     case required = "REQUIRED"
-    /// The value does not have the form that the field asks for.
+    /// The value does not have the form that the field requires.
     case malformed = "MALFORMED"
     /// The value is shorter than the field's minimum.
     case tooShort = "TOO_SHORT"
     /// The value is longer than the field's maximum.
     case tooLong = "TOO_LONG"
-    /// The value holds a control character, or a character that cannot be seen.
+    /// The value has a control character or an invisible character.
     case forbiddenCharacter = "FORBIDDEN_CHARACTER"
     /// The value is outside the field's range.
     case outOfRange = "OUT_OF_RANGE"
-    /// The value is one that many have chosen.
+    /// Many users choose this value.
     case tooCommon = "TOO_COMMON"
-    /// The value is too much like something that is known of its user.
+    /// The value is too similar to something known about its user.
     case tooSimilar = "TOO_SIMILAR"
-    /// The value was used before, and may not be used again for something else.
+    /// The value was already used for something else.
     case alreadyUsed = "ALREADY_USED"
   }
 
   /// The request's field, by its name on the wire: `email`, `user_id`.
   public let field: String
-  /// What kind of violation it is.
+  /// The kind of violation.
   public let reason: Reason
-  /// One sentence for the developer of the client. It never repeats the value.
+  /// The predicate of a sentence for the developer of the client. It never contains the value.
   public let description: String
 
-  /// A violation of `field`.
+  /// Creates a violation of `field`.
   public init(field: String, reason: Reason, description: String) {
     self.field = field
     self.reason = reason
@@ -39,11 +39,11 @@ public struct FieldViolation: Error, Hashable, Sendable {
 
 extension FieldViolation: CustomStringConvertible {}
 
-/// Collects the violations of one request, so that all are reported together, at most one a field.
+/// Collects the violations of one request, at most one per field, so that all are reported together.
 struct ViolationCollector {
   private(set) var violations: [FieldViolation] = []
 
-  /// The value that `parse` returns, or nil after noting why there is none.
+  /// Returns the value that `parse` returns, or nil after recording its violation.
   @discardableResult
   mutating func check<Value>(_ parse: () throws(FieldViolation) -> Value) -> Value? {
     do {
@@ -54,7 +54,7 @@ struct ViolationCollector {
     }
   }
 
-  /// Throws `UserError.invalid` if anything was noted.
+  /// Throws `UserError.invalid` if any violation was recorded.
   func throwIfAny() throws(UserError) {
     if !violations.isEmpty { throw .invalid(violations) }
   }

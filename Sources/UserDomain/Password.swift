@@ -1,21 +1,21 @@
 import Foundation
 
-/// A password in the clear, on its way to the hasher and nowhere else.
+/// A password in the clear, passed only to the hasher.
 ///
-/// Any Unicode, normalised to NFKC so that the same password typed on another keyboard matches
-/// (NIST SP 800-63B-4 §3.1.1.2); never truncated. ``PasswordPolicy`` says what a new one has to be. It does not print
-/// itself.
+/// A password may be any Unicode text. It is normalised to NFKC, so that the same password typed on another keyboard
+/// matches (NIST SP 800-63B-4 §3.1.1.2), and never truncated. ``PasswordPolicy`` has the rules for new ones. A password
+/// never prints itself.
 public struct Password: Sendable {
-  /// The longest password, in bytes of UTF-8 as given.
+  /// The maximum length of a password, in bytes of UTF-8 as given.
   public static let maximumLength = 1_024
 
-  /// The NFKC form, whose UTF-8 is what is hashed.
+  /// The NFKC form, whose UTF-8 is hashed.
   public let normalized: String
 
-  /// The field of requests that a password is in.
+  /// The name of the request field with the password.
   public static let field = "password"
 
-  /// Normalises a password that a user is to be recognised by. One that a new password may not be is only a wrong one.
+  /// Normalises a password to be checked. One that the policy forbids for new passwords is only a wrong one.
   ///
   /// - Throws: a violation of `field` for one that is empty or too long.
   public init(attempt text: String, field: String = field) throws(FieldViolation) {
@@ -39,12 +39,12 @@ extension Password: CustomStringConvertible, CustomDebugStringConvertible, Custo
   public var customMirror: Mirror { Mirror(self, children: [:]) }
 }
 
-/// A password hash in the PHC string format (`$argon2id$v=19$…`). It does not print itself.
+/// A password hash in the PHC string format (`$argon2id$v=19$…`). It never prints itself.
 public struct PasswordHash: Hashable, Sendable {
   /// The PHC string.
   public let phcString: String
 
-  /// The hash with that PHC string, which the hasher checks when it verifies.
+  /// Creates a hash from a PHC string, which the hasher checks when it verifies.
   public init(phcString: String) {
     self.phcString = phcString
   }

@@ -1,6 +1,7 @@
-/// Turns passwords into hashes and checks them, away from the caller's thread and within bounds of its own.
+/// Hashes and checks passwords, off the caller's thread and within limits of its own.
 ///
-/// Work whose task is cancelled before it begins is not done. Callers are served in turn, as ``HashRequester`` says.
+/// Work whose task is cancelled before it begins is skipped. Callers are served in turn, as ``HashRequester``
+/// describes.
 public protocol PasswordHasher: Sendable {
   /// Hashes `password` with a fresh random salt.
   ///
@@ -14,14 +15,14 @@ public protocol PasswordHasher: Sendable {
     _ password: Password, against hash: PasswordHash, for requester: HashRequester
   ) async throws(UserError) -> PasswordVerification
 
-  /// A hash that is no password's. To check it takes as long as to check one that is made today.
+  /// A hash that matches no password. Checking it takes as long as checking a hash made today.
   var decoy: PasswordHash { get }
 }
 
 /// The outcome of a password check.
 public enum PasswordVerification: Hashable, Sendable {
-  /// The password is not the one that was hashed.
+  /// The password does not match the hash.
   case mismatch
-  /// The password is right. `needsRehash` tells that the hash was made with other parameters than today's.
+  /// The password matches. `needsRehash` is true if the hash was made with other parameters than today's.
   case match(needsRehash: Bool)
 }

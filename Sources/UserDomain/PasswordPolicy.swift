@@ -1,17 +1,17 @@
 import Foundation
 
-/// What a new password has to be (NIST SP 800-63B-4 §3.1.1.2): long enough, and none of those that are tried first. There
-/// are no rules about which characters it is made of. Passwords that are stored already are not looked at.
+/// The rules for new passwords (NIST SP 800-63B-4 §3.1.1.2): long enough, and not among those that attackers try first.
+/// No kinds of characters are required. Stored passwords are not checked.
 public struct PasswordPolicy: Hashable, Sendable {
   /// The bounds of ``minimumLength``.
   public static let minimumLengthBounds = 6...64
 
-  /// The shortest password, in Unicode scalars after normalisation to NFKC; 8 by default.
+  /// The minimum length of a password, in Unicode scalars after normalisation to NFKC; 8 by default.
   public let minimumLength: Int
-  /// Names of the service, which no password may be.
+  /// The names of the service, which a password must not be.
   public let serviceNames: [String]
 
-  /// A policy; `minimumLength` is brought inside ``minimumLengthBounds``.
+  /// Creates a policy; `minimumLength` is clamped to ``minimumLengthBounds``.
   public init(minimumLength: Int = 8, serviceNames: [String] = ["user-service"]) {
     let bounds = Self.minimumLengthBounds
     self.minimumLength = min(max(minimumLength, bounds.lowerBound), bounds.upperBound)
@@ -21,8 +21,8 @@ public struct PasswordPolicy: Hashable, Sendable {
   /// Checks a new password.
   ///
   /// - Parameters:
-  ///   - email: the address of its user, or nil if it is not known or invalid.
-  ///   - name: the name of its user, likewise.
+  ///   - email: the address of its user, or nil if unknown or invalid.
+  ///   - name: the name of its user, or nil if unknown or invalid.
   /// - Throws: a violation of the field `password`.
   public func check(
     _ text: String, email: EmailAddress?, name: UserName?
@@ -42,7 +42,7 @@ public struct PasswordPolicy: Hashable, Sendable {
     guard !CommonPasswords.contains(password.normalized) else {
       throw FieldViolation(
         field: Password.field, reason: .tooCommon,
-        description: "is among the commonest passwords, which are guessed first")
+        description: "is one of the most common passwords, which are guessed first")
     }
     try check(password, email: email, name: name)
     return password
@@ -59,12 +59,12 @@ public struct PasswordPolicy: Hashable, Sendable {
       throw FieldViolation(
         field: Password.field, reason: .tooSimilar,
         description:
-          "must not be made of the user's address or name, or the name of the service, with digits or signs alone"
+          "must not be only the user's address or name, or the name of the service, with digits or signs added"
       )
     }
   }
 
-  /// A password as one sees it who guesses from what is known of its user.
+  /// A password as guessed from what is known about its user.
   private struct Guess {
     private let folded: String
     private let core: String
@@ -74,14 +74,14 @@ public struct PasswordPolicy: Hashable, Sendable {
       core = Self.core(of: folded)
     }
 
-    /// Whether the password is `word`, whatever the letter case, also with digits and signs around it or signs
+    /// Returns whether the password is `word` in any letter case, possibly with digits and signs around it, or signs
     /// between its parts.
     func derives(from word: String) -> Bool {
       let folded = Self.folded(word)
       if folded.isEmpty { return false }
       if folded == self.folded { return true }
       let core = Self.core(of: folded)
-      // Fewer letters say nothing: with enough around them they are a password like any other.
+      // Fewer than three letters say nothing: with enough around them the password is like any other.
       return core.count >= 3 && core == self.core
     }
 
@@ -89,7 +89,7 @@ public struct PasswordPolicy: Hashable, Sendable {
       text.precomposedStringWithCompatibilityMapping.lowercased()
     }
 
-    /// The letters and digits from the first letter to the last.
+    /// Returns the letters and digits from the first letter to the last.
     private static func core(of text: String) -> String {
       guard let first = text.firstIndex(where: \.isLetter), let last = text.lastIndex(where: \.isLetter)
       else {

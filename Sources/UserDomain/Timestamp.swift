@@ -3,12 +3,12 @@ import Primitives
 
 /// A point in time, in whole microseconds since 1970-01-01T00:00:00Z, without leap seconds (POSIX time).
 ///
-/// Microseconds in 64 bits are exact in the database and on the wire, which a `Date` is not.
+/// A 64-bit count of microseconds is exact in the database and on the wire; a `Date` is not.
 public struct Timestamp: Hashable, Sendable {
   /// Microseconds since the Unix epoch; negative before it.
   public let microsecondsSinceEpoch: Int64
 
-  /// The time that many microseconds after the Unix epoch.
+  /// Creates the time this many microseconds after the Unix epoch.
   public init(microsecondsSinceEpoch: Int64) {
     self.microsecondsSinceEpoch = microsecondsSinceEpoch
   }
@@ -23,7 +23,7 @@ public struct Timestamp: Hashable, Sendable {
 }
 
 extension Timestamp {
-  /// The time that much later, in whole microseconds.
+  /// Returns the time later by `duration`, in whole microseconds.
   public static func + (time: Timestamp, duration: Duration) -> Timestamp {
     let (seconds, attoseconds) = duration.components
     return Timestamp(
@@ -31,19 +31,19 @@ extension Timestamp {
         + attoseconds / 1_000_000_000_000)
   }
 
-  /// The time that much earlier, in whole microseconds.
+  /// Returns the time earlier by `duration`, in whole microseconds.
   public static func - (time: Timestamp, duration: Duration) -> Timestamp { time + (.zero - duration) }
 }
 
 extension Timestamp: Comparable {
-  /// Earlier times are less than later ones.
+  /// Returns whether `left` is earlier than `right`.
   public static func < (left: Timestamp, right: Timestamp) -> Bool {
     left.microsecondsSinceEpoch < right.microsecondsSinceEpoch
   }
 }
 
 extension Timestamp: CustomStringConvertible {
-  /// RFC 3339 in UTC with milliseconds, as `2026-11-23T02:36:03.000Z`.
+  /// The time in RFC 3339 in UTC with milliseconds, as `2026-11-23T02:36:03.000Z`.
   public var description: String {
     RFC3339.text(microsecondsSinceEpoch: microsecondsSinceEpoch, .milliseconds)
   }

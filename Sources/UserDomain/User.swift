@@ -1,4 +1,4 @@
-/// Whether a user may use the service. Raw values are those of `user.v1.UserStatus` and of the database.
+/// Whether a user may use the service. The raw values are those of `user.v1.UserStatus` and of the database.
 public enum UserStatus: Int, Hashable, Sendable, CaseIterable {
   /// The user may sign in.
   case active = 1
@@ -8,7 +8,7 @@ public enum UserStatus: Int, Hashable, Sendable, CaseIterable {
 
 /// A user as stored.
 public struct User: Hashable, Sendable, Identifiable {
-  /// The user's identity, given by the store; greater than that of every user committed before.
+  /// The user's id, assigned by the store; greater than that of every user committed before.
   public let id: UserID
   /// The address, unique among users regardless of letter case.
   public let email: EmailAddress
@@ -19,7 +19,7 @@ public struct User: Hashable, Sendable, Identifiable {
   /// When the store accepted the user.
   public let createdAt: Timestamp
 
-  /// A user made of its stored parts.
+  /// Creates a user from its stored parts.
   public init(id: UserID, email: EmailAddress, name: UserName, status: UserStatus, createdAt: Timestamp) {
     self.id = id
     self.email = email
@@ -29,7 +29,7 @@ public struct User: Hashable, Sendable, Identifiable {
   }
 }
 
-/// A user to be stored: validated, the password hashed, without an id yet.
+/// A user to be stored: validated, the password hashed, without an id.
 public struct NewUser: Hashable, Sendable {
   /// The address.
   public let email: EmailAddress
@@ -38,7 +38,7 @@ public struct NewUser: Hashable, Sendable {
   /// The password's hash, or nil for an account that cannot sign in by password.
   public let passwordHash: PasswordHash?
 
-  /// An active user to be stored.
+  /// Creates an active user to be stored.
   public init(email: EmailAddress, name: UserName, passwordHash: PasswordHash? = nil) {
     self.email = email
     self.name = name
@@ -46,13 +46,13 @@ public struct NewUser: Hashable, Sendable {
   }
 }
 
-/// The changes that an update makes to a user; nil leaves a field as it is.
+/// The changes of an update; nil leaves a field unchanged.
 public struct UserChanges: Hashable, Sendable {
-  /// What an update does with the password.
+  /// The change of a password.
   public enum PasswordChange: Hashable, Sendable {
-    /// From now on the user signs in with the password of this hash.
+    /// The user signs in with the password of this hash from then on.
     case replace(PasswordHash)
-    /// From now on the user cannot sign in by password.
+    /// The user can no longer sign in by password.
     case remove
   }
 
@@ -62,10 +62,10 @@ public struct UserChanges: Hashable, Sendable {
   public var name: UserName?
   /// The new status.
   public var status: UserStatus?
-  /// What becomes of the password.
+  /// The change of the password.
   public var password: PasswordChange?
 
-  /// Changes to the fields that are not nil.
+  /// Creates changes of the fields that are not nil.
   public init(
     email: EmailAddress? = nil, name: UserName? = nil, status: UserStatus? = nil,
     password: PasswordChange? = nil
@@ -77,16 +77,16 @@ public struct UserChanges: Hashable, Sendable {
   }
 }
 
-/// What a sign-in is checked against.
+/// The stored data that a sign-in is checked against.
 public struct Credential: Hashable, Sendable {
-  /// The user who owns the address.
+  /// The user with the address.
   public let user: User
   /// The password's hash, or nil for an account that cannot sign in by password.
   public let passwordHash: PasswordHash?
   /// The epoch of the user's tokens, which changes with the password.
   public let epoch: Int64
 
-  /// A credential made of its stored parts.
+  /// Creates a credential from its stored parts.
   public init(user: User, passwordHash: PasswordHash?, epoch: Int64) {
     self.user = user
     self.passwordHash = passwordHash

@@ -1,16 +1,16 @@
-/// How the caller of an update shows that it may change an address or a password.
+/// The proof that the caller of an update may change an address or a password.
 ///
-/// An access token that leaks must not become the account, so a user who changes either gives the current password.
-/// A caller who may change every user needs none.
+/// A leaked access token must not be enough to take over the account: a user that changes either gives the current
+/// password. A caller with `users:write` needs no proof.
 public struct PasswordProof: Sendable {
-  /// The current password as the request has it, or nil. One that is given is checked, needed or not.
+  /// The current password in the request, or nil. If given, it is checked even when not required.
   public let currentPassword: String?
-  /// Whether a change of the address or password needs it.
+  /// Whether a change of the address or password requires it.
   public let isRequired: Bool
-  /// Where the request comes from: a wrong password counts as a sign-in that has failed.
+  /// The network of the request. A wrong password counts as a failed sign-in.
   public let network: PeerNetwork
 
-  /// A proof.
+  /// Creates a proof.
   public init(currentPassword: String?, isRequired: Bool, network: PeerNetwork) {
     self.currentPassword = currentPassword
     self.isRequired = isRequired
@@ -21,14 +21,15 @@ public struct PasswordProof: Sendable {
 }
 
 extension UserDirectory {
-  /// Changes the fields that are not nil. An empty password removes it. `status` is a raw value of
-  /// `UserStatus`. `authority` is that of the token which asks for it, or nil.
+  /// Changes the fields that are not nil. An empty password removes the password. `status` is a raw value of
+  /// `UserStatus`. `authority` is that of the call's token, or nil.
   ///
-  /// - Parameter proof: the current password, and whether it is needed; nil for a trusted caller.
+  /// - Parameter proof: the current password, and whether it is required; nil for a trusted caller.
   /// - Throws: `UserError.invalid`; `.currentPasswordRequired`, `.wrongCurrentPassword`, `.tooManyAttempts` and
-  ///   `.signInDisabled` of the current password; what the hasher and `UserRepository.update` throw.
+  ///   `.signInDisabled` about the current password; errors of the hasher and of `UserRepository.update`.
   public func updateUser(
-    _ reference: UserReference, email: String? = nil, name: String? = nil, status: Int? = nil, password: String? = nil,
+    _ reference: UserReference, email: String? = nil, name: String? = nil, status: Int? = nil,
+    password: String? = nil,
     by authority: WriteAuthority? = nil, proof: PasswordProof? = nil,
     for requester: HashRequester
   ) async throws(UserError) -> User {
@@ -54,7 +55,7 @@ extension UserDirectory {
     guard let id = reference.id else { throw .notFound(reference.text) }
 
     if password != nil || email != nil || current != nil {
-      // Hashing is the costly step: not for a user who is not there.
+      // Hashing is expensive, so the user must exist.
       let user = try user(reference)
       if let secret { try check(secret, of: user) }
       let isProtected = password != nil || changes.email.map { $0.address != user.email.address } ?? false
@@ -68,7 +69,7 @@ extension UserDirectory {
     return try await repository.update(id, changes, by: authority)
   }
 
-  /// Checks a new password against the address and the name that its user has.
+  /// Checks a new password against the user's stored address and name.
   private func check(_ password: Password, of user: User) throws(UserError) {
     do {
       try passwordPolicy.check(password, email: user.email, name: user.name)
@@ -77,7 +78,7 @@ extension UserDirectory {
     }
   }
 
-  /// Checks the current password of `user`, if one is given, or needed for a change that is protected by it.
+  /// Checks the current password of `user`, if given, or if a protected change requires it.
   private func prove(
     _ current: Password?, of user: User, _ proof: PasswordProof?, isProtected: Bool,
     for requester: HashRequester
@@ -89,7 +90,7 @@ extension UserDirectory {
     }
     do {
       try await attempt(on: user.id, from: proof.network) { () async throws(UserError) in
-        // As it is now: it may have waited for other attempts. A user without a password has none that is right.
+        // Read again: the attempt may have waited for others. A user without a password has no correct one.
         let credential = try repository.credential(email: user.email)
         guard let hash = credential?.passwordHash, credential?.user.id == user.id,
           case .match = try await hasher.verify(current, against: hash, for: requester)

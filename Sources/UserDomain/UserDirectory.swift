@@ -1,20 +1,20 @@
-/// The use cases: what a client may do with users. Takes text as clients send it, answers in domain types.
+/// The use cases of users. They take text as clients send it, and return domain types.
 ///
 /// Every method validates its whole request before it does anything, and reports all violations together.
 public struct UserDirectory: Sendable {
-  /// Where the users are kept.
+  /// The store of the users.
   public let repository: any UserRepository
-  /// What a new password has to be.
+  /// The rules for new passwords.
   public let passwordPolicy: PasswordPolicy
   let hasher: any PasswordHasher
   private let attempts: PasswordAttempts?
 
-  /// The use cases over a store and a hasher.
+  /// Creates the use cases over a store and a hasher.
   ///
   /// - Parameters:
-  ///   - passwordPolicy: what a new password has to be.
-  ///   - attempts: counts wrong passwords, together with those of sign-ins; nil counts none, for programs whose callers
-  ///     are trusted.
+  ///   - passwordPolicy: the rules for new passwords.
+  ///   - attempts: counts wrong passwords, together with those of sign-ins; nil does not count, for programs with
+  ///     trusted callers.
   public init(
     repository: any UserRepository, hasher: any PasswordHasher,
     passwordPolicy: PasswordPolicy = PasswordPolicy(), attempts: PasswordAttempts? = nil
@@ -25,9 +25,9 @@ public struct UserDirectory: Sendable {
     self.attempts = attempts
   }
 
-  /// The user that a request names.
+  /// Returns the user that a request names.
   ///
-  /// - Throws: what ``readUser(_:_:)`` throws.
+  /// - Throws: the errors of ``readUser(_:_:)``.
   public func user(_ reference: UserReference) throws(UserError) -> User {
     var user: User?
     try readUser(reference) { user = User($0, email: $1, name: $2) }
@@ -35,9 +35,9 @@ public struct UserDirectory: Sendable {
     return user
   }
 
-  /// Calls `body`, once, with the user that a request names. It throws before that, or not at all.
+  /// Calls `body`, once, with the user that a request names. Errors are thrown before the call.
   ///
-  /// - Throws: `UserError.invalid` for an empty text, `.notFound` for one that is no user's id, `.storage`.
+  /// - Throws: `UserError.invalid` for an empty text, `.notFound` for text that is not a user's id, `.storage`.
   public func readUser(_ reference: UserReference, _ body: UserReader) throws(UserError) {
     if let id = reference.id, try repository.readUser(id: id, body) { return }
     throw reference.text.isEmpty ? .invalid([.missingUserID]) : .notFound(reference.text)
@@ -45,10 +45,11 @@ public struct UserDirectory: Sendable {
 
   /// Creates an active user. An empty password makes an account that cannot sign in by password.
   ///
-  /// A request with an id that is made again within ``CreateRequest/memory`` returns what it returned first.
+  /// A request with an id is idempotent: a retry within ``CreateRequest/retention`` returns the user that the first
+  /// call created.
   ///
-  /// - Parameter network: where the request comes from; nil for a trusted caller, whose passwords are not counted.
-  /// - Throws: `UserError.invalid`, and what ``createUser(_:from:for:)`` throws.
+  /// - Parameter network: the caller's network; nil for a trusted caller, whose passwords are not counted.
+  /// - Throws: `UserError.invalid`, and the errors of ``createUser(_:from:for:)``.
   public func createUser(
     email: String, name: String, password: String, requestID: String = "", from network: PeerNetwork? = nil,
     for requester: HashRequester
@@ -58,9 +59,9 @@ public struct UserDirectory: Sendable {
     return try await createUser(draft, from: network, for: requester)
   }
 
-  /// Creates the user of a draft, as the method above.
+  /// Creates the user of a draft, as the method above does.
   ///
-  /// - Throws: what the hasher and `UserRepository.create` throw, and ``confirm(_:of:from:for:)``.
+  /// - Throws: the errors of the hasher, of `UserRepository.create` and of ``confirm(_:of:from:for:)``.
   public func createUser(
     _ draft: UserDraft, from network: PeerNetwork? = nil, for requester: HashRequester
   ) async throws(UserError) -> User {
@@ -70,13 +71,13 @@ public struct UserDirectory: Sendable {
     return try await confirm(creation, of: draft, from: network, for: requester)
   }
 
-  /// The user that `draft` has made, now or when the same request was made before.
+  /// Returns the user that `draft` created, now or in an earlier call of the same request.
   ///
-  /// The answer tells whether the draft's password is the user's, so it counts as an attempt on it from `network`; nil
-  /// for a trusted caller.
+  /// The outcome reveals whether the draft's password is the user's. So it counts as an attempt on that password from
+  /// `network`; nil for a trusted caller.
   ///
-  /// - Throws: `UserError.invalid` if the request before had another password; `.tooManyAttempts` and `.signInDisabled`
-  ///   as a sign-in; what the hasher throws.
+  /// - Throws: `UserError.invalid` if the earlier request had another password; `.tooManyAttempts` and
+  ///   `.signInDisabled` as for a sign-in; errors of the hasher.
   public func confirm(
     _ creation: Creation, of draft: UserDraft, from network: PeerNetwork? = nil,
     for requester: HashRequester
@@ -102,7 +103,7 @@ public struct UserDirectory: Sendable {
     throw .invalid([.requestIDUsed])
   }
 
-  /// Runs `check`, counted if the attempt comes from a network.
+  /// Runs `check`, and counts it if it comes from a network.
   func attempt(
     on user: UserID, from network: PeerNetwork?, _ check: () async throws(UserError) -> Void
   ) async throws(UserError) {
@@ -110,9 +111,9 @@ public struct UserDirectory: Sendable {
     try await attempts.attempt(.user(user), from: .network(network), check)
   }
 
-  /// Hashes the draft's password, if it has one, so that the user can be stored.
+  /// Hashes the draft's password, if any, so that the user can be stored.
   ///
-  /// - Throws: what the hasher throws.
+  /// - Throws: errors of the hasher.
   public func prepare(
     _ draft: UserDraft, for requester: HashRequester
   ) async throws(UserError) -> NewUser {
@@ -121,7 +122,7 @@ public struct UserDirectory: Sendable {
     return NewUser(email: draft.email, name: draft.name, passwordHash: hash)
   }
 
-  /// A listing of every user there is now, after the one with the id `after` (nil: from the first).
+  /// Returns a listing of all current users, beginning after the id `after` (nil: at the first).
   ///
   /// - Throws: `UserError.storage`.
   public func listing(after: UserID? = nil, pageSize: Int) throws(UserError) -> UserListing {

@@ -1,4 +1,4 @@
-/// A user that a client wants to have created: validated, the password still in the clear.
+/// A user as a client wants it: validated, the password still in the clear.
 public struct UserDraft: Sendable {
   /// The address.
   public let email: EmailAddress
@@ -6,13 +6,13 @@ public struct UserDraft: Sendable {
   public let name: UserName
   /// The password, or nil for an account that cannot sign in by password.
   public let password: Password?
-  /// What the client calls the request, or nil.
+  /// The request id, or nil.
   public let requestID: RequestID?
 
-  /// Validates a client's text. An empty password means none, and so does an empty request id.
+  /// Validates a client's text. An empty password or an empty request id means none.
   ///
-  /// - Parameter policy: what the password has to be.
-  /// - Throws: `UserError.invalid` with all violations, at most one a field.
+  /// - Parameter policy: the rules for the password.
+  /// - Throws: `UserError.invalid` with all violations, at most one per field.
   public init(
     email: String, name: String, password: String, requestID: String = "",
     policy: PasswordPolicy = PasswordPolicy()

@@ -1,12 +1,12 @@
-/// Everything that a request about users can fail with. The API maps it to a status in one table.
+/// The errors of requests about users. The API maps them to statuses in one table.
 public enum UserError: Error, Hashable, Sendable {
-  /// The request itself is wrong: every violation found, one a field.
+  /// The request is invalid. Has every violation found, one per field.
   case invalid([FieldViolation])
-  /// There is no user with the id that the request names, given here as the client wrote it.
+  /// No user has the id in the request, given here as the client wrote it.
   case notFound(String)
-  /// Another user has the address, in this or another letter case.
+  /// Another user has the address, in any letter case.
   case emailAlreadyRegistered
-  /// A bounded queue is full; nothing was done. Worth repeating after `retryAfter`.
+  /// A bounded queue is full; nothing was done. Retry after `retryAfter`.
   case overloaded(retryAfter: Duration)
   /// The request's deadline passed before its work began; nothing was done.
   case deadlineExceeded
@@ -19,58 +19,58 @@ public enum UserError: Error, Hashable, Sendable {
   case storage(StorageFault)
   /// The call's token, or the refresh token in its request, is not accepted.
   case unauthenticated(TokenFault)
-  /// No active user has that address and that password; which of it is wrong is not said.
+  /// No active user has this address and this password; the error does not say which is wrong.
   case wrongCredentials
-  /// Too many attempts on the account's password have failed in a row, from the caller's network or device. Worth
-  /// repeating after `retryAfter`.
+  /// Too many consecutive attempts on the account's password have failed from the caller's network or device. Retry
+  /// after `retryAfter`.
   case tooManyAttempts(retryAfter: Duration)
-  /// So many attempts on the account's password have failed in a row that it may be tried no more, but from a device
-  /// that has signed in before, until an operator has ended that.
+  /// So many consecutive attempts on the account's password have failed that only known devices may try it. An operator
+  /// can enable it again.
   case signInDisabled
-  /// The change of an own address or password needs the current password, which the request does not have.
+  /// A change of the user's own address or password requires the current password, which the request does not have.
   case currentPasswordRequired
   /// The current password in the request is not the user's.
   case wrongCurrentPassword
-  /// The client's address has made too many calls, or the user too many updates. Worth repeating after `retryAfter`.
+  /// The client's network has made too many calls, or the user too many updates. Retry after `retryAfter`.
   case peerLimitExceeded(retryAfter: Duration)
-  /// The caller is known but may not do that: it lacks a scope, and is not the user that it is about.
+  /// The caller's principal lacks the permission: it has not the scope, and is not the user in the request.
   case permissionDenied(missing: Scopes)
-  /// The stored password hash is not one that the hasher accepts, or hashing failed. For the log only.
+  /// The hasher does not accept the stored hash, or hashing failed. For the log only.
   case passwordHashing(String)
   /// A token could not be signed. For the log only.
   case signing(String)
 }
 
-/// A failure of the database below a request.
+/// A database failure during a request.
 public struct StorageFault: Hashable, Sendable {
-  /// What can be done about it.
+  /// The kind of a failure, by its remedy.
   public enum Kind: Hashable, Sendable {
-    /// Another process held the lock for longer than the busy timeout: repeat later.
+    /// Another process held the lock for longer than the busy timeout: retry later.
     case busy
-    /// The disk, or the quota, is full: an operator has to make room.
+    /// The disk or the quota is full: an operator must make room.
     case full
     /// The file or its directory cannot be written.
     case readOnly
-    /// The file is damaged: an operator has to restore it.
+    /// The file is damaged: an operator must restore it.
     case corrupt
     /// The operating system failed to read or write the file.
     case inputOutput
-    /// The path leads to another file than the open one, or to none: an operator has to restart the service.
+    /// The path no longer leads to the open file: an operator must restart the service.
     case moved
-    /// Migrations that the program needs were taken back while it runs: an operator has to apply them.
+    /// Migrations that the program needs were reverted while it ran: an operator must apply them.
     case notMigrated
-    /// Anything else: a defect of this program.
+    /// Any other failure: a defect of this program.
     case unexpected
   }
 
-  /// What can be done about it.
+  /// The kind of the failure.
   public let kind: Kind
-  /// SQLite's extended result code (sqlite.org/rescode.html), or 0 if the failure is not SQLite's.
+  /// SQLite's extended result code (sqlite.org/rescode.html), or 0 for a failure outside SQLite.
   public let resultCode: Int32
-  /// SQLite's own words, for the log; never sent to a client.
+  /// SQLite's own message, for the log; never sent to a client.
   public let message: String
 
-  /// A failure of that kind.
+  /// Creates a failure.
   public init(kind: Kind, resultCode: Int32, message: String) {
     self.kind = kind
     self.resultCode = resultCode

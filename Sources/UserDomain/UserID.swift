@@ -1,6 +1,6 @@
 import Primitives
 
-/// The identity of a user: 128 bits, in practice a UUIDv7 (RFC 9562 §5.7).
+/// The id of a user: 128 bits, in practice a UUIDv7 (RFC 9562 §5.7).
 ///
 /// Ids compare as their bytes do, which for UUIDv7 is the order of creation.
 public struct UserID: Hashable, Sendable {
@@ -9,13 +9,13 @@ public struct UserID: Hashable, Sendable {
   /// Bytes 8–15, big-endian.
   public let low: UInt64
 
-  /// The id whose 16 bytes are `high` followed by `low`, each big-endian.
+  /// Creates the id of the 16 bytes `high` and `low`, each big-endian.
   public init(high: UInt64, low: UInt64) {
     self.high = high
     self.low = low
   }
 
-  /// The id stored in exactly 16 bytes, or nil for any other length.
+  /// Creates the id stored in exactly 16 bytes; nil for any other length.
   public init?(bytes: UnsafeRawBufferPointer) {
     guard bytes.count == 16 else { return nil }
     high = UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))
@@ -66,14 +66,14 @@ public struct UserID: Hashable, Sendable {
 }
 
 extension UserID: Comparable {
-  /// Byte order, which is SQLite's order of the stored BLOBs (sqlite.org/datatype3.html §4.1).
+  /// Compares in byte order, SQLite's order of the stored BLOBs (sqlite.org/datatype3.html §4.1).
   public static func < (left: UserID, right: UserID) -> Bool {
     (left.high, left.low) < (right.high, right.low)
   }
 }
 
 extension UserID: CustomStringConvertible {
-  /// Bytes of the text form.
+  /// The length of the text form in bytes.
   public static let textLength = 36
 
   /// Writes the 36-character lower-case form (RFC 9562 §4), in ASCII, to the beginning of `text`.

@@ -1,35 +1,34 @@
 public import Primitives
 
-/// Makes UUIDv7 ids, each greater than the one before it.
+/// Generates UUIDv7 ids, each greater than the previous one.
 ///
-/// Layout (RFC 9562 §5.7): 48 bits of Unix milliseconds, the version, a 12-bit counter, the variant, 62
-/// random bits. The counter is the "fixed bit-length dedicated counter" of §6.2 method 1: seeded with 11
-/// random bits in each new millisecond, so at least 2,048 ids fit before it runs over. When it does, and
-/// while the clock stands still or steps back, the generator goes on from its own last millisecond, ahead of
-/// the clock.
+/// Layout (RFC 9562 §5.7): 48 bits of Unix milliseconds, the version, a 12-bit counter, the variant, 62 random bits.
+/// The counter is the "fixed bit-length dedicated counter" of §6.2 method 1. Each new millisecond seeds it with 11
+/// random bits, so at least 2,048 ids fit before it overflows. On overflow, and while the clock stands still or steps
+/// back, the generator continues from its own last millisecond, ahead of the clock.
 ///
 /// A value type without a lock: its one owner (the store's writer) calls it from one thread at a time.
 public struct UserIDGenerator: Sendable {
   private let fill: @Sendable (UnsafeMutableRawBufferPointer) -> Void
-  /// Random words not used yet: drawn many at a time, because a draw is a system call.
+  /// Unused random words, drawn many at a time because a draw is a system call.
   private var reserve: [UInt64] = []
   private var milliseconds: UInt64 = 0
   private var counter: UInt64 = 0
   private static let lastMillisecond: UInt64 = 0xffff_ffff_ffff
 
-  /// A generator whose random bits come from `fill`, by default the system's cryptographic generator.
+  /// Creates a generator whose random bits come from `fill`, by default the system's cryptographic generator.
   public init(random fill: @escaping @Sendable (UnsafeMutableRawBufferPointer) -> Void = SystemRandom.fill) {
     self.fill = fill
   }
 
-  /// Makes every later id greater than `id`, be the clock right or not. Ids that are no UUIDv7 are no matter.
+  /// Makes every later id greater than `id`, even if the clock is wrong. Ids that are not UUIDv7 are ignored.
   public mutating func advance(past id: UserID) {
     guard id.high >> 12 & 0xf == 7, id.high >> 16 >= milliseconds else { return }
     milliseconds = id.high >> 16
     counter = id.high & 0xfff
   }
 
-  /// The next id for a user created at `now`. Times before 1970 or after the year 10889 are clamped.
+  /// Returns the next id, for a user created at `now`. Times before 1970 or after the year 10889 are clamped.
   public mutating func next(at now: Timestamp) -> UserID {
     let bits = nextRandom()
     let clock = min(UInt64(clamping: now.microsecondsSinceEpoch / 1_000), Self.lastMillisecond)

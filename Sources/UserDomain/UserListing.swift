@@ -1,21 +1,20 @@
-/// A walk over users by ascending id, one page at a time (keyset pagination).
+/// A listing of users by ascending id, one page at a time (keyset pagination).
 ///
-/// It ends at the newest user there was when it began, so it ends although users keep arriving. Each page is
-/// a read of its own: nothing is held between pages, and a page shows users as they are when it is read.
+/// It ends at the newest user of its beginning, so it ends although users keep arriving. Each page is a separate read:
+/// nothing is held between pages, and a page shows users as they are when it is read.
 public struct UserListing: Sendable {
-  /// The rows that one page may have.
+  /// The bounds of a page's row count.
   public static let pageSizes = 1...1_000
 
   private let repository: any UserRepository
   private let last: UserID?
-  /// The users of each page, but for the last.
+  /// The number of users on each page except the last.
   public let pageSize: Int
   private var isOver = false
-  /// The last user of the page before; nil before the first page of a walk from the first user.
+  /// The last user of the previous page; nil before the first page of a listing from the first user.
   public private(set) var position: UserID?
 
-  /// Begins a walk after `after` (nil: at the first user). A `pageSize` outside ``pageSizes`` is brought
-  /// inside.
+  /// Begins a listing after `after` (nil: at the first user). `pageSize` is clamped to ``pageSizes``.
   ///
   /// - Throws: `UserError.storage`.
   public init(repository: any UserRepository, after: UserID?, pageSize: Int) throws(UserError) {
@@ -25,7 +24,7 @@ public struct UserListing: Sendable {
     last = try repository.newestUserID()
   }
 
-  /// Calls `body` with each user of the next page. Returns whether there is one.
+  /// Calls `body` with each user of the next page. Returns false after the last page.
   ///
   /// - Throws: `UserError.storage`, possibly after some users; another call reads the page again.
   public mutating func readNextPage(_ body: UserReader) throws(UserError) -> Bool {
@@ -37,13 +36,13 @@ public struct UserListing: Sendable {
       end = row.id
       body(row, email, name)
     }
-    // A short page is the last one: the next read would find nothing.
+    // A short page is the last one: another read would find nothing.
     isOver = count < pageSize
     if let end { position = end }
     return count > 0
   }
 
-  /// The next page, or nil after the last.
+  /// Returns the next page, or nil after the last.
   ///
   /// - Throws: `UserError.storage`; another call reads the page again.
   public mutating func nextPage() throws(UserError) -> [User]? {

@@ -1,7 +1,7 @@
-/// A person's name as they write it: any Unicode but control characters and line separators, possibly empty.
+/// A person's name: any Unicode except control characters and line separators, possibly empty.
 public struct UserName: Hashable, Sendable {
-  /// The longest name, in Unicode scalars: a bound on bytes too (1,024), which grapheme clusters would not
-  /// be.
+  /// The maximum length of a name in Unicode scalars. It also bounds the bytes (1,024), which a limit in grapheme
+  /// clusters would not.
   public static let maximumLength = 256
 
   /// The name as given.
@@ -11,7 +11,7 @@ public struct UserName: Hashable, Sendable {
   ///
   /// - Throws: a violation of the field `name`.
   public init(_ text: String) throws(FieldViolation) {
-    // A scalar takes at most four bytes, so a text of more is refused without being walked.
+    // A scalar takes at most four bytes, so a longer text is refused without being walked.
     guard text.utf8.count <= Self.maximumLength * 4, text.unicodeScalars.count <= Self.maximumLength else {
       throw FieldViolation(
         field: "name", reason: .tooLong, description: "must be at most \(Self.maximumLength) characters")
@@ -24,12 +24,12 @@ public struct UserName: Hashable, Sendable {
     self.text = text
   }
 
-  /// A name that was validated before, such as one read back from the store.
+  /// Creates a name that was validated before, such as one read from the store.
   public init(trusted text: String) {
     self.text = text
   }
 
-  /// Whether `scalar` is a control character or a line separator.
+  /// Returns whether `scalar` is a control character or a line separator.
   static func isForbidden(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     // C0, DEL, C1 (category Cc), LINE SEPARATOR, PARAGRAPH SEPARATOR.

@@ -1,29 +1,28 @@
-/// Where users are kept.
+/// The store of users.
 ///
-/// Reads answer on the calling thread and take microseconds, so an event loop may call them. Writes are
-/// async: each returns once it is durable, or throws having stored nothing. A write whose task is cancelled
-/// while it waits throws `UserError.cancelled`; one that has begun is carried through.
+/// Reads run on the calling thread and take microseconds, so an event loop may call them. Writes are async: each
+/// returns once it is durable, or throws having stored nothing. A write whose task is cancelled while it waits throws
+/// `UserError.cancelled`; a write that has begun completes.
 ///
-/// Ids are given in the order in which writes commit, so whoever has seen a user has seen, or can page to,
-/// every user with a smaller id.
+/// Ids are assigned in commit order: a reader that has seen a user can read every user with a smaller id.
 public protocol UserRepository: Sendable {
-  /// Calls `body` with the user with that id. Returns whether there is one.
+  /// Calls `body` with the user with this id. Returns whether the user exists.
   ///
   /// - Throws: `UserError.storage`, before `body` is called.
   func readUser(id: UserID, _ body: UserReader) throws(UserError) -> Bool
 
-  /// The user with that address in any letter case and the password's hash, or nil.
+  /// Returns the user with this address in any letter case, and the password's hash, or nil.
   ///
   /// - Throws: `UserError.storage`.
   func credential(email: EmailAddress) throws(UserError) -> Credential?
 
-  /// The greatest id in the store, or nil when it is empty.
+  /// Returns the greatest id in the store, or nil if the store is empty.
   ///
   /// - Throws: `UserError.storage`.
   func newestUserID() throws(UserError) -> UserID?
 
-  /// Calls `body` with each of at most `limit` users with ids greater than `after` (nil: from the first) and
-  /// at most `through`, ascending.
+  /// Calls `body` with at most `limit` users, by ascending id, whose ids are greater than `after` (nil: from the first)
+  /// and at most `through`.
   ///
   /// - Throws: `UserError.storage`, possibly after some users.
   func readUsers(
@@ -35,33 +34,33 @@ public protocol UserRepository: Sendable {
   /// - Throws: `UserError.emailAlreadyRegistered`, `.storage`, `.overloaded`, `.cancelled`, `.shuttingDown`.
   func create(_ user: NewUser) async throws(UserError) -> User
 
-  /// Stores many users in one transaction. A user that cannot be stored fails alone: the outcomes are in the
-  /// order of `requests`.
+  /// Stores many users in one transaction. A user that cannot be stored fails alone. The outcomes are in the order of
+  /// `requests`.
   ///
-  /// A request with an id is remembered, in the same transaction, for ``CreateRequest/memory`` or until the
-  /// password of its user changes. Made again with that id it stores nothing: its outcome is the user as first
-  /// created, or `UserError.invalid` if the address or the name was another.
+  /// A request with an id is recorded in the same transaction. The record lasts for ``CreateRequest/retention``, or
+  /// until the user's password changes. A retry with that id stores nothing: its outcome is the user as first created,
+  /// or `UserError.invalid` if the address or the name differs.
   ///
-  /// `authority` is checked inside of the transaction; nil for a caller without a token.
+  /// `authority` is checked inside the transaction; nil for a caller without a token.
   ///
-  /// - Throws: `UserError.unauthenticated` if the authority has ended, `.storage`, `.overloaded`, `.cancelled`,
-  ///   `.shuttingDown`, when none was stored.
+  /// - Throws: `UserError.unauthenticated` if the authority is no longer valid, `.storage`, `.overloaded`,
+  ///   `.cancelled`, `.shuttingDown`. Then no user was stored.
   func create(
     _ requests: [CreateRequest], by authority: WriteAuthority?
   ) async throws(UserError) -> [Result<Creation, UserError>]
 
-  /// Changes one user and returns it as stored. `authority` is checked inside of the transaction; nil for a caller
-  /// without a token.
+  /// Changes one user and returns it as stored. `authority` is checked inside the transaction; nil for a caller without
+  /// a token.
   ///
-  /// - Throws: `UserError.unauthenticated` if the authority has ended, `.notFound`,
-  ///   `.emailAlreadyRegistered`, `.storage`, `.overloaded`, `.cancelled`, `.shuttingDown`.
+  /// - Throws: `UserError.unauthenticated` if the authority is no longer valid, `.notFound`, `.emailAlreadyRegistered`,
+  ///   `.storage`, `.overloaded`, `.cancelled`, `.shuttingDown`.
   func update(
     _ id: UserID, _ changes: UserChanges, by authority: WriteAuthority?
   ) async throws(UserError) -> User
 }
 
 extension UserRepository {
-  /// The user with that id, or nil.
+  /// Returns the user with this id, or nil.
   ///
   /// - Throws: `UserError.storage`.
   public func user(id: UserID) throws(UserError) -> User? {
@@ -72,29 +71,29 @@ extension UserRepository {
 
   /// Stores many users for a caller without a token.
   ///
-  /// - Throws: what ``create(_:by:)`` throws.
+  /// - Throws: the errors of ``create(_:by:)``.
   public func create(_ requests: [CreateRequest]) async throws(UserError) -> [Result<Creation, UserError>] {
     try await create(requests, by: nil)
   }
 
-  /// Stores many users, as requests that have no id.
+  /// Stores many users, by requests without ids.
   ///
-  /// - Throws: what ``create(_:by:)`` throws.
+  /// - Throws: the errors of ``create(_:by:)``.
   public func create(_ users: [NewUser]) async throws(UserError) -> [Result<User, UserError>] {
     try await create(users.map { CreateRequest($0) }).map { $0.map(\.user) }
   }
 
-  /// Stores one user, unless the request was made before.
+  /// Stores one user, unless the request is a retry.
   ///
-  /// - Throws: what ``create(_:by:)`` throws, and the failure of the request itself.
+  /// - Throws: the errors of ``create(_:by:)``, and the failure of the request itself.
   public func create(_ request: CreateRequest) async throws(UserError) -> Creation {
-    // One outcome for one request.
+    // One request has one outcome.
     try await create([request])[0].get()
   }
 
   /// Changes one user for a caller without a token.
   ///
-  /// - Throws: what ``update(_:_:by:)`` throws.
+  /// - Throws: the errors of ``update(_:_:by:)``.
   public func update(_ id: UserID, _ changes: UserChanges) async throws(UserError) -> User {
     try await update(id, changes, by: nil)
   }

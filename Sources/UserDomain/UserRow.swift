@@ -1,13 +1,13 @@
-/// The columns of a stored user that have one size. Its texts are lent beside it, as ``UserReader`` says.
+/// The columns of a stored user with a fixed size. ``UserReader`` gets the texts beside it.
 public struct UserRow: Hashable, Sendable {
-  /// The user's identity.
+  /// The user's id.
   public let id: UserID
   /// Whether the user may use the service.
   public let status: UserStatus
   /// When the store accepted the user.
   public let createdAt: Timestamp
 
-  /// A row of its parts.
+  /// Creates a row from its parts.
   public init(id: UserID, status: UserStatus, createdAt: Timestamp) {
     self.id = id
     self.status = status
@@ -15,19 +15,19 @@ public struct UserRow: Hashable, Sendable {
   }
 }
 
-/// Takes a user as a read finds it in the store. The texts are not copied out of the store: they are lent for the time
-/// of the call, and a span cannot outlive it.
+/// Takes a user as a read finds it in the store. The texts are not copied: they are lent for the call, and a span
+/// cannot outlive it.
 public typealias UserReader = (_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span) -> Void
 
 extension User {
-  /// The user that a read has lent, to keep.
+  /// Creates a copy of a user that a read lends.
   public init(_ row: UserRow, email: UTF8Span, name: UTF8Span) {
     self.init(
       id: row.id, email: EmailAddress(trusted: String(copying: email)),
       name: UserName(trusted: String(copying: name)), status: row.status, createdAt: row.createdAt)
   }
 
-  /// Calls `body` with the user as a read lends it.
+  /// Calls `body` with the user as a read would lend it.
   public func withRow<Result>(
     _ body: (_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span) throws -> Result
   ) rethrows -> Result {

@@ -4,26 +4,25 @@ import Primitives
 import Synchronization
 import UserDomain
 
-/// Connections that threads use inline, each its own as long as there are enough: what SQLite keeps in memory
-/// for a connection then stays in one processor's cache.
+/// A pool of connections that threads use inline. A thread keeps its own connection while there are enough, so that
+/// SQLite's memory for it stays in one processor's cache.
 ///
-/// A thread takes its own connection; if that is in use, or it has none, any that is open and not in use; and
-/// if there is none waits for its own, which takes as long as one short read, or opens it. From a limit on,
-/// threads share. Nothing suspends while it has a connection, nor asks for another.
+/// A thread takes its own connection. If that is in use or not open, it takes any idle open one. If all are in use, it
+/// opens its own, or waits for it, which takes as long as one short read. Beyond the limit, threads share connections.
+/// No caller suspends while it holds a connection, or takes a second one.
 ///
-/// Our own rather than GRDB's `DatabasePool`: there each read is a transaction of its own, and all threads share the
-/// pool's lock.
+/// GRDB's `DatabasePool` is not used: there each read is a transaction of its own, and all threads share the pool's
+/// lock.
 ///
-/// A pool of readers keeps a connection's read transaction, its snapshot, open from one read to the next,
-/// because beginning and ending one costs more than the read itself (two file locks). A snapshot serves only
-/// reads that begin before the next commit of this process (``invalidateSnapshots()``), and is ended at the
-/// latest ``snapshotLifetime`` after it began, so that commits of other processes are seen and the
-/// write-ahead log can be reused.
+/// A pool of readers keeps a connection's read transaction, its snapshot, open from one read to the next. Beginning and
+/// ending one costs more than the read itself (two file locks). A snapshot serves only reads that begin before the next
+/// commit of this process (``invalidateSnapshots()``). It ends at the latest ``snapshotLifetime`` after its beginning,
+/// so that reads see other processes' commits and the write-ahead log can be reused.
 final class ConnectionPool: Sendable {
-  /// How late a read may see what another process has committed.
+  /// The maximum delay before a read sees a commit of another process.
   static let snapshotLifetime = DispatchTimeInterval.milliseconds(5)
 
-  /// A place for a connection, whose lock is held while the connection is in use.
+  /// A slot for a connection, whose lock is held while the connection is in use.
   private final class Place: Sendable {
     let connection: Mutex<UserConnection?>
 
@@ -36,12 +35,12 @@ final class ConnectionPool: Sendable {
   private let keepsSnapshots: Bool
   private let open: @Sendable () throws(StoreError) -> UserConnection
   private let isClosed = Atomic(false)
-  /// Counts the moments after which older snapshots serve no new read.
+  /// A count raised whenever older snapshots must serve no new read.
   private let generation = Atomic<UInt64>(0)
   private let isExpiryScheduled = Atomic(false)
   private let expiryQueue = DispatchQueue(label: "user-store.snapshots", qos: .utility)
 
-  /// A pool of at most `limit` connections that `open` makes.
+  /// Creates a pool of at most `limit` connections made by `open`.
   init(
     limit: Int, keepsSnapshots: Bool, open: @escaping @Sendable () throws(StoreError) -> UserConnection
   ) {
@@ -50,15 +49,15 @@ final class ConnectionPool: Sendable {
     self.open = open
   }
 
-  /// A pool of one connection, for the writer, and for readers too when the database is in memory. `open` makes
-  /// another one if the first breaks.
+  /// Creates a pool of one connection: the writer's, which readers share when the database is in memory. `open`
+  /// replaces the connection if it breaks.
   init(of connection: UserConnection, open: @escaping @Sendable () throws(StoreError) -> UserConnection) {
     places = [Place(connection)]
     keepsSnapshots = false
     self.open = open
   }
 
-  /// Runs `body` on the calling thread with a connection that nobody else uses meanwhile.
+  /// Runs `body` on the calling thread with exclusive use of a connection.
   ///
   /// - Throws: `UserError.storage` for SQLite's failures, `.shuttingDown` after ``close()``.
   func withConnection<Value>(
@@ -85,7 +84,7 @@ final class ConnectionPool: Sendable {
       use(&place)
     }
     if let result { return try result.get() }
-    // The process has no room for another connection, but may have some.
+    // The process cannot open another connection, but may have idle ones.
     for place in places {
       place.connection.withLock { use(&$0) }
       if let result { return try result.get() }
@@ -112,7 +111,7 @@ final class ConnectionPool: Sendable {
   private static func discardIfBroken(_ place: inout UserConnection?) {
     guard let connection = place, connection.isBroken else { return }
     place = nil
-    // Closing rolls back (sqlite.org/c3ref/close.html). The caller has the failure that broke the connection.
+    // Closing rolls back (sqlite.org/c3ref/close.html). The caller has the failure that broke the connection already.
     try? connection.close()
   }
 
@@ -128,17 +127,17 @@ final class ConnectionPool: Sendable {
     }
   }
 
-  /// Every read that begins after this sees what is committed now.
+  /// Makes every later read see what is committed now.
   func invalidateSnapshots() {
     generation.wrappingAdd(1, ordering: .releasing)
   }
 
-  /// Ends the snapshots of idle connections that serve no new read any more. Those of connections in use are
-  /// ended when they are used again, or by a later call. Returns whether there were any in use.
+  /// Ends the stale snapshots of idle connections. Those of busy connections end at their next use, or in a later call.
+  /// Returns whether any connection was busy.
   @discardableResult
   func endIdleSnapshots() -> Bool {
     guard keepsSnapshots else { return false }
-    // Readers may begin new snapshots meanwhile; this does not end them.
+    // Readers may begin new snapshots meanwhile; those stay open.
     let now = generation.load(ordering: .acquiring)
     var someAreInUse = false
     for place in places {
@@ -153,9 +152,9 @@ final class ConnectionPool: Sendable {
     return someAreInUse
   }
 
-  /// Closes the connections, those in use as soon as they are not; later uses throw `.shuttingDown`.
+  /// Closes the connections, busy ones as soon as they are idle. Later uses throw `.shuttingDown`.
   ///
-  /// - Throws: the first failure to close one, once all are closed.
+  /// - Throws: the first failure to close, after all are closed.
   func close() throws {
     isClosed.store(true, ordering: .releasing)
     var failure: (any Error)?
@@ -173,10 +172,10 @@ final class ConnectionPool: Sendable {
     guard !isExpiryScheduled.exchange(true, ordering: .acquiringAndReleasing) else { return }
     expiryQueue.asyncAfter(deadline: .now() + Self.snapshotLifetime) { [weak self] in
       guard let self else { return }
-      // In this order: who reads at the new generation has to schedule the next expiry.
+      // The order matters: a read at the new generation must schedule the next expiry.
       isExpiryScheduled.store(false, ordering: .releasing)
       invalidateSnapshots()
-      // A read that is under way may leave a snapshot that is due.
+      // A running read may leave a stale snapshot.
       if endIdleSnapshots(), !isClosed.load(ordering: .acquiring) { scheduleExpiry() }
     }
   }

@@ -1,11 +1,11 @@
-/// Where a database lives.
+/// The place of a database.
 public enum DatabaseLocation: Hashable, Sendable {
   /// A file, with SQLite's `-wal` and `-shm` files beside it.
   case file(String)
-  /// The memory of this process: gone when the repository is closed. For tests and trials.
+  /// The memory of this process, for tests and trials. The data is lost when the repository is closed.
   case inMemory
 
-  /// The location that an operator names: a path, or `:memory:`.
+  /// Creates the location that an operator names: a path, or `:memory:`.
   public init(path: String) {
     self = path == ":memory:" ? .inMemory : .file(path)
   }

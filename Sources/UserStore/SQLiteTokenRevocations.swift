@@ -2,22 +2,22 @@ import Foundation
 import GRDB
 public import UserDomain
 
-/// A token that was revoked singly.
+/// A token that was revoked alone.
 public struct RevokedToken: Hashable, Sendable {
-  /// How long a revocation is kept after its token has expired, so that a clock that is ahead for a while makes no token
-  /// good again: a day.
+  /// The retention of a revocation after its token has expired: a day, so that a clock that was ahead makes no token
+  /// valid again.
   public static let margin: Duration = .seconds(86_400)
 
-  /// Its identity.
+  /// The token's id.
   public let id: TokenID
-  /// Whose it was; nil if only the id was given.
+  /// The token's subject; nil if only the id was given.
   public let subject: String?
-  /// When it expires; nil if only the id was given.
+  /// The time when the token expires; nil if only the id was given.
   public let expiresAt: Timestamp?
-  /// When it was revoked first.
+  /// The time of the first revocation.
   public let revokedAt: Timestamp
 
-  /// A revoked token.
+  /// Creates a revoked token.
   public init(id: TokenID, subject: String?, expiresAt: Timestamp?, revokedAt: Timestamp) {
     self.id = id
     self.subject = subject
@@ -26,22 +26,22 @@ public struct RevokedToken: Hashable, Sendable {
   }
 }
 
-/// The tokens that an operator revokes one by one, in a database that a service may be serving: what the commands use.
+/// The tokens that an operator revokes one by one, in a database that a service may be serving. The commands use it.
 ///
 /// Every call opens the file, does its work and closes it. It leaves the write-ahead log to the service.
 public struct SQLiteTokenRevocations: Sendable {
   private let path: String
 
-  /// The revocations in the database at `path`.
+  /// Creates the revocations of the database at `path`.
   public init(path: String) {
     self.path = path
   }
 
-  /// Revokes `token`, which a running service learns within a second. A revocation whose token has expired is forgotten.
+  /// Revokes `token`. A running service learns of it within a second. Revocations of long-expired tokens are deleted.
   ///
-  /// - Parameter longest: for how long the token may be good at most, where it does not say.
-  /// - Returns: whether it was not revoked before.
-  /// - Throws: `StoreError`, also if the database is not migrated to the end.
+  /// - Parameter longest: the maximum lifetime of a token whose expiry is unknown.
+  /// - Returns: whether the token was not revoked yet.
+  /// - Throws: `StoreError`, also if migrations are not applied.
   public func revoke(_ token: RevokedToken, longest: Duration) throws(StoreError) -> Bool {
     let keptUntil = (token.expiresAt ?? token.revokedAt + longest) + RevokedToken.margin
     return try withDatabase(.readWrite) { database in
@@ -71,9 +71,9 @@ public struct SQLiteTokenRevocations: Sendable {
     }
   }
 
-  /// The tokens that are kept as revoked, in the order in which they were revoked.
+  /// Returns the stored revocations, in the order of revocation.
   ///
-  /// - Throws: `StoreError`, also if the database is not migrated to the end.
+  /// - Throws: `StoreError`, also if migrations are not applied.
   public func list() throws(StoreError) -> [RevokedToken] {
     try withDatabase(.inspect) { database in
       try Row.fetchAll(
@@ -89,9 +89,9 @@ public struct SQLiteTokenRevocations: Sendable {
     }
   }
 
-  /// The epoch that the tokens of `user` need to have, or nil if there is no such user, or the user is not active.
+  /// Returns the epoch that tokens of `user` must have; nil if the user is inactive or does not exist.
   ///
-  /// - Throws: `StoreError`, also if the database is not migrated to the end.
+  /// - Throws: `StoreError`, also if migrations are not applied.
   public func epoch(of user: UserID) throws(StoreError) -> Int64? {
     try withDatabase(.inspect) { database in
       try Int64.fetchOne(
@@ -114,7 +114,7 @@ public struct SQLiteTokenRevocations: Sendable {
       try connection.close()
       return value
     } catch {
-      // The failure that is being reported matters more than one of closing.
+      // The failure being reported matters more than a failure to close.
       try? connection.close()
       throw StoreError(error, at: location)
     }
@@ -126,7 +126,7 @@ extension TokenID {
 }
 
 extension SQLiteConnection {
-  /// The tokens that were revoked singly and are not forgotten yet.
+  /// Returns the stored revocations of single tokens.
   func storedTokenRevocations() throws(DatabaseError) -> [RevocationList.Event] {
     var events: [RevocationList.Event] = []
     let tokens = try prepare("SELECT id, kept_until FROM revoked_tokens")

@@ -3,20 +3,20 @@ import GRDB
 import Synchronization
 public import UserDomain
 
-/// What a service asks of its database from time to time.
+/// The checks that a service makes of its database from time to time.
 extension SQLiteUserRepository {
-  /// Why writes fail: the last one did, or the files were deleted or replaced. Nil while they succeed. Takes
-  /// nanoseconds, and never touches the disk.
+  /// The reason why writes fail: the last one failed, or the files were deleted or replaced. nil while writes succeed.
+  /// Takes nanoseconds, and never touches the disk.
   public var writeFault: StorageFault? { writer.fault }
 
-  /// A fault of this database as a failure for operators, which prints as one line.
+  /// Returns a fault of this database as an error for operators, which prints as one line.
   public func failure(_ fault: StorageFault) -> StoreError {
     .storage(path: location.description, fault)
   }
 
-  /// Looks whether the files are where they were when they were opened (``writeFault`` tells), and whether another
-  /// process has revoked tokens, which ``revocations`` then knows. Does so on a thread of its own, in microseconds
-  /// unless revocations have to be loaded. Call it at least once a second.
+  /// Checks whether the files have moved (see ``writeFault``), and whether another process has revoked tokens, which
+  /// ``revocations`` then has. It runs on its own thread, in microseconds unless revocations must be loaded. Call it at
+  /// least once a second.
   public func inspect() async {
     await withCheckedContinuation { continuation in
       inspectionQueue.async {
@@ -27,15 +27,15 @@ extension SQLiteUserRepository {
     }
   }
 
-  /// While there is a ``writeFault``: writes some pages and deletes them again, to find out whether it has ended. May
-  /// take as long as the busy timeout.
+  /// Tests, during a ``writeFault``, whether writes succeed again, by writing some pages and deleting them. May take as
+  /// long as the busy timeout.
   public func recover() async {
     guard let fault = writeFault, fault.kind != .moved, await isMigrated() else { return }
-    // A failure is the fault again, or one that replaces it.
+    // A failure is the same fault, or one that replaces it.
     try? await writer.tryToWrite()
   }
 
-  /// Whether the database has all migrations, as far as it can be read.
+  /// Returns whether the database has all migrations, as far as it can be read.
   private func isMigrated() async -> Bool {
     await withCheckedContinuation { continuation in
       inspectionQueue.async {
@@ -45,7 +45,7 @@ extension SQLiteUserRepository {
           }
           continuation.resume(returning: true)
         } catch {
-          // The fault remains, whatever this one is.
+          // The fault remains, whatever this failure is.
           continuation.resume(returning: false)
         }
       }

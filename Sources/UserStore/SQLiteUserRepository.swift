@@ -7,36 +7,35 @@ public import UserDomain
 
 /// Users in one SQLite file, or in memory.
 ///
-/// Reads run inline on the calling thread, on a connection out of a pool. Writes go to the one writer, which
-/// commits those that arrive together in one transaction (group commit) and answers after the commit is
-/// durable: WAL with `synchronous=FULL`. In memory there is one connection, which readers and the writer
-/// share.
+/// Reads run inline on the calling thread, on a connection from a pool. Writes go to the one writer. It commits
+/// concurrent writes in one transaction (group commit), and responds after the commit is durable: WAL with
+/// `synchronous=FULL`. A database in memory has one connection, shared by readers and the writer.
 ///
-/// Whoever opens a repository closes it with ``close()``.
+/// The caller that opens a repository closes it with ``close()``.
 public final class SQLiteUserRepository: UserRepository {
-  /// What opening does about migrations that wait to be applied.
+  /// The treatment of unapplied migrations on opening.
   public enum SchemaPolicy: Hashable, Sendable {
-    /// Applies them; makes the database if there is none.
+    /// Applies them, and creates a missing database.
     ///
-    /// Refuses with `StoreError.withoutTables` a file that has content but no tables of ours: rather than an old
-    /// database it is a copy that lacks its log. `Migrator.up()` makes an empty database of it.
+    /// Refuses with `StoreError.withoutTables` a file that has content but none of our tables: it is probably a copy
+    /// without its log. `Migrator.up()` makes an empty database of it.
     case migrate
     /// Refuses with `StoreError.pending`, or `.missing`.
     case requireCurrent
   }
 
-  /// How a repository uses the machine.
+  /// The resources of a repository.
   public struct Configuration: Hashable, Sendable {
-    /// Connections that read at the same time, at most; by default four a core. Opened when they are needed.
+    /// The maximum number of concurrent reading connections; by default four per core. They are opened on demand.
     public var readers = 4 * ProcessInfo.processInfo.activeProcessorCount
-    /// How long SQLite waits for another process's lock, 5 s by default.
+    /// The maximum wait for another process's lock, 5 s by default.
     public var busyTimeout: Duration = .seconds(5)
-    /// Bytes of page cache that each connection may come to use, 16 MiB by default.
+    /// The maximum page cache of each connection in bytes, 16 MiB by default.
     public var cacheSize = 16 << 20
     var writes = WriteQueue.Limits()
     var maximumPageCount: Int?
 
-    /// The defaults.
+    /// Creates the default configuration.
     public init() {}
 
     var connectionSettings: SQLiteConnection.Settings {
@@ -45,10 +44,10 @@ public final class SQLiteUserRepository: UserRepository {
     }
   }
 
-  /// The access tokens that this database's commits have ended.
+  /// The access tokens that this database has revoked.
   public let revocations = RevocationList()
 
-  /// Files of the database that existed before it was opened and that others than their owner may read or write.
+  /// The files that existed before opening and that users other than their owner may read or write.
   public let exposedFiles: [String]
 
   let location: DatabaseLocation
@@ -56,13 +55,13 @@ public final class SQLiteUserRepository: UserRepository {
   let readers: ConnectionPool
   let writers: ConnectionPool
   let writer: GroupCommitWriter
-  /// What is known of the stored revocations, and where it is asked whether that is stale.
+  /// The state of the loaded revocations.
   let stored: Mutex<StoredRevocations.Knowledge>
   let inspectionQueue = DispatchQueue(label: "user-store.inspection", qos: .utility)
 
   /// Opens the database at `location`, and migrates it as `schema` says.
   ///
-  /// - Throws: `StoreError`, having changed nothing unless a migration before the failing one was applied.
+  /// - Throws: `StoreError`. Nothing has changed, except by migrations applied before a failing one.
   public convenience init(
     _ location: DatabaseLocation, schema: SchemaPolicy = .migrate,
     configuration: Configuration = Configuration()
@@ -93,7 +92,7 @@ public final class SQLiteUserRepository: UserRepository {
       first = try opening.prepare(connection, writes: writes)
       stored = Mutex(StoredRevocations.Knowledge(mark: try opening.load(revocations, from: first)))
     } catch {
-      // The failure that is being reported matters more than one of closing.
+      // The failure being reported matters more than a failure to close.
       try? connection.close()
       throw error
     }
@@ -116,13 +115,13 @@ public final class SQLiteUserRepository: UserRepository {
       limits: configuration.writes)
   }
 
-  /// Answers the writes that were accepted, refuses all later calls with `UserError.shuttingDown`, moves the
-  /// write-ahead log into the database file and closes it.
+  /// Completes the accepted writes, refuses later calls with `UserError.shuttingDown`, moves the write-ahead log into
+  /// the database file and closes it.
   ///
-  /// If another process reads the log, it stays beside the file, after a wait of at most the busy timeout.
+  /// If another process reads the log, the log stays, after a wait of at most the busy timeout.
   ///
   /// - Throws: `StoreError.storage` if the log could not be moved, which loses nothing; or if the files were deleted or
-  ///   replaced, so that what was stored since is lost with them.
+  ///   replaced, which loses what was stored since.
   public func close() async throws(StoreError) {
     await writer.close()
     do {
@@ -134,9 +133,9 @@ public final class SQLiteUserRepository: UserRepository {
       }
       try writers.close()
     } catch UserError.shuttingDown {
-      // Closed before.
+      // The repository was closed before.
     } catch UserError.storage(let fault) {
-      // The failure to checkpoint matters more than one of closing.
+      // The failure to checkpoint matters more than a failure to close.
       try? writers.close()
       throw .storage(path: location.description, fault)
     } catch {
@@ -144,7 +143,7 @@ public final class SQLiteUserRepository: UserRepository {
     }
   }
 
-  /// The database's own secret of that name: `length` random bytes, made when it is first asked for.
+  /// Returns the database's secret with this name: `length` random bytes, created on first use.
   ///
   /// - Throws: `UserError.storage`, `.overloaded`, `.cancelled`, `.shuttingDown`.
   public func secret(_ name: String, length: Int) async throws(UserError) -> [UInt8] {
@@ -154,10 +153,10 @@ public final class SQLiteUserRepository: UserRepository {
     }
   }
 
-  /// Writes that no transaction has taken yet.
+  /// The number of writes waiting for a transaction.
   public var waitingWrites: Int { writer.waitingWrites }
 
-  /// Whether a transaction is under way or about to begin.
+  /// Whether a transaction is running or about to begin.
   var isWriting: Bool { writer.isWriting }
 
   // MARK: UserRepository

@@ -1,9 +1,9 @@
 import Foundation
 import Synchronization
 
-/// The right to serve a database: an advisory lock (flock(2)) on `DATABASE.lock`, a file beside it.
+/// The lock for serving a database: an advisory lock (flock(2)) on `DATABASE.lock`, a file beside it.
 ///
-/// The kernel releases it when the process ends, however it ends. Commands that only migrate or read do not need it;
+/// The kernel releases it when the process ends, however it ends. Commands that only migrate or read do not need it:
 /// SQLite's own locks keep them apart.
 public final class ServiceLock: Sendable {
   private let path: String
@@ -11,13 +11,14 @@ public final class ServiceLock: Sendable {
   /// The descriptor that holds the lock; nil while this process does not hold it.
   private let descriptor = Mutex<Int32?>(nil)
 
-  /// The lock of the database at `path`, which is not acquired yet.
+  /// Creates the lock of the database at `path`, without acquiring it.
   ///
-  /// - Throws: `StoreError.inaccessible`, `.strayLog`, or `.missing` unless `mayCreate`, for what cannot be served.
+  /// - Throws: `StoreError.inaccessible`, `.strayLog`, or `.missing` unless `mayCreate`, for a database that cannot be
+  ///   served.
   public init(database path: String, mayCreate: Bool) throws(StoreError) {
     try DatabaseFiles(path).check(mayCreate: mayCreate)
     self.path = path
-    // The same for every path that leads to the database.
+    // The same lock for every path that leads to the database.
     file = DatabaseFiles.resolved(path) + ".lock"
   }
 
@@ -25,7 +26,7 @@ public final class ServiceLock: Sendable {
     release()
   }
 
-  /// Acquires the lock unless another process holds it. Returns whether this process holds it now.
+  /// Acquires the lock, unless another process holds it. Returns whether this process holds it now.
   ///
   /// - Throws: `StoreError.inaccessible` if the file cannot be created, or the file system cannot lock files.
   public func acquire() throws(StoreError) -> Bool {
@@ -54,22 +55,22 @@ public final class ServiceLock: Sendable {
     .inaccessible(path: path, reason: "cannot \(verb) \(file): \(String(cString: strerror(errno)))")
   }
 
-  /// Whether the path still leads to the file that is open.
+  /// Returns whether the path still leads to the open file.
   private func isCurrent(_ opened: Int32) -> Bool {
     var (ours, current) = (stat(), stat())
     return fstat(opened, &ours) == 0 && stat(file, &current) == 0 && ours.st_ino == current.st_ino
       && ours.st_dev == current.st_dev
   }
 
-  /// Writes down which process holds the lock. Only messages need it, so that a full disk does not matter.
+  /// Records which process holds the lock. Only messages need it, so a full disk does not matter.
   private func note(_ opened: Int32) {
-    // The umask may have taken away what the owner needs.
+    // The umask may have removed the owner's rights.
     _ = fchmod(opened, S_IRUSR | S_IWUSR)
     let process = Array("\(getpid())\n".utf8)
     if ftruncate(opened, 0) == 0 { _ = pwrite(opened, process, process.count, 0) }
   }
 
-  /// The process that holds the lock, as it has written down; nil if that is unknown.
+  /// The recorded id of the process that holds the lock; nil if unknown.
   public var holder: Int32? {
     let opened = open(file, O_RDONLY | O_CLOEXEC)
     guard opened >= 0 else { return nil }
@@ -79,12 +80,12 @@ public final class ServiceLock: Sendable {
     return count > 0 ? Int32(String(decoding: bytes[..<count].prefix { $0 != 10 }, as: UTF8.self)) : nil
   }
 
-  /// Gives the lock up, if this process holds it, and deletes its file.
+  /// Releases the lock, if this process holds it, and deletes its file.
   public func release() {
     descriptor.withLock { descriptor in
       guard let held = descriptor else { return }
       descriptor = nil
-      // While the lock is held: a process that has opened the file finds that its path leads elsewhere.
+      // Deleted while the lock is held: a process that has opened the file then finds that its path leads elsewhere.
       unlink(file)
       close(held)
     }

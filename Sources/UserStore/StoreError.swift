@@ -1,30 +1,30 @@
 public import UserDomain
 
-/// Why a database could not be opened or migrated. For operators: each prints as one clear line.
+/// The reasons why a database cannot be opened or migrated. Each prints as one line for operators.
 public enum StoreError: Error, Hashable, Sendable {
-  /// There is no file at that path.
+  /// No file has this path.
   case missing(path: String)
-  /// The operating system does not let the file be opened or created.
+  /// The operating system refuses to open or create the file.
   case inaccessible(path: String, reason: String)
   /// The file is not an SQLite database.
   case notSQLite(path: String)
-  /// The file is an SQLite database of another program.
+  /// The file is the SQLite database of another program.
   case notUserService(path: String, applicationID: Int32)
   /// The database was migrated by a newer program.
   case newer(path: String, version: Int, newestKnown: Int)
-  /// A migration that was applied has another text now.
+  /// An applied migration has other SQL than this version's.
   case edited(path: String, migration: String)
-  /// The file is a database without tables, and was not created by the caller.
+  /// The file is a database without tables that the caller did not create.
   case withoutTables(path: String)
-  /// The database is missing or empty, but beside it is a write-ahead log with commits.
+  /// The database is missing or empty, but the write-ahead log beside it has commits.
   case strayLog(path: String)
   /// The log has commits that cannot be read, because `-shm` cannot be written.
   case unreadableLog(path: String)
-  /// Another process serves the database; its id is nil if it is unknown.
+  /// Another process serves the database; its id is nil if unknown.
   case served(path: String, process: Int32?)
-  /// The applied migrations are not the first ones in order.
+  /// The applied migrations are not a prefix of the known ones.
   case brokenHistory(path: String, missing: Int)
-  /// Migrations wait to be applied, and the caller asked not to apply them.
+  /// Migrations are not applied, and the caller asked not to apply them.
   case pending(path: String, migrations: [String])
   /// The database could not be migrated to the version that the caller asked for.
   case migration(MigrationFault)
@@ -33,11 +33,11 @@ public enum StoreError: Error, Hashable, Sendable {
 }
 
 extension StoreError: CustomStringConvertible {
-  /// One line for an operator: what is wrong, and what to do where that is known.
+  /// One line for an operator: what is wrong, and the remedy if known.
   public var description: String {
     switch self {
     case .missing(let path):
-      "\(path): no such database; 'user-service migrate up' makes one"
+      "\(path): no such database; 'user-service migrate up' creates it"
     case .inaccessible(let path, let reason):
       "\(path): \(reason)"
     case .notSQLite(let path):
@@ -49,17 +49,17 @@ extension StoreError: CustomStringConvertible {
       """
     case .newer(let path, let version, let newestKnown):
       """
-      \(path): the database is at version \(version), this program knows versions up to \(newestKnown); \
+      \(path): the database is at version \(version), but this program knows only versions up to \(newestKnown); \
       use a newer program
       """
     case .edited(let path, let migration):
       """
-      \(path): migration \(migration) was applied with another text than this program has; \
-      applied migrations must not be edited, add a new one
+      \(path): migration \(migration) was applied with different SQL than this version contains; \
+      applied migrations must not be edited, so add a new one
       """
     case .withoutTables(let path):
       """
-      \(path): a database without tables, perhaps copied without the -wal file that had them; copy it anew with \
+      \(path): a database without tables, perhaps copied without its -wal file; copy it again with \
       'sqlite3 ORIGINAL ".backup COPY"', or make an empty database of it with 'user-service migrate up'
       """
     case .strayLog(let path):
@@ -90,7 +90,7 @@ extension StoreError: CustomStringConvertible {
 }
 
 extension StorageFault {
-  /// What is wrong, and what to do.
+  /// What is wrong, and the remedy.
   var advice: String {
     switch kind {
     case .busy: "another process holds the database; stop it or try again"
@@ -100,9 +100,9 @@ extension StorageFault {
     case .corrupt: "the file is damaged; restore a backup"
     case .inputOutput: "the disk or file system failed"
     case .moved:
-      "the database was deleted or replaced while it was open; stop the service, put the right files there, start it"
+      "the database was deleted or replaced while it was open; stop the service, restore the right files, then start it"
     case .notMigrated:
-      "migrations were taken back under the running service; run 'user-service migrate up'"
+      "migrations were reverted while the service ran; run 'user-service migrate up'"
     case .unexpected: "unexpected failure"
     }
   }

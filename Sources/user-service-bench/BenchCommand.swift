@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// Measures the service, its store and its hasher, each beside what it is compared with in the same run.
+/// Measures the service, its store and its hasher, each beside its yardstick in the same run.
 struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
@@ -13,26 +13,26 @@ struct BenchCommand: AsyncParsableCommand {
       disk. Databases are made in a temporary folder under --directory and removed afterwards.
       """)
 
-  @Option(help: "Users in the database that is read.")
+  @Option(help: "Read from a database with this many users.")
   var users = 100_000
 
   @Option(
-    help: "Users in the largest database of the part 'scale': 10000 and its multiples by ten up to this.")
+    help: "Grow the database of the part 'scale' from 10000 users, by factors of ten, up to this many.")
   var scaleUsers = 1_000_000
 
-  @Option(help: "Repetitions of the point read.")
+  @Option(help: "Repeat the point read this many times.")
   var reads = 200_000
 
-  @Option(help: "Calls of GetUser.")
+  @Option(help: "Call GetUser this many times.")
   var calls = 200_000
 
-  @Option(help: "Users created one at a time, for each number of concurrent writers.")
+  @Option(help: "Create this many users one at a time, for each number of concurrent writers.")
   var creates = 5_000
 
-  @Option(help: "Numbers of concurrent writers to measure the creates with.")
+  @Option(help: "Create users with these numbers of concurrent writers.")
   var writers = [1, 8, 64]
 
-  @Option(help: "Where the databases are made; its disk is what the writes are measured on.")
+  @Option(help: "Make the databases in this folder; the writes are measured on its disk.")
   var directory = "bench-results"
 
   @Option(
@@ -60,7 +60,7 @@ struct BenchCommand: AsyncParsableCommand {
   func run() async throws {
     let folder = URL(fileURLWithPath: directory).appendingPathComponent("user-service-bench-\(getpid())")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    // A folder that stays behind is in one that git ignores.
+    // A folder left behind is in a place that git ignores.
     defer { try? FileManager.default.removeItem(at: folder) }
 
     let parts = only.isEmpty ? Part.allCases : only

@@ -1,9 +1,9 @@
 import ArgumentParser
 
-/// The benchmark, and the server that it measures in a process of its own.
+/// The benchmark, and the server that it measures in a separate process.
 @main
 struct BenchProgram: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "user-service-bench", abstract: "Measures the service beside what it is compared with.",
+    commandName: "user-service-bench", abstract: "Measures the service beside its yardsticks.",
     subcommands: [BenchCommand.self, BenchServerCommand.self], defaultSubcommand: BenchCommand.self)
 }

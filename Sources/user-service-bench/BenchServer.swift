@@ -1,16 +1,16 @@
 import Foundation
 
-/// A running server, and what it has used of the processor.
+/// A running server, and its use of the processor.
 struct BenchServer {
   let address: String
   private let process: Process
 
-  /// Says where the server listens, to the process that started it.
+  /// Prints the address of the server, for the process that started it.
   static func announce(_ address: String) {
     FileHandle.standardOutput.write(Data("\(address)\n".utf8))
   }
 
-  /// `user-service-bench server`.
+  /// Starts `user-service-bench server`.
   init(
     _ transport: BenchServerCommand.Transport, auth: Bool, metrics: Bool = true, inline: Bool = true,
     database: String, loops: Int? = nil
@@ -31,13 +31,13 @@ struct BenchServer {
     guard !address.isEmpty else { throw RawDatabase.Failure(description: "the server did not start") }
   }
 
-  /// The program that is measured.
+  /// The measured program.
   static var program: URL {
     URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
       .appendingPathComponent("user-service")
   }
 
-  /// `user-service serve`, with its defaults, but for the log and authentication.
+  /// Starts `user-service serve` with its defaults, except for the log and authentication.
   init(programServing database: String) throws {
     let output = Pipe()
     process = Process()
@@ -56,7 +56,7 @@ struct BenchServer {
     address = String(match.1)
   }
 
-  /// nghttp2's own server, which serves the files in `folder`, with its defaults.
+  /// Starts nghttp2's own server, which serves the files in `folder`, with its defaults.
   init(nghttpdIn folder: URL) throws {
     let port = try LoadGenerator.freePort()
     address = "127.0.0.1:\(port)"
@@ -74,7 +74,8 @@ struct BenchServer {
     process.waitUntilExit()
   }
 
-  /// CPU time of the server, user and system, in seconds; to the nanosecond, where /proc/PID/stat counts ticks of 10 ms.
+  /// The CPU time of the server, user and system, in seconds. It is exact to the nanosecond; /proc/PID/stat counts
+  /// ticks of 10 ms.
   var cpuSeconds: Double {
     get throws {
       var clock = clockid_t()
@@ -87,8 +88,8 @@ struct BenchServer {
     }
   }
 
-  /// Memory that the server has written and shares with no other process (proc(5)): what it costs the machine, while
-  /// the kernel can drop the pages of its program and map them again.
+  /// The memory that the server has written and shares with no other process (proc(5)). That is its cost for the
+  /// machine: the kernel can drop and reload the pages of its program.
   var privateBytes: Double {
     get throws {
       let text = try String(
@@ -100,7 +101,7 @@ struct BenchServer {
     }
   }
 
-  /// CPU seconds that the server uses while `work` is done.
+  /// Returns the CPU seconds that the server uses during `work`.
   func cpuSeconds(of work: () throws -> Void) throws -> Double {
     let before = try cpuSeconds
     try work()

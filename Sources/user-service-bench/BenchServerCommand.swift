@@ -13,9 +13,9 @@ struct BenchServerCommand: AsyncParsableCommand {
     commandName: "server", abstract: "Serves a database over one of the transports.", shouldDisplay: false)
 
   enum Transport: String, CaseIterable, ExpressibleByArgument {
-    /// GRPCNghttp2Transport, which the service uses.
+    /// GRPCNghttp2Transport, the service's own.
     case own
-    /// grpc-swift-nio-transport's, which it is compared with.
+    /// grpc-swift-nio-transport's, the yardstick.
     case stock
   }
 
@@ -25,7 +25,7 @@ struct BenchServerCommand: AsyncParsableCommand {
   @Option var inline = "true"
   @Option var logLevel = "warning"
   @Option var metrics = "on"
-  /// Event loops; as many as cores without it.
+  /// The number of event loops; by default the number of cores.
   @Option var loops: Int?
 
   func run() async throws {

@@ -1,7 +1,7 @@
 import TokenSigning
 import UserDomain
 
-/// Tokens of a service that may do what `scopes` say, signed as `token issue` does.
+/// Makes tokens of a service with `scopes`, signed as `token issue` does.
 enum BenchToken {
   static func make(_ scopes: Scopes, database: String) async throws -> String {
     let authority = try await TokenAuthority(.init(keys: KeyFile(path: database + ".keys")))

@@ -2,9 +2,9 @@ import Foundation
 import UserDomain
 import UserStore
 
-/// Creates users one at a time from concurrent tasks, each create answered after its fsync.
+/// Creates users one at a time from concurrent tasks, each acknowledged after its fsync.
 ///
-/// Disks are noisy: everything is measured in turn, several times over, and medians are reported.
+/// Disks are noisy: measurements alternate, are repeated, and medians are reported.
 struct CreateBenchmark {
   let folder: URL
   let creates: Int
@@ -59,7 +59,7 @@ struct CreateBenchmark {
 }
 
 extension [Meter] {
-  /// The middle of what `value` gives for each of them.
+  /// Returns the median of `value` over the measurements.
   fileprivate func median(_ value: (Meter) -> Double) -> Double {
     map(value).median
   }

@@ -1,10 +1,10 @@
 import Foundation
 import SwiftProtobuf
 
-/// Calls by h2load (nghttp2.org/documentation).
+/// Makes calls with h2load (nghttp2.org/documentation).
 struct H2Load {
   let server: BenchServer
-  /// Where bodies are kept.
+  /// The folder of the request bodies.
   let folder: URL
   var token: String?
   var connections = 1
@@ -12,13 +12,13 @@ struct H2Load {
 
   /// Sends `requests` calls whose body is the length-prefixed `messages`.
   ///
-  /// - Throws: when one fails.
+  /// - Throws: when a call fails.
   func run(_ method: String, _ messages: [some SwiftProtobuf.Message], requests: Int) throws {
     let run = try start(method, messages, requests: requests)
     try run.finish()
   }
 
-  /// Begins what `run` does, to be finished.
+  /// Starts the same calls, to be finished later.
   func start(_ method: String, _ messages: [some SwiftProtobuf.Message], requests: Int) throws -> Running {
     let process = Process()
     let output = Pipe()
@@ -42,7 +42,7 @@ struct H2Load {
     func finish() throws {
       let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
       process.waitUntilExit()
-      // A call that fails in gRPC succeeds in HTTP, but sends no message: a user takes more than 50 bytes.
+      // A call that fails in gRPC succeeds in HTTP, but has no message; a user takes more than 50 bytes.
       guard process.terminationStatus == 0, text.contains(" \(requests) succeeded, 0 failed"),
         let data = text.firstMatch(of: /\((\d+)\) data/).flatMap({ Int($0.1) }), data > 50 * requests
       else {
@@ -59,7 +59,7 @@ struct H2Load {
 }
 
 extension SwiftProtobuf.Message {
-  /// The message with gRPC's prefix.
+  /// Returns the message with gRPC's prefix.
   func framed() throws -> [UInt8] {
     let bytes: [UInt8] = try serializedBytes()
     return [0] + withUnsafeBytes(of: UInt32(bytes.count).bigEndian) { Array($0) } + bytes

@@ -1,33 +1,33 @@
 import Foundation
 import Histogram
 
-/// Makes calls over HTTP/2 (RFC 9113) with little work of its own, so that the server has the processor, and
-/// takes the time of each.
+/// Makes calls over HTTP/2 (RFC 9113) and measures the latency of each. It does little work of its own, so that the
+/// server has the processor.
 ///
-/// As clients of gRPC do, it sends its header fields once and then as indices (RFC 7541 §6.1), the token too;
-/// h2load sends the token in full with each call. It trusts the server: it is no test.
+/// Like gRPC clients, it sends its header fields once and then as indices (RFC 7541 §6.1), including the token; h2load
+/// sends the token in full with each call. It trusts the server: it is not a test.
 struct LoadGenerator {
-  /// What came of the calls.
+  /// The outcome of the calls.
   struct Outcome {
     let seconds: Double
-    /// Of the calls that succeeded, in nanoseconds.
+    /// The latencies of the successful calls, in nanoseconds.
     let latencies: Histogram<UInt64>
     /// The 99th percentile of the latencies, in milliseconds.
     var percentile99: Double { Double(latencies.valueAtPercentile(99)) / 1_000_000 }
-    /// Calls that ended without a message, or were reset.
+    /// The number of calls that ended without a message, or were reset.
     let failures: Int
-    /// Bytes of messages.
+    /// The total size of the messages in bytes.
     let bytes: Int
   }
 
-  /// `HOST:PORT`, with an IPv4 address.
+  /// The address as `HOST:PORT`, with an IPv4 address.
   let address: String
   let headers: [(String, String)]
   var connections = 8
-  /// Calls at once on each.
+  /// The number of concurrent calls on each connection.
   var streams = 32
 
-  /// The header fields of a call.
+  /// Returns the header fields of a call.
   static func headers(_ path: String, at address: String, token: String? = nil) -> [(String, String)] {
     [
       (":method", "POST"), (":scheme", "http"), (":path", path), (":authority", address),
@@ -35,7 +35,8 @@ struct LoadGenerator {
     ] + (token.map { [("authorization", "Bearer \($0)")] } ?? [])
   }
 
-  /// Makes `count` calls, or fewer if `isOver` says so. `body` is what the n-th sends; nothing if it is empty.
+  /// Makes `count` calls, or fewer if `isOver` returns true. `body` returns the request of the n-th call; empty for
+  /// none.
   func run(
     _ count: Int, isOver: () -> Bool = { false }, body: (Int) -> [UInt8]
   ) throws -> Outcome {
@@ -73,7 +74,7 @@ struct LoadGenerator {
 }
 
 extension LoadGenerator {
-  /// A port that nobody uses now.
+  /// Returns an unused port.
   static func freePort() throws -> UInt16 {
     let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(socket) }
@@ -90,17 +91,18 @@ extension LoadGenerator {
     return UInt16(bigEndian: name.sin_port)
   }
 
-  /// Returns once somebody listens at `address`: asks every 10 ms, because nghttpd does not say when it does.
+  /// Returns once a server listens at `address`. It polls every 10 ms, because nghttpd does not report that it is
+  /// ready.
   static func waitUntilServed(_ address: String) throws {
     for _ in 0..<1_000 {
-      // Refused until then.
+      // The connection is refused until then.
       if let peer = try? Peer(address, []) { return peer.close() }
       usleep(10_000)
     }
-    throw RawDatabase.Failure(description: "nobody serves \(address)")
+    throw RawDatabase.Failure(description: "no server listens at \(address)")
   }
 
-  /// A connection.
+  /// A connection to the server.
   private final class Peer {
     private struct Call {
       let start: UInt64
@@ -108,7 +110,7 @@ extension LoadGenerator {
     }
 
     private let socket: Int32
-    /// The header block: in full, and by the indices that its fields then have.
+    /// The header block: the fields in full first, then as indices.
     private let firstBlock: [UInt8]
     private let block: [UInt8]
     private var nextStream: UInt32 = 1
@@ -116,7 +118,7 @@ extension LoadGenerator {
     private var output: [UInt8] = []
     private var input: [UInt8] = []
     private var chunk = [UInt8](repeating: 0, count: 65_536)
-    /// Bytes of DATA for which the server has no window back yet.
+    /// The bytes of DATA whose window has not been replenished yet.
     private var received = 0
     private(set) var bytes = 0
 
@@ -126,7 +128,7 @@ extension LoadGenerator {
       block = fields.indices.map { UInt8(0x80 | (62 + fields.count - 1 - $0)) }
       let parts = address.split(separator: ":")
       guard parts.count == 2, let port = UInt16(parts[1]) else {
-        throw RawDatabase.Failure(description: "no address: \(address)")
+        throw RawDatabase.Failure(description: "\(address) is not an address")
       }
       socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
       var name = sockaddr_in()
@@ -144,7 +146,7 @@ extension LoadGenerator {
         throw RawDatabase.Failure(description: "cannot connect to \(address)")
       }
       output += Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
-      // INITIAL_WINDOW_SIZE, and the connection's window: as large as they can be.
+      // INITIAL_WINDOW_SIZE and the connection's window are set to their maximum.
       frame(type: 0x4, payload: [0, 4] + Self.word(0x7fff_ffff))
       frame(type: 0x8, payload: Self.word(0x7fff_ffff - 65_535))
     }
@@ -153,7 +155,7 @@ extension LoadGenerator {
 
     var isBusy: Bool { !calls.isEmpty }
 
-    /// Those of `peers` that have something to read; at least one.
+    /// Returns the connections that are readable; at least one.
     static func wait(for peers: [Peer]) throws -> [Peer] {
       var waiting = peers.map { pollfd(fd: $0.socket, events: Int16(POLLIN), revents: 0) }
       guard poll(&waiting, nfds_t(waiting.count), 60_000) > 0 else {
@@ -172,7 +174,7 @@ extension LoadGenerator {
       nextStream += 2
     }
 
-    /// A string without Huffman code, its length as an integer with a prefix of 7 bits (RFC 7541 §5).
+    /// Encodes a string without Huffman code, its length as an integer with a prefix of 7 bits (RFC 7541 §5).
     private static func text(_ text: String) -> [UInt8] {
       var length: [UInt8] = []
       var rest = text.utf8.count
@@ -206,14 +208,14 @@ extension LoadGenerator {
       var sent = 0
       while sent < output.count {
         let count = output.withUnsafeBytes { Glibc.write(socket, $0.baseAddress! + sent, $0.count - sent) }
-        guard count > 0 else { throw RawDatabase.Failure(description: "the server took nothing") }
+        guard count > 0 else { throw RawDatabase.Failure(description: "nothing could be sent to the server") }
         sent += count
       }
       output.removeAll(keepingCapacity: true)
     }
 
-    /// Reads what there is, and gives the latency in nanoseconds of each call that has ended, nil of one that has
-    /// failed.
+    /// Reads the available bytes. Returns the latency in nanoseconds of each call that has ended, and nil for a failed
+    /// one.
     func receive() throws -> [UInt64?] {
       let count = Glibc.read(socket, &chunk, chunk.count)
       guard count > 0 else { throw RawDatabase.Failure(description: "the server has closed a connection") }
@@ -234,7 +236,7 @@ extension LoadGenerator {
       return ended
     }
 
-    /// Takes note of a frame; returns the call that it ends.
+    /// Records a frame. Returns the call that it ends.
     private func note(type: UInt8, flags: UInt8, _ stream: UInt32, _ length: Int) throws -> Call? {
       switch type {
       case 0x0:
@@ -252,7 +254,7 @@ extension LoadGenerator {
       case 0x4:
         if flags & 0x1 == 0 { frame(type: 0x4, flags: 0x1) }
         return nil
-      case 0x7: throw RawDatabase.Failure(description: "the server ends a connection with GOAWAY")
+      case 0x7: throw RawDatabase.Failure(description: "the server sent GOAWAY")
       default: return nil
       }
       return flags & 0x1 == 0 ? nil : calls.removeValue(forKey: stream)

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What some work took: CPU time of the whole process, and time on the wall.
+/// The cost of some work: CPU time of the whole process, and wall-clock time.
 struct Meter {
   let cpuSeconds: Double
   let wallSeconds: Double
@@ -24,6 +24,6 @@ struct Meter {
 }
 
 extension [Double] {
-  /// The middle one.
+  /// The median.
   var median: Double { sorted()[count / 2] }
 }

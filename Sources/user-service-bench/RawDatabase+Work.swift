@@ -2,7 +2,7 @@ import Foundation
 import GRDBSQLite
 import UserDomain
 
-/// The work that ours is compared with.
+/// The yardstick's work.
 extension RawDatabase {
   /// Creates users in `folder`, in a database of their own.
   static func create(_ count: Int, rowsPerTransaction: Int, in folder: URL) async throws -> Meter {
@@ -12,12 +12,12 @@ extension RawDatabase {
       into: folder.appendingPathComponent("raw-\(UUID()).db").path)
   }
 
-  /// Loads users into `path`, 1,000 a transaction.
+  /// Loads users into `path`, 1,000 per transaction.
   static func load(_ count: Int, into path: String) async throws -> Meter {
     try await insert((0..<count).map(SampleUser.init), rowsPerTransaction: 1_000, into: path)
   }
 
-  /// The id of the n-th user that is loaded.
+  /// Returns the id of the n-th loaded user.
   static func id(_ number: Int) -> UserID { UserID(high: UInt64(number), low: 1 << 63) }
 
   private static func insert(
@@ -37,7 +37,7 @@ extension RawDatabase {
     }
   }
 
-  /// Reads all users of `path` in pages of 1,000, so many times.
+  /// Reads all users of `path` in pages of 1,000, `times` times.
   static func scanAll(_ path: String, times: Int = 1) async throws -> Meter {
     let database = try RawDatabase(path)
     let statement = try database.prepare(RawDatabase.pageSQL)
@@ -47,7 +47,7 @@ extension RawDatabase {
         var position: UserID?
         repeat {
           if let position {
-            // SQLITE_TRANSIENT is needed here: the bytes do not outlive the closure.
+            // SQLITE_TRANSIENT is required: the bytes do not outlive the closure.
             _ = position.withUnsafeBytes {
               sqlite3_bind_blob(
                 statement, 1, $0.baseAddress, 16, unsafeBitCast(-1, to: sqlite3_destructor_type.self))

@@ -3,7 +3,7 @@ import GRDBSQLite
 import UserDomain
 import UserStore
 
-/// The yardstick: SQLite's C API on the same schema and settings, with no layer of ours above it.
+/// The yardstick: SQLite's C API with the same schema and settings, without our layers.
 final class RawDatabase {
   struct Failure: Error, CustomStringConvertible {
     let description: String
@@ -11,7 +11,7 @@ final class RawDatabase {
 
   private let connection: OpaquePointer
 
-  /// Opens `path`, and migrates it first if it is new.
+  /// Opens `path`, and migrates a new database first.
   init(_ path: String) throws {
     try Migrator(path: path).up()
     var connection: OpaquePointer?
@@ -53,7 +53,7 @@ final class RawDatabase {
     return size
   }
 
-  /// Reads rows until there are no more, touches every column, and gives the last id.
+  /// Reads all rows and touches every column. Returns their number and the last id.
   func scan(_ statement: OpaquePointer) -> (rows: Int, last: UserID?) {
     var rows = 0
     var last: UserID?

@@ -1,10 +1,10 @@
 import Foundation
 
-/// Prints measurements as they are made, as the lines of one table.
+/// Prints measurements as rows of one table, as they are made.
 struct Report {
   private var hasHeader = false
 
-  /// One line: our cost, the raw cost of the same run, and their ratio.
+  /// Prints one row: our cost, the raw cost in the same run, and their ratio.
   mutating func line(_ what: String, ours: Double, raw: Double?, unit: String, note: String = "") {
     if !hasHeader {
       row("measurement", "ours", "raw", "ratio", "unit", "")
@@ -16,7 +16,7 @@ struct Report {
       unit, note)
   }
 
-  /// A line for people, beside the table.
+  /// Prints a line outside the table.
   func text(_ line: String) {
     FileHandle.standardOutput.write(Data("\(line)\n".utf8))
   }
@@ -28,7 +28,7 @@ struct Report {
       what.padded(to: 44), ours.leftPadded(to: 10), raw.leftPadded(to: 10), ratio.leftPadded(to: 7), " ",
       unit.padded(to: 14), note,
     ]
-    // Not `print`, which keeps lines back when the output is a file.
+    // `print` would hold lines back when the output is a file.
     FileHandle.standardOutput.write(Data((cells.joined(separator: " ") + "\n").utf8))
   }
 

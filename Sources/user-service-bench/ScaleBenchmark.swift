@@ -3,16 +3,16 @@ import SwiftProtobuf
 import UserDomain
 import UserProtos
 
-/// How the cost of each call grows with the users that there are, the connections, and the event loops. Of one server
-/// with authentication on, as in ``ServiceBenchmark``.
+/// Measures how the cost of each call grows with the number of users, connections and event loops. Uses one server with
+/// authentication on, as ``ServiceBenchmark`` does.
 struct ScaleBenchmark {
-  /// What the cost of one operation was at one place.
+  /// The cost of an operation at one point of an axis.
   struct Point: Codable {
     let axis: Axis
-    /// How many users, connections or loops.
+    /// The number of users, connections or loops.
     let value: Int
     let operation: String
-    /// CPU time of the server for one operation, in microseconds.
+    /// The server's CPU time for one operation, in microseconds.
     let microseconds: Double
   }
 
@@ -21,16 +21,16 @@ struct ScaleBenchmark {
   }
 
   let folder: URL
-  /// Where the table and the plot stay.
+  /// The folder of the table and the plot.
   let results: URL
-  /// The largest number of users.
+  /// The maximum number of users.
   let users: Int
   let requests: Int
 
-  /// Of the axes on which users do not grow.
+  /// The number of users on the other axes.
   private static let usualUsers = 100_000
   private static let rounds = 5
-  /// Calls at once: over all connections, and what one may have.
+  /// The concurrent calls: over all connections, and the maximum on one.
   private static let inFlight = (all: 240, connection: 100)
   private static let created = 5_000
   private static let loaded = 20_000
@@ -86,7 +86,7 @@ struct ScaleBenchmark {
     var listing = generator("ListUsers", token, of: server)
     (listing.connections, listing.streams) = (1, 1)
     let page = try User_V1_ListUsersRequest.with { $0.pageSize = 1_000 }.framed()
-    // Long enough for the clock of /proc, which ticks every 10 ms.
+    // The listings take long enough for the clock of /proc, which ticks every 10 ms.
     let listings = max(1_000_000 / users, 1)
     let listed = try server.cpuSeconds { try check(listing.run(listings) { _ in page }) }
     points.append(
@@ -108,7 +108,7 @@ struct ScaleBenchmark {
     return points
   }
 
-  /// GetUser of users all over the database.
+  /// Calls GetUser for users all over the database.
   private func getUser(
     _ database: String, users: Int, connections: Int = 8, loops: Int? = nil
   ) async throws -> Double {
@@ -123,7 +123,7 @@ struct ScaleBenchmark {
       connections, min(max(Self.inFlight.all / connections, 1), Self.inFlight.connection)
     )
     var costs: [Double] = []
-    // The first round is no measurement.
+    // The first round only warms up.
     for round in 0...Self.rounds {
       let used = try server.cpuSeconds { try check(calls.run(requests) { bodies[$0 % bodies.count] }) }
       if round > 0 { costs.append(used * 1_000_000 / Double(requests)) }
@@ -157,11 +157,12 @@ struct ScaleBenchmark {
   }
 
   private func remove(_ database: String) {
-    // What cannot be removed now goes with the folder.
+    // A file that cannot be removed now goes with the folder.
     for ending in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: database + ending) }
   }
 
-  /// A thousand connections take as many files, here and in the server, which inherits the limit.
+  /// Raises the limit of open files: a thousand connections need as many, here and in the server, which inherits the
+  /// limit.
   private static func raiseFileLimit() throws {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }

@@ -1,22 +1,22 @@
 import Foundation
 
-/// The points of a ``ScaleBenchmark`` as a picture: a panel an axis, a line an operation, both scales logarithmic.
+/// Plots the points of a ``ScaleBenchmark``: a panel per axis, a line per operation, both scales logarithmic.
 struct ScalePlot {
   let points: [ScaleBenchmark.Point]
 
   private static let panel = (width: 300.0, height: 320.0)
   private static let margin = (left: 60.0, top: 50.0, gap: 60.0, bottom: 90.0)
-  /// Okabe and Ito's, which most people can tell apart.
+  /// The colours of Okabe and Ito, which most people can tell apart.
   private static let colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7"]
 
-  /// The operations, in the order in which they were measured.
+  /// The operations, in the order of measurement.
   private var operations: [String] {
     points.reduce(into: []) { names, point in
       if !names.contains(point.operation) { names.append(point.operation) }
     }
   }
 
-  /// SVG 1.1.
+  /// The plot in SVG 1.1.
   var svg: String {
     let axes = ScaleBenchmark.Axis.allCases
     let width = Self.margin.left + Double(axes.count) * (Self.panel.width + Self.margin.gap)
@@ -88,7 +88,7 @@ struct ScalePlot {
     return text
   }
 
-  /// Powers of ten around all costs.
+  /// The powers of ten around all costs.
   private var range: (Double, Double) {
     let costs = points.map(\.microseconds).filter { $0 > 0 }
     let low = pow(10, floor(log10(costs.min() ?? 1)))
@@ -114,7 +114,7 @@ struct ScalePlot {
 
   private static func plain(_ value: Double) -> String { String(format: "%g", value) }
 
-  /// `10 k`, `1 M`.
+  /// Returns `10 k`, `1 M`.
   private static func short(_ value: Int) -> String {
     switch value {
     case ..<1_000: "\(value)"

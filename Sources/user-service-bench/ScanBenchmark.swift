@@ -2,7 +2,7 @@ import Foundation
 import UserDomain
 import UserStore
 
-/// Walks all users in pages of 1,000, and compares the first tenth of the walk with the last.
+/// Reads all users in pages of 1,000, and compares the first tenth with the last.
 struct ScanBenchmark {
   let path: String
 

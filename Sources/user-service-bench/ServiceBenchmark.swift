@@ -4,10 +4,9 @@ import UserDomain
 import UserProtos
 import UserStore
 
-/// The service's calls beside the limits of what they are made of: nghttp2's own server for a request,
-/// SQLite's C API for rows and transactions. Authentication is on, with a token that the server has seen; the
-/// log is at level warning; metrics are recorded; every limit and time-out is on, and every write is answered
-/// after its fsync.
+/// Measures the service's calls beside the limits of their parts: nghttp2's own server for a request, SQLite's C API
+/// for rows and transactions. Authentication is on, with a cached token; the log is at level warning; metrics are
+/// recorded. Every limit and time-out is on, and every write is acknowledged after its fsync.
 struct ServiceBenchmark {
   let folder: URL
   let database: String
@@ -15,7 +14,7 @@ struct ServiceBenchmark {
   let requests: Int
   let creates: Int
 
-  /// Many, and short: what else the machine does comes and goes.
+  /// Many short rounds, because the machine's other load varies.
   private static let rounds = 11
 
   func run(into report: inout Report) async throws {
@@ -32,7 +31,7 @@ struct ServiceBenchmark {
       headers: LoadGenerator.headers("/user.v1.UserService/\(method)", at: server.address, token: token))
   }
 
-  /// - Throws: when a call has failed.
+  /// - Throws: when a call failed.
   @discardableResult
   private static func checked(_ outcome: LoadGenerator.Outcome) throws -> LoadGenerator.Outcome {
     guard outcome.failures == 0 else {
@@ -41,7 +40,7 @@ struct ServiceBenchmark {
     return outcome
   }
 
-  /// A request for one of the users in the middle of the database.
+  /// Returns a request for a user in the middle of the database.
   private func getRequest() async throws -> [UInt8] {
     let repository = try SQLiteUserRepository(.file(database))
     var listing = try UserListing(repository: repository, after: nil, pageSize: 1_000)
@@ -73,7 +72,7 @@ struct ServiceBenchmark {
         ("user-agent", "user-service-bench"),
       ])
     var costs: [[Double]] = [[], [], []]
-    // Interleaved, so that what else the machine does falls on all. The first round is no measurement.
+    // Interleaved, so that the machine's other load affects all. The first round only warms up.
     for round in 0...Self.rounds {
       for (index, (server, calls, body)) in [
         (own, Self.calls("GetUser", token, of: own), request),
@@ -171,7 +170,7 @@ struct ServiceBenchmark {
       note: "raw: 1,000 rows a transaction; limit 2")
   }
 
-  /// GetUser while a bulk load and listings run beside it.
+  /// Measures GetUser during a bulk load and listings.
   private func latency(into report: inout Report) async throws {
     let request = try await getRequest()
     let token = try await BenchToken.make([.usersRead, .usersWrite], database: database)

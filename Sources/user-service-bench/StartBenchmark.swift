@@ -1,6 +1,6 @@
 import Foundation
 
-/// How soon `user-service serve` answers after its start, and how much memory it then has.
+/// Measures how soon `user-service serve` responds after its start, and its memory at that time.
 struct StartBenchmark {
   let database: String
   let users: Int
@@ -18,7 +18,7 @@ struct StartBenchmark {
         address: server.address,
         headers: LoadGenerator.headers("/grpc.health.v1.Health/Check", at: server.address), connections: 1,
         streams: 1)
-      // A message of no bytes: the health of the whole service.
+      // An empty message asks for the health of the whole service.
       guard try call.run(1, body: { _ in [0, 0, 0, 0, 0] }).failures == 0 else {
         throw RawDatabase.Failure(description: "the first call has failed")
       }

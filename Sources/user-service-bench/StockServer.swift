@@ -5,10 +5,9 @@ import UserDomain
 import UserProtos
 import UserStore
 
-/// A server of the two methods that read, made of generated code alone over grpc-swift's stock transport: what the
-/// service is compared with.
+/// The yardstick: a server of the two reading methods, made only of generated code over grpc-swift's stock transport.
 enum StockServer {
-  /// A server of the users in `database` at a port that the kernel chooses.
+  /// Returns a server of the users in `database`, on a port chosen by the kernel.
   static func make(database: String) throws -> GRPCServer<HTTP2ServerTransport.Posix> {
     let transport = HTTP2ServerTransport.Posix(
       address: .ipv4(host: "127.0.0.1", port: 0), transportSecurity: .plaintext)

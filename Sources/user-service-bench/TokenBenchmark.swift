@@ -1,7 +1,7 @@
 import TokenSigning
 import UserDomain
 
-/// The check of an access token that was seen before, beside that of one that was not, in this process.
+/// Measures the check of a cached access token beside that of a new one, in this process.
 struct TokenBenchmark {
   let checks: Int
 
@@ -9,7 +9,7 @@ struct TokenBenchmark {
     let authority = try await TokenAuthority(.init(keys: nil))
     let revocations = RevocationList()
     let user = UserID(high: 1, low: 2)
-    // Another user's: the list is looked at, as it is in a service where tokens were revoked.
+    // Another user's revocation, so that the list is searched, as in a service with revoked tokens.
     revocations.apply([
       .epochBegan(
         UserID(high: 3, low: 4), .init(number: 1, beganAt: .now, isUserActive: true))
@@ -22,7 +22,7 @@ struct TokenBenchmark {
     }
     func check(_ header: String) throws {
       guard !revocations.isRevoked(try authority.verifier.verify(authorization: header)) else {
-        throw RawDatabase.Failure(description: "a good token was refused")
+        throw RawDatabase.Failure(description: "a valid token was refused")
       }
     }
     let warm = try header(user.description)
@@ -31,7 +31,7 @@ struct TokenBenchmark {
     let cold = try (0..<1_000).map { try header("\(UserID(high: 5, low: UInt64($0)))") }
     let coldMeter = try await Meter { for header in cold { try check(header) } }
     report.line(
-      "check of a token seen before, \(warm.utf8.count) bytes", ours: warmMeter.cpuMicroseconds(per: checks),
+      "check of a cached token, \(warm.utf8.count) bytes", ours: warmMeter.cpuMicroseconds(per: checks),
       raw: coldMeter.cpuMicroseconds(per: cold.count), unit: "µs CPU/check",
       note: "raw: a token seen for the first time, EdDSA")
   }

@@ -17,16 +17,16 @@ struct TransportBenchmark {
   private static let streams = 32
   private static let rounds = 3
 
-  /// A server that is measured.
+  /// A measured server.
   private struct Contender: Hashable {
     let transport: BenchServerCommand.Transport
     var auth = false
     var inline = false
 
-    /// As the service is.
+    /// The service's own configuration.
     static let own = Contender(transport: .own, auth: true, inline: true)
     static let ownWithoutAuth = Contender(transport: .own, inline: true)
-    /// What both transports do alike: the handlers behind GRPCCore.
+    /// The part that both transports share: the handlers behind GRPCCore.
     static let ownHandlers = Contender(transport: .own)
     static let stock = Contender(transport: .stock)
   }
@@ -42,7 +42,7 @@ struct TransportBenchmark {
     let list = [User_V1_ListUsersRequest.with { $0.pageSize = 1_000 }]
     let token = try await BenchToken.make(.usersRead, database: database)
     var costs: [Contender: (get: [Double], list: [Double])] = [:]
-    // Interleaved, so that what else the machine does falls on all.
+    // Interleaved, so that the machine's other load affects all.
     for _ in 0..<Self.rounds {
       for contender in [Contender.own, .ownWithoutAuth, .ownHandlers, .stock] {
         let server = try BenchServer(

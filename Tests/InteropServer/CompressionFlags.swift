@@ -3,7 +3,7 @@ import GRPCNghttp2Transport
 import GRPCProtobuf
 import SwiftProtobuf
 
-/// A request message, and whether it came compressed.
+/// A request message, and whether it was compressed.
 struct Received<Message: SwiftProtobuf.Message>: Sendable {
   let message: Message
   let isCompressed: Bool

@@ -3,27 +3,27 @@ import Foundation
 import GRPCCore
 import GRPCNghttp2Transport
 
-/// Serves gRPC's interoperability test service, so that the official clients of other languages can be
-/// pointed at our transport (github.com/grpc/grpc, doc/interop-test-descriptions.md).
+/// Serves gRPC's interoperability test service, so that official clients of other languages can test our transport
+/// (github.com/grpc/grpc, doc/interop-test-descriptions.md).
 @main
 struct InteropServer: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "interop-server", abstract: "Serves grpc.testing.TestService on the loopback address.")
 
-  @Option(help: "The port; 0 is any free one.")
+  @Option(help: "Listen on this port; 0 chooses a free one.")
   var port = 0
-  @Option(help: ArgumentHelp("Serve with TLS: the certificate, PEM.", valueName: "path"))
+  @Option(help: ArgumentHelp("Serve with TLS, using this certificate (PEM).", valueName: "path"))
   var tlsCert: String?
-  @Option(help: ArgumentHelp("The certificate's key, PEM.", valueName: "path"))
+  @Option(help: ArgumentHelp("Use this private key of the certificate (PEM).", valueName: "path"))
   var tlsKey: String?
 
   func run() async throws {
     var security: TLSIdentity?
     if let tlsCert, let tlsKey { security = try TLSIdentity(.init(certificate: tlsCert, key: tlsKey)) }
     var configuration = Nghttp2ServerTransport.Configuration()
-    // For clients that accept it; messages say each for itself whether they may be compressed.
+    // Compression is for clients that accept it; each message says whether it may be compressed.
     configuration.compression = .gzip
-    // The cases with large messages send and expect up to 8 MiB.
+    // Some cases send and expect messages of up to 8 MiB.
     configuration.maxReceiveMessageSize = 16 * 1_024 * 1_024
     let transport = Nghttp2ServerTransport(
       listeners: [Listener(.tcp(host: "127.0.0.1", port: port), security: security)],

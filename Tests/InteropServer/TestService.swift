@@ -90,7 +90,7 @@ struct TestService: RegistrableRPCService {
   ) async throws {
     try check(request.hasResponseStatus ? request.responseStatus : nil)
     for parameters in request.responseParameters {
-      // The pause that the client asks for is part of the test service.
+      // The client requests this pause; it is part of the test service.
       if parameters.intervalUs > 0 { try await Task.sleep(for: .microseconds(Int(parameters.intervalUs))) }
       let payload = try payload(parameters.size)
       try await writer.write(

@@ -4,9 +4,9 @@ import UserDomain
 
 @testable import PasswordHashing
 
-/// Vectors published by others: that what we store is Argon2id and nothing of our own.
+/// Tests published vectors, which prove that the stored hashes are standard Argon2id.
 @Suite struct Argon2VectorTests {
-  /// github.com/P-H-C/phc-winner-argon2, src/test.c, "Argon2id v=19".
+  /// The vectors of github.com/P-H-C/phc-winner-argon2, src/test.c, "Argon2id v=19".
   private static let reference: [(password: String, encoded: String)] = [
     ("password", "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"),
     ("password", "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4"),

@@ -36,7 +36,7 @@ import UserDomain
     #expect(try await hasher.verify(Password(attempt: other), against: hash, for: .service) == .mismatch)
   }
 
-  @Test("a hash made with other parameters verifies and asks to be made again")
+  @Test("a hash made with other parameters verifies and needs a rehash")
   func needsRehash() async throws {
     let stronger = Argon2idHasher(
       parameters: Argon2Parameters(unchecked: 128, iterations: 1, parallelism: 1),
@@ -49,7 +49,7 @@ import UserDomain
     #expect(stronger.needsRehash(PasswordHash(phcString: "$2b$12$not-argon2")))
   }
 
-  @Test("a stored hash that asks for 4 GiB is refused before anything is allocated")
+  @Test("a stored hash that demands 4 GiB is refused before anything is allocated")
   func hostileHash() async throws {
     let hash = PasswordHash(
       phcString: "$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc")
@@ -58,7 +58,7 @@ import UserDomain
     }
   }
 
-  @Test("a stored hash that asks for more than the memory budget is refused, not queued for ever")
+  @Test("a stored hash that demands more than the memory budget is refused, not queued forever")
   func beyondBudget() async throws {
     let small = Argon2idHasher(
       parameters: Self.cheap, pool: HashingPool(limits: HashingLimits(memoryBudget: 1 << 20)))
@@ -79,7 +79,7 @@ import UserDomain
 
 @Suite struct Argon2ParametersTests {
   @Test(
-    "OWASP's rows and RFC 9106's recommendation are permitted",
+    "OWASP's rows and RFC 9106's recommendation are allowed",
     arguments: [
       (47_104, 1, 1), (19_456, 2, 1), (12_288, 3, 1), (9_216, 4, 1), (7_168, 5, 1), (65_536, 3, 4),
       (524_288, 10, 16),
@@ -89,7 +89,7 @@ import UserDomain
   }
 
   @Test(
-    "weaker or larger ones are refused, and the message names the bound",
+    "weaker or larger parameters are refused, and the message names the bound",
     arguments: [
       (7_167, 5, 1, "memory"), (524_289, 1, 1, "memory"), (Int.max, 1, 1, "memory"),
       (19_456, 0, 1, "iterations"),
@@ -105,7 +105,7 @@ import UserDomain
 }
 
 @Suite struct Argon2CalibrationTests {
-  /// A machine on which a hash takes a microsecond for each KiB and pass, and 50 % more beyond `cliff`.
+  /// A machine on which a hash takes a microsecond per KiB and pass, and 50 % more beyond `cliff`.
   private func calibration(cliff: Int = .max, maximum: Int = 524_288) -> Argon2Calibration {
     Argon2Calibration(iterations: 2, parallelism: 1, maximumMemoryKiB: maximum, samples: 1) { parameters in
       let time = parameters.memoryKiB * parameters.iterations
@@ -121,7 +121,7 @@ import UserDomain
     #expect(best.duration > .milliseconds(230))
   }
 
-  @Test("a target below the weakest permitted hash gives that hash")
+  @Test("a target below the weakest allowed hash gives that hash")
   func floor() throws {
     let best = try calibration().run(target: .milliseconds(1), report: { _ in })
     #expect(best.parameters.memoryKiB * best.parameters.iterations == Argon2Parameters.minimumWork)

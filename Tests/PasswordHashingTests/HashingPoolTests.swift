@@ -7,7 +7,7 @@ import UserDomain
 @testable import PasswordHashing
 
 @Suite(.timeLimit(.minutes(10))) struct HashingPoolTests {
-  /// Work that begins when it says so and ends when it is told to.
+  /// Work that reports its beginning and ends when a test releases it.
   private final class Gate: Sendable {
     private let began = DispatchSemaphore(value: 0)
     private let mayEnd = DispatchSemaphore(value: 0)
@@ -32,7 +32,7 @@ import UserDomain
     }
   }
 
-  /// Counts how many are inside at the same time.
+  /// Counts how many callers are inside at the same time.
   private final class Gauge: Sendable {
     private let inside = Mutex(0)
     private let most = Mutex(0)
@@ -52,7 +52,7 @@ import UserDomain
     var highest: Int { most.withLock { $0 } }
   }
 
-  /// Asks for hashes, and takes note of those that were made, in their order.
+  /// Requests hashes, and records the order in which they were made.
   private final class Crowd: Sendable {
     private let pool: HashingPool
     private let made = Mutex<[String]>([])
@@ -72,7 +72,7 @@ import UserDomain
     }
   }
 
-  @Test("never more than `threads` at a time, and all are answered")
+  @Test("at most `threads` hashes run at a time, and all complete")
   func bounded() async throws {
     let pool = HashingPool(limits: HashingLimits(threads: 2, queueLength: 100))
     let gauge = Gauge()
@@ -92,7 +92,7 @@ import UserDomain
     #expect(gauge.highest <= 2)
   }
 
-  @Test("a full queue answers at once that it is overloaded")
+  @Test("a full queue refuses at once as overloaded")
   func overloaded() async throws {
     let pool = HashingPool(limits: HashingLimits(threads: 1, queueLength: 1))
     let gate = Gate()
@@ -110,7 +110,7 @@ import UserDomain
     _ = try await (first, second)
   }
 
-  @Test("nine networks that fill the queue, and a bulk load, do not keep another network out")
+  @Test("nine networks that fill the queue, and a bulk load, do not starve another network")
   func fairness() async throws {
     let pool = HashingPool(limits: HashingLimits(threads: 1, queueLength: 36))
     let gate = Gate()
@@ -154,7 +154,7 @@ import UserDomain
     try await first
   }
 
-  @Test("a task that was cancelled before it asks is refused")
+  @Test("a request of a cancelled task is refused")
   func cancelledBefore() async {
     let pool = HashingPool(limits: HashingLimits(threads: 1))
     let task = Task {
@@ -167,7 +167,7 @@ import UserDomain
 }
 
 extension HashRequester {
-  /// A client at that address, who waits.
+  /// Returns the requester of a client at this address, which waits.
   fileprivate static func client(_ peer: String) -> HashRequester {
     HashRequester(.network(PeerNetwork(peer: peer)))
   }

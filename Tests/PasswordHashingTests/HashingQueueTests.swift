@@ -15,7 +15,7 @@ import UserDomain
     HashingQueue(limits: HashingLimits(threads: threads, memoryBudget: memory, queueLength: length))
   }
 
-  /// Ends the hash that runs, and then each that starts, and returns them in their order.
+  /// Ends the running hash, and then each that starts, and returns them in order.
   private func drain(_ queue: inout HashingQueue, running first: UInt64) -> [UInt64] {
     var order = [first]
     var ended = 0
@@ -26,7 +26,7 @@ import UserDomain
     return Array(order.dropFirst())
   }
 
-  @Test("hashes start while there are threads, then wait in order, then are refused")
+  @Test("hashes start while threads are free, then wait in order, then are refused")
   func order() {
     var queue = queue()
     let step1 = queue.submitted(job(1))
@@ -50,7 +50,7 @@ import UserDomain
     #expect(queue.waitingCount == 0)
   }
 
-  @Test("the retry delay grows with the queue and with the time that hashes take")
+  @Test("the retry delay grows with the queue and with the duration of hashes")
   func retryDelay() {
     func delay(length: Int, duration: Duration) -> Duration {
       var queue = queue(threads: 1, length: length)
@@ -74,7 +74,7 @@ import UserDomain
     #expect(step7.start == [1])
     let step8 = queue.submitted(job(2, memory: 60))
     #expect(step8.start == [])
-    // Nor by another caller's.
+    // Another caller's hash does not overtake it either.
     let step9 = queue.submitted(job(3, memory: 10, of: "bob"))
     #expect(step9.start == [])
     let step10 = queue.finished(1, took: .zero)
@@ -99,7 +99,7 @@ import UserDomain
     #expect(actions == .init())
   }
 
-  @Test("cancelling the head of the queue starts those that it held up", arguments: [false, true])
+  @Test("cancelling the head of the queue starts the hashes that it held up", arguments: [false, true])
   func cancelledHead(background: Bool) {
     var queue = queue(threads: 3)
     _ = queue.submitted(job(1, memory: 60, background: background))
@@ -118,9 +118,9 @@ import UserDomain
     #expect(step17.refusal != nil && step17.displaced == nil)
   }
 
-  // MARK: Callers in turn
+  // MARK: Turns of the callers
 
-  @Test("callers are served in turn, however many hashes each of them has, and a caller's own in their order")
+  @Test("callers are served in turn, however many hashes each has, and each caller's hashes in order")
   func turns() {
     var queue = queue(threads: 1, length: 100)
     _ = queue.submitted(job(0))
@@ -131,7 +131,7 @@ import UserDomain
   }
 
   @Test(
-    "a caller that comes while nine others fill the queue has a place, and waits for one hash of each of them"
+    "a new caller gets a place in a queue filled by nine others, and waits for one hash of each"
   )
   func nineNetworks() {
     var queue = queue(threads: 1, length: 90)
@@ -146,7 +146,7 @@ import UserDomain
     #expect(order.count == 90)
   }
 
-  @Test("when the queue is full, the caller with the most hashes loses the last of them, also to itself")
+  @Test("when the queue is full, the caller with the most hashes loses its latest, even to itself")
   func displacement() {
     var queue = queue(threads: 1, length: 3)
     _ = queue.submitted(job(0))
@@ -155,18 +155,18 @@ import UserDomain
     #expect(own.refusal != nil && own.displaced == nil)
     let other = queue.submitted(job(11, of: "few"))
     #expect(other.refusal == nil && other.displaced?.id == 3)
-    // Two of one and one of the other: nothing would be gained.
+    // With two of one and one of the other, nothing would be gained.
     let second = queue.submitted(job(12, of: "few"))
     #expect(second.refusal != nil && second.displaced == nil)
     let third = queue.submitted(job(21, of: "one"))
     #expect(third.displaced?.id == 2)
-    // One of each: the next caller is one too many.
+    // With one of each, the next caller is one too many.
     let late = queue.submitted(job(31, of: "late"))
     #expect(late.refusal != nil && late.displaced == nil)
     #expect(drain(&queue, running: 0) == [1, 11, 21])
   }
 
-  @Test("what clients wait for comes before the background, and takes its places")
+  @Test("hashes that clients wait for come before background ones, and take their places")
   func classes() {
     var queue = queue(threads: 1, length: 3)
     _ = queue.submitted(job(0, of: "bulk", background: true))
@@ -175,7 +175,7 @@ import UserDomain
     #expect(signIn.refusal == nil && signIn.displaced?.id == 3)
     let another = queue.submitted(job(12))
     #expect(another.displaced?.id == 2)
-    // The background takes no place of what clients wait for, however many a caller has.
+    // A background hash takes no place of a foreground one, however many a caller has.
     let more = queue.submitted(job(4, of: "other", background: true))
     #expect(more.refusal != nil && more.displaced == nil)
     #expect(drain(&queue, running: 0) == [11, 12, 1])
@@ -191,7 +191,7 @@ import UserDomain
   }
 
   @Test(
-    "whatever is submitted, cancelled and finished, each hash that was taken starts once or is told that it does not"
+    "each accepted hash starts once or is refused, for any sequence of submissions, cancellations and ends"
   )
   func accounting() {
     var random = SplitMix(state: 7)
@@ -234,7 +234,7 @@ import UserDomain
   }
 }
 
-/// Sebastiano Vigna's splitmix64: the same numbers each time.
+/// Sebastiano Vigna's splitmix64, which always gives the same numbers.
 private struct SplitMix: RandomNumberGenerator {
   var state: UInt64
 

@@ -3,7 +3,7 @@ import Primitives
 import Testing
 
 @Suite struct Base64URLTests {
-  @Test("what is encoded is decoded, without padding and with the URL alphabet")
+  @Test("encoded bytes are decoded, without padding and with the URL alphabet")
   func roundTrip() {
     for length in 0..<50 {
       let bytes = SystemRandom.bytes(length)

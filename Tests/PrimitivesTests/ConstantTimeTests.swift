@@ -10,7 +10,7 @@ import Testing
     return asMemory
   }
 
-  @Test("byte strings are equal if all their bytes are, of every length up to some words")
+  @Test("byte strings are equal if all their bytes are, for every length up to several words")
   func comparison() {
     for count in 0...20 {
       let bytes = SystemRandom.bytes(count)

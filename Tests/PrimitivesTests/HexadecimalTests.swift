@@ -2,7 +2,7 @@ import Primitives
 import Testing
 
 @Suite struct HexadecimalTests {
-  @Test("bytes and numbers have two digits a byte, leading zeros included")
+  @Test("bytes and numbers have two digits per byte, leading zeros included")
   func encode() {
     #expect(Hexadecimal.encode([]) == "")
     #expect(Hexadecimal.encode([0x00, 0x0f, 0xa5, 0xff]) == "000fa5ff")
@@ -10,7 +10,7 @@ import Testing
     #expect(Hexadecimal.encode(0x0123_4567_89ab_cdef) == "0123456789abcdef")
   }
 
-  @Test("every byte has the digits that the standard library gives it, and they are read back")
+  @Test("every byte has the standard library's digits, and they are read back")
   func allBytes() {
     for byte in UInt8.min...UInt8.max {
       let text = Hexadecimal.encode([byte])

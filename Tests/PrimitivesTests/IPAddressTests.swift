@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct IPAddressTests {
   @Test(
-    "an address is parsed to its bytes and written in its one canonical text",
+    "an address is parsed to its bytes and written in canonical form",
     arguments: [
       ("127.0.0.1", .v4(0x7f00_0001), "127.0.0.1"), ("0.0.0.0", .v4(0), "0.0.0.0"),
       ("2001:DB8:0:0:0:0:0:1", .v6(high: 0x2001_0db8_0000_0000, low: 1), "2001:db8::1"),
@@ -25,7 +25,7 @@ import Testing
     #expect(IPAddress(text) == nil)
   }
 
-  @Test("a mapped address is the IPv4 address in it, and any other is itself")
+  @Test("a mapped address is unmapped to its IPv4 address, and any other stays the same")
   func unmapped() {
     #expect(IPAddress("::ffff:192.0.2.1")?.unmapped == .v4(0xc000_0201))
     for text in ["192.0.2.1", "::192.0.2.1", "2001:db8::ffff:c000:201"] {
@@ -34,7 +34,7 @@ import Testing
   }
 
   @Test(
-    "the loopback networks of both families are this machine alone",
+    "the loopback networks of both families are local to this machine",
     arguments: [
       ("127.0.0.1", true), ("127.255.0.9", true), ("::1", true), ("::ffff:127.0.0.1", true),
       ("126.0.0.1", false),

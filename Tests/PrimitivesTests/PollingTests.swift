@@ -3,7 +3,7 @@ import Synchronization
 import Testing
 
 @Suite struct PollingTests {
-  @Test("there is a turn at once, and one after each pause until pauses end")
+  @Test("a turn runs at once, and one after each pause until the pauses end")
   func turns() async {
     let pauses = Mutex<[Duration]>([])
     let polling = Polling(every: .seconds(7)) { pause in
@@ -19,11 +19,11 @@ import Testing
     #expect(pauses.withLock { $0 } == [.seconds(7), .seconds(7), .seconds(7)])
   }
 
-  @Test("a task that is cancelled during a turn or a pause has no further turn")
+  @Test("a task cancelled during a turn or a pause runs no further turn")
   func cancelled() async {
     let turns = Atomic(0)
     let task = Task {
-      // A pause that only a cancellation ends.
+      // Only a cancellation ends this pause.
       await Polling(every: .seconds(86_400)).run {
         turns.wrappingAdd(1, ordering: .relaxed)
         withUnsafeCurrentTask { $0?.cancel() }
@@ -33,7 +33,7 @@ import Testing
     #expect(turns.load(ordering: .relaxed) == 1)
   }
 
-  @Test("a problem is news when it begins, when it becomes another and when it ends")
+  @Test("a problem is reported when it begins, changes and ends")
   func problems() {
     var problem = CurrentProblem<String>()
     let found: [String?] = [nil, "a", "a", "b", "a", nil, nil]

@@ -19,7 +19,7 @@ import Testing
   }
 
   @Test(
-    "its owner may read and write, a group of the process may read, and no other",
+    "the owner may read and write, a group of the process may read, and no one else",
     arguments: [
       (0o600, 7, true), (0o400, 7, true), (0o640, 5, true), (0o440, 5, true), (0o640, 7, false),
       (0o660, 5, false),
@@ -33,7 +33,7 @@ import Testing
     #expect(exposure.contains("chmod 600 /keys") && exposure.contains("0\(String(mode, radix: 8))"))
   }
 
-  @Test("the file behind links is judged, not the links")
+  @Test("the file behind links is checked, not the links")
   func links() throws {
     let (inner, outer) = (directory.path("inner"), directory.path("outer"))
     try FileManager.default.createSymbolicLink(atPath: inner, withDestinationPath: "secret")
@@ -46,7 +46,7 @@ import Testing
     }
   }
 
-  @Test("a file that is missing, a folder, or far too long is one line that names it")
+  @Test("a missing file, a folder and a far too long file are reported in one line that names the path")
   func unreadable() throws {
     let missing = #expect(throws: PrivateFile.Failure.self) { try PrivateFile(path: directory.path("none")) }
     #expect(missing?.isMissing == true)
@@ -57,10 +57,10 @@ import Testing
     #expect(long?.reason == "is larger than 1 MiB")
   }
 
-  @Test("a file is replaced as a whole, for its owner and those of its group that could read it")
+  @Test("a file is replaced atomically, and keeps its owner and its group's read permission")
   func replaced() throws {
     try setMode(0o640, of: path)
-    // What a process of the same id has left behind is in nobody's way.
+    // A file left behind by a process with the same id is no obstacle.
     try Data("old".utf8).write(to: URL(fileURLWithPath: "\(path).\(getpid()).new"))
     try PrivateFile.replace(path, with: Data("new".utf8))
     #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Data("new".utf8))
@@ -73,7 +73,7 @@ import Testing
       try Set(FileManager.default.contentsOfDirectory(atPath: directory.url.path)) == ["secret", "made"])
   }
 
-  @Test("a file that cannot be replaced stays as it was, and nothing is left beside it")
+  @Test("a file that cannot be replaced stays unchanged, and nothing is left beside it")
   func notReplaced() throws {
     // A folder cannot be replaced by a file (rename(2)).
     let folder = directory.path("folder")
@@ -90,7 +90,7 @@ import Testing
     #expect(missing?.description == "/nonexistent/secret: No such file or directory")
   }
 
-  @Test("a file that is made is its owner's alone, and never another's in its place")
+  @Test("a new file is private to its owner, and never replaces an existing one")
   func created() throws {
     let new = directory.path("new")
     try PrivateFile.create(at: new).close()

@@ -23,9 +23,9 @@ import Testing
     #expect(RFC3339.text(microsecondsSinceEpoch: time, .microseconds) == microseconds)
   }
 
-  @Test("a date, whose seconds are binary fractions, has its nearest microsecond")
+  @Test("a date, whose seconds are binary fractions, is rounded to the nearest microsecond")
   func date() {
-    // Kept as 100.00000095 seconds: a date counts from 2001.
+    // Stored as 100.00000095 seconds: a date counts from 2001.
     let date = Date(timeIntervalSince1970: 100.000_001)
     #expect(date.rfc3339(.microseconds) == "1970-01-01T00:01:40.000001Z")
   }

@@ -4,11 +4,11 @@ import Synchronization
 import Testing
 
 @Suite struct ThreadNumberTests {
-  @Test("each thread has a number of its own, the same whenever it asks")
+  @Test("each thread has its own number, which never changes")
   func numbers() {
     let count = 8
     let numbers = Mutex<[Int]>([])
-    // Runs until all have asked, so that no thread ends before another begins.
+    // Runs until all threads have asked, so that none ends before another begins.
     let asked = DispatchSemaphore(value: 0)
     let released = DispatchSemaphore(value: 0)
     for _ in 0..<count {

@@ -7,11 +7,11 @@ import Testing
 
   private var lines: [String] { registry.text().split(separator: "\n").map(String.init) }
 
-  @Test("a counter has its total, by its dimensions in the order of their names")
+  @Test("a counter has a total per combination of dimensions, ordered by name")
   func counter() {
     let dimensions = [("method", "Get"), ("a.b", "c")]
     Counter(label: "calls", dimensions: dimensions, factory: registry).increment(by: 2)
-    // The same once more: one series.
+    // The same dimensions again: one series.
     Counter(label: "calls", dimensions: dimensions.reversed(), factory: registry).increment()
     Counter(label: "calls", dimensions: [("method", "Put")], factory: registry).increment()
     #expect(
@@ -21,16 +21,16 @@ import Testing
       ])
   }
 
-  @Test("values of labels cannot break a line, and names are made of what Prometheus takes")
+  @Test("label values cannot break a line, and names have only characters that Prometheus accepts")
   func escaping() {
     Counter(label: "7.é-total", dimensions: [("x", "a\"b\\c\nd")], factory: registry).increment()
     #expect(lines == ["# TYPE _7___total counter", #"_7___total{x="a\"b\\c\nd"} 1"#])
   }
 
-  @Test("a timer is a histogram in seconds: each bucket has what is at most its bound")
+  @Test("a timer is a histogram in seconds: each bucket counts the durations up to its bound")
   func timer() throws {
     let timer = Timer(label: "call.duration", dimensions: [("m", "Get")], factory: registry)
-    // On a bound, above it, above all, and one that a clock set back would give.
+    // A duration on a bound, above it, above all bounds, and one that a clock set back would give.
     for nanoseconds in [10_000, 10_001, 200_000_000_000, -5] { timer.recordNanoseconds(nanoseconds) }
     #expect(lines[0] == "# TYPE call_duration_seconds histogram")
     let buckets = lines.filter { $0.contains("_bucket") }
@@ -45,7 +45,9 @@ import Testing
     #expect(abs(sum - 200.000020001) < 1e-9)
   }
 
-  @Test("gauges are set, meters go up and down, recorders count and add, and observed values are asked for")
+  @Test(
+    "gauges are set, meters go up and down, recorders count and sum, and observed values are computed on reading"
+  )
   func others() {
     Gauge(label: "a", factory: registry).record(1.5)
     let meter = Meter(label: "b", factory: registry)
@@ -62,7 +64,7 @@ import Testing
       ])
   }
 
-  @Test("what is destroyed is gone")
+  @Test("a destroyed instrument is gone")
   func destroyed() {
     let counter = Counter(label: "calls", factory: registry)
     counter.increment()
@@ -71,7 +73,7 @@ import Testing
     #expect(!lines.contains("calls_total 1") && lines.contains("others_total 1"))
   }
 
-  @Test("nothing is lost when many threads count at once")
+  @Test("no count is lost when many threads count at once")
   func concurrent() async {
     let counter = Counter(label: "calls", factory: registry)
     let timer = Timer(label: "duration", factory: registry)

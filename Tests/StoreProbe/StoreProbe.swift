@@ -19,8 +19,8 @@ struct StoreProbe {
 
   struct Usage: Error {}
 
-  /// Creates users from several tasks until it is killed, and writes the id of each on a line of its own once
-  /// the store has acknowledged it.
+  /// Creates users from several tasks until it is killed. Prints each id on its own line once the store has
+  /// acknowledged it.
   private static func createForever(_ path: String) async throws {
     let repository = try SQLiteUserRepository(.file(path))
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -31,7 +31,7 @@ struct StoreProbe {
               email: EmailAddress(trusted: "\(getpid())-\(writer)-\(number)@example.com"),
               name: UserName(trusted: ""))
             let user = try await repository.create(sample)
-            // One write of less than PIPE_BUF bytes: whole or not at all, whatever kills us (pipe(7)).
+            // One write of less than PIPE_BUF bytes is atomic, even when the process is killed (pipe(7)).
             FileHandle.standardOutput.write(Data("\(user.id)\n".utf8))
           }
         }
@@ -40,8 +40,7 @@ struct StoreProbe {
     }
   }
 
-  /// Creates one user as an ordinary user of the system, whom file permissions bind, and prints what came of
-  /// it.
+  /// Creates one user as an unprivileged system user, who is subject to file permissions, and prints the outcome.
   private static func createUnprivileged(_ path: String) async throws {
     try giveUpPrivileges()
     do {
@@ -53,7 +52,7 @@ struct StoreProbe {
     }
   }
 
-  /// Prints the version of the database, or why it cannot be told, as an ordinary user of the system.
+  /// Prints the version of the database, or the error, as an unprivileged system user.
   private static func statusUnprivileged(_ path: String) throws {
     try giveUpPrivileges()
     do {

@@ -1,7 +1,7 @@
 public import Foundation
 import Synchronization
 
-/// A process that a test starts. Whatever it writes is read, so that it never waits for a reader.
+/// A process that a test starts. All its output is read, so that it never waits for a reader.
 public final class ChildProcess: Sendable {
   private let process: Process
   private let outputs: (standard: Output, errors: Output)
@@ -10,8 +10,8 @@ public final class ChildProcess: Sendable {
   /// Starts the executable `program` with nothing to read on standard input.
   ///
   /// - Parameters:
-  ///   - environment: what it has beside, or in place of, the environment of the tests.
-  ///   - file: where its standard error goes; nil to collect it.
+  ///   - environment: variables added to the environment of the tests, or replacing them.
+  ///   - file: the file for its standard error; nil to collect it.
   public init(
     _ program: URL, _ arguments: [String], environment: [String: String] = [:], errorsTo file: String? = nil
   ) throws {
@@ -28,7 +28,7 @@ public final class ChildProcess: Sendable {
         Exit(status: process.terminationStatus, isSignal: process.terminationReason == .uncaughtSignal))
     }
     try process.run()
-    // Nothing is to be read where the errors go to a file: the pipe then ends at once.
+    // The errors go to a file, so the pipe stays empty: closing it ends it.
     if file != nil { try errors.fileHandleForWriting.close() }
     outputs = (Output(output.fileHandleForReading), Output(errors.fileHandleForReading))
   }
@@ -44,11 +44,11 @@ public final class ChildProcess: Sendable {
   }
 
   deinit {
-    // A test that failed half-way has not stopped it.
+    // A test that failed half-way has not stopped the process.
     if process.isRunning { process.terminate() }
   }
 
-  /// How a process ended.
+  /// The end of a process.
   public struct Exit: Hashable, Sendable {
     /// Its exit code, or the signal that ended it.
     public let status: Int32
@@ -60,24 +60,24 @@ public final class ChildProcess: Sendable {
     kill(process.processIdentifier, number)
   }
 
-  /// Returns what it has written to standard output once that is so many lines, or everything once it has ended.
+  /// Returns standard output once it has `count` lines, or all of it once the process has ended.
   public func output(ofLines count: Int) async -> String { await outputs.standard.text(ofLines: count) }
 
-  /// Everything that it writes to standard output, once it has ended.
+  /// The complete standard output, once the process has ended.
   public var output: String {
     get async { await outputs.standard.text(ofLines: .max) }
   }
 
-  /// Everything that it writes to standard error, once it has ended.
+  /// The complete standard error, once the process has ended.
   public var errors: String {
     get async { await outputs.errors.text(ofLines: .max) }
   }
 
-  /// Returns how it ended, once it has.
+  /// Returns how the process ended, once it has.
   public func waitUntilExit() async -> Exit { await exit.value }
 }
 
-/// How a process ended, awaited by any number of tasks.
+/// The end of a process, awaited by any number of tasks.
 private final class ExitStatus: Sendable {
   private let state = Mutex<
     (exit: ChildProcess.Exit?, waiters: [CheckedContinuation<ChildProcess.Exit, Never>])
@@ -106,7 +106,7 @@ private final class ExitStatus: Sendable {
   }
 }
 
-/// What comes from a pipe, read by a thread of its own.
+/// The output of a pipe, read by its own thread.
 private final class Output: Sendable {
   private struct State {
     var data = Data()
@@ -116,7 +116,7 @@ private final class Output: Sendable {
 
     var text: String { String(decoding: data, as: UTF8.self) }
 
-    /// Takes those who wait for no more than there is.
+    /// Removes the waiters whose lines are available.
     mutating func takeServed() -> [CheckedContinuation<String, Never>] {
       let isServed = {
         [lines, hasEnded] (waiter: (lines: Int, continuation: CheckedContinuation<String, Never>)) in

@@ -1,8 +1,8 @@
 public import Testing
 
-/// Returns once `condition` holds, which it asks for again and again with growing pauses.
+/// Returns once `condition` holds. Polls it with growing pauses.
 ///
-/// - Throws: what `condition` throws; and fails the test with `what` if it does not hold within `limit`.
+/// - Throws: errors of `condition`. Fails the test with `what` if it does not hold within `limit`.
 public func eventually(
   _ what: String, within limit: Duration = .seconds(120), sourceLocation: SourceLocation = #_sourceLocation,
   _ condition: () async throws -> Bool
@@ -19,7 +19,7 @@ public func eventually(
 /// Returns once the calling task is cancelled.
 public func untilCancelled() async {
   while !Task.isCancelled {
-    // Throws once the task is cancelled, which ends the loop.
+    // Cancelling the task ends the sleep, and so the loop.
     try? await Task.sleep(for: .seconds(3_600))
   }
 }

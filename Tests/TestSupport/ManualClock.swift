@@ -5,15 +5,15 @@ public import UserDomain
 public final class ManualClock: Sendable {
   private let time: Mutex<Timestamp>
 
-  /// A clock that stands at `now`.
+  /// Creates a clock that stands at `now`.
   public init(_ now: Timestamp = Timestamp(microsecondsSinceEpoch: 1_764_000_000_000_000)) {
     time = Mutex(now)
   }
 
-  /// What it shows.
+  /// The clock's time.
   public var now: Timestamp { time.withLock { $0 } }
 
-  /// Moves it, forwards or backwards.
+  /// Moves the clock, forwards or backwards.
   public func advance(by duration: Duration) {
     time.withLock { $0 = $0 + duration }
   }

@@ -1,13 +1,13 @@
-/// A program of this package, run to its end.
+/// Runs programs of this package.
 public enum Program {
-  /// How a process ended, and what it wrote.
+  /// The end of a process, and its output.
   public struct Outcome: Sendable {
     public let status: Int32
     public let output: String
     public let errors: String
   }
 
-  /// Runs `name` to its end, with nothing to read on standard input.
+  /// Runs `name` to its end, with empty standard input.
   public static func run(
     _ name: String, _ arguments: [String], environment: [String: String] = [:]
   ) async throws -> Outcome {

@@ -14,7 +14,7 @@ public final class RecordedLog: Sendable {
 
   public init() {}
 
-  /// What has been logged so far.
+  /// The lines logged so far.
   public var lines: [Line] { recorded.withLock { $0 } }
 
   /// A logger whose lines of `level` and above are recorded.

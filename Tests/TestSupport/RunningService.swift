@@ -1,6 +1,6 @@
 import Foundation
 
-/// `user-service serve` as a process of its own, on a port of its own.
+/// `user-service serve` as a separate process, on its own port.
 public final class RunningService: Sendable {
   /// The line that it prints once it listens.
   public let startLine: String
@@ -12,10 +12,10 @@ public final class RunningService: Sendable {
   /// Starts the program and returns once it listens.
   ///
   /// - Parameters:
-  ///   - port: where it listens; 0 for any free port.
+  ///   - port: the port to listen on; 0 for any free port.
   ///   - auth: whether calls need tokens.
-  ///   - file: where its standard error goes; nil to collect it.
-  /// - Throws: `NotStarted` with what it wrote to standard error, if it ends instead.
+  ///   - file: the file for its standard error; nil to collect it.
+  /// - Throws: `NotStarted` with its standard error, if it ends instead.
   public init(
     _ arguments: [String], port: Int = 0, auth: Bool = false, environment: [String: String] = [:],
     errorsTo file: String? = nil
@@ -30,15 +30,15 @@ public final class RunningService: Sendable {
     self.port = port
   }
 
-  /// All tests share the few threads of one process, and on a busy machine a call may wait for more than a
-  /// minute between its headers and its message. That the service is less patient is tested from outside.
+  /// The tests share the few threads of one process. On a busy machine a call may pause for more than a minute between
+  /// its headers and its message. Tests outside this process cover the usual time-out.
   private static let patience = ["USER_SERVICE_GRPC_RECEIVE_TIMEOUT": "10m"]
 
   /// The program ended before it listened.
   public struct NotStarted: Error {
     /// Its exit code.
     public let status: Int32
-    /// What it wrote to standard error.
+    /// The standard error of the program.
     public let errors: String
   }
 
@@ -47,14 +47,14 @@ public final class RunningService: Sendable {
     process.signal(number)
   }
 
-  /// Waits for the process to end, and returns its exit code and everything that it wrote to standard error,
-  /// but for the warning of a service without authentication.
+  /// Waits for the process to end. Returns its exit code and its standard error, without the warning about disabled
+  /// authentication.
   public func waitUntilExit() async -> (status: Int32, errors: String) {
     let lines = await process.errors.split(separator: "\n").filter { !$0.contains("AUTHENTICATION IS OFF") }
     return (await process.waitUntilExit().status, lines.map { $0 + "\n" }.joined())
   }
 
-  /// Asks the process to stop, and waits until it has.
+  /// Asks the process to stop, and waits until it has ended.
   @discardableResult
   public func stop() async -> (status: Int32, errors: String) {
     signal(SIGTERM)

@@ -1,7 +1,7 @@
 public import UserDomain
 
 extension NewUser {
-  /// A valid user that differs for each number.
+  /// Returns a valid user, different for each number.
   public static func sample(_ number: Int, passwordHash: PasswordHash? = nil) -> NewUser {
     NewUser(
       email: EmailAddress(trusted: "user\(number)@example.com"), name: UserName(trusted: "User \(number)"),

@@ -1,22 +1,22 @@
 public import Foundation
 
-/// A new folder that is removed with everything in it when this object goes.
+/// A new folder that is removed with its content when this object is.
 public final class TemporaryDirectory: Sendable {
-  /// Where it is.
+  /// The location of the folder.
   public let url: URL
 
-  /// Makes the folder.
+  /// Creates the folder.
   public init() throws {
     url = FileManager.default.temporaryDirectory.appendingPathComponent("user-service-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
   }
 
   deinit {
-    // A folder that stays behind in the system's temporary folder harms no test.
+    // A folder left behind in the system's temporary folder harms no test.
     try? FileManager.default.removeItem(at: url)
   }
 
-  /// The path of a file in the folder.
+  /// Returns the path of a file in the folder.
   public func path(_ name: String) -> String {
     url.appendingPathComponent(name).path
   }

@@ -13,13 +13,13 @@ public final class VirtualClock: Sendable {
 
   public init() {}
 
-  /// What it shows.
+  /// The clock's time.
   public var now: ContinuousClock.Instant { state.withLock { $0.now } }
 
-  /// When the first of those that sleep wakes; nil while none sleeps.
+  /// The time when the first sleeper wakes; nil while none sleeps.
   public var nextWake: ContinuousClock.Instant? { state.withLock { $0.sleepers.values.map(\.end).min() } }
 
-  /// Moves it forwards, and wakes those whose time has come.
+  /// Moves the clock forwards, and wakes the sleepers whose time has come.
   public func advance(by duration: Duration) {
     let due = state.withLock { state in
       state.now += duration
@@ -31,7 +31,7 @@ public final class VirtualClock: Sendable {
     for continuation in due { continuation.resume() }
   }
 
-  /// Returns once it has been moved to `end`.
+  /// Returns once the clock has reached `end`.
   ///
   /// - Throws: `CancellationError` once the task is cancelled.
   public func sleep(until end: ContinuousClock.Instant) async throws {

@@ -18,7 +18,7 @@ import Testing
     try FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions] as? Int
   }
 
-  @Test("a key file is made once, for its owner alone, and read back")
+  @Test("a key file is created once, private to its owner, and read back")
   func create() throws {
     #expect(try file.read() == nil)
     let ring = try file.openOrCreate(now: start)
@@ -28,7 +28,7 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: directory.url.path) == ["users.db.keys"])
   }
 
-  @Test("of many that make it at once, all get the same keys")
+  @Test("concurrent creators of the file all get the same keys")
   func race() async throws {
     let rings = try await withThrowingTaskGroup(of: KeyRing.self) { group in
       for _ in 0..<16 { group.addTask { [file] in try file.openOrCreate() } }
@@ -37,7 +37,7 @@ import Testing
     #expect(rings.count == 1)
   }
 
-  @Test("after a rotation the new key signs, and the old ones are good for the overlap")
+  @Test("after a rotation the new key signs, and the old ones stay valid for the overlap")
   func rotate() throws {
     let first = try #require(try file.openOrCreate(now: start).signer)
     let ring = try file.rotate(overlap: .seconds(100), now: start)
@@ -47,22 +47,22 @@ import Testing
     #expect(ring.live(at: start.addingTimeInterval(100)).map(\.kid) == [second.kid])
     #expect(try file.read() == ring)
     #expect(try permissions() == 0o600)
-    // A longer overlap does not bring an older key more time; a shorter one takes it away from all.
+    // A longer overlap does not extend an older key's time; a shorter one shortens it for all keys.
     let later = try file.rotate(overlap: .seconds(1_000), now: start)
     #expect(later.live(at: start.addingTimeInterval(100)).count == 2)
     #expect(try file.rotate(overlap: .zero, now: start).live(at: start).count == 1)
-    // What is over leaves the file with the next rotation.
+    // The next rotation removes expired keys from the file.
     #expect(try file.rotate(overlap: .zero, now: start.addingTimeInterval(1)).keys.count == 2)
   }
 
-  @Test("without a file there is nothing to rotate")
+  @Test("without a file a rotation fails")
   func nothingToRotate() {
-    #expect(throws: KeyFailure(file.path, "no such key file; 'user-service serve' makes one")) {
+    #expect(throws: KeyFailure(file.path, "no such key file; 'user-service serve' creates it")) {
       try file.rotate(overlap: .zero)
     }
   }
 
-  @Test("a file that others can read is refused", arguments: [0o620, 0o604, 0o660, 0o777])
+  @Test("a file that others can use is refused", arguments: [0o620, 0o604, 0o660, 0o777])
   func exposed(mode: Int) throws {
     _ = try file.openOrCreate()
     try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file.path)
@@ -70,7 +70,7 @@ import Testing
     #expect(failure?.description.contains("chmod 600 \(file.path)") == true)
   }
 
-  @Test("a group of the process may read it, and a rotation keeps that")
+  @Test("a group of the process may read the file, even after a rotation")
   func group() throws {
     _ = try file.openOrCreate()
     try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: file.path)
@@ -79,7 +79,7 @@ import Testing
     #expect(try permissions() == 0o640)
   }
 
-  @Test("behind links, as Kubernetes mounts secrets, the file itself is judged and replaced")
+  @Test("behind links, as Kubernetes mounts secrets, the file itself is checked and replaced")
   func links() throws {
     let folder = directory.path("..2026")
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
@@ -91,13 +91,13 @@ import Testing
     let rotated = try file.rotate(overlap: .zero)
     #expect(try KeyFile(path: folder + "/keys").read() == rotated)
     #expect(try FileManager.default.destinationOfSymbolicLink(atPath: file.path) == "..data/keys")
-    // A link's own mode is 0777.
+    // A link itself always has mode 0777.
     #expect(try file.read() == rotated)
     try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: folder + "/keys")
     #expect(throws: KeyFailure.self) { try file.read() }
   }
 
-  @Test("a key is good for its overlap and no longer, whatever the clock said when it was retired")
+  @Test("a key is valid exactly for its overlap, whatever the clock showed at its retirement")
   func clockAhead() throws {
     let year = 365 * 86_400.0
     let first = try #require(try file.openOrCreate(now: start).signer)
@@ -112,7 +112,7 @@ import Testing
     #expect(leaked.live(at: start).map(\.kid) == [leaked.signer?.kid])
   }
 
-  @Test("a file without the time of retirement has it from the next key")
+  @Test("a key without a time of retirement gets it from the next key")
   func olderFile() throws {
     let year = 365 * 86_400.0
     _ = try file.openOrCreate(now: start)
@@ -124,7 +124,7 @@ import Testing
     #expect(older.live(at: start).map(\.kid) == [ring.signer?.kid])
   }
 
-  @Test("a file that is damaged or edited is refused, and says nothing of its contents")
+  @Test("a damaged or edited file is refused, without revealing its content")
   func damaged() throws {
     let ring = try file.openOrCreate()
     let text = try String(contentsOfFile: file.path, encoding: .utf8)
@@ -142,7 +142,7 @@ import Testing
     }
   }
 
-  @Test("a key prints its name only")
+  @Test("a key prints only its id")
   func secrecy() throws {
     let ring = try file.openOrCreate()
     var dumped = "\(ring) \(String(reflecting: ring))"
@@ -150,9 +150,9 @@ import Testing
     #expect(!dumped.contains(ring.keys[0].d))
   }
 
-  @Test("a file that cannot be replaced stays as it is, and the failure is one clear line")
+  @Test("a file that cannot be replaced stays unchanged, and the failure is one clear line")
   func notReplaceable() throws {
-    // 252 bytes: with what the new file's name has more, it is longer than a name may be (NAME_MAX).
+    // The name has 252 bytes. The new file's longer name exceeds the maximum (NAME_MAX).
     let file = KeyFile(path: directory.path(String(repeating: "k", count: 252)))
     let ring = try self.file.openOrCreate(now: start)
     try FileManager.default.moveItem(atPath: self.file.path, toPath: file.path)
@@ -161,7 +161,7 @@ import Testing
     #expect(try file.read() == ring)
   }
 
-  @Test("a folder that is not there, or cannot be written, is one clear line")
+  @Test("a missing or read-only folder is reported in one clear line")
   func noFolder() {
     let failure = #expect(throws: KeyFailure.self) { try KeyFile(path: "/nonexistent/keys").openOrCreate() }
     #expect(failure?.description == "/nonexistent/keys: No such file or directory")

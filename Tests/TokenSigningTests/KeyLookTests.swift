@@ -4,7 +4,7 @@ import Testing
 @testable import TokenSigning
 
 @Suite struct KeyLookTests {
-  /// Looks that have begun, and those that run.
+  /// Counts the looks that have begun, and the running ones.
   private final class Looks: Sendable {
     private let counts = Mutex((begun: 0, running: 0))
 
@@ -23,7 +23,7 @@ import Testing
     }
   }
 
-  @Test("those who wait share the next look, and looks do not overlap")
+  @Test("waiting callers share the next look, and looks do not overlap")
   func shared() async {
     let (look, looks) = (KeyLook(), Looks())
     await withTaskGroup(of: Void.self) { group in
@@ -34,7 +34,7 @@ import Testing
     #expect(looks.begun >= 1 && looks.begun < 1_000)
   }
 
-  @Test("a caller gets what a look finds that began after its call")
+  @Test("a caller gets the result of a look that began after its call")
   func fresh() async {
     let look = KeyLook()
     for expected in 1...20 {

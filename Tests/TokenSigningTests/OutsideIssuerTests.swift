@@ -7,7 +7,7 @@ import UserDomain
 
 @testable import TokenSigning
 
-/// The key set of an outside issuer. Its tokens are in Tests/python/test_auth.py.
+/// Tests the key set of an outside issuer. Tests/python/test_outside_issuer.py tests its tokens.
 @Suite struct OutsideIssuerTests {
   private static let good =
     #"{"kty": "OKP", "crv": "Ed25519", "kid": "good", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#
@@ -40,7 +40,8 @@ import UserDomain
     ) { [reported] event in reported.events.withLock { $0.append(event) } }
   }
 
-  /// Whether the key "good" is believed: a token with a wrong signature of it is untrusted, not of an unknown key.
+  /// Returns whether the key "good" is trusted. If so, a token with a wrong signature is untrusted; else its key is
+  /// unknown.
   private func believesGood(_ authority: TokenAuthority) -> Bool {
     let header = Base64URL.encode(Array(#"{"alg":"EdDSA","kid":"good","typ":"at+jwt"}"#.utf8))
     let claims = Base64URL.encode(Array(#"{"iss":"outside","aud":"users","sub":"x","exp":4000000000}"#.utf8))
@@ -53,7 +54,7 @@ import UserDomain
   }
 
   @Test(
-    "keys that are weak, odd, or not for signatures are left out and named, and the others are used",
+    "weak, odd and non-signing keys are ignored and named, and the others are used",
     arguments: [
       (#"{"kty": "oct", "k": "c2hvcnQ", "kid": "weak"}"#, "0 (kid 'weak')", "its secret is shorter"),
       (
@@ -91,7 +92,7 @@ import UserDomain
     #expect(said.contains(reason), "\(said)")
   }
 
-  @Test("a set of odd keys alone, and an empty one, are sets without a key: nothing is believed")
+  @Test("a set with only odd keys, and an empty one, have no key: no token is trusted")
   func empty() async throws {
     for set in [#"{"keys": []}"#, #"{"keys": [7]}"#] {
       try write(set)
@@ -102,7 +103,7 @@ import UserDomain
   }
 
   @Test(
-    "what is not a set, or a set whose keys cannot be told apart, is an error that says so",
+    "text that is not a set, or a set with indistinguishable keys, is an error that says so",
     arguments: [
       ("not JSON", "not JSON"), ("", "not JSON"), ("[]", "no list 'keys'"),
       (#"{"kty": "oct"}"#, "no list 'keys'"),
@@ -116,7 +117,7 @@ import UserDomain
     let failure = await #expect(throws: KeyFailure.self) { try await self.authority() }
     #expect(
       failure?.description.hasPrefix("\(path): ") == true && failure?.description.contains(reason) == true)
-    // The same while it runs: the previous keys stay, and the log says so once.
+    // Also while it runs: the previous keys stay, and the log says so once.
     try write(#"{"keys": [\#(Self.good)]}"#)
     let authority = try await self.authority()
     try write(set)
@@ -125,14 +126,14 @@ import UserDomain
     #expect(believesGood(authority))
   }
 
-  @Test("keys of one name for different algorithms can be told apart")
+  @Test("keys with one id for different algorithms can be told apart")
   func sameNameOtherAlgorithm() async throws {
     let secret = Base64URL.encode(SystemRandom.bytes(32))
     try write(#"{"keys": [\#(Self.good), {"kty": "oct", "kid": "good", "k": "\#(secret)"}]}"#, mode: 0o600)
     #expect(believesGood(try await authority()))
   }
 
-  @Test("a set replaces the one before it, also when it is empty or lacks a key")
+  @Test("a set replaces the previous one, even when it is empty or lacks a key")
   func replaced() async throws {
     try write(#"{"keys": [\#(Self.good)]}"#)
     let authority = try await self.authority()
@@ -146,7 +147,7 @@ import UserDomain
     }
   }
 
-  @Test("keys whose file cannot be used are believed for an hour, then not, until the file is right again")
+  @Test("keys whose file is unusable are trusted for an hour, then not until the file is valid again")
   func grace() async throws {
     try write(#"{"keys": [\#(Self.good)]}"#)
     let authority = try await self.authority()
@@ -156,7 +157,7 @@ import UserDomain
     uptime.advance(by: .seconds(3_599))
     #expect(await authority.reload().isEmpty)
     #expect(believesGood(authority))
-    // Another reason does not give it another hour.
+    // Another reason does not restart the hour.
     try write("{")
     #expect(await authority.reload() == [.failed(KeyFailure(path, "not a JWK Set: not JSON"))])
     uptime.advance(by: .seconds(1))
@@ -167,14 +168,14 @@ import UserDomain
     try write(#"{"keys": [\#(Self.good)]}"#)
     #expect(await authority.reload() == [.reloaded(file: path, keys: 1)])
     #expect(believesGood(authority))
-    // A moment of trouble begins the hour anew.
+    // A new problem after a good read starts the hour anew.
     try write("{")
     await authority.reload()
     uptime.advance(by: .seconds(3_599))
     #expect(await authority.reload().isEmpty && believesGood(authority))
   }
 
-  @Test("secret keys of another issuer must be secret, a group of the service's own may read them")
+  @Test("secret keys of another issuer must be private, but a group of the service may read them")
   func exposedSecrets() async throws {
     let secret = Base64URL.encode(SystemRandom.bytes(32))
     for (mode, isRefused) in [(0o644, true), (0o600, false), (0o640, false)] {

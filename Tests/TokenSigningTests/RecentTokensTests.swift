@@ -19,7 +19,7 @@ import UserDomain
     Array(token.utf8).withUnsafeBytes { recent.insert(claims, for: $0) }
   }
 
-  @Test("a token is known by all of its bytes, not by its last ones only")
+  @Test("a token is known by all of its bytes, not only by the last ones")
   mutating func exact() {
     let token = "Bearer abcdefgh.ijklmnop.12345678"
     insert(token)
@@ -46,7 +46,7 @@ import UserDomain
     #expect(tokens.allSatisfy { said(by: $0) == nil })
   }
 
-  @Test("what is too short to be a token is not kept")
+  @Test("text too short to be a token is not kept")
   mutating func short() {
     for token in ["", "1234567"] {
       insert(token)

@@ -13,7 +13,7 @@ import Testing
   }
 
   @Test(
-    "JSON whose objects have members of different names passes",
+    "JSON without duplicate member names passes",
     arguments: [
       "{}", "[]", " { } ", "0", "-0.5e+10", "true", "false", "null", #""""#,
       #"{"a": {"a": [{"a": 1}, {"a": 2}]}}"#,
@@ -25,7 +25,7 @@ import Testing
   }
 
   @Test(
-    "a name that an object has twice is named, however it is written",
+    "a duplicate member name is reported, however it is escaped",
     arguments: [
       (#"{"sub": 1, "sub": 1}"#, "sub"), (#"{"sub": 1, "x": 2, "s\u0075b": 3}"#, "sub"),
       (#"{"a": {"b": 1, "b": 2}}"#, "b"), (#"[1, {"": 1, "": 2}]"#, ""),
@@ -36,7 +36,7 @@ import Testing
   }
 
   @Test(
-    "what is not JSON is refused",
+    "text that is not JSON is refused",
     arguments: [
       "", " ", "{", "}", "[1,]", "{,}", #"{"a"}"#, #"{"a":}"#, #"{"a":1,}"#, #"{a: 1}"#, "{'a': 1}", "01",
       "1.", ".5", "-",
@@ -48,7 +48,7 @@ import Testing
     #expect(fault(text) == .malformed)
   }
 
-  @Test("bytes that are not UTF-8, and nesting without end, are refused")
+  @Test("bytes that are not UTF-8, and endless nesting, are refused")
   func extremes() {
     #expect(throws: StrictJSON.Fault.malformed) { try StrictJSON.check([0x22, 0xff, 0x22]) }
     // UTF-16, which other parsers detect.

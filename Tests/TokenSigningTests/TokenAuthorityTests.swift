@@ -5,7 +5,8 @@ import UserDomain
 
 @testable import TokenSigning
 
-/// The service's own tokens. What others make of them, and they of others', is in Tests/python/test_auth.py.
+/// Tests the service's own tokens. Tests/python/test_tokens.py and test_outside_issuer.py test them against other
+/// software.
 @Suite struct TokenAuthorityTests {
   private let directory: TemporaryDirectory
   private let clock = ManualClock()
@@ -43,7 +44,7 @@ import UserDomain
     }
   }
 
-  @Test("what was signed is read back, the first time and later")
+  @Test("signed claims are read back, the first time and later")
   func roundTrip() async throws {
     let authority = try await authority()
     let claims = claims()
@@ -56,7 +57,7 @@ import UserDomain
     }
   }
 
-  @Test("a token is good until its end and 30 seconds more, also when it is remembered")
+  @Test("a token is valid until 30 seconds after its expiry, also when it is cached")
   func expiry() async throws {
     let authority = try await authority()
     let token = try authority.issue(claims())
@@ -67,7 +68,7 @@ import UserDomain
     #expect(fault(try await self.authority(), token) == .expired)
   }
 
-  @Test("a token cut off or changed anywhere is refused")
+  @Test("a token truncated or changed anywhere is refused")
   func damaged() async throws {
     let authority = try await authority()
     let token = try authority.issue(claims())
@@ -77,7 +78,7 @@ import UserDomain
     for index in token.indices where token[index] != "." {
       var changed = token
       changed.replaceSubrange(index...index, with: token[index] == "A" ? "B" : "A")
-      // The last digit of a part has bits that mean nothing; whatever they are, nothing else may be believed.
+      // The last digit of a part has unused bits. Whatever they are, no other claims may be accepted.
       if let read = try? authority.verifier.verify(authorization: "Bearer \(changed)") {
         #expect(read.principal == claims().principal)
       }
@@ -102,7 +103,7 @@ import UserDomain
     }
   }
 
-  @Test("a rotated key is taken up on reload; the key before is good for the overlap, and no longer")
+  @Test("a reload uses a rotated key; the previous key is valid exactly for the overlap")
   func rotation() async throws {
     let authority = try await authority()
     let (used, unused) = (try authority.issue(claims()), try authority.issue(claims("other")))
@@ -115,14 +116,14 @@ import UserDomain
     #expect([used, unused, new].allSatisfy { fault(authority, $0) == nil })
     let late = try authority.issue(claims("late"))
     clock.advance(by: .seconds(301))
-    // Nothing has to be read for that: the old key's time is over.
+    // No file has to be read for that: the old key expires.
     #expect(fault(authority, used) == .expired)
     #expect(fault(authority, new) == nil && fault(authority, late) == nil)
     #expect(authority.publicKeys.count == 1)
     #expect(fault(try await self.authority(), used) == .unknownKey)
   }
 
-  @Test("of two files that have changed, the one that is right is taken up")
+  @Test("of two changed files, the valid one is used")
   func reloadOfOne() async throws {
     let path = directory.path("jwks.json")
     let good =
@@ -142,14 +143,14 @@ import UserDomain
     #expect(fault(authority, try authority.issue(claims())) == nil)
   }
 
-  @Test("a key that goes is forgotten by every thread that has seen its tokens")
+  @Test("every thread that has cached tokens of a removed key forgets them")
   func threads() async throws {
     let authority = try await authority()
     let token = try authority.issue(claims())
-    // Many tasks on the threads that there are, while the keys change in the middle of it.
+    // Many tasks run on the available threads, while the keys change in the middle.
     try await withThrowingTaskGroup(of: Void.self) { group in
       for _ in 0..<200 {
-        // Good or not, depending on when it runs.
+        // Valid or not, depending on when it runs.
         group.addTask { _ = try? authority.verifier.verify(authorization: "Bearer \(token)") }
       }
       _ = try file.rotate(overlap: .zero, now: Date(timeIntervalSince1970: 1_764_000_000))
@@ -161,21 +162,21 @@ import UserDomain
     }
   }
 
-  @Test("keys that cannot be read are not taken up, and those from before stay")
+  @Test("unreadable keys are not used, and the previous ones stay")
   func brokenReload() async throws {
     let authority = try await authority()
     let token = try authority.issue(claims())
     try Data("broken".utf8).write(to: URL(fileURLWithPath: file.path))
-    // Each problem is told once.
+    // Each problem is reported once.
     #expect(await authority.reload().count == 1)
     #expect(await authority.reload().isEmpty)
     try FileManager.default.removeItem(atPath: file.path)
-    #expect(await authority.reload() == [.failed(KeyFailure(file.path, "the key file is gone"))])
+    #expect(await authority.reload() == [.failed(KeyFailure(file.path, "the key file is missing"))])
     #expect(fault(authority, token) == nil)
     #expect(throws: Never.self) { try authority.issue(claims()) }
   }
 
-  @Test("a retired key is believed for its overlap in real time, also when the clock is set back meanwhile")
+  @Test("a retired key is trusted for its overlap in real time, even if the clock is set back meanwhile")
   func clockSetBack() async throws {
     _ = try file.openOrCreate(now: clock.now.date)
     let authority = try await authority()
@@ -193,7 +194,7 @@ import UserDomain
     #expect(authority.publicKeys.count == 1)
   }
 
-  @Test("a key that was retired at once while the clock was ahead is refused after the clock was set back")
+  @Test("a key retired immediately while the clock was ahead is refused after the clock is set back")
   func retiredAtOnce() async throws {
     let authority = try await authority()
     let token = try authority.issue(claims())
@@ -205,7 +206,7 @@ import UserDomain
     #expect(fault(try await self.authority(), token) == .unknownKey)
   }
 
-  @Test("a call's look at the files is a look that begins after it, shared by all that wait")
+  @Test("a call's look at the files begins after the call, and is shared by all waiting calls")
   func refresh() async throws {
     let authority = try await authority()
     for _ in 0..<3 {

@@ -12,7 +12,7 @@ import UserDomain
     Array(token.utf8).withUnsafeBytes { TokenCache.Key($0) }
   }
 
-  @Test("it remembers tokens by their digests, and holds twice its capacity at most")
+  @Test("tokens are cached by their digests, at most twice the capacity")
   func bounded() {
     var cache = TokenCache(capacity: 100)
     for number in 0..<10_000 {
@@ -23,7 +23,7 @@ import UserDomain
     #expect(cache.claims(for: Self.key("0")) == nil)
   }
 
-  @Test("a token that is in use stays, however many others come")
+  @Test("a token in use stays, however many others come")
   func inUse() {
     var cache = TokenCache(capacity: 100)
     let key = Self.key("used")

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// How many calls have begun, and how many still run.
+/// Counts the calls that have begun, and those that still run.
 final class CallCounter: Sendable {
   private let counts = Mutex((total: 0, running: 0))
 

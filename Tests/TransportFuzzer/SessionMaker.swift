@@ -17,7 +17,7 @@ struct SessionMaker {
     random = SplitMix64(state: seed)
   }
 
-  /// A session, in the pieces in which it arrives, and how long after each the next one does.
+  /// Returns a session in pieces as it arrives, each with the pause after it.
   mutating func make() -> [(bytes: ByteBuffer, pause: TimeAmount)] {
     bytes.writeString("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
     frame(type: 4, flags: 0, stream: 0, payload: settings())
@@ -28,14 +28,14 @@ struct SessionMaker {
     while bytes.readableBytes > 0 {
       let longest = isDribbled ? 40 : bytes.readableBytes
       let length = Int.random(in: 1...min(longest, bytes.readableBytes), using: &random)
-      // Now and then longer than any time-out.
+      // Some pauses are longer than any time-out.
       let pause = chance(50) ? TimeAmount.hours(3) : .milliseconds(Int64(number(0...50)))
       if let piece = bytes.readSlice(length: length) { pieces.append((piece, pause)) }
     }
     return pieces
   }
 
-  /// True once in `count` times.
+  /// Returns true once in `count` times.
   private mutating func chance(_ count: Int) -> Bool { Int.random(in: 0..<count, using: &random) == 0 }
 
   private mutating func number(_ range: ClosedRange<UInt32>) -> UInt32 {
@@ -58,7 +58,7 @@ struct SessionMaker {
     }
   }
 
-  /// What ends a stream, or the connection.
+  /// Adds a frame that ends a stream, or the connection.
   private mutating func addHostileFrame() {
     switch number(0...7) {
     case 0:
@@ -77,7 +77,7 @@ struct SessionMaker {
     }
   }
 
-  /// A stream that this session has opened, closed by now or not.
+  /// Returns a stream that this session has opened, possibly closed by now.
   private mutating func openedStream() -> UInt32 {
     nextStream == 1 ? 0 : 1 + 2 * number(0...((nextStream - 3) / 2))
   }
@@ -87,7 +87,7 @@ struct SessionMaker {
   private mutating func addCall() {
     let stream = nextStream
     nextStream += 2
-    // :method POST and :scheme http, as indexed fields (RFC 7541, appendix A).
+    // The fields :method POST and :scheme http are indexed (RFC 7541, appendix A).
     var block: [UInt8] = [0x83, 0x86]
     block += literal(":path", "/\(Self.methods[Int(number(0...2))].fullyQualifiedMethod)")
     block += literal(":authority", "a")
@@ -146,7 +146,7 @@ struct SessionMaker {
     bytes.writeBytes(payload)
   }
 
-  /// Breaks some bytes, after the preface.
+  /// Corrupts some bytes after the preface.
   private mutating func mutate() {
     for _ in 0..<number(1...8) where bytes.readableBytes > 25 {
       let index = Int.random(in: 24..<bytes.readableBytes, using: &random)

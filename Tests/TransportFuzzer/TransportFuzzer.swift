@@ -6,21 +6,20 @@ import Logging
 import NIOCore
 import NIOEmbedded
 
-/// Feeds the transport's connections random sessions: frames as a client would send them, broken in random
-/// ways and cut at random places. It looks for traps, which end the process, and for leaks and hangs, which
-/// it reports.
+/// Feeds the transport's connections random sessions: client frames, corrupted and cut at random places. It looks for
+/// traps, which end the process, and reports leaks and hangs.
 ///
-/// Sessions follow from their seed, so that one that fails can be run again with `--seed N --sessions 1`.
+/// A seed determines its sessions, so a failing one can be repeated with `--seed N --sessions 1`.
 @main
 struct TransportFuzzer: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "transport-fuzzer", abstract: "Feeds the transport random HTTP/2 sessions.")
 
-  @Option(help: "How many sessions.")
+  @Option(help: "Run this many sessions.")
   var sessions = 10_000
-  @Option(help: "For how many seconds, in place of a number of sessions.")
+  @Option(help: "Run for this many seconds instead of a number of sessions.")
   var seconds: Int?
-  @Option(help: "The first session's seed.")
+  @Option(help: "Start with this seed.")
   var seed: UInt64 = 1
 
   func run() throws {
@@ -38,7 +37,7 @@ struct TransportFuzzer: ParsableCommand {
     }
     let begin = ContinuousClock.now
     var number = 0
-    // From 0 to 1.
+    // The progress from 0 to 1.
     func progress() -> Double {
       seconds.map { (.now - begin) / .seconds($0) } ?? Double(number) / Double(sessions)
     }
@@ -64,7 +63,7 @@ struct TransportFuzzer: ParsableCommand {
     let description: String
   }
 
-  /// Small, so that sessions reach them.
+  /// The limits are small, so that sessions reach them.
   private static var limits: Nghttp2ServerTransport.Configuration {
     var configuration = Nghttp2ServerTransport.Configuration()
     configuration.maxConcurrentStreams = 8
@@ -88,31 +87,31 @@ struct TransportFuzzer: ParsableCommand {
     try initializer.initialize(channel)
     try channel.connect(to: .init(ipAddress: "127.0.0.1", port: 1)).wait()
     for (bytes, pause) in pieces where channel.isActive {
-      // A connection that has been closed takes no more, which is no failure.
+      // A closed connection accepts no more bytes, which is not a failure.
       _ = try? channel.writeInbound(bytes)
       loop.advanceTime(by: pause)
       while try channel.readOutbound(as: ByteBuffer.self) != nil {}
     }
-    // As a client that goes; a connection that has closed itself lingers until then.
+    // The client disconnects; a connection that has closed itself lingers until then.
     channel.close(promise: nil)
     loop.advanceTime(by: .seconds(2))
   }
 
-  /// Sends back messages of even length, and leaves the others to ``echo(_:)``.
+  /// Answers messages of even length inline, and leaves the others to ``echo(_:)``.
   private static func inline(_ calls: CallCounter) -> InlineMethod {
     InlineMethod(SessionMaker.methods[0]) { call in
       guard call.message.count.isMultiple(of: 2) else { return }
       calls.begin()
       let message = call.message
       let isKnown = call.withOnlyValue(of: "x-bin") { $0 != nil }
-      // A trap, which is what the fuzzer looks for.
+      // The fuzzer looks for traps such as this one.
       if isKnown, call.metadata.isEmpty { fatalError("a field is not in the metadata") }
       call.respond(count: message.count) { $0.copyMemory(from: message) }
       calls.end()
     }
   }
 
-  /// Takes most calls, and hands the others to ``echo(_:)``.
+  /// Takes most calls, and leaves the others to ``echo(_:)``.
   private static func talk(_ calls: CallCounter) -> InlineMethod {
     InlineMethod(requests: SessionMaker.methods[2]) { call in
       switch call.metadata[binaryValues: "x-bin"].first(where: { _ in true }) {
@@ -125,7 +124,7 @@ struct TransportFuzzer: ParsableCommand {
     }
   }
 
-  /// Sends back what comes, now or later, and now and then ends the call.
+  /// Sends messages back, now or later, and sometimes ends the call.
   private struct Talk: InlineRequests {
     let calls: CallCounter
 
@@ -149,11 +148,11 @@ struct TransportFuzzer: ParsableCommand {
       return .end(nil, failure)
     }
 
-    // Not called behind an end; if it were, or neither were, the counter would tell.
+    // Never called after an end; the counter would show a second call, or a missing one.
     mutating func callEnded() { calls.end() }
   }
 
-  /// Sends back what comes, and now and then fails.
+  /// Sends messages back, and sometimes fails.
   @concurrent private static func echo(
     _ stream: RPCStream<Nghttp2ServerTransport.Inbound, Nghttp2ServerTransport.Outbound>
   ) async {
@@ -166,7 +165,7 @@ struct TransportFuzzer: ParsableCommand {
       }
       try await stream.outbound.write(.status(Status(code: .ok, message: ""), [:]))
     } catch {
-      // A call that is over takes no status.
+      // A call that has ended takes no status.
       try? await stream.outbound.write(.status(Status(code: .aborted, message: "\(error)"), [:]))
     }
   }

@@ -9,7 +9,7 @@ import UserStore
 
 @testable import UserAPI
 
-/// The messages of sessions, over the real store and the real hasher.
+/// Tests the messages of sessions with the real store and the real hasher.
 @Suite(.tags(.io), .timeLimit(.minutes(10))) struct AuthServiceHandlerTests {
   private let clock = ManualClock()
   private let users: UserDirectory
@@ -29,7 +29,7 @@ import UserStore
       publicKeys: { [.init(kid: "key 1", x: "eA"), .init(kid: "key 2", x: "eQ")] }, calls: .test())
   }
 
-  /// Tokens that are their subjects.
+  /// Issues tokens that are their subjects.
   private struct PlainIssuer: AccessTokenIssuer {
     func issue(_ claims: AccessTokenClaims) throws(UserError) -> String { claims.principal.subject }
   }
@@ -58,7 +58,7 @@ import UserStore
     try await handler.refreshToken(.with { $0.refreshToken = token }, for: stranger())
   }
 
-  @Test("a sign-in answers with both tokens and the times when they expire")
+  @Test("a sign-in returns both tokens and their expiry times")
   func issuesTokens() async throws {
     let ada = try await createAda()
     let tokens = try await signIn()
@@ -70,7 +70,7 @@ import UserStore
     await #expect(throws: UserError.wrongCredentials) { try await signIn("ada@example.com", "wrong horse") }
   }
 
-  @Test("failures count for the network of the call's peer")
+  @Test("failures count against the network of the call's peer")
   func network() async throws {
     _ = try await createAda()
     for _ in 0..<5 {

@@ -54,7 +54,8 @@ import UserStore
     #expect(users.map(\.email.address) == (0..<20).filter { $0 % 4 != 3 }.map { "user\($0)@example.com" })
   }
 
-  @Test("the largest responses stay under gRPC's default of 4 MiB, and lose no row", arguments: [0, 1, 2, 3])
+  @Test(
+    "the largest responses stay under gRPC's default of 4 MiB, and have every row", arguments: [0, 1, 2, 3])
   func responseSize(goodOf4: Int) async throws {
     var bulk = BulkCreate(directory: try directory(), limits: BulkLimits(), authorization: authorization)
     for number in 0..<100_000 {
@@ -66,7 +67,7 @@ import UserStore
     #expect(response.failures.allSatisfy { $0.status.code == 3 })
   }
 
-  @Test("a call of nothing but good rows fits too, and one row more is refused")
+  @Test("a call with only valid rows fits too, and one more row is refused")
   func full() async throws {
     var bulk = BulkCreate(directory: try directory(), limits: BulkLimits(), authorization: authorization)
     for number in 0..<100_000 { try await bulk.add(row("user\(number)@example.com")) }
@@ -78,7 +79,7 @@ import UserStore
 
   // MARK: Memory
 
-  @Test("rows for which there is no memory are stored before their batch is full")
+  @Test("rows are stored before their batch is full when there is no memory for more")
   func memory() async throws {
     let memory = BulkMemory(rows: CallMemory(limit: 0, largestShare: 512 << 10))
     var bulk = BulkCreate(
@@ -90,10 +91,10 @@ import UserStore
     #expect(response.createdCount == 100 && response.failures.isEmpty)
   }
 
-  @Test("a call for whose ids there is no memory fails before it stores them, and says what is stored")
+  @Test("a call without memory for its ids fails before it stores them, and says how many are stored")
   func idsWithoutMemory() async throws {
     let directory = try directory()
-    // 16 bytes an id; a call has 1 KiB without asking, and what it asks for comes in pieces of 8 KiB.
+    // An id takes 16 bytes. A call holds 1 KiB without taking, and takes pieces of 8 KiB.
     let memory = BulkMemory(outcomes: CallMemory(limit: 8 << 10, largestShare: 8 << 20))
     var bulk = BulkCreate(
       directory: directory, limits: BulkLimits(batch: 100), authorization: authorization, memory: memory)
@@ -104,7 +105,7 @@ import UserStore
     #expect(try listing.nextPage()?.count == 500)
   }
 
-  @Test("failures for whose details there is no memory lose them, and nothing else")
+  @Test("failures lose only their details when there is no memory for these")
   func detailsWithoutMemory() async throws {
     let memory = BulkMemory(details: CallMemory(limit: 8 << 10, largestShare: 8 << 20))
     var bulk = BulkCreate(
@@ -116,7 +117,7 @@ import UserStore
     #expect(failures.contains { $0.status.details.isEmpty && $0.status.message.isEmpty })
   }
 
-  @Test("a call's memory is free again when it is over")
+  @Test("a call's memory is free again after its end")
   func memoryComesBack() async throws {
     let directory = try directory()
     let memory = BulkMemory(outcomes: CallMemory(limit: 8 << 10, largestShare: 8 << 20))
@@ -131,7 +132,7 @@ import UserStore
   // MARK: The caller's token
 
   @Test(
-    "nothing of a batch is stored when the token has ended before the batch is full",
+    "no row of a batch is stored if the token becomes invalid before the batch is full",
     arguments: [TokenFault.expired, .untrusted])
   func tokenEnds(fault: TokenFault) async throws {
     let verifier = OneToken(subject: "billing", scopes: .usersWrite)
@@ -143,7 +144,7 @@ import UserStore
     let newest = try directory.repository.newestUserID()
     verifier.fail(fault)
     for number in 150..<199 { try await bulk.add(row("user\(number)@example.com")) }
-    // The last row of the batch, or the end of the stream.
+    // The batch is stored at its last row, or at the end of the stream.
     await #expect(throws: UserError.unauthenticated(fault)) { _ = try await bulk.finish() }
     await #expect(throws: UserError.unauthenticated(fault)) {
       try await bulk.add(row("user199@example.com"))
@@ -152,7 +153,7 @@ import UserStore
     #expect(try directory.repository.newestUserID() == newest)
   }
 
-  /// The authorization of a call with the one token.
+  /// Returns the authorization of a call with the one token.
   private func authorization(_ verifier: OneToken, _ revocations: RevocationList) throws -> CallAuthorization
   {
     let claims = try verifier.verify(authorization: "Bearer good")
@@ -161,13 +162,13 @@ import UserStore
       peer: "ipv4:192.0.2.1:7")
   }
 
-  /// The authorization of a call with the token of `user`.
+  /// Returns the authorization of a call with the token of `user`.
   private func authorization(_ user: User, _ repository: SQLiteUserRepository) throws -> CallAuthorization {
     try authorization(
       OneToken(subject: "\(user.id)", scopes: .usersWrite, epoch: 0), repository.revocations)
   }
 
-  @Test("nothing of a batch is stored when its user was made inactive meanwhile")
+  @Test("no row of a batch is stored if its user is made inactive meanwhile")
   func userEnds() async throws {
     let repository = try SQLiteUserRepository(.inMemory)
     let directory = UserDirectory(repository: repository, hasher: try Argon2idHasher())
@@ -181,7 +182,7 @@ import UserStore
     #expect(try repository.newestUserID() == admin.id)
   }
 
-  @Test("nothing of a batch is stored when another process has made its user inactive meanwhile")
+  @Test("no row of a batch is stored if another process makes its user inactive meanwhile")
   func userEndsElsewhere() async throws {
     let folder = try TemporaryDirectory()
     let repository = try SQLiteUserRepository(.file(folder.path("users.db")))
@@ -192,14 +193,14 @@ import UserStore
     var bulk = BulkCreate(directory: directory, limits: BulkLimits(), authorization: authorization)
     try await bulk.add(row("user@example.com"))
     _ = try await other.update(admin.id, UserChanges(status: .inactive))
-    try authorization.checkStillGood()
+    try authorization.checkStillValid()
     await #expect(throws: UserError.unauthenticated(.revoked)) { _ = try await bulk.finish() }
     #expect(try other.newestUserID() == admin.id)
     try await other.close()
     try await repository.close()
   }
 
-  @Test("limits are brought inside their bounds", arguments: [(0, 1), (-5, 1), (1_000_000, 100_000)])
+  @Test("limits are clamped to their bounds", arguments: [(0, 1), (-5, 1), (1_000_000, 100_000)])
   func bounds(asked: Int, given: Int) {
     #expect(BulkLimits(rows: asked).rows == given)
   }

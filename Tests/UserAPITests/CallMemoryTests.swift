@@ -3,7 +3,7 @@ import Testing
 @testable import UserAPI
 
 @Suite struct CallMemoryTests {
-  @Test("a call may hold its share, then what all calls together may, and gives it back at its end")
+  @Test("a call may hold its share, within the limit of all calls, and gives it back at its end")
   func shares() {
     let memory = CallMemory(limit: 48 * 1_024, largestShare: 24 * 1_024)
     let first = memory.share()

@@ -9,7 +9,7 @@ import UserStore
 
 @testable import UserAPI
 
-/// The pipeline around handlers that wait, fail and are abandoned.
+/// Tests the pipeline around handlers that wait, fail and are abandoned.
 @Suite(.timeLimit(.minutes(10))) struct CallPipelineTests {
   private static let descriptor = User_V1_UserService.Method.ListUsers.descriptor
 
@@ -19,8 +19,8 @@ import UserStore
     CallPipeline.test(authorizer, cause: cause).pipeline(of: Self.descriptor)
   }
 
-  /// Runs `handler` behind the pipeline, cancels its task when `cancelWhen` returns, as the transport
-  /// does when the call is over, and gives what the call ended with.
+  /// Runs `handler` behind the pipeline, and cancels its task when `cancelWhen` returns, as the transport does at the
+  /// end of a call. Returns the call's error.
   private func call(
     cause: CancellationCause = .client,
     handler: @escaping @Sendable (RPCWriter<Int>) async throws -> Void,
@@ -57,7 +57,7 @@ import UserStore
     }
   }
 
-  /// Waits until its task is cancelled, and says when it has begun.
+  /// Reports its beginning, and waits until its task is cancelled.
   private final class Waiting: Sendable {
     private let begun = Mutex(false)
 
@@ -65,7 +65,7 @@ import UserStore
 
     func wait() async throws {
       begun.withLock { $0 = true }
-      // Until the task is cancelled: no time is waited for.
+      // Cancellation ends the sleep; no time passes.
       while true { try await Task.sleep(for: .seconds(3_600)) }
     }
 
@@ -94,7 +94,7 @@ import UserStore
     #expect(code == .deadlineExceeded)
   }
 
-  @Test("a call that is cut off ends as UNAVAILABLE")
+  @Test("a call cut off by the service ends as UNAVAILABLE")
   func cutOff() async {
     let waiting = Waiting()
     let code = await code {
@@ -106,7 +106,7 @@ import UserStore
   }
 
   @Test(
-    "what a handler throws becomes its status; what clients must not see becomes INTERNAL",
+    "a handler's error becomes its status; an error that clients must not see becomes INTERNAL",
     arguments: [
       (UserError.notFound("x"), RPCError.Code.notFound), (.emailAlreadyRegistered, .alreadyExists),
       (.storage(StorageFault(kind: .corrupt, resultCode: 11, message: "the inside")), .internalError),
@@ -123,7 +123,7 @@ import UserStore
     }
   }
 
-  @Test("a handler that is refused is not begun")
+  @Test("the handler of a refused call never begins")
   func refused() async throws {
     let authorizer = Authorizer(
       verifier: OneToken(subject: "billing"), revocations: RevocationList(), reflectionIsPublic: true,
@@ -141,7 +141,7 @@ import UserStore
   }
 
   @Test(
-    "for a token of an unknown key the keys are read again, once, and the token is good if its key is there now"
+    "the keys are read again, once, for a token of an unknown key, which is valid if its key has appeared"
   )
   func unknownKey() async throws {
     let verifier = OneToken(subject: "billing", scopes: .usersRead)
@@ -170,7 +170,7 @@ import UserStore
     #expect(count.withLock { $0 } == 2)
   }
 
-  @Test("every method of the contract is registered, and nothing else")
+  @Test("exactly the methods of the contract are registered")
   func complete() throws {
     let calls = CallPipeline.test()
     let repository = try SQLiteUserRepository(.inMemory)

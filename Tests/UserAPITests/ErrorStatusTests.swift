@@ -50,7 +50,7 @@ import UserDomain
   }
 
   @Test(
-    "failures of the inside have no status of their own",
+    "internal failures have no status of their own",
     arguments: [
       storage(.corrupt), storage(.inputOutput), storage(.readOnly), storage(.unexpected),
       .passwordHashing("the inside"), .signing("the inside"),
@@ -59,7 +59,7 @@ import UserDomain
     #expect(GoogleRPCStatus(error) == nil)
   }
 
-  @Test("every token that is not accepted has the same message")
+  @Test("every rejected token gets the same message")
   func invalidToken() throws {
     for fault in [TokenFault.missing, .malformed, .untrusted, .unknownKey, .notYetValid, .expired, .revoked] {
       #expect(GoogleRPCStatus(.unauthenticated(fault))?.message == "Invalid token")
@@ -69,7 +69,7 @@ import UserDomain
   }
 
   @Test(
-    "what can be tried again says when",
+    "an error that allows a retry says when",
     arguments: [
       .overloaded(retryAfter: .seconds(2)), .tooManyAttempts(retryAfter: .seconds(2)),
       .peerLimitExceeded(retryAfter: .seconds(2)),
@@ -79,7 +79,7 @@ import UserDomain
     #expect(status.details.compactMap(\.retryInfo).first?.delay == .seconds(2))
   }
 
-  @Test("reasons are as AIP-193 asks")
+  @Test("reasons follow AIP-193")
   func reasons() {
     for reason in ErrorReason.allCases {
       #expect(reason.rawValue.wholeMatch(of: /[A-Z][A-Z0-9_]+[A-Z0-9]/) != nil)

@@ -3,7 +3,7 @@ import Synchronization
 
 @testable import UserAPI
 
-/// A call as GRPCCore hands it to a handler.
+/// A call as GRPCCore passes it to a handler.
 struct HandlerCall {
   let request: StreamingServerRequest<[UInt8]>
   let context: ServerContext

@@ -50,7 +50,7 @@ import UserProtos
     #expect(try await check(service) == .notServing)
   }
 
-  @Test("a service that is not here is NOT_FOUND")
+  @Test("an unknown service is NOT_FOUND")
   func unknown() async {
     let error = await #expect(throws: GoogleRPCStatus.self) { try await check("user.v2.UserService") }
     #expect(error?.code == .notFound)
@@ -62,7 +62,7 @@ import UserProtos
     #expect(list.statuses.mapValues(\.status) == ["": .serving, "user.v1.UserService": .serving])
   }
 
-  @Test("a watch is told of each change, and ends as UNAVAILABLE when the server drains")
+  @Test("a watch receives each change, and ends as UNAVAILABLE when the server drains")
   func watch() async throws {
     let (told, end) = try watch("user.v1.UserService")
     try await eventually("the watch is told of the present") { try told.statuses == [.serving] }
@@ -75,7 +75,7 @@ import UserProtos
     #expect(monitor.watcherCount == 0)
   }
 
-  @Test("a watch of a service that is not here is told so, and of nothing else")
+  @Test("a watch of an unknown service is told so, and receives nothing else")
   func watchUnknown() async throws {
     let (told, end) = try watch("nobody")
     try await eventually("the watch has begun") { monitor.watcherCount == 1 }
@@ -86,7 +86,7 @@ import UserProtos
     #expect(try told.statuses == [.serviceUnknown])
   }
 
-  @Test("a watch whose client goes ends as cancelled, and is forgotten")
+  @Test("a watch whose client disconnects ends as cancelled, and is forgotten")
   func cancelled() async throws {
     let (told, end) = try watch("")
     try await eventually("the watch has begun") { try told.statuses == [.serving] }

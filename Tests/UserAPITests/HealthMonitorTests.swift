@@ -9,7 +9,7 @@ import Testing
     let answers = Mutex(true)
   }
 
-  @Test("it serves while the database answers, and tells watchers of changes only")
+  @Test("services serve while the database responds, and watchers are told only changes")
   func changes() async {
     let database = Database()
     let monitor = HealthMonitor(services: ["s"]) { database.answers.withLock { $0 } }
@@ -24,7 +24,7 @@ import Testing
     #expect(await watch.next() == true)
   }
 
-  @Test("at drain nothing serves any more, and watches end after they have said so")
+  @Test("during a drain nothing serves, and watches end after saying so")
   func drain() async {
     let monitor = HealthMonitor(services: ["s"]) { true }
     var watch = monitor.watch().makeAsyncIterator()
@@ -39,7 +39,8 @@ import Testing
     #expect(monitor.watcherCount == 0)
   }
 
-  @Test("a watch without a reader is told at once, of changes, and of the drain, until it is forgotten")
+  @Test(
+    "a watch without a reader is told the state at once, then changes and the drain, until it is forgotten")
   func callbacks() {
     let database = Database()
     let told = Mutex<[HealthMonitor.WatchedState]>([])
@@ -59,7 +60,7 @@ import Testing
     #expect(told.withLock { $0.suffix(2) } == [.serves(false), .drained])
   }
 
-  @Test("a watch whose reader goes is forgotten")
+  @Test("a watch is forgotten when its reader ends")
   func forgotten() async throws {
     let monitor = HealthMonitor(services: ["s"]) { true }
     let task = Task {

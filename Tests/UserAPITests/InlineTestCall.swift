@@ -2,7 +2,7 @@ import GRPCCore
 
 @testable import UserAPI
 
-/// A call as a transport hands it to an inline method, and what the method makes of it.
+/// A call as a transport offers it to an inline method, and the method's response.
 struct InlineTestCall: InlineUnaryCall, ~Copyable {
   typealias Later =
     @Sendable (_ cause: @escaping @Sendable () -> CancellationCause) async -> Result<[UInt8], RPCError>
@@ -14,7 +14,7 @@ struct InlineTestCall: InlineUnaryCall, ~Copyable {
   private(set) var given: [UInt8]?
   private(set) var later: Later?
 
-  /// - Parameter token: the only one in the metadata, or nil.
+  /// - Parameter token: the only token in the metadata, or nil.
   init(_ message: [UInt8], token: String? = nil, peer: String = "ipv4:192.0.2.1:7") {
     let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: message.count, alignment: 1)
     copy.copyBytes(from: message)
@@ -50,7 +50,7 @@ struct InlineTestCall: InlineUnaryCall, ~Copyable {
 }
 
 extension UnaryMethod {
-  /// What becomes of a call with `message`: nil if it is left to its handler.
+  /// Returns the response to a call with `message`; nil if it is left to its handler.
   func answer(
     _ message: [UInt8], token: String? = nil, cause: CancellationCause = .client
   ) async -> Result<[UInt8], RPCError>? {

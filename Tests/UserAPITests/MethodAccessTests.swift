@@ -6,7 +6,7 @@ import UserProtos
 @testable import UserAPI
 
 @Suite struct MethodAccessTests {
-  @Test("every method that is served is in the table, and nothing else")
+  @Test("the table has exactly the methods that are served")
   func complete() {
     let table = MethodAccessTable(reflectionIsPublic: true)
     let served =
@@ -17,7 +17,7 @@ import UserProtos
       table[MethodDescriptor(fullyQualifiedService: "user.v1.UserService", method: "DeleteUser")] == nil)
   }
 
-  @Test("every method that needs no token is limited, but for health checks")
+  @Test("every method that needs no token is limited, except health checks")
   func costs() {
     let table = MethodAccessTable(reflectionIsPublic: true)
     let served =
@@ -29,7 +29,7 @@ import UserProtos
     for method in Grpc_Health_V1_Health.Method.descriptors { #expect(table[method]?.cost == .nothing) }
   }
 
-  @Test("reflection needs a scope where it is not for everybody")
+  @Test("reflection needs a scope unless it is public")
   func reflection() {
     for method in MethodDescriptor.serverReflection {
       #expect(MethodAccessTable(reflectionIsPublic: true)[method]?.access == .everyCaller)

@@ -5,7 +5,7 @@ import UserProtos
 
 @testable import UserAPI
 
-/// What a gate decides, by what is known of a token and by all that it says.
+/// Tests the decisions of a gate, by the cheap check of a token and by the thorough one.
 @Suite struct MethodGateTests {
   private typealias Users = User_V1_UserService.Method
   private typealias Auth = Auth_V1_AuthService.Method
@@ -28,7 +28,7 @@ import UserProtos
       token.map { ["authorization": "Bearer \($0)"] } ?? [:], from: Self.peer, keysAreFresh: keysAreFresh)
   }
 
-  /// What the gate decides without the check of a signature.
+  /// Returns the gate's decision without checking a signature.
   private func decideKnown(
     _ authorizer: Authorizer, _ method: MethodDescriptor, token: String? = "good"
   ) -> Decision<Caller> {
@@ -43,7 +43,7 @@ import UserProtos
     try #require(decide(authorizer(verifier), method, token: token).permitted)
   }
 
-  @Test("a method that is not in the table nobody may call")
+  @Test("a method missing from the table is closed to every caller")
   func unknownMethod() {
     let authorizer = authorizer(OneToken(subject: "admin", scopes: [.usersRead, .usersWrite]))
     let method = MethodDescriptor(fullyQualifiedService: "user.v1.UserService", method: "Drop")
@@ -52,19 +52,19 @@ import UserProtos
   }
 
   @Test(
-    "a stream asks again, and ends when its token has expired, was revoked or its key is gone",
+    "a stream checks its token again, and ends when the token expires, is revoked or loses its key",
     arguments: [TokenFault.expired, .untrusted])
   func stillGood(fault: TokenFault) throws {
     let verifier = OneToken(subject: "\(user)", epoch: 0)
     let caller = try permitted(verifier, Users.UserUpdates.descriptor)
-    try caller.checkStillGood()
+    try caller.checkStillValid()
     revocations.apply([.epochBegan(user, .init(number: 1, beganAt: .now, isUserActive: true))])
-    #expect(throws: UserError.unauthenticated(.revoked)) { try caller.checkStillGood() }
+    #expect(throws: UserError.unauthenticated(.revoked)) { try caller.checkStillValid() }
     verifier.fail(fault)
-    #expect(throws: UserError.unauthenticated(fault)) { try caller.checkStillGood() }
+    #expect(throws: UserError.unauthenticated(fault)) { try caller.checkStillValid() }
   }
 
-  @Test("a user writes on the authority of its token's epoch, or of today's if the token has none")
+  @Test("a user writes under its token's epoch, or the current one if the token has none")
   func authority() throws {
     revocations.apply([.epochBegan(user, .init(number: 4, beganAt: .now - .seconds(9), isUserActive: true))])
     let method = Users.UserUpdates.descriptor
@@ -74,7 +74,7 @@ import UserProtos
     }
   }
 
-  @Test("a service writes on the authority of its token, which is checked again when it writes")
+  @Test("a service writes under its token, which is checked again at the write")
   func serviceAuthority() throws {
     let verifier = OneToken(subject: "billing", scopes: .usersWrite)
     let service = try permitted(verifier, Users.UserUpdates.descriptor)
@@ -85,16 +85,16 @@ import UserProtos
     #expect(throws: UserError.unauthenticated(.untrusted)) { try authority.check() }
   }
 
-  @Test("without a token, or with one that is no good, public methods have an anonymous caller")
+  @Test("without a valid token, public methods have an anonymous caller")
   func anonymous() throws {
     for token in [nil, "bad"] {
       let caller = try permitted(OneToken(subject: "billing"), Users.CreateUser.descriptor, token: token)
       #expect(caller.caller.principal == .anonymous && caller.caller.bearer == nil && caller.authority == nil)
-      try caller.checkStillGood()
+      try caller.checkStillValid()
     }
   }
 
-  // MARK: What strangers can make the service do
+  // MARK: Work that callers without a token can cause
 
   private func authorize(_ authorizer: Authorizer, _ method: MethodDescriptor, _ token: String?) -> UserError?
   {
@@ -102,7 +102,7 @@ import UserProtos
   }
 
   @Test(
-    "invalid tokens are checked as often as the limit permits, whatever method they are for",
+    "invalid tokens are checked as often as the limit allows, on any method",
     arguments: [
       Users.GetUser.descriptor, Users.ListUsers.descriptor,
       Users.BulkCreateUsers.descriptor,
@@ -118,7 +118,7 @@ import UserProtos
     let errors = (0..<50).map { authorize(authorizer, method, "bad \($0)") }
     #expect(verifier.checkCount <= 5)
     guard method != Grpc_Health_V1_Health.Method.Check.descriptor else {
-      // Its caller does not matter.
+      // The caller does not matter.
       #expect(verifier.checkCount == 0 && errors.allSatisfy { $0 == nil })
       return
     }
@@ -126,13 +126,13 @@ import UserProtos
       Issue.record("\(String(describing: errors[49]))")
       return
     }
-    // A token that is known is not held up by that, and one that is not known must wait.
+    // A known token is not held up by the limit; an unknown one must wait.
     let checks = verifier.checkCount
     #expect(authorize(authorizer, method, "good") != nil)
     #expect(verifier.checkCount == checks)
   }
 
-  @Test("valid tokens are free, also where others of the network have used up its limit")
+  @Test("valid tokens are free, even when their network has exhausted its limit")
   func validTokens() {
     let verifier = OneToken(subject: "billing", scopes: .usersRead)
     let authorizer = authorizer(verifier, burst: 3)
@@ -144,7 +144,7 @@ import UserProtos
   }
 
   @Test(
-    "every call that needs no token and costs something is counted, and a service that may write users is not"
+    "every call with a cost that needs no token is counted, except those of a service with users:write"
   )
   func openCalls() {
     typealias Auth = Auth_V1_AuthService.Method
@@ -161,9 +161,9 @@ import UserProtos
     }
   }
 
-  // MARK: What is known without the check of a signature
+  // MARK: Decisions without the check of a signature
 
-  @Test("where no token is needed, a peer's calls count when they are permitted, and only then")
+  @Test("where no token is needed, exactly the permitted calls of a peer count")
   func knownPeers() {
     let authorizer = authorizer(OneToken(subject: "billing"), burst: 2)
     let method = Users.CreateUser.descriptor
@@ -180,7 +180,7 @@ import UserProtos
     }
   }
 
-  @Test("a service that may write users is not counted, unless its token has ended")
+  @Test("a service with users:write is not counted, unless its token is invalid")
   func knownServices() {
     let verifier = OneToken(subject: "billing", scopes: .usersWrite)
     let authorizer = authorizer(verifier, burst: 1)
@@ -189,7 +189,7 @@ import UserProtos
     #expect(decideKnown(authorizer, Users.CreateUser.descriptor).isUndecided)
   }
 
-  @Test("where a token is needed, none is as undecided as one that is not known, or was revoked")
+  @Test("where a token is needed, a missing, unknown or revoked token is undecided")
   func knownTokens() {
     let verifier = OneToken(subject: "\(user)", epoch: 0)
     let authorizer = authorizer(verifier)
@@ -203,7 +203,7 @@ import UserProtos
     #expect(decide(authorizer, method).refused == .unauthenticated(.revoked))
   }
 
-  @Test("a caller who is known and lacks the scope is refused, and named for the log")
+  @Test("a known caller without the scope is refused, and named for the log")
   func knownWithoutScope() {
     let authorizer = authorizer(OneToken(subject: "billing", scopes: .usersWrite))
     let known = decideKnown(authorizer, Users.GetUser.descriptor)
@@ -214,7 +214,7 @@ import UserProtos
     }
   }
 
-  @Test("a method without a cost looks at no token", arguments: Grpc_Health_V1_Health.Method.descriptors)
+  @Test("a method without a cost ignores tokens", arguments: Grpc_Health_V1_Health.Method.descriptors)
   func free(method: MethodDescriptor) {
     let verifier = OneToken(subject: "billing")
     let authorizer = authorizer(verifier, burst: 1)
@@ -238,7 +238,7 @@ import UserProtos
       decide(authorizer, createUser, keysAreFresh: true).permitted?.caller.principal == .anonymous)
   }
 
-  @Test("two tokens are invalid where one is needed, and none where it is not")
+  @Test("two tokens are invalid where one is needed, and ignored elsewhere")
   func twoTokens() {
     let authorizer = authorizer(OneToken(subject: "billing", scopes: .usersRead))
     let metadata: Metadata = ["authorization": "Bearer good", "authorization": "Bearer good"]
@@ -252,7 +252,7 @@ import UserProtos
   // MARK: Authentication is off
 
   @Test(
-    "with authentication off every caller may do everything, whatever its token, and is nobody for the log")
+    "with authentication off every caller has all rights, with any token, and the log names no bearer")
   func off() throws {
     let method = MethodDescriptor(fullyQualifiedService: "user.v1.UserService", method: "Any")
     for token in [nil, "bad", "good"] {
@@ -264,7 +264,7 @@ import UserProtos
           #expect(caller.hashRequester == HashRequester(.network(PeerNetwork(peer: Self.peer))))
         }
         #expect(call.authority == nil)
-        try call.checkStillGood()
+        try call.checkStillValid()
         try call.admit(.full)
         try call.admitOwnUpdate()
       }

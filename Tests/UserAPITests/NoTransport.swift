@@ -1,7 +1,7 @@
 import GRPCCore
 import UserAPI
 
-/// Bytes as the service's transport takes them.
+/// Bytes like those of the service's transport.
 struct FramedBytes: FramedMessageBytes, Sendable {
   private(set) var bytes: [UInt8]
 
@@ -20,7 +20,7 @@ struct FramedBytes: FramedMessageBytes, Sendable {
   }
 }
 
-/// A transport for routers that are only asked what is registered.
+/// A transport for routers that only list their methods.
 struct NoTransport: ServerTransport {
   typealias Bytes = FramedBytes
 

@@ -8,7 +8,7 @@ import UserDomain
 
 @testable import UserAPI
 
-/// What the log and the metrics say of calls.
+/// The records of calls in the log and the metrics.
 @Suite struct ObservationTests {
   private static let method = MethodDescriptor(
     fullyQualifiedService: "user.v1.UserService", method: "GetUser")
@@ -21,12 +21,12 @@ import UserDomain
     CallRecord(metadata, method: Self.method, peer: peer, try #require(CallLog(log.logger())))
   }
 
-  @Test("a logger that does not take lines of level info makes no log", arguments: Logger.Level.allCases)
+  @Test("a logger above level info makes no log", arguments: Logger.Level.allCases)
   func level(level: Logger.Level) {
     #expect((CallLog(log.logger(level)) != nil) == (level <= .info))
   }
 
-  @Test("a call is one line, with who called and how it ended")
+  @Test("a call is one line, with its caller and its end")
   func line() throws {
     let record = try record(["x-request-id": "order-7"])
     record.principal = Principal(subject: "billing", scopes: .usersRead)
@@ -42,7 +42,7 @@ import UserDomain
       ])
   }
 
-  @Test("a call that failed says its status, and the reason that its client was told")
+  @Test("a failed call has its status, and the reason that its client got")
   func failure() throws {
     let status = GoogleRPCStatus(
       code: .notFound, message: "x",
@@ -71,7 +71,7 @@ import UserDomain
     #expect(log.lines.first?.metadata["request_id"] == id)
   }
 
-  @Test("a subject is shown without what a terminal or the log's form would take for its own")
+  @Test("a subject is shown without characters that a terminal or the log's format interprets")
   func subject() throws {
     let record = try record()
     record.principal = Principal(subject: "a b\n\u{1B}[31mü", scopes: [])
@@ -99,7 +99,7 @@ import UserDomain
   }
 
   @Test(
-    "a status has gRPC's own name",
+    "a status has its name in gRPC",
     arguments: [(Status.Code.ok, "OK"), (.cancelled, "CANCELLED"), (.unauthenticated, "UNAUTHENTICATED")])
   func name(code: Status.Code, name: String) {
     #expect(code.canonicalName == name)

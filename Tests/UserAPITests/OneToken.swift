@@ -1,7 +1,7 @@
 import Synchronization
 import UserDomain
 
-/// Believes one token until it is told not to.
+/// Accepts one token until a test invalidates it.
 final class OneToken: AccessTokenVerifier {
   private let claims: AccessTokenClaims
   private let fault = Mutex<TokenFault?>(nil)
@@ -13,7 +13,7 @@ final class OneToken: AccessTokenVerifier {
       principal: Principal(subject: subject, scopes: scopes), issuedAt: .now, expiresAt: .now, epoch: epoch)
   }
 
-  /// How many signatures were checked.
+  /// The number of checked signatures.
   var checkCount: Int { checks.withLock { $0 } }
 
   func verify(
@@ -31,7 +31,7 @@ final class OneToken: AccessTokenVerifier {
   }
 
   func known(authorization: UnsafeRawBufferPointer) -> AccessTokenClaims? {
-    // Not known, whatever the reason.
+    // Unknown, for any reason.
     try? verify(authorization: String(decoding: authorization, as: UTF8.self))
   }
 

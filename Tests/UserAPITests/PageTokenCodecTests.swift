@@ -16,7 +16,7 @@ import UserDomain
     }
   }
 
-  @Test("a token that was changed in any character is refused")
+  @Test("a token with any character changed is refused")
   func tampered() {
     let token = Array(codec.token(after: UserID(high: 1, low: 2)))
     for index in token.indices.dropLast() {

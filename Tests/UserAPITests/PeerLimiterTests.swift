@@ -42,7 +42,7 @@ import UserDomain
     }
   }
 
-  @Test("calls that cost less come more often, out of the same bucket, and what costs nothing is not counted")
+  @Test("cheaper calls take less from the same bucket, and free calls are not counted")
   func costs() {
     let limiter = limiter(rate: 1, burst: 2)
     var count = 0
@@ -73,7 +73,7 @@ import UserDomain
   }
 
   @Test(
-    "a user's own updates count for the user, wherever they come from, and for the network as a CreateUser does"
+    "a user's own updates count against the user from any network, and against the network like CreateUser"
   )
   func ownUpdates() throws {
     let limiter = limiter(rate: 1, burst: 2)
@@ -89,7 +89,7 @@ import UserDomain
     }
   }
 
-  @Test("addresses that are quiet are forgotten, and those in use are bounded")
+  @Test("quiet addresses are forgotten, and the number of others is bounded")
   func memory() {
     let limiter = RateLimiter<String>(PeerLimit(rate: 1, burst: 1), now: { [clock] in clock.now })
     for number in 0..<(RateLimiter<String>.capacity + 5_000) { _ = limiter.take(of: "\(number)") }

@@ -7,7 +7,7 @@ import UserProtos
 @testable import UserAPI
 
 @Suite struct ReceiveLimitsTests {
-  @Test("every method that is served has a limit, and nothing else has one")
+  @Test("exactly the methods that are served have a limit")
   func complete() {
     let served =
       User_V1_UserService.Method.descriptors + Auth_V1_AuthService.Method.descriptors

@@ -10,7 +10,7 @@ import UserStore
 
 @testable import UserAPI
 
-/// The methods with many requests, and the one with many responses.
+/// Tests the methods with many requests, and the one with many responses.
 @Suite struct StreamedMethodTests {
   private typealias Methods = User_V1_UserService.Method
 
@@ -44,7 +44,7 @@ import UserStore
     ).map { try $0.get() }
   }
 
-  @Test("an inline call is taken, refused or left to its handler, as its token says")
+  @Test("an inline call is taken, refused or left to its handler, by its token")
   func acceptance() throws {
     let verifier = OneToken(subject: "billing", scopes: .usersWrite)
     let method = try method(Methods.BulkCreateUsers.descriptor, authorizer(verifier))
@@ -66,7 +66,7 @@ import UserStore
     }
   }
 
-  @Test("updates are answered with the same bytes by either road, and the failure of one ends the call")
+  @Test("both roads answer updates with the same bytes, and a failed update ends the call")
   func updates() async throws {
     let user = try await users(["ada"])[0]
     let method = try method(Methods.UserUpdates.descriptor)
@@ -84,7 +84,7 @@ import UserStore
     let handled = HandlerCall(Methods.UserUpdates.descriptor, messages: [update])
     #expect(try await method.handle(handled.request, handled.context).messages() == [inline])
     guard case .end(nil, let failure?) = await call.receive([0xff]) else {
-      Issue.record("what is undecodable does not end the call")
+      Issue.record("an undecodable message does not end the call")
       return
     }
     let failing = HandlerCall(Methods.UserUpdates.descriptor, messages: [update, [0xff]])
@@ -132,7 +132,7 @@ import UserStore
     ).handle(call.request, call.context)
   }
 
-  @Test("a listing has all users in pages, and each page says where the next begins")
+  @Test("a listing has all users in pages, and each page has the token of the next")
   func listing() async throws {
     let all = try await users(["ada", "bob", "cid", "dan", "eve"])
     let pages = try await list(.with { $0.pageSize = 2 }).messages().map { try $0.users }
@@ -142,7 +142,7 @@ import UserStore
     #expect(try rest.flatMap { try $0.users }.map(\.id) == all[2...].map { "\($0.id)" })
   }
 
-  @Test("a request that is wrong fails once the response has begun, one that is not permitted before")
+  @Test("an invalid request fails after the response has begun, a forbidden one before")
   func wrongListings() async throws {
     let response = try await list(
       .with { ($0.pageSize, $0.pageToken) = (-1, "x") })
@@ -166,7 +166,7 @@ import UserStore
   }
 }
 
-/// A streaming call as a transport hands it to an inline method.
+/// A streaming call as a transport offers it to an inline method.
 private struct StreamingTestCall: InlineStreamingCall, ~Copyable {
   struct Responses: InlineResponses {
     func send(_ message: [UInt8]) {}
@@ -188,7 +188,7 @@ private struct StreamingTestCall: InlineStreamingCall, ~Copyable {
 }
 
 extension UserPage {
-  /// The users, each behind its prefix of five bytes.
+  /// Returns the users, each behind its five-byte prefix.
   fileprivate var users: [User_V1_User] {
     get throws {
       var (users, rest) = ([User_V1_User](), frames[...])

@@ -10,7 +10,7 @@ import UserStore
 
 @testable import UserAPI
 
-/// The unary methods that may be answered inline: both roads do the same.
+/// Tests the unary methods with an inline road: both roads give the same results.
 @Suite struct UnaryMethodTests {
   private typealias Methods = User_V1_UserService.Method
 
@@ -45,7 +45,7 @@ import UserStore
       pipeline(authorizer).pipeline(of: Methods.CreateUser.descriptor, isInline: true))
   }
 
-  /// What the handler answers.
+  /// Returns the handler's response.
   private func handled<RPC>(
     _ method: UnaryMethod<RPC>, _ message: [UInt8], token: String? = nil
   ) async -> Result<[UInt8], RPCError> {
@@ -76,7 +76,7 @@ import UserStore
     }.serializedBytes()
   }
 
-  /// How many calls of the method have started, how many of them inline, and how many have ended.
+  /// Returns the numbers of calls of the method: started, answered inline, ended.
   private func counts(_ method: String) -> [Int] {
     let lines = registry.text().split(separator: "\n").filter { $0.contains("/\(method)\"") }
     return ["grpc_server_call_started_total", "user_service_calls_inline_total", "duration_seconds_count"].map
@@ -87,7 +87,7 @@ import UserStore
     }
   }
 
-  @Test("a user is the same bytes by either road, also by an id in capitals, and each call is counted")
+  @Test("both roads return the same bytes of a user, even for an id in capitals, and count each call")
   func user() async throws {
     let user = try await repository.create(
       .init(email: EmailAddress("ada@example.com"), name: UserName("Ada")))
@@ -99,7 +99,7 @@ import UserStore
     #expect(counts("GetUser") == [4, 2, 4])
   }
 
-  @Test("GetUser answers at once, and only what fails takes a task")
+  @Test("GetUser answers at once, and only a failure takes a task")
   func atOnce() async throws {
     let user = try await repository.create(
       .init(email: EmailAddress("ada@example.com"), name: UserName("Ada")))
@@ -131,13 +131,13 @@ import UserStore
     #expect(counts("GetUser") == [2, 1, 2] && counts("CreateUser") == [2, 1, 2])
   }
 
-  @Test("a user who is not found is named as the client wrote the id")
+  @Test("the error of an unknown user has the id as the client wrote it")
   func notFound() async throws {
     let id = "01A20EE6-9BA4-70F2-8D8E-3D5B8E9FE3A1"
     #expect(try await getUser().answer(request(id))?.failure?.message == "User \(id) not found")
   }
 
-  @Test("users are created inline, with a password and without, and a request id is heeded")
+  @Test("users are created inline, with a password and without, and a request id makes retries idempotent")
   func creations() async throws {
     let method = createUser()
     let id = "01a20ee6-9ba4-70f2-8d8e-3d5b8e9fe3a1"
@@ -157,7 +157,7 @@ import UserStore
     #expect(counts("CreateUser") == [5, 4, 5])
   }
 
-  @Test("what is undecided is left to the handler: it is neither started nor counted")
+  @Test("an undecided call is left to the handler: it is neither started nor counted")
   func undecided() async throws {
     let user = try await repository.create(.init(email: EmailAddress("ada@example.com"), name: UserName("")))
     let authorizer = authorizer(OneToken(subject: "\(user.id)", epoch: 0), burst: 2)
@@ -176,7 +176,7 @@ import UserStore
     #expect(counts("GetUser") == [2, 1, 2] && counts("CreateUser") == [4, 3, 4])
   }
 
-  @Test("a user may read itself alone")
+  @Test("a user may read only itself")
   func onlyItself() async throws {
     let users = try await repository.create(
       ["ada", "bob"].map { NewUser(email: try EmailAddress("\($0)@example.com"), name: try UserName("")) })
@@ -190,7 +190,7 @@ import UserStore
   }
 
   @Test(
-    "an answer that is cancelled says why",
+    "a cancelled answer says why",
     arguments: [
       (CancellationCause.client, RPCError.Code.cancelled), (.deadline, .deadlineExceeded),
       (.shutdown, .unavailable),

@@ -7,7 +7,7 @@ import UserProtos
 @testable import UserAPI
 
 @Suite struct UserMessageTests {
-  /// What SwiftProtobuf writes.
+  /// Returns the bytes that SwiftProtobuf writes.
   private func expected(_ user: User, pageToken: String = "") throws -> [UInt8] {
     let microseconds = user.createdAt.microsecondsSinceEpoch
     let seconds = Int64((Double(microseconds) / 1_000_000).rounded(.down))
@@ -62,7 +62,9 @@ import UserProtos
     #expect(none.bytes == [])
   }
 
-  @Test("the ends of what a time can be", arguments: [0, 1, -1, 999_999, 1_000_000, -1_000_000, -1_000_001])
+  @Test(
+    "the extreme times have the bytes that SwiftProtobuf writes",
+    arguments: [0, 1, -1, 999_999, 1_000_000, -1_000_000, -1_000_001])
   func times(microseconds: Int64) throws {
     let user = User(
       id: UserID(high: 0, low: 0), email: try EmailAddress("a@example.com"), name: try UserName(""),
@@ -76,7 +78,7 @@ extension UserStatus {
 }
 
 extension Timestamp {
-  /// Between the years 1833 and 2106.
+  /// Returns a time between the years 1833 and 2106.
   fileprivate static func random() -> Timestamp {
     Timestamp(microsecondsSinceEpoch: .random(in: -4_300_000_000_000_000...4_300_000_000_000_000))
   }

@@ -3,7 +3,7 @@ import UserDomain
 
 @Suite struct EmailAddressTests {
   private static let local64 = String(repeating: "a", count: 64)
-  /// 254 bytes: 64, the @ and a domain of 189.
+  /// An address of 254 bytes: 64, the @ and a domain of 189.
   private static let longest =
     "\(local64)@\(String(repeating: "b", count: 63)).\(String(repeating: "c", count: 63)).\(String(repeating: "d", count: 61))"
 
@@ -28,7 +28,7 @@ import UserDomain
   }
 
   @Test(
-    "what is no address is refused with a reason",
+    "text that is not an address is refused with a reason",
     arguments: [
       ("", .required), ("   ", .required), ("ada", .malformed), ("@example.com", .malformed),
       ("ada@", .malformed),
@@ -54,11 +54,11 @@ import UserDomain
     #expect(violation?.reason == reason)
   }
 
-  /// 57 letters; their label is as long as one may be with its A-label, and longer with one more.
+  /// A label of 57 letters, whose A-label has the maximum length; one more letter is too long.
   private static let longForeign = "ü" + String(repeating: "b", count: 55)
 
   @Test(
-    "a domain that is not one is refused, and the message names what is wrong",
+    "an invalid domain is refused, and the message names the fault",
     arguments: [
       ("ada@", "must have a domain name after the @"), ("ada@[192.0.2.1]", "not an address in brackets"),
       ("ada@example..com", "empty label"), ("ada@example.com.", "empty label"),
@@ -81,7 +81,7 @@ import UserDomain
   }
 
   @Test(
-    "domains by IDNA 2008 are accepted",
+    "domains that IDNA 2008 allows are accepted",
     arguments: [
       "ada@straße.de", "ada@faß.XN--P1AI", "ada@BÜCHER.example", "ada@bu\u{308}cher.example",
       "ada@xn--bcher-kva.de",
@@ -92,10 +92,10 @@ import UserDomain
     #expect(try EmailAddress(text).address == text)
   }
 
-  @Test("an address is measured with the A-labels of its domain, and as it is given")
+  @Test("an address is measured both with the A-labels of its domain and as given")
   func length() throws {
     let domain = "\(Self.longForeign).\(Self.longForeign).\(Self.longForeign)"
-    // 57 bytes a label as given, 63 as an A-label; 191 and two dots.
+    // Each label has 57 bytes as given, 63 as an A-label; 191 and two dots.
     #expect(try EmailAddress("\(String(repeating: "a", count: 62))@\(domain)").address.utf8.count < 254)
     let violation = #expect(throws: FieldViolation.self) {
       try EmailAddress("\(String(repeating: "a", count: 63))@\(domain)")
@@ -103,7 +103,7 @@ import UserDomain
     #expect(violation?.reason == .tooLong && violation?.description.contains("A-labels") == true)
   }
 
-  @Test("an account of earlier rules is found by its address, and no other syntax is let through")
+  @Test("an account of earlier rules is found by its address, and no other syntax is accepted")
   func ofAccount() throws {
     #expect(try EmailAddress(ofAccount: " ada@💩.la ").uniquenessKey == "ada@💩.la")
     #expect(try EmailAddress(ofAccount: "ada@ＥXAMPLE.com").uniquenessKey == "ada@ｅxample.com")

@@ -4,7 +4,7 @@ import Testing
 import UserDomain
 import UserStore
 
-/// Passwords that are tried elsewhere than at a sign-in: they count all the same.
+/// Tests passwords tried outside sign-ins, which count in the same way.
 @Suite(.tags(.io), .timeLimit(.minutes(10))) struct PasswordProofTests {
   private let repository: SQLiteUserRepository
   private let users: UserDirectory
@@ -33,7 +33,7 @@ import UserStore
     PasswordProof(currentPassword: current, isRequired: isRequired, network: network)
   }
 
-  @Test("guesses through a request that is made again are counted as sign-ins are")
+  @Test("guesses through a retried request count like sign-ins")
   func requestAgain() async throws {
     let user = try await create()
     for _ in 0..<5 {
@@ -42,7 +42,7 @@ import UserStore
     await #expect(throws: UserError.tooManyAttempts(retryAfter: .seconds(1))) { try await create() }
     clock.advance(by: .seconds(1))
     #expect(try await create() == user)
-    // A success has ended the count.
+    // A success has reset the count.
     await #expect(throws: UserError.invalid([.requestIDUsed])) { try await create("wrong horse") }
     for number in 0..<100 {
       let other = SignInSource.network(PeerNetwork(peer: "ipv4:203.0.113.\(number):1"))
@@ -51,7 +51,7 @@ import UserStore
     await #expect(throws: UserError.signInDisabled) { try await create() }
   }
 
-  @Test("a change of the own address or password needs the current password, any other does not")
+  @Test("changing one's own address or password needs the current password, other changes do not")
   func needed() async throws {
     let id = "\(try await create().id)"
     for (email, new) in [("new@example.com", nil), (nil, "another horse"), (nil, "")] as [(String?, String?)]
@@ -72,7 +72,7 @@ import UserStore
     #expect(try repository.credential(email: changed.email)?.passwordHash == nil)
   }
 
-  @Test("a wrong current password counts, and nothing is told or done until the wait is over")
+  @Test("a wrong current password counts, and nothing is revealed or done during the wait")
   func counted() async throws {
     let user = try await create()
     let id = "\(user.id)"
@@ -88,7 +88,7 @@ import UserStore
     _ = try await users.updateUser(id: id, password: "another horse", proof: proof(password))
   }
 
-  @Test("a caller who may change every user needs none, but one that is given is checked")
+  @Test("a caller with users:write needs no current password, but a given one is checked")
   func notNeeded() async throws {
     let id = "\(try await create().id)"
     await #expect(throws: UserError.wrongCurrentPassword) {
@@ -98,7 +98,7 @@ import UserStore
       id: id, email: "new@example.com", password: "another horse", proof: proof(nil, isRequired: false))
   }
 
-  @Test("a user without a password cannot change address or password alone")
+  @Test("a user without a password cannot change its address or password itself")
   func withoutPassword() async throws {
     let user = try await users.createUser(email: "bob@example.com", name: "", password: "")
     await #expect(throws: UserError.currentPasswordRequired) {
@@ -109,7 +109,7 @@ import UserStore
     }
   }
 
-  @Test("a new password is compared with what the user is called, before and after the change")
+  @Test("a new password is compared with the user's address and name, before and after the change")
   func similar() async throws {
     let id = "\(try await create().id)"
     for (email, name, new) in [
@@ -142,7 +142,7 @@ import UserStore
     }
   }
 
-  @Test("users with a password that would be refused now keep it")
+  @Test("users keep a password that would be refused as a new one")
   func olderPasswords() async throws {
     let hasher = try Argon2idHasher(
       parameters: Argon2Parameters(memoryKiB: 7_168, iterations: 5, parallelism: 1))

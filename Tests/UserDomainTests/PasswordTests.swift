@@ -34,24 +34,24 @@ import UserDomain
   }
 
   @Test(
-    "shorter ones are refused, counted in characters and after normalisation",
+    "shorter passwords are refused, counted in characters after normalisation",
     arguments: ["1", "1zwölf3", "пароль", "🔑🔑", "cafe\u{301} au", "ｘｙｚｘｙｚｘ"])
   func tooShort(text: String) {
     #expect(reason(text) == .tooShort)
     #expect(reason(text + "qw7", PasswordPolicy(minimumLength: 64)) == .tooShort)
   }
 
-  @Test("the minimum is a setting inside its bounds")
+  @Test("the minimum is a setting within its bounds")
   func minimum() {
     #expect(reason("1zwö7!", PasswordPolicy(minimumLength: 6)) == nil)
     #expect(reason("1zw7!", PasswordPolicy(minimumLength: 1)) == .tooShort)
     #expect(PasswordPolicy(minimumLength: 1_000).minimumLength == 64)
-    // A ligature is two characters.
+    // A ligature becomes two characters.
     #expect(reason("ﬁ3x7", PasswordPolicy(minimumLength: 6)) == .tooShort)
     #expect(reason("ﬁ3ﬁ7", PasswordPolicy(minimumLength: 6)) == nil)
   }
 
-  @Test("longer ones are refused, never truncated", arguments: [1_025, 1 << 20])
+  @Test("longer passwords are refused, never truncated", arguments: [1_025, 1 << 20])
   func tooLong(count: Int) {
     #expect(reason(String(repeating: "x", count: count)) == .tooLong)
   }
@@ -74,7 +74,7 @@ import UserDomain
     #expect(reason(text) == .tooCommon)
   }
 
-  @Test("a list is searched to its ends, and nothing between its lines is found")
+  @Test("the list is searched to its ends, and parts of lines are not found")
   func listEnds() {
     let short = PasswordPolicy(minimumLength: 6)
     for word in ["!@#$%^", "monkey", "dragon", "zzzzzz", "123456"] {
@@ -99,7 +99,7 @@ import UserDomain
     #expect(reason(text, email: "ada.lovelace@example.com", name: "Augusta King", policy) == .tooSimilar)
   }
 
-  @Test("what only has the name in it is no such password, and neither are two letters")
+  @Test("a password that merely contains the name is allowed, and names under three letters are ignored")
   func notSimilar() {
     #expect(reason("ada likes tea", email: "ada@example.com", name: "Ada") == nil)
     #expect(reason("x9$81#2!@7", email: "x@example.com", name: "X") == nil)
@@ -116,7 +116,7 @@ import UserDomain
     #expect(try check("ﬁﬁﬁﬁﬁﬁﬁﬁ").normalized == "fifififififififi")
   }
 
-  @Test("a password to sign in with may be what a new one may not, but not empty or too long")
+  @Test("a password to sign in with may break the rules for new ones, but not be empty or too long")
   func attempts() throws {
     for text in ["x", "password", "\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}"] {
       #expect(try Password(attempt: text).normalized == text)

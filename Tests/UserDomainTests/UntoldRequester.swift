@@ -1,6 +1,6 @@
 import UserDomain
 
-// Use cases as the service itself asks for them, where a test is not about the requester of a hash, and with ids as text.
+// Calls use cases as the service itself, with ids as text, for tests that are not about a hash's requester.
 
 extension UserDirectory {
   func createUser(

@@ -37,7 +37,7 @@ import UserStore
       try await hasher.verify(Password(attempt: "wrong horse"), against: hash, for: .service) == .mismatch)
   }
 
-  @Test("a request that is repeated returns the first user, if its password is the same")
+  @Test("a retried request returns the first user, if its password is the same")
   func repeated() async throws {
     func create(_ password: String, _ requestID: String) async throws -> User {
       try await directory.createUser(
@@ -53,7 +53,7 @@ import UserStore
     }
   }
 
-  @Test("all violations of a request are reported together, one a field")
+  @Test("all violations of a request are reported together, one per field")
   func violations() async throws {
     let error = await #expect(throws: UserError.self) {
       try await directory.createUser(email: "nobody", name: "a\nb", password: "short")
@@ -67,7 +67,7 @@ import UserStore
     #expect(try repository.newestUserID() == nil)
   }
 
-  @Test("an update reports all its violations too, the missing id among them")
+  @Test("an update reports all its violations too, including the missing id")
   func updateViolations() async throws {
     let error = await #expect(throws: UserError.self) {
       try await directory.updateUser(id: "", email: "", status: 0, password: "short")
@@ -80,7 +80,7 @@ import UserStore
   }
 
   @Test(
-    "an id that nobody has is not found, whatever it looks like",
+    "an id without a user is not found, whatever its form",
     arguments: [
       "nobody", "017f22e2-79b0-7cc3-98c4-dc0c0c07398f", "' OR 1=1 --", "\u{0}",
     ])
@@ -101,7 +101,7 @@ import UserStore
     ) { try directory.user(id: "") }
   }
 
-  @Test("an update changes what it names; an empty password removes it")
+  @Test("an update changes only the given fields; an empty password removes the password")
   func update() async throws {
     let user = try await directory.createUser(
       email: "ada@example.com", name: "Ada", password: "correct horse")
@@ -117,7 +117,7 @@ import UserStore
     #expect(try repository.credential(email: user.email)?.passwordHash == nil)
   }
 
-  @Test("a page size out of bounds is brought inside", arguments: [(-1, 1), (0, 1), (5_000, 1_000)])
+  @Test("a page size is clamped to its bounds", arguments: [(-1, 1), (0, 1), (5_000, 1_000)])
   func pageSize(asked: Int, given: Int) async throws {
     _ = try await repository.create(
       (0..<1_001).map { NewUser(email: EmailAddress(trusted: "u\($0)@b"), name: UserName(trusted: "")) })

@@ -18,7 +18,7 @@ import UserDomain
     #expect(zeros.next(at: time(0x017f_22e2_79b0)).description == "017f22e2-79b0-7000-8000-000000000000")
   }
 
-  @Test("ids of one millisecond ascend, also past the counter's end")
+  @Test("ids of one millisecond ascend, even when the counter overflows")
   func sameMillisecond() {
     var generator = UserIDGenerator()
     var last = generator.next(at: time(1_000))
@@ -30,7 +30,7 @@ import UserDomain
     #expect(last.high >> 16 > 1_000)
   }
 
-  @Test("ids ascend although the clock steps back")
+  @Test("ids ascend even if the clock steps back")
   func clockStepsBack() {
     var generator = UserIDGenerator()
     var last = generator.next(at: time(1_000_000))
@@ -41,14 +41,14 @@ import UserDomain
     }
   }
 
-  @Test("ids ascend past those of an earlier generator, though its clock was ahead")
+  @Test("ids ascend past those of an earlier generator whose clock was ahead")
   func advance() {
     var earlier = UserIDGenerator()
     let newest = earlier.next(at: time(5_000_000))
     var generator = UserIDGenerator()
     generator.advance(past: newest)
     #expect(generator.next(at: time(1_000)) > newest)
-    // An id of another version says nothing of time.
+    // An id of another version says nothing about time.
     generator = UserIDGenerator()
     generator.advance(past: UserID(high: .max, low: .max))
     #expect(generator.next(at: time(1_000)).high >> 16 == 1_000)
@@ -68,7 +68,7 @@ import UserDomain
     }
   }
 
-  @Test("two generators do not make the same id")
+  @Test("two generators never make the same id")
   func distinct() {
     var (one, other) = (UserIDGenerator(), UserIDGenerator())
     let ids = (0..<1_000).flatMap { _ in [one.next(at: time(1)), other.next(at: time(1))] }

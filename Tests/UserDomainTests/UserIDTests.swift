@@ -54,7 +54,7 @@ import UserDomain
     #expect(ids.map(\.description).sorted() == ids.map(\.description))
   }
 
-  @Test("fewer or more than 16 bytes are no id", arguments: [0, 15, 17])
+  @Test("fewer or more than 16 bytes are not an id", arguments: [0, 15, 17])
   func wrongLength(count: Int) {
     let bytes = [UInt8](repeating: 1, count: count)
     #expect(bytes.withUnsafeBytes { UserID(bytes: $0) } == nil)

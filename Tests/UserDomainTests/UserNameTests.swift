@@ -16,7 +16,7 @@ import UserDomain
     "longer names are refused, however the bytes are spread",
     arguments: [
       String(repeating: "x", count: 257), String(repeating: "😀", count: 257),
-      // One grapheme cluster, a million combining marks.
+      // One grapheme cluster with a million combining marks.
       "x" + String(repeating: "\u{301}", count: 1 << 20), String(repeating: "x", count: 1 << 20),
     ])
   func tooLong(text: String) {

@@ -4,7 +4,7 @@ import UserDomain
 @Suite struct UserReferenceTests {
   private let id = UserID(high: 0x0123_4567_89ab_7def, low: 0x8123_4567_89ab_cdef)
 
-  @Test("the id is read in either case, and the text stays as it was written")
+  @Test("the id is read in either case, and the text stays as written")
   func text() {
     for text in ["\(id)", "\(id)".uppercased()] {
       #expect(UserReference(text).id == id)

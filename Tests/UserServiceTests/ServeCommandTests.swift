@@ -85,7 +85,7 @@ import UserProtos
       (["--listen", "127.0.0.1:9", "--metrics-listen", "127.0.0.1:9"], "metrics.listen"),
       (["--database", ""], "database"), (["--database", "/nonexistent/users.db"], "/nonexistent/users.db"),
       (["--database", "/dev/null"], "/dev/null"),
-      (["--config", "/nonexistent.json"], "/nonexistent.json: there is no such file"),
+      (["--config", "/nonexistent.json"], "/nonexistent.json: no such file"),
       (["--config", "/tmp"], "/tmp: it is a folder"),
       (["--listen", "127.0.0.1:1,127.0.0.1:1"], "listen names 127.0.0.1:1 twice"),
       (["--listen", "[::1]:1", "--listen", "[0:0::1]:1"], "listen names [::1]:1 and [0:0::1]:1"),

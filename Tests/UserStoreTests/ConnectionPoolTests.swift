@@ -8,7 +8,7 @@ import UserDomain
 @testable import UserStore
 
 @Suite(.tags(.io), .timeLimit(.minutes(10))) struct ConnectionPoolTests {
-  /// Opens connections, as many as there are descriptors for.
+  /// Opens connections, limited by a number of descriptors.
   private final class Opener: Sendable {
     private let directory: TemporaryDirectory
     private let limit: Int
@@ -43,7 +43,7 @@ import UserDomain
     }
   }
 
-  /// Runs `body` on a thread of its own.
+  /// Runs `body` on its own thread.
   private func onThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
     await withCheckedContinuation { continuation in
       Thread.detachNewThread { continuation.resume(returning: body()) }
@@ -68,7 +68,7 @@ import UserDomain
     let others = (1...8).map { number in
       Task { await onThread { Result { try pool.withConnection { _ throws(DatabaseError) in number } } } }
     }
-    // Of eight threads no two have the same place of 64, so at least seven try to open a connection of their own.
+    // No two of eight threads have the same slot of 64, so at least seven try to open a connection of their own.
     try await eventually("the others find no room for another connection") { opener.refused >= 7 }
     mayEnd.signal()
     #expect(try await first.get() == 0)
@@ -76,7 +76,7 @@ import UserDomain
     try pool.close()
   }
 
-  @Test("without a descriptor for any connection a read says why it fails")
+  @Test("a read without a descriptor for any connection says why it fails")
   func withoutAnyDescriptor() throws {
     let opener = try Opener(limit: 0)
     let pool = ConnectionPool(limit: 2, keepsSnapshots: false) { () throws(StoreError) in try opener.open() }

@@ -4,7 +4,7 @@ import Testing
 import UserDomain
 import UserStore
 
-/// A second process that is killed while it writes.
+/// Kills a second process while it writes.
 @Suite(.tags(.heavy)) struct CrashTests {
   private static let rounds = 20
 
@@ -14,7 +14,7 @@ import UserStore
     let path = directory.path("users.db")
     var acknowledged: Set<String> = []
     for round in 0..<Self.rounds {
-      // A few acknowledgements more in each round, so that the kill meets the writer in other places.
+      // Each round waits for a few more acknowledgements, so that the kill meets the writer in different states.
       let ids = try await killAfter(lines: 20 + round * 37, database: path)
       #expect(ids.count >= 20)
       acknowledged.formUnion(ids)
@@ -29,7 +29,7 @@ import UserStore
     }
   }
 
-  /// Runs the writer, kills it once it has written so many lines, and gives all the lines it wrote.
+  /// Runs the writer, kills it once it has written `lines` lines, and returns all its lines.
   private func killAfter(lines: Int, database: String) async throws -> [String] {
     let process = try ChildProcess("store-probe", ["create-forever", database])
     _ = await process.output(ofLines: lines)

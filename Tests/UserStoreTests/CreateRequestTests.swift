@@ -5,7 +5,7 @@ import UserDomain
 
 @testable import UserStore
 
-/// Requests to create a user that have an id, and may be repeated.
+/// Tests requests to create a user that have an id, and so can be retried.
 @Suite(.tags(.io), .timeLimit(.minutes(10))) struct CreateRequestTests {
   private let directory: TemporaryDirectory
   private let clock = ManualClock()
@@ -26,7 +26,7 @@ import UserDomain
     await #expect(throws: UserError.invalid([.requestIDUsed])) { try await repository.create(request) }
   }
 
-  @Test("the same request returns the user as first created, also after a restart and a change of the user")
+  @Test("a retry returns the user as first created, even after a restart and a change of the user")
   func repeated() async throws {
     var repository = try open()
     let first = try await repository.create(CreateRequest(.sample(1), id: id))
@@ -48,7 +48,7 @@ import UserDomain
     await used(repository, CreateRequest(.sample(2), id: id))
     await used(
       repository, CreateRequest(NewUser(email: first.email, name: UserName(trusted: "Other")), id: id))
-    // The bytes of both together are the same.
+    // The concatenated bytes of both are the same.
     await used(
       repository,
       CreateRequest(
@@ -58,7 +58,7 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("another id, or none, finds the address taken")
+  @Test("another id, or no id, finds the address taken")
   func otherID() async throws {
     let repository = try open()
     _ = try await repository.create(CreateRequest(.sample(1), id: id))
@@ -70,7 +70,7 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("a request that failed is not remembered")
+  @Test("a failed request is not recorded")
   func failed() async throws {
     let repository = try open()
     _ = try await repository.create(.sample(1))
@@ -81,7 +81,7 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("requests of one batch, and those that come together, are done once")
+  @Test("equal requests in one batch, or sent together, are done once")
   func atOnce() async throws {
     let repository = try open()
     let batch = try await repository.create([
@@ -101,19 +101,19 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("a request is remembered for 24 hours, and those before are cleared away")
+  @Test("a request is kept for 24 hours, and expired ones are deleted")
   func forgotten() async throws {
     let repository = try open()
     let first = try await repository.create(CreateRequest(.sample(1), id: id)).user
-    clock.advance(by: CreateRequest.memory - .microseconds(1))
+    clock.advance(by: CreateRequest.retention - .microseconds(1))
     #expect(try await repository.create(CreateRequest(.sample(1), id: id)).user == first)
     clock.advance(by: .microseconds(1))
     await #expect(throws: UserError.emailAlreadyRegistered) {
       try await repository.create(CreateRequest(.sample(1), id: id))
     }
-    // The id is free, and what takes it is remembered from now on.
+    // The id is free, and its new request is recorded.
     let second = try await repository.create(CreateRequest(.sample(2), id: id)).user
-    clock.advance(by: CreateRequest.memory - .microseconds(1))
+    clock.advance(by: CreateRequest.retention - .microseconds(1))
     #expect(try await repository.create(CreateRequest(.sample(2), id: id)).user == second)
     clock.advance(by: .seconds(1))
     _ = try await repository.create(CreateRequest(.sample(3), id: RequestID(UUID().uuidString)))
@@ -123,12 +123,12 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("a request that a clock that was ahead has noted is forgotten too")
+  @Test("a request stored by a clock that was ahead expires too")
   func clockWasAhead() async throws {
     let repository = try open()
     clock.advance(by: .seconds(3_650 * 86_400))
     let first = try await repository.create(CreateRequest(.sample(1), id: id)).user
-    clock.advance(by: .zero - CreateRequest.memory + .microseconds(1))
+    clock.advance(by: .zero - CreateRequest.retention + .microseconds(1))
     #expect(try await repository.create(CreateRequest(.sample(1), id: id)).user == first)
     clock.advance(by: .microseconds(-1))
     await #expect(throws: UserError.emailAlreadyRegistered) {
@@ -144,7 +144,7 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("a new password of the user ends what is remembered of its creation, a new name does not")
+  @Test("a user's new password deletes the record of its creation, a new name does not")
   func passwordChanged() async throws {
     let repository = try open()
     let hash = PasswordHash(phcString: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g")
@@ -158,7 +158,7 @@ import UserDomain
   }
 
   @Test(
-    "what is no UUID is no request id",
+    "text that is not a UUID is not a request id",
     arguments: ["x", "00000000-0000-0000-0000-000000000000", " ", "\u{0}"])
   func malformed(text: String) {
     #expect(throws: FieldViolation.self) { try RequestID(text) }

@@ -6,7 +6,7 @@ import UserDomain
 
 @testable import UserStore
 
-/// The migration that gives stored addresses the keys of canonical caseless matching.
+/// Tests the migration that gives stored addresses the keys of canonical caseless matching.
 @Suite(.tags(.io)) struct EmailKeyMigrationTests {
   private let directory: TemporaryDirectory
   private let migrator: Migrator
@@ -29,7 +29,7 @@ import UserDomain
     return value
   }
 
-  /// Stores users whose ids end in 1, 2 …, as the program before did.
+  /// Stores users whose ids end in 1, 2 …, as the earlier version did.
   private func store(_ users: [(email: String, key: String)]) throws {
     try withDatabase { database in
       for (index, user) in users.enumerated() {
@@ -68,7 +68,7 @@ import UserDomain
 
   @Test("a key that moves to where another was does not clash with it")
   func chain() throws {
-    // The keys are not those of the rule before: what counts is that each takes the next one's.
+    // These are not keys of the earlier rule: what counts is that each key moves to the next user's.
     try store([("b@example.com", "c@example.com"), ("a@example.com", "b@example.com")])
     try migrator.up()
     #expect(try keys() == ["b@example.com", "a@example.com"])
@@ -77,7 +77,7 @@ import UserDomain
   @Test(
     "two users whose addresses become one are named, and nothing is changed",
     arguments: [
-      // Both keys change, or one of them.
+      // The migration changes both keys, or one of them.
       ("ada@bücher.example", "ada@BÜCHER.example", "x@example.com"),
       ("ada@xn--bcher-kva.example", "ada@bücher.example", "x@example.com"),
       ("x@example.com", "ada@bücher.example", "ada@xn--bcher-kva.example"),
@@ -97,7 +97,7 @@ import UserDomain
     #expect(try withDatabase { try Int.fetchOne($0, sql: "SELECT count(*) FROM sqlite_temp_schema") } == 0)
   }
 
-  @Test("on the way back, addresses that the rule before does not tell apart are named")
+  @Test("the down migration names addresses that the earlier rule cannot tell apart")
   func clashDown() throws {
     try migrator.up()
     try store([("ada@straße.de", "ada@xn--strae-oqa.de"), ("ada@strasse.de", "ada@strasse.de")])

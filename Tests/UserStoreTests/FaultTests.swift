@@ -6,7 +6,7 @@ import UserDomain
 
 @testable import UserStore
 
-/// Files and disks that fail: each gives a clear error, and nothing that was acknowledged is lost.
+/// Tests failing files and disks: each gives a clear error, and no acknowledged write is lost.
 @Suite(.tags(.heavy)) struct FaultTests {
   private let directory: TemporaryDirectory
   private let path: String
@@ -16,13 +16,12 @@ import UserDomain
     path = directory.path("users.db")
   }
 
-  @Test("a write-ahead log that is torn at any place keeps a whole number of commits, oldest first")
+  @Test("a write-ahead log torn at any place keeps a whole number of commits, oldest first")
   func tornWAL() async throws {
     let repository = try SQLiteUserRepository(.file(path))
     var ids: [UserID] = []
     for number in 0..<20 { ids.append(try await repository.create(.sample(number)).id) }
-    // As the files lie while the process runs: what a power cut leaves, if the log's end did not reach the
-    // disk.
+    // The files of a running process: what a power cut leaves, if the log's end did not reach the disk.
     let (database, log) = (try file(path), try file(path + "-wal"))
     try await repository.close()
 
@@ -71,7 +70,7 @@ import UserDomain
     #expect(outcome.output.contains("the file or its directory cannot be written"), "\(outcome)")
   }
 
-  @Test("a name that another program has stored and that is no UTF-8 is read with what is wrong replaced")
+  @Test("a name in invalid UTF-8, stored by another program, is read with replacement characters")
   func invalidText() async throws {
     let repository = try SQLiteUserRepository(.file(path))
     let user = try await repository.create(.sample(1))
@@ -113,7 +112,7 @@ import UserDomain
     var seen: [User] = []
     while let page = try listing.nextPage() { seen += page }
     #expect(seen == stored)
-    // What needs no room still works.
+    // A write that needs no room still works.
     _ = try await repository.update(stored[0].id, UserChanges(status: .inactive))
     try await repository.close()
   }
@@ -126,7 +125,8 @@ import UserDomain
     let ada = try await repository.create(.sample(0))
     let other = try OtherConnection(path)
     try await other.execute("BEGIN IMMEDIATE")
-    // The writer has taken this one, so the next three share a transaction: they have no more rows than one takes.
+    // The writer has taken this one, so the next three share a transaction: together they have no more rows than it
+    // takes.
     let first = Task { try await repository.update(ada.id, UserChanges(status: .inactive)) }
     try await eventually("the writer has taken the first write") {
       repository.isWriting && repository.waitingWrites == 0
@@ -156,7 +156,7 @@ import UserDomain
   }
 
   @Test(
-    "a file that is no database is refused",
+    "a file that is not a database is refused",
     arguments: [
       Data("hello, this is a text file and no database at all".utf8), Data(repeating: 0xff, count: 100_000),
     ])
@@ -166,7 +166,7 @@ import UserDomain
     #expect(try file(path) == content)
   }
 
-  @Test("an empty file becomes a database, as one that is not there does")
+  @Test("an empty file becomes a database, like a missing one")
   func emptyFile() async throws {
     try Data().write(to: URL(fileURLWithPath: path))
     let repository = try SQLiteUserRepository(.file(path))
@@ -180,7 +180,7 @@ import UserDomain
     let users = try await repository.create((0..<5_000).map { .sample($0) }).map { try $0.get() }
     try await repository.close()
     var content = try file(path)
-    // Every page but the first few, which hold the schema.
+    // Damages every page except the first few, which hold the schema.
     for offset in stride(from: 8 * 4_096, to: content.count, by: 4_096) {
       content.replaceSubrange(offset..<(offset + 64), with: Data(repeating: 0xa5, count: 64))
     }
@@ -199,7 +199,7 @@ import UserDomain
     }
   }
 
-  @Test("a database that was cut short is refused or says that it is damaged")
+  @Test("a truncated database is refused or says that it is damaged")
   func truncated() async throws {
     let repository = try SQLiteUserRepository(.file(path))
     _ = try await repository.create((0..<5_000).map { .sample($0) })
@@ -210,7 +210,7 @@ import UserDomain
   }
 
   @Test(
-    "a path that leads nowhere says so",
+    "an unusable path is refused",
     arguments: ["", "/", "/nonexistent/folder/users.db", "/dev/null/users.db"])
   func badPath(path: String) {
     #expect(throws: StoreError.self) { try SQLiteUserRepository(.file(path)) }

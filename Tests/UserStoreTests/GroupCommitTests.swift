@@ -40,20 +40,19 @@ import UserDomain
       }
       try await group.waitForAll()
     }
-    // One commit a user would write at least three pages each: the table's, the index's and the commit
-    // frame's.
+    // One commit per user would write at least three pages each: the table's, the index's and the commit frame's.
     #expect(try logFrames() - before < 512)
     try await repository.close()
   }
 
-  /// Pages in the write-ahead log: its length less the header, by the length of a frame.
+  /// Returns the pages in the write-ahead log: its length less the header, by the length of a frame.
   private func logFrames() throws -> Int {
     let size = try #require(
       try FileManager.default.attributesOfItem(atPath: path + "-wal")[.size] as? Int)
     return (size - 32) / (4_096 + 24)
   }
 
-  @Test("a write that is cancelled while it waits is not done, and says so")
+  @Test("a write cancelled while it waits is skipped, and reported as cancelled")
   func cancellation() async throws {
     let repository = try SQLiteUserRepository(.file(path), configuration: .patient)
     // Another process's lock holds the writer up.
@@ -76,7 +75,7 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("a write whose task is cancelled before it asks is refused")
+  @Test("a write whose task is already cancelled is refused")
   func cancelledBefore() async throws {
     let repository = try SQLiteUserRepository(.inMemory)
     let task = Task {
@@ -89,7 +88,7 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("past the queue's bound a write is refused as overloaded, and nothing is lost")
+  @Test("a write beyond the queue's bound is refused as overloaded, and nothing is lost")
   func overloaded() async throws {
     var configuration = SQLiteUserRepository.Configuration.patient
     configuration.writes.waitingRows = 10
@@ -119,11 +118,11 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("closing answers the writes that were accepted, and refuses later ones")
+  @Test("closing completes the accepted writes, and refuses later ones")
   func closing() async throws {
     let accepted = 20
     var configuration = SQLiteUserRepository.Configuration.patient
-    // So that a write beyond them is refused at once, and with what it is refused tells whether the store is closing.
+    // A write beyond the limit is then refused at once, and its error shows whether the store is closing.
     configuration.writes.waitingRows = accepted
     let repository = try SQLiteUserRepository(.file(path), configuration: configuration)
     let other = try OtherConnection(path)
@@ -160,7 +159,7 @@ import UserDomain
     #expect(try FileManager.default.contentsOfDirectory(atPath: directory.url.path) == ["users.db"])
   }
 
-  @Test("a secret is made once for a database and stays")
+  @Test("a secret is created once per database and stays")
   func secrets() async throws {
     let repository = try SQLiteUserRepository(.file(path))
     let first = try await repository.secret("one", length: 32)
@@ -173,7 +172,7 @@ import UserDomain
     try await reopened.close()
   }
 
-  @Test("ids ascend across a restart, although the clock has stepped back")
+  @Test("ids ascend across a restart, even if the clock has stepped back")
   func clockStepsBackAcrossRestart() async throws {
     func open(at milliseconds: Int64) throws -> SQLiteUserRepository {
       try SQLiteUserRepository(

@@ -7,9 +7,9 @@ import Testing
 @testable import UserDomain
 @testable import UserStore
 
-/// A disk whose calls fail one after the other: whatever fails, the repository goes on when the disk does.
+/// Tests a disk whose calls fail one after the other: after any failure, the repository works again when the disk does.
 ///
-/// Serialized, because the faults are the process's; no other suite uses files of that name.
+/// Serialized, because the faults belong to the process; no other suite uses files with this name.
 @Suite(.tags(.heavy), .serialized, .timeLimit(.minutes(10))) struct InjectedFaultTests {
   private let directory: TemporaryDirectory
   private let path: String
@@ -21,7 +21,7 @@ import Testing
     try #require(fault_vfs_register() == 0)
   }
 
-  /// A transaction of the repository, whose parts are told apart by a number.
+  /// A transaction of the repository, whose parts are distinguished by a number.
   enum Transaction: String, CaseIterable, Sendable {
     case create, createWithRequestID, bulk, updateWithPassword, deactivate
     case noteFailure, forgetFailures, unlock, createSession, refresh, endSession, upgradeHash, secret
@@ -30,7 +30,7 @@ import Testing
     private static let policy = SessionPolicy()
     private static let network = SignInSource.network(PeerNetwork(peer: "ipv4:192.0.2.1:50000"))
 
-    /// What the transaction needs to find, stored before any fault.
+    /// Stores the rows that the transaction needs, before any fault.
     struct Ground: Sendable {
       var user: User
       var session: Session
@@ -89,10 +89,10 @@ import Testing
     }
   }
 
-  /// Every row of every table but the history.
+  /// Returns every row of every table except the history.
   private func contents() throws -> Set<String> {
     let queue = try DatabaseQueue(path: path)
-    // What was read is what is tested.
+    // The test is about the content read, not the closing.
     defer { try? queue.close() }
     return try queue.read { database in
       var rows: Set<String> = []
@@ -109,14 +109,14 @@ import Testing
 
   private func repository() throws -> SQLiteUserRepository {
     var configuration = SQLiteUserRepository.Configuration()
-    // So small that statements read from the disk what they need.
+    // The cache is so small that statements read from the disk.
     configuration.cacheSize = 4_096
     configuration.readers = 1
     return try SQLiteUserRepository(.file(path), configuration: configuration)
   }
 
   @Test(
-    "after a fault at any call of a transaction nothing of it is stored, and the next ones succeed",
+    "a fault at any call of a transaction leaves none of it stored, and the next ones succeed",
     arguments: Transaction.allCases, [1, Int32.max])
   func transactions(transaction: Transaction, failures: Int32) async throws {
     let repository = try repository()
@@ -143,7 +143,7 @@ import Testing
       // The write lock is free.
       try await other.execute("BEGIN IMMEDIATE")
       try await other.execute("ROLLBACK")
-      // The same repository goes on, and knows it.
+      // The same repository works again, and knows it.
       let next = try await repository.create(.sample(number * 10 + 9))
       #expect(try repository.user(id: next.id) == next)
       #expect(repository.writeFault == nil)
@@ -154,7 +154,7 @@ import Testing
     try Migrator(path: path).verify()
   }
 
-  @Test("after a fault at any call of a read the next reads succeed", arguments: [1, Int32.max])
+  @Test("a fault at any call of a read does not affect the next reads", arguments: [1, Int32.max])
   func reads(failures: Int32) async throws {
     let repository = try repository()
     let users = try await repository.create((0..<500).map { .sample($0) }).map { try $0.get() }
@@ -162,7 +162,7 @@ import Testing
     var hasFailed = true
     while hasFailed {
       fault_vfs_arm(count, failures, 0)
-      // What a read answers during the fault does not matter.
+      // The result of a read during the fault does not matter.
       for user in users[..<20] { _ = try? repository.user(id: user.id) }
       hasFailed = fault_vfs_disarm() > 0
       count += 1
@@ -173,7 +173,7 @@ import Testing
   }
 
   @Test(
-    "after a fault at any call of the first start the next start makes the database",
+    "a fault at any call of the first start does not stop the next one from creating the database",
     arguments: [1, Int32.max])
   func firstStart(failures: Int32) async throws {
     var count: Int32 = 0
@@ -181,7 +181,7 @@ import Testing
     while hasFailed {
       let file = directory.path("faulty-\(count).db")
       fault_vfs_arm(count, failures, 0)
-      // Whether it started does not matter.
+      // Whether the service started does not matter.
       let first = try? SQLiteUserRepository(.file(file))
       hasFailed = fault_vfs_disarm() > 0
       count += 1
@@ -193,9 +193,9 @@ import Testing
     #expect(count > 10)
   }
 
-  @Test("a disk that is full at the start is named, with what to do", arguments: [0, 1, 2, 4, 8])
+  @Test("a full disk at the start is named, with the remedy", arguments: [0, 1, 2, 4, 8])
   func fullAtStart(count: Int32) throws {
-    // SQLITE_FULL, as SQLite's own VFS says for ENOSPC.
+    // SQLITE_FULL is the code of SQLite's own VFS for ENOSPC.
     fault_vfs_arm(count, Int32.max, 13)
     defer { fault_vfs_disarm() }
     let error = #expect(throws: StoreError.self) { try SQLiteUserRepository(.file(path)) }
@@ -209,7 +209,7 @@ import Testing
     #expect(StorageFault(DatabaseError(resultCode: .SQLITE_IOERR_SHMMAP)).kind == .inputOutput)
   }
 
-  @Test("a checkpoint that fails is no write's failure, loses nothing and is made later")
+  @Test("a failed checkpoint fails no write, loses nothing and is made up later")
   func checkpoint() async throws {
     let repository = try repository()
     var ids: Set<UserID> = []
@@ -219,7 +219,7 @@ import Testing
         ids.insert(try outcome.get().id)
       }
       batch += 1
-      // The checkpoint comes after the answer.
+      // The checkpoint follows the response.
       try await eventually("the writer is idle") { !repository.isWriting }
     }
     // A checkpoint is due at 1,000 pages of the log, each with a header of 24 bytes.
@@ -228,7 +228,7 @@ import Testing
     #expect(repository.writeFault == nil)
     #expect(fault_vfs_disarm() > 0)
 
-    // Only checkpoints make the file itself grow.
+    // Only checkpoints grow the database file itself.
     let before = try size(of: path)
     try await write()
     #expect(try size(of: path) > before)
@@ -244,7 +244,7 @@ import Testing
     try #require(try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int)
   }
 
-  @Test("a service finds out that the disk works again without a client's help")
+  @Test("a service detects that the disk works again without a client's help")
   func recovery() async throws {
     let repository = try repository()
     fault_vfs_arm(0, Int32.max, 0)

@@ -30,10 +30,10 @@ import UserDomain
     Migrator(path: path, migrations: migrations, lockTimeout: .milliseconds(100))
   }
 
-  /// Every byte of the database, as SQL: what "nothing changed" means.
+  /// Returns every byte of the database, as SQL: it decides whether anything changed.
   private func contents() throws -> [String] {
     let queue = try DatabaseQueue(path: path)
-    // What was read is what is tested.
+    // The test is about the content read, not the closing.
     defer { try? queue.close() }
     return try queue.read { database in
       try String.fetchAll(database, sql: "SELECT sql FROM sqlite_schema WHERE sql NOT NULL ORDER BY name")
@@ -75,7 +75,7 @@ import UserDomain
     try migrator.verify()
   }
 
-  @Test("status tells of each migration what has become of it")
+  @Test("status shows the state of each migration")
   func status() throws {
     try migrator(Self.first).up()
     let lines = try migrator(Self.first, Self.second).status().lines
@@ -86,7 +86,7 @@ import UserDomain
     }
   }
 
-  @Test("an applied migration that was edited is refused by everything, and nothing changes")
+  @Test("every operation refuses an edited applied migration, and nothing changes")
   func edited() throws {
     try migrator(Self.first).up()
     let before = try contents()
@@ -96,13 +96,13 @@ import UserDomain
     #expect(throws: error) { try migrator(edited, Self.second).down() }
     #expect(throws: error) { try migrator(edited).verify() }
     guard case .edited = try migrator(edited).status().lines.first?.state else {
-      Issue.record("status does not tell")
+      Issue.record("status does not report it")
       return
     }
     #expect(try contents() == before)
   }
 
-  @Test("a database newer than the program is refused by everything, and nothing changes")
+  @Test("every operation refuses a database newer than the program, and nothing changes")
   func newer() throws {
     let third = Migration(version: 3, name: "third", up: "SELECT 1;", down: "SELECT 1;")
     try migrator(Self.first, Self.second, third).up()
@@ -115,7 +115,7 @@ import UserDomain
     #expect(try contents() == before)
   }
 
-  @Test("a repository refuses a database that a newer program has migrated")
+  @Test("a repository refuses a database migrated by a newer program")
   func newerRepository() throws {
     let known = Migration.embedded.count
     let next = Migration(version: known + 1, name: "next", up: "SELECT 1;", down: "SELECT 1;")
@@ -154,7 +154,7 @@ import UserDomain
     #expect(try FileManager.default.contentsOfDirectory(atPath: directory.url.path) == ["users.db"])
   }
 
-  @Test("a migration that fails half-way leaves nothing of itself, and keeps those before it")
+  @Test("a migration that fails half-way leaves no trace, and keeps the earlier ones")
   func failure() throws {
     let broken = Migration(
       version: 2, name: "broken", up: "CREATE TABLE half (a); INSERT INTO nowhere VALUES (1);", down: "")
@@ -206,7 +206,7 @@ import UserDomain
     #expect(throws: error) { try migrator(Self.first, Self.second).down(to: target) }
   }
 
-  @Test("up does not go down, nor down up")
+  @Test("up never goes down, and down never goes up")
   func wrongDirection() throws {
     try migrator(Self.first, Self.second).up(to: 1)
     #expect(throws: StoreError.migration(.wrongDirection(from: 1, to: 0))) {
@@ -217,14 +217,14 @@ import UserDomain
     }
   }
 
-  @Test("of many migrators at once each migration is applied by exactly one")
+  @Test("each migration is applied by exactly one of many concurrent migrators")
   func concurrent() async throws {
     let migrator = Migrator(path: path, migrations: [Self.first, Self.second])
     let applied = try await withThrowingTaskGroup(of: [Int].self) { group in
       for _ in 0..<8 {
         group.addTask {
           try await withCheckedThrowingContinuation { continuation in
-            // A thread each: waiting for the lock blocks.
+            // Each has its own thread, because waiting for the lock blocks.
             Thread.detachNewThread {
               continuation.resume(
                 with: Result {
@@ -241,7 +241,7 @@ import UserDomain
     #expect(applied.sorted() == [1, 2])
   }
 
-  @Test("a migrator that waits too long for the lock says who is in the way")
+  @Test("a migrator that waits too long for the lock says that another process holds it")
   func locked() async throws {
     try migrator(Self.first).up()
     let other = try OtherConnection(path)
@@ -252,7 +252,7 @@ import UserDomain
     try other.close()
   }
 
-  @Test("a repository that must not migrate says what is pending")
+  @Test("a repository that must not migrate names the pending migrations")
   func requireCurrent() throws {
     #expect(throws: StoreError.missing(path: path)) {
       try SQLiteUserRepository(.file(path), schema: .requireCurrent)
@@ -272,7 +272,7 @@ import UserDomain
 
   @Test("every refusal is one line that names the file or the migration")
   func messages() {
-    // Names that no sentence has by itself.
+    // The names occur in no sentence by themselves.
     let (path, migration) = ("users-7.db", "0042_pets")
     let ofTheFile: [StoreError] = [
       .missing(path: path), .inaccessible(path: path, reason: "r"), .notSQLite(path: path),

@@ -10,7 +10,8 @@ import UserDomain
 @Suite(.tags(.heavy)) struct MillionUsersTests {
   private static let users = 1_000_000
 
-  @Test("1,000,000 users load, and a walk returns each once, in order, at the same cost from first to last")
+  @Test(
+    "1,000,000 users load, and a listing returns each once, in order, at the same cost from first to last")
   func walk() async throws {
     let directory = try TemporaryDirectory()
     let path = directory.path("users.db")
@@ -35,8 +36,8 @@ import UserDomain
     try await repository.close()
   }
 
-  /// SQLite's own count of the steps that its virtual machine takes for a page
-  /// (sqlite.org/c3ref/c_stmtstatus_counter.html): a measure without a clock.
+  /// Returns SQLite's own count of its virtual machine's steps for a page (sqlite.org/c3ref/c_stmtstatus_counter.html):
+  /// a measure without a clock.
   private func expectFlatCost(_ path: String) async throws {
     let queue = try DatabaseQueue(path: path)
     let steps = try await queue.read { database in

@@ -7,7 +7,7 @@ import UserDomain
 
 @testable import UserStore
 
-/// Files that are deleted, replaced, copied or restored by other programs than SQLite.
+/// Tests files that are deleted, replaced, copied or restored by other programs than SQLite.
 @Suite(.tags(.io)) struct MovedFilesTests {
   private let directory: TemporaryDirectory
   private let path: String
@@ -31,7 +31,7 @@ import UserDomain
   }
 
   @Test(
-    "a write is refused once a file of the database is deleted, and an inspection tells without a write",
+    "a write is refused once a file of the database is deleted, and an inspection detects it without a write",
     arguments: ["", "-wal", "-shm"])
   func deleted(suffix: String) async throws {
     var configuration = SQLiteUserRepository.Configuration()
@@ -47,7 +47,7 @@ import UserDomain
     #expect(await fault { _ = try await repository.create(.sample(2)) }?.kind == .moved)
     #expect(
       repository.failure(try #require(repository.writeFault)).description.contains("deleted or replaced"))
-    // What is open can still be read, and recovery does not write to it.
+    // Open files can still be read, and recovery does not write to them.
     #expect(try repository.user(id: user.id) == user)
     await repository.recover()
     #expect(repository.writeFault?.kind == .moved)
@@ -63,7 +63,7 @@ import UserDomain
     let theirs = try await successor.create(.sample(2))
     #expect(await fault { _ = try await repository.create(.sample(3)) }?.kind == .moved)
     #expect(await fault { try await repository.close() }?.kind == .moved)
-    // Its log has not been deleted by its name.
+    // The successor's log has not been deleted by its name.
     #expect(FileManager.default.fileExists(atPath: path + "-wal"))
     let reader = try OtherConnection(path)
     #expect(try await reader.firstInteger("SELECT count(*) FROM users") == 1)
@@ -73,7 +73,7 @@ import UserDomain
     try Migrator(path: path).verify()
   }
 
-  @Test("a log that has come in the place of the open one is not deleted by its name")
+  @Test("a log that replaces the open one is not deleted by its name")
   func replacedLog() async throws {
     let repository = try SQLiteUserRepository(.file(path))
     _ = try await repository.create(.sample(1))
@@ -84,13 +84,13 @@ import UserDomain
     #expect(FileManager.default.contents(atPath: path + "-wal") == other)
   }
 
-  @Test("a reader that is opened after the replacement does not read the other database")
+  @Test("a reader opened after the replacement does not read the other database")
   func readersOfTheSuccessor() async throws {
     var configuration = SQLiteUserRepository.Configuration()
     configuration.readers = 1
     let repository = try SQLiteUserRepository(.file(path), configuration: configuration)
     try FileManager.default.moveItem(atPath: path, toPath: directory.path("old.db"))
-    // No reader has been opened yet.
+    // No reader is open yet.
     let error = #expect(throws: UserError.self) { try repository.newestUserID() }
     guard case .storage(let fault) = error else {
       Issue.record("\(String(describing: error))")
@@ -102,7 +102,7 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("a database that is moved away and back goes on")
+  @Test("a database that is moved away and back works again")
   func movedBack() async throws {
     let repository = try SQLiteUserRepository(.file(path))
     try FileManager.default.moveItem(atPath: path, toPath: directory.path("elsewhere.db"))
@@ -115,7 +115,7 @@ import UserDomain
   }
 
   @Test(
-    "a symbolic link may lead to the database, also to one that is still to be made, until it leads elsewhere"
+    "a symbolic link may lead to the database, even to a missing one, until it leads elsewhere"
   )
   func symbolicLink() async throws {
     let link = directory.path("link.db")
@@ -134,12 +134,12 @@ import UserDomain
 
   // MARK: Migrations under a running service
 
-  @Test("migrations that are taken back fail the writes with a reason, hold no lock, and may come again")
+  @Test("reverted migrations fail the writes with a reason, hold no lock, and may be applied again")
   func migratedDown() async throws {
     let repository = try SQLiteUserRepository(.file(path))
     let user = try await repository.create(.sample(1))
     let migrator = Migrator(path: path)
-    // As far as a table that every transaction needs.
+    // Migrations are reverted down to a table that every transaction needs.
     try migrator.down(to: 4)
     #expect(await fault { _ = try await repository.create(.sample(2)) }?.kind == .notMigrated)
     #expect(repository.writeFault?.kind == .notMigrated)
@@ -160,11 +160,11 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("a write that needs none of the migrations that were taken back does not end the fault")
+  @Test("a write that needs no reverted migration does not end the fault")
   func partlyMigratedDown() async throws {
     let repository = try SQLiteUserRepository(.file(path))
     let migrator = Migrator(path: path)
-    // As far as the tables of failures.
+    // Migrations are reverted down to the tables of failures.
     try migrator.down(to: 5)
     let account = SignInAccount.unknown(try EmailAddress("ada@example.com"))
     let network = SignInSource.network(PeerNetwork(peer: "unix"))
@@ -178,7 +178,7 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("a write transaction that is found open is rolled back first")
+  @Test("a write transaction left open is rolled back first")
   func leftOpen() async throws {
     let repository = try SQLiteUserRepository(.file(path))
     _ = try repository.writers.withConnection { (connection) throws(DatabaseError) in
@@ -192,11 +192,11 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("a connection whose transaction cannot be rolled back makes place for another")
+  @Test("a connection whose transaction cannot be rolled back is replaced")
   func cannotRollBack() async throws {
     let repository = try SQLiteUserRepository(.file(path))
     _ = try await repository.create(.sample(1))
-    // SQLite interrupts what begins while an interrupted statement is under way (sqlite.org/c3ref/interrupt.html).
+    // SQLite interrupts statements that begin while an interrupted one is running (sqlite.org/c3ref/interrupt.html).
     let pending = try repository.writers.withConnection { (connection) throws(DatabaseError) in
       let statement = try connection.connection.prepare("SELECT 1 UNION ALL SELECT 2")
       let handle = connection.connection.withDatabase { $0.sqliteConnection }
@@ -215,7 +215,7 @@ import UserDomain
 
   // MARK: Copies and restores
 
-  @Test("the main file has its tables from the first start on")
+  @Test("the main file has its tables after the first start")
   func copyOfTheMainFile() async throws {
     let repository = try SQLiteUserRepository(.file(path))
     _ = try await repository.create(.sample(1))
@@ -225,9 +225,9 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("a file with content but without tables is refused by a service, and taken by a migrator")
+  @Test("a file with content but without tables is refused by a service, and accepted by a migrator")
   func withoutTables() async throws {
-    // What a copy is that lacks the log which has the tables.
+    // A copy without the log, which has the tables.
     let other = try OtherConnection(path)
     try await other.execute("PRAGMA journal_mode = WAL; CREATE TABLE t (a); DROP TABLE t")
     try other.close()
@@ -244,7 +244,7 @@ import UserDomain
   }
 
   @Test(
-    "a database whose migrations were all taken back is refused by a service until they are applied again")
+    "a database without any applied migration is refused by a service until they are applied again")
   func takenBackToNothing() async throws {
     try await SQLiteUserRepository(.file(path)).close()
     try Migrator(path: path).down(to: 0)
@@ -274,7 +274,7 @@ import UserDomain
   // MARK: Read-only
 
   @Test(
-    "status reads a database that may only be read, in a folder that may only be read",
+    "status reads a read-only database in a read-only folder",
     arguments: [0o555, 0o755])
   func readOnlyStatus(folder: Int) async throws {
     try await SQLiteUserRepository(.file(path)).close()
@@ -284,7 +284,7 @@ import UserDomain
     #expect(outcome.output == "\(Migration.embedded.count)\n", "\(outcome)")
   }
 
-  @Test("status says what to do about a log that it cannot read")
+  @Test("status gives the remedy for a log that it cannot read")
   func unreadableLog() async throws {
     let repository = try SQLiteUserRepository(.file(path))
     _ = try await repository.create(.sample(1))
@@ -299,13 +299,13 @@ import UserDomain
     try FileManager.default.setAttributes([.posixPermissions: 0o555], ofItemAtPath: folder)
     let outcome = try await Program.run("store-probe", ["status-unprivileged", folder + "/users.db"])
     #expect(outcome.output.contains("copy the database with its -wal file"), "\(outcome)")
-    // So that it can be deleted.
+    // The folder can then be deleted.
     try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder)
   }
 
   // MARK: Modes
 
-  @Test("files that others may read are named, those that are made beside them are the owner's alone")
+  @Test("files that others may read are named, and new files beside them are private")
   func exposed() async throws {
     let first = try SQLiteUserRepository(.file(path))
     #expect(first.exposedFiles.isEmpty)
@@ -322,7 +322,7 @@ import UserDomain
 
   // MARK: One service
 
-  @Test("a database has one service at a time; the lock's file goes with it")
+  @Test("a database has one service at a time, which removes its lock file at the end")
   func serviceLock() async throws {
     let first = try ServiceLock(database: path, mayCreate: true)
     #expect(try first.acquire())

@@ -1,7 +1,7 @@
 import GRDB
 import UserStore
 
-/// A connection of somebody else's to the same file, as another process would have one.
+/// A connection to the same file outside the repository, like another process's.
 struct OtherConnection {
   private let queue: DatabaseQueue
 
@@ -26,7 +26,7 @@ struct OtherConnection {
 }
 
 extension SQLiteUserRepository.Configuration {
-  /// Waits for another connection's lock for as long as a slow machine may need until the test gives it back.
+  /// Waits for another connection's lock until the test releases it, as long as a slow machine may need.
   static var patient: Self {
     var configuration = Self()
     configuration.busyTimeout = .seconds(600)

@@ -6,7 +6,7 @@ import Testing
 @testable import UserDomain
 @testable import UserStore
 
-/// Tokens that another process revokes: a second repository of the same file stands for it.
+/// Tests tokens that another process revokes, for which a second repository of the same file stands.
 @Suite(.tags(.io)) struct OtherProcessRevocationTests {
   private let directory: TemporaryDirectory
   private let ours: SQLiteUserRepository
@@ -31,7 +31,7 @@ import Testing
     try await ours.close()
   }
 
-  @Test("an inspection learns of a user that another process has made inactive, and active again")
+  @Test("an inspection detects that another process made a user inactive, and active again")
   func epochs() async throws {
     let user = try await ours.create(.sample(1)).id
     await ours.inspect()
@@ -46,7 +46,7 @@ import Testing
     try await close()
   }
 
-  @Test("an inspection learns of a session that another process has ended, and forgets none of its own")
+  @Test("an inspection detects that another process ended a session, and keeps its own ended sessions")
   func sessions() async throws {
     let user = try await ours.create(.sample(1))
     let now = Timestamp.now
@@ -55,7 +55,7 @@ import Testing
       expiresAt: now + .seconds(1_000), keptUntil: now + .seconds(1_000))
     try await ours.create(
       session, epoch: 0, from: .network(PeerNetwork(peer: "ipv4:192.0.2.1:50000")))
-    // A session that is not stored has no row that says so.
+    // A session that is not stored has no row that records its end.
     let unknown = SessionID.random()
     try await ours.end(unknown, now: now)
     await ours.inspect()
@@ -66,12 +66,13 @@ import Testing
     try await close()
   }
 
-  @Test("nothing is loaded again for this process's own commits, nor for others' that revoke nothing")
+  @Test(
+    "revocations are not loaded again for this process's own commits, nor for others' without revocations")
   func unchanged() async throws {
     let user = try await ours.create(.sample(1)).id
     await ours.inspect()
     _ = try await ours.update(user, UserChanges(status: .inactive))
-    // The mark of what was loaded last, before this revocation.
+    // The mark of the last load, before this revocation.
     let mark = ours.stored.withLock { $0.mark }
     await ours.inspect()
     #expect(ours.stored.withLock { $0.mark } == mark)

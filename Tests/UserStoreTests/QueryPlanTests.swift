@@ -5,7 +5,7 @@ import UserDomain
 
 @testable import UserStore
 
-/// The hot statements walk an index and never skip over rows they do not return.
+/// Checks that the hot statements use an index and never skip rows that they do not return.
 @Suite(.tags(.io)) struct QueryPlanTests {
   private func plan(_ sql: String) throws -> [String] {
     let connection = try SQLiteConnection(.inMemory, .create)
@@ -14,7 +14,7 @@ import UserDomain
     defer { try? connection.close() }
     return try connection.withDatabase { database in
       let statement = try database.makeStatement(sql: "EXPLAIN QUERY PLAN \(sql)")
-      // Parameters that are not bound are NULL, which makes no difference to the plan.
+      // Unbound parameters are NULL, which makes no difference to the plan.
       statement.setUncheckedArguments([])
       return try Row.fetchAll(statement).map { $0["detail"] }
     }
@@ -38,7 +38,7 @@ import UserDomain
     #expect(steps[1...].allSatisfy { $0.contains("PRIMARY KEY (user_id=?)") })
   }
 
-  @Test("rows out of date, and a user's oldest sessions, are found by an index")
+  @Test("expired rows, and a user's oldest sessions, are found by an index")
   func clearingAway() throws {
     #expect(
       try plan(SessionStatements.purgeSessionsSQL).contains {
@@ -67,7 +67,7 @@ import UserDomain
       try plan(SessionStatements.oldestSessionsSQL).contains { $0.contains("USING INDEX sessions_by_user") })
   }
 
-  @Test("a request is found by its id, those of a user and those out of date by an index")
+  @Test("a request is found by its id, and a user's or expired requests by an index")
   func createRequests() throws {
     let steps = try plan(CreateRequestStatements.rememberedSQL)
     #expect(steps.count == 2 && steps.allSatisfy { $0.contains("USING PRIMARY KEY") })

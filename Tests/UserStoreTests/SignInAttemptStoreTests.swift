@@ -5,7 +5,7 @@ import UserDomain
 
 @testable import UserStore
 
-/// Counts of failures and known devices in a file, across restarts and processes, bounded.
+/// Tests the counts of failures and the known devices in a file, across restarts and processes, and their bounds.
 @Suite(.tags(.io), .timeLimit(.minutes(10))) struct SignInAttemptStoreTests {
   private let directory: TemporaryDirectory
   private let clock = ManualClock()
@@ -33,7 +33,7 @@ import UserDomain
       expiresAt: clock.now + .seconds(86_400), keptUntil: clock.now + .seconds(86_400))
   }
 
-  @Test("failures are counted for each network and for the account, and outlast a restart")
+  @Test("failures are counted per network and per account, and survive a restart")
   func restart() async throws {
     var repository = try open()
     let account = SignInAccount.unknown(try EmailAddress("ada@example.com"))
@@ -51,7 +51,7 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("counts out of date are cleared away, those of a clock that was ahead too, but no user's lock")
+  @Test("expired counts are deleted, also those of a clock that was ahead, but no user's lock")
   func clearing() async throws {
     let repository = try open()
     let user = try await repository.create(.sample(1))
@@ -65,8 +65,8 @@ import UserDomain
     }
     clock.advance(by: .seconds(-3_650 * 86_400))
     for step in 0..<40 {
-      // Each failure sets a few times right, and when these have passed a few rows are cleared away.
-      if step == 20 { clock.advance(by: SignInAttempts.accountMemory + .seconds(1)) }
+      // Each failure corrects a few times, and deletes a few rows once these times have passed.
+      if step == 20 { clock.advance(by: SignInAttempts.accountRetention + .seconds(1)) }
       let last = SignInAccount.unknown(try EmailAddress("last@example.com"))
       try await repository.noteFailure(of: last, from: network, now: clock.now)
     }
@@ -77,7 +77,7 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("a table of failures has no more rows than its capacity, and the oldest go")
+  @Test("a table of failures has no more rows than its capacity, and the oldest are deleted")
   func capacity() throws {
     let connection = try SQLiteConnection(.inMemory, .create)
     try SchemaMigrator(connection, at: .inMemory, migrations: Migration.embedded).up()
@@ -96,12 +96,12 @@ import UserDomain
   }
 
   @Test(
-    "a user has 100 known devices at most: the one that was used longest ago is known no more",
+    "a user has at most 100 known devices: the one used longest ago is forgotten",
     arguments: [30, 3_650])
   func devices(daysAhead: Int64) async throws {
     let repository = try open()
     let user = try await repository.create(.sample(1)).id
-    // By a clock that was ahead: they make room all the same.
+    // The clock was ahead: these devices make room all the same.
     clock.advance(by: .seconds(daysAhead * 86_400))
     let early = session(of: user)
     try await repository.create(early, epoch: 0, from: network)
@@ -115,13 +115,13 @@ import UserDomain
     }
     #expect(try repository.deviceUser(early.id) == nil)
     for id in known { #expect(try repository.deviceUser(id) == user) }
-    clock.advance(by: SignInAttempts.deviceMemory + .seconds(1))
+    clock.advance(by: SignInAttempts.deviceRetention + .seconds(1))
     for _ in 0..<13 { try await repository.create(session(of: user), epoch: 0, from: network) }
     #expect(try await rows("known_devices") == 13)
     try await repository.close()
   }
 
-  @Test("another process's unlocking counts at once")
+  @Test("unlocking by another process takes effect at once")
   func unlockElsewhere() async throws {
     let (serving, operating) = (try open(), try open())
     let user = try await serving.create(.sample(1)).id
@@ -130,14 +130,14 @@ import UserDomain
     }
     #expect(try await operating.unlock(user) == SignInAttempts.accountLimit)
     #expect(try await operating.unlock(user) == 0)
-    // A snapshot of before lives for 5 ms.
+    // An earlier snapshot lives for 5 ms.
     try await serving.forgetFailures(of: .unknown(EmailAddress("x@example.com")), from: network)
     #expect(try serving.history(of: .user(user), from: network, now: clock.now).accountFailures == 0)
     try await operating.close()
     try await serving.close()
   }
 
-  @Test("devices that are signed in when the database is migrated are known")
+  @Test("devices that are signed in during the migration are known")
   func migrated() async throws {
     let path = directory.path("users.db")
     let before = Migration.embedded.prefix { $0.name != "create_sign_in_counters" }

@@ -6,7 +6,7 @@ import UserDomain
 
 @testable import UserStore
 
-/// Readers keep their snapshots between reads; nobody must notice.
+/// Tests that readers keep their snapshots between reads without an observable difference.
 @Suite(.tags(.io), .timeLimit(.minutes(10))) struct SnapshotTests {
   private let directory: TemporaryDirectory
   private let path: String
@@ -16,7 +16,7 @@ import UserDomain
     path = directory.path("users.db")
   }
 
-  @Test("what another process commits is seen, however often one reads")
+  @Test("commits of another process are seen, even during constant reads")
   func otherProcess() async throws {
     let repository = try SQLiteUserRepository(.file(path))
     let user = try await repository.create(.sample(1))
@@ -28,7 +28,7 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("an idle reader gives its snapshot up, so that another process can empty the log")
+  @Test("an idle reader ends its snapshot, so that another process can empty the log")
   func idle() async throws {
     let repository = try SQLiteUserRepository(.file(path))
     let user = try await repository.create(.sample(1))
@@ -71,7 +71,7 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("more threads than connections wait for one another and are all answered")
+  @Test("more threads than connections wait for each other, and every read succeeds")
   func fewConnections() async throws {
     var configuration = SQLiteUserRepository.Configuration()
     configuration.readers = 2

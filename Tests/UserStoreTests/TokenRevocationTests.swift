@@ -4,7 +4,7 @@ import UserDomain
 
 @testable import UserStore
 
-/// Tokens that are revoked one by one, by another process than the service.
+/// Tests tokens that another process than the service revokes one by one.
 @Suite(.tags(.io)) struct TokenRevocationTests {
   private let directory: TemporaryDirectory
   private let revocations: SQLiteTokenRevocations
@@ -34,7 +34,7 @@ import UserDomain
         principal: Principal(subject: "billing", scopes: []), issuedAt: now, expiresAt: now, tokenID: id))
   }
 
-  @Test("a repository learns of them when it is told to look, and when it is opened")
+  @Test("a repository learns of revocations by an inspection, and when it is opened")
   func learned() async throws {
     let repository = try open()
     let (revoked, other) = (TokenID.random(), TokenID.random())
@@ -42,7 +42,7 @@ import UserDomain
     #expect(!isRevoked(revoked, in: repository))
     await repository.inspect()
     #expect(isRevoked(revoked, in: repository) && !isRevoked(other, in: repository))
-    // It writes, too, while the other process has been there.
+    // The service writes, too, after the other process's commit.
     _ = try await repository.create(.sample(1))
     try await repository.close()
     let again = try open()
@@ -50,7 +50,7 @@ import UserDomain
     try await again.close()
   }
 
-  @Test("a token is revoked once; what is known of it later is added")
+  @Test("a token is revoked once, and later details are added")
   func twice() async throws {
     try await open().close()
     let id = TokenID.random()
@@ -66,7 +66,7 @@ import UserDomain
   }
 
   @Test(
-    "a revocation is forgotten a day after its token has expired, and a day after the longest life where none is known"
+    "a revocation is deleted a day after its token expires, or after the longest lifetime if the expiry is unknown"
   )
   func forgotten() async throws {
     try await open().close()
@@ -83,7 +83,7 @@ import UserDomain
     }
   }
 
-  @Test("the epoch of an active user is what its tokens need")
+  @Test("the epoch of an active user is the one that its tokens need")
   func epoch() async throws {
     let repository = try open()
     let user = try await repository.create(.sample(1))
@@ -96,7 +96,7 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("a database that is missing, or not migrated to the end, is refused")
+  @Test("a missing or not fully migrated database is refused")
   func notMigrated() throws {
     let path = directory.path("users.db")
     #expect(throws: StoreError.missing(path: path)) { try revocations.list() }

@@ -3,13 +3,13 @@ import Testing
 import UserDomain
 import UserStore
 
-/// What every `UserRepository` does, run on each kind that there is.
+/// The behaviour of every `UserRepository`, run on each implementation.
 @Suite(.tags(.io)) struct UserRepositoryConformanceTests {
   enum Kind: CaseIterable {
     case file, inMemory
   }
 
-  /// A repository, with the folder that its file is in.
+  /// A repository, with the folder of its file.
   private struct Fixture {
     let repository: SQLiteUserRepository
     let directory: TemporaryDirectory
@@ -38,7 +38,7 @@ import UserStore
   }
 
   @Test(
-    "text comes back as it went in",
+    "text is returned as stored",
     arguments: Kind.allCases,
     [
       "", "O'Neil; DROP TABLE users; --", "李小龙", "👩‍👩‍👧‍👦", "e\u{301}", "%_\\\"`", "nul\u{0}inside",
@@ -54,7 +54,7 @@ import UserStore
     try await fixture.repository.close()
   }
 
-  @Test("an address is owned once, in any letter case", arguments: Kind.allCases)
+  @Test("an address has one owner, in any letter case", arguments: Kind.allCases)
   func uniqueEmail(kind: Kind) async throws {
     let fixture = try Fixture(kind)
     let first = try await fixture.repository.create(.sample(1))
@@ -64,7 +64,7 @@ import UserStore
     await #expect(throws: UserError.emailAlreadyRegistered) {
       try await fixture.repository.update(second.id, UserChanges(email: same.email))
     }
-    // One's own address in another case is no clash.
+    // A user's own address in another case is not a conflict.
     let renamed = try await fixture.repository.update(first.id, UserChanges(email: same.email))
     #expect(renamed.email == same.email)
     #expect(try fixture.repository.user(id: second.id) == second)
@@ -89,7 +89,7 @@ import UserStore
       }
       return await group.reduce(into: []) { $0.append($1) }
     }
-    // The others' failures are looked at below.
+    // The test checks the others' failures below.
     let winners = outcomes.compactMap { try? $0.get() }
     #expect(winners.count == 1)
     for outcome in outcomes {
@@ -99,7 +99,7 @@ import UserStore
     try await fixture.repository.close()
   }
 
-  @Test("a bulk insert answers for each row", arguments: Kind.allCases)
+  @Test("a bulk insert has an outcome per row", arguments: Kind.allCases)
   func bulk(kind: Kind) async throws {
     let fixture = try Fixture(kind)
     _ = try await fixture.repository.create(.sample(3))
@@ -107,14 +107,14 @@ import UserStore
     let outcomes = try await fixture.repository.create([
       .sample(1), .sample(2, passwordHash: hash), .sample(3), .sample(1), .sample(4),
     ])
-    // Failures are nil here, and looked at below.
+    // Failures are nil here; the test checks them below.
     #expect(
       outcomes.map { (try? $0.get())?.email.address } == [
         "user1@example.com", "user2@example.com", nil, nil, "user4@example.com",
       ])
     #expect(outcomes[2] == .failure(.emailAlreadyRegistered))
     #expect(outcomes[3] == .failure(.emailAlreadyRegistered))
-    // Those that were created.
+    // The users that were created.
     let ids = outcomes.compactMap { try? $0.get().id }
     #expect(ids == ids.sorted())
     #expect(try fixture.repository.credential(email: EmailAddress("user2@example.com"))?.passwordHash == hash)
@@ -133,7 +133,7 @@ import UserStore
     try await fixture.repository.close()
   }
 
-  @Test("an update changes what it names and nothing else", arguments: Kind.allCases)
+  @Test("an update changes only the given fields", arguments: Kind.allCases)
   func update(kind: Kind) async throws {
     let fixture = try Fixture(kind)
     let hash = PasswordHash(phcString: "$argon2id$one")
@@ -174,7 +174,7 @@ import UserStore
     }
     let created = try await fixture.repository.create((0..<10).map { .sample($0) }).map { try $0.get() }
     var listing = try UserListing(repository: fixture.repository, after: nil, pageSize: size)
-    // Arrives after the listing began, so is no part of it.
+    // The user arrives after the listing began, and so is not part of it.
     let late = try await fixture.repository.create(.sample(99))
     var pages: [[User]] = []
     while let page = try listing.nextPage() { pages.append(page) }
@@ -189,7 +189,7 @@ import UserStore
     try await fixture.repository.close()
   }
 
-  @Test("a listing of nobody, or of nobody after the last, ends at once", arguments: Kind.allCases)
+  @Test("an empty listing, or one after the last user, ends at once", arguments: Kind.allCases)
   func emptyListing(kind: Kind) async throws {
     let fixture = try Fixture(kind)
     var empty = try UserListing(repository: fixture.repository, after: nil, pageSize: 10)
@@ -200,7 +200,7 @@ import UserStore
     try await fixture.repository.close()
   }
 
-  @Test("whoever has been answered reads what the answer says", arguments: Kind.allCases)
+  @Test("a caller with a response reads the write that it acknowledges", arguments: Kind.allCases)
   func readYourWrites(kind: Kind) async throws {
     let fixture = try Fixture(kind)
     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -220,7 +220,7 @@ import UserStore
   }
 
   @Test(
-    "ids ascend in the order of commits, so a listing that follows the newest user skips nobody",
+    "ids ascend in the order of commits, so a listing that follows the newest user skips no user",
     arguments: Kind.allCases)
   func followTheNewest(kind: Kind) async throws {
     let fixture = try Fixture(kind)
@@ -244,7 +244,7 @@ import UserStore
     try await fixture.repository.close()
   }
 
-  @Test("after closing, everything is refused", arguments: Kind.allCases)
+  @Test("every call after closing is refused", arguments: Kind.allCases)
   func closed(kind: Kind) async throws {
     let fixture = try Fixture(kind)
     let user = try await fixture.repository.create(.sample(1))

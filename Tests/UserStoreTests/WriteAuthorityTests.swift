@@ -5,9 +5,9 @@ import UserDomain
 
 @testable import UserStore
 
-/// Nothing is stored on an authority that has ended, whenever it did.
+/// Tests that nothing is stored under an authority that is no longer valid, whenever it ended.
 @Suite(.tags(.io), .timeLimit(.minutes(10))) struct WriteAuthorityTests {
-  /// A service's token, good until it ends.
+  /// A service's token, valid until a test ends it.
   private final class Token: Sendable {
     private let fault = Mutex<TokenFault?>(nil)
 
@@ -30,7 +30,7 @@ import UserDomain
 
   private let rows = (0..<500).map { CreateRequest(.sample($0)) }
 
-  @Test("a batch is stored while its token is good, and no row of it afterwards")
+  @Test("a batch is stored while its token is valid, and no row of it afterwards")
   func batch() async throws {
     let token = Token()
     let stored = try await repository.create([CreateRequest(.sample(1_000))], by: token.authority)
@@ -43,7 +43,7 @@ import UserDomain
   }
 
   @Test(
-    "a write that waits for the database when its token ends is not done",
+    "a write whose token becomes invalid while it waits for the database is not done",
     arguments: [TokenFault.expired, .revoked, .untrusted])
   func waiting(fault: TokenFault) async throws {
     let user = try await repository.create(.sample(1_000))
@@ -65,7 +65,7 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("a batch of a user who is made inactive in the same transaction is not stored")
+  @Test("a batch of a user that is made inactive in the same transaction is not stored")
   func sameTransaction() async throws {
     let user = try await repository.create(.sample(1_000))
     let authority = WriteAuthority(userID: user.id, epoch: 0)

@@ -1,7 +1,7 @@
-"""What attackers send.
+"""Defines attacks on the service.
 
-Each attack takes a `frames.Client` that has just connected, and returns the last GOAWAY once the server has
-closed the connection; nothing if the server has ended the calls alone, and the connection serves others.
+Each attack takes a newly connected `frames.Client`. It returns the last GOAWAY once the server has closed the
+connection, or None if the server only ended the calls and the connection serves others.
 """
 
 import itertools
@@ -24,17 +24,17 @@ from frames import (
 )
 
 ATTACKS = {}
-# Limits that end slow attackers soon. Nobody else is so slow.
+# The limits end slow attackers soon. No other client is so slow.
 SETTINGS = {
     "grpc.receive.timeout": "500ms", "grpc.send.timeout": "500ms", "grpc.connection.timeout": "500ms",
     "grpc.keepalive.time": "500ms", "grpc.keepalive.timeout": "500ms",
 }
-# More than any burst that is forgiven, with what is forgiven every second on top.
+# The count exceeds any forgiven burst, plus the allowance per second.
 MANY = 4_000
 
 
 def attack(rule, **connection):
-    """Adds the function to ATTACKS; `connection` has arguments of `frames.Client`."""
+    """Adds the function to ATTACKS. `connection` has arguments of `frames.Client`."""
 
     def add(function):
         ATTACKS[f"{rule}-{function.__name__}"] = (function, connection)
@@ -48,20 +48,20 @@ def odd(count=MANY):
 
 
 def repeat(*frame, count=MANY):
-    """The same bytes again and again, a few at a time."""
+    """Repeats the same bytes, a few at a time."""
     chunk = b"".join(frame) * 20
     return itertools.repeat(chunk, count // 20)
 
 
 def on_streams(client, headers, *rest, end=False):
-    """For each of many streams, HEADERS and what `rest` returns for its id."""
+    """Yields HEADERS, and the frames that `rest` makes for the id, for each of many streams."""
     for stream in odd():
         yield client.header_frame(stream, headers, end) + b"".join(one(stream) for one in rest)
 
 
 @attack(6)
 def hpack_bomb(client):
-    """A field of 4,000 bytes, and then references to it of one byte each."""
+    """Sends a field of 4,000 bytes, and then one-byte references to it."""
     client.send(client.header_frame(1, request("GetUser", ("x", "x" * 3_900)), end=True))
     entry = bytes([0x80 | 62])
     return client.flood([raw(HEADERS, END_HEADERS | END_STREAM, 3, entry * 15_000)])
@@ -101,7 +101,7 @@ def made_to_refuse(client):
 
 @attack(28)
 def made_to_reset_without_reading(client):
-    """The answers fill the server's queue and not the socket's."""
+    """Fills the server's queue with responses, not the socket's."""
     for chunk in on_streams(client, request("GetUser", ("connection", "close"))):
         client.send(chunk)
     return client.end()
@@ -127,7 +127,7 @@ def empty_data(client):
 
 @attack(29)
 def padding_without_data(client):
-    """DATA that has bytes and yet no data."""
+    """Sends DATA frames that have bytes but no data."""
     client.headers(1, request("UserUpdates"))
     return client.flood(repeat(raw(frames.DATA, PADDED, 1, b"\0")))
 
@@ -191,7 +191,7 @@ def pings(client):
 
 @attack(29)
 def pings_between_calls(client):
-    """Answers forgive pings, but not this many of them without end."""
+    """Sends more pings than responses forgive."""
     calls = on_streams(client, request("GetUser"), lambda id: data(id, message(), True))
     return client.flood(call + raw(frames.PING, 0, 0, bytes(8)) * 5 for call in calls)
 
@@ -202,7 +202,7 @@ def ping_acknowledgements(client):
 
 
 def drip(client, payload):
-    """Sends a byte now and then until the server has had enough."""
+    """Sends a byte now and then until the server closes the connection."""
     for byte in payload:
         try:
             client.send(bytes([byte]))
@@ -233,7 +233,7 @@ def dripping_headers(client):
 
 
 def outlived(client, streams, status):
-    """Returns when the server has ended the calls, which is all that it ends."""
+    """Returns once the server has ended the calls, and nothing else."""
     for stream in streams:
         assert client.response(stream).status == status
     assert client.is_healthy(max(streams) + 2)
@@ -248,7 +248,7 @@ def slow_unary_body(client):
 
 @attack(30)
 def endless_unary_request(client):
-    """The message is complete, but END_STREAM never comes."""
+    """Sends a complete message, but never END_STREAM."""
     client.headers(1, request("GetUser"))
     client.send(data(1, message(field(1, "nobody"))))
     outlived(client, [1], "4")
@@ -281,7 +281,7 @@ def dripping_body(client):
 
 @attack(30)
 def slow_uploads(client):
-    """Messages that are never completed on as many streams as there may be."""
+    """Sends incomplete messages on the maximum number of streams."""
     for stream in odd(90):
         client.headers(stream, request("CreateUser"))
         client.send(data(stream, b"\0\0\0\x1f\x40" + bytes(4_000)))
@@ -314,6 +314,6 @@ def shut_windows(client):
 
 @attack(30, acknowledges=False)
 def half_open(client):
-    """The server's pings are not answered."""
+    """Never answers the server's pings."""
     client.headers(1, request("UserUpdates"))
     return client.end()

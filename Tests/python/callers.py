@@ -1,4 +1,4 @@
-"""Callers of a service with authentication: grpcio with a token, or without."""
+"""Calls a service with authentication by grpcio, with a token or without."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 def details(error, *kinds):
-    """What the google.rpc.Status of a call that has failed says: a message of each kind, empty where there is none."""
+    """Returns the details of a failed call's google.rpc.Status: a message of each kind, empty if missing."""
     found = [kind() for kind in kinds]
     status = rpc_status.from_call(error)
     for detail in status.details if status else []:
@@ -27,7 +27,7 @@ def details(error, *kinds):
 
 
 def failure(call):
-    """The status code and the reason that a call ends with, and how long to wait before the next."""
+    """Returns the status code and the reason of a failed call, and the wait before the next."""
     with pytest.raises(grpc.RpcError) as raised:
         call()
     if raised.value.code() == UNAUTHENTICATED:
@@ -51,7 +51,7 @@ def token_id(token):
 
 
 class Caller:
-    """Calls with a token, or without."""
+    """A caller with a token, or without."""
 
     def __init__(self, pb, channel):
         self.pb, self.users, self.auth = pb, pb.Stub(channel), pb.AuthStub(channel)

@@ -1,4 +1,4 @@
-"""The program's commands, as a person types them and as a script calls them."""
+"""Runs the program's commands, as a user types them and as a script calls them."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from program import PROGRAM
 
 
 class Commands:
-    """Calls the program with a home of its own."""
+    """Runs the program with its own home folder."""
 
     def __init__(self, home, address):
         self.home = home
@@ -27,14 +27,14 @@ class Commands:
             env={**self.environment, **(environment or {})}, cwd=directory)
 
     def __call__(self, *arguments, code=0, **keywords):
-        """What it prints; it must exit with `code`."""
+        """Returns the output. The program must exit with `code`."""
         done = self.run(*arguments, **keywords)
         assert done.returncode == code, done
         return done.stdout if code == 0 else done.stderr
 
     def terminal(self, *arguments, answers=(), environment=None):
-        """Runs it at a terminal: answers its questions, and returns its exit code, what the terminal showed, and how the
-        terminal was left."""
+        """Runs the program at a terminal and answers its questions. Returns its exit code, the terminal's text, and
+        the terminal's final mode."""
         parent, child = pty.openpty()
         before = termios.tcgetattr(child)
         process = subprocess.Popen(

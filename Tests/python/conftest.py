@@ -25,7 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def wait_until(condition, seconds=60):
-    """Returns once `condition` holds, which it asks for again and again with growing pauses."""
+    """Returns once `condition` holds. Polls it with growing pauses."""
     deadline, pause = time.monotonic() + seconds, 0.001
     while not condition():
         assert time.monotonic() < deadline, f"waited for {seconds} s: {inspect.getsource(condition).strip()}"
@@ -39,7 +39,7 @@ def pb(tmp_path_factory):
 
 
 def contract(out):
-    """The contract's modules, made from protos/ by grpcio-tools: nothing of ours is in them."""
+    """Returns the contract's modules, made from protos/ by grpcio-tools without any code of this project."""
     code = protoc.main([
         "protoc", f"-I{ROOT / 'protos'}", f"-I{pathlib.Path(protoc.__file__).parent / '_proto'}",
         f"--python_out={out}", f"--grpc_python_out={out}", "common.proto", "user_service.proto",
@@ -56,14 +56,14 @@ def contract(out):
 
 
 def lengthen_waits(database):
-    """As after some more guesses: the wait of 1 second becomes one of 60, longer than a start or a test takes."""
+    """Imitates more guesses: the wait of 1 second becomes 60, longer than a start or a test takes."""
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
         changed = connection.execute("UPDATE sign_in_attempts SET failures = 20 WHERE failures = 5")
         assert changed.rowcount == 1
 
 
 class Service:
-    """A running program. `settings` are given in its environment: {"grpc.receive.timeout": "1s"}."""
+    """A running program. Its environment has `settings`, such as {"grpc.receive.timeout": "1s"}."""
 
     def __init__(self, database, *arguments, listen=("127.0.0.1:0",), settings=None, auth="off"):
         self.database = str(database)
@@ -86,19 +86,19 @@ class Service:
 
     @property
     def memory(self):
-        """Bytes that it has written and shares with no other process."""
+        """The bytes that the process has written and shares with no other."""
         rollup = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
         return int(re.search(r"Private_Dirty:\s+(\d+) kB", rollup)[1]) * 1_024
 
     @property
     def processor_time(self):
-        """Seconds that its threads have run."""
+        """The processor time of the process's threads, in seconds."""
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
     @property
     def sockets(self):
-        """How many sockets are open."""
+        """The number of open sockets."""
         links = []
         for file in pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir():
             with contextlib.suppress(FileNotFoundError):
@@ -114,7 +114,7 @@ class Service:
 
 @contextlib.contextmanager
 def starter(directory, answering):
-    """Starts services with the arguments of `Service`, less the database, and stops them in good order."""
+    """Starts services with the arguments of `Service` except the database, and checks that they stop cleanly."""
     services = []
 
     def start(*arguments, **keywords):
@@ -139,7 +139,7 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(scope="module")
 def answering(request):
-    """How GetUser and CreateUser are answered, "inline" or by a handler's "task"."""
+    """The road of GetUser and CreateUser: "inline", or "task" for the handler road."""
     return getattr(request, "param", "inline")
 
 
@@ -156,7 +156,7 @@ def service(serve):
 
 @pytest.fixture(scope="module")
 def shared_service(tmp_path_factory, answering):
-    """One service for all tests of a file, for those that leave no users behind."""
+    """One service for all tests of a file that leave no users behind."""
     with starter(tmp_path_factory.mktemp("shared"), answering) as start:
         yield start()
 
@@ -193,7 +193,7 @@ def users(pb, channel):
 
 @pytest.fixture
 def connect():
-    """Opens connections that speak frame by frame, with the arguments of `frames.Client`."""
+    """Opens connections that send single frames, with the arguments of `frames.Client`."""
     with contextlib.ExitStack() as stack:
         yield lambda *arguments, **keywords: stack.enter_context(frames.Client(*arguments, **keywords))
 

@@ -1,7 +1,7 @@
-"""An attacker in a process of its own: `flood.py ADDRESS SERVICE METHOD KIND CONNECTIONS STREAMS`.
+"""Runs an attacker as a separate process: `flood.py ADDRESS SERVICE METHOD KIND CONNECTIONS STREAMS`.
 
-It opens the connections, begins as many calls on each, reads none of their responses, and prints a line; or repeats the
-call for as long as it lives, if there are no streams. It ends when its standard input does.
+It opens the connections, begins as many calls on each, reads no responses, and prints a line. With no streams it
+repeats the call for as long as it runs. It ends when its standard input does.
 """
 
 import contextlib
@@ -16,7 +16,8 @@ from frames import field, message, request
 BOMB = 4 << 20
 USERS, AUTH, HEALTH = "user.v1.UserService", "auth.v1.AuthService", "grpc.health.v1.Health"
 REFLECTION = [f"grpc.reflection.{version}.ServerReflection" for version in ("v1", "v1alpha")]
-# Each method's longest text field, and the bytes of its largest message. The messages without a field have no 15th.
+# Each method's longest text field, and the size of its largest message. Messages without a text field get an unknown
+# field 15.
 METHODS = {
     (USERS, "GetUser"): (1, 1_024), (USERS, "CreateUser"): (2, 8_192), (USERS, "ListUsers"): (2, 1_024),
     (USERS, "BulkCreateUsers"): (2, 8_192), (USERS, "UserUpdates"): (3, 8_192),
@@ -43,7 +44,7 @@ def varint(number):
 
 @functools.cache
 def text(number, length):
-    """A string field of so many bytes."""
+    """Returns a string field of `length` bytes."""
     return bytes([number << 3 | 2]) + varint(length) + b"x" * length
 
 
@@ -53,12 +54,12 @@ def compressed(payload):
 
 
 def body_of(service, method, kind, name):
-    """What each call sends, and whether that is all of its request."""
+    """Returns the bytes that each call sends, and whether they are its whole request."""
     number, limit = METHODS[service, method]
     if kind == "bomb":
         return compressed(text(number, BOMB)), False
     if kind == "long":
-        # As much as the window of a stream permits of a message that is longer.
+        # The body fills a stream's window, but its message is longer.
         return b"\0" + BOMB.to_bytes(4, "big") + bytes(65_000), False
     wrap = compressed if kind == "compressed" else message
     if kind == "empty":
@@ -67,16 +68,16 @@ def body_of(service, method, kind, name):
         rows = [field(1, f"{name}.{row}@example.com") + text(2, 256) for row in range(20)]
         return b"".join(wrap(row) for row in rows), False
     if method == "ServerReflectionInfo":
-        # Each is answered with all that is sent, twice, and with a file. What is not read for want of room for more answers
-        # holds back the connection's window, so that more than one as it is would not be sent.
+        # Each response has the whole request, twice, and a file. Unread requests hold back the connection's window, so
+        # no more than one uncompressed request could be sent.
         return wrap(text(1, limit - 100) + field(4, "user.v1.UserService")) * (4 if kind == "compressed" else 1), False
-    # The longest that is permitted, of which the last byte never comes where it is sent as it is.
+    # The longest allowed message. Uncompressed, it is sent without its last byte.
     longest = text(number, limit - 3)
     return (compressed(longest), True) if kind == "compressed" else (message(longest)[:-1], False)
 
 
 def begin(client, service, method, kind, name, streams):
-    """Begins the calls, as the server's windows permit and its refusals leave room."""
+    """Begins the calls, as far as the server's windows and refusals allow."""
     encoding = None if kind in ("long", "plain") else "gzip"
     for stream in range(1, 2 * streams, 2):
         body, is_whole = body_of(service, method, kind, f"{name}.{stream}")
@@ -86,7 +87,7 @@ def begin(client, service, method, kind, name, streams):
 
 
 def repeat(client, service, method):
-    """Makes the call again and again. Returns how often, once standard input has ended."""
+    """Repeats the call until standard input ends. Returns the number of calls."""
     body, _ = body_of(service, method, "bomb", "")
     headers, count = call_of(service, method, grpc_encoding="gzip"), 0
     while not select.select([sys.stdin], [], [], 0)[0]:

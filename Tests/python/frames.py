@@ -1,4 +1,4 @@
-"""An HTTP/2 client that sends what it is told to, frame by frame, and takes notes of what comes back."""
+"""An HTTP/2 client that sends single frames as told, and records the frames that it receives."""
 
 import base64
 import collections
@@ -14,11 +14,11 @@ import hpack
 from google.rpc import error_details_pb2, status_pb2
 from hyperframe import frame as h2
 
-# How long a test waits before it fails.
+# The time after which a waiting test fails.
 TIMEOUT = 30
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 LARGEST_WINDOW = 2**31 - 1
-# The largest payload that every peer takes.
+# The largest payload that every peer accepts.
 FRAME_SIZE = 16_384
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS = range(5)
@@ -32,7 +32,7 @@ MAX_CONCURRENT_STREAMS = h2.SettingsFrame.MAX_CONCURRENT_STREAMS
 
 
 def raw(kind, flags=0, stream=0, payload=b""):
-    """A frame, right or wrong."""
+    """Returns a frame, valid or not."""
     return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
 
 
@@ -53,7 +53,7 @@ def reset(stream, code=CANCEL):
 
 
 def message(payload=b"", flag=0):
-    """A length-prefixed message."""
+    """Returns a length-prefixed message."""
     return struct.pack(">BI", flag, len(payload)) + payload
 
 
@@ -61,12 +61,12 @@ EMPTY_MESSAGE = message()
 
 
 def field(number, text):
-    """A short string field of protobuf."""
+    """Returns a short string field of protobuf."""
     return bytes([number << 3 | 2, len(text)]) + text.encode()
 
 
 def request(method, /, *extra, **replaced):
-    """The headers of a call. `replaced` has names with `_` for `-`; a value of None leaves a header out."""
+    """Returns the headers of a call. Names in `replaced` have `_` for `-`; a value of None omits the header."""
     headers = {
         ":method": "POST", ":scheme": "http", ":path": f"/user.v1.UserService/{method}",
         ":authority": "localhost", "content-type": "application/grpc", "te": "trailers",
@@ -78,12 +78,12 @@ def request(method, /, *extra, **replaced):
 
 
 class Ended(Exception):
-    """The server has closed the connection before what the test waits for has come."""
+    """The server closed the connection before the event that the test waits for."""
 
 
 @dataclasses.dataclass
 class Response:
-    """What came back on a stream."""
+    """The response on a stream."""
 
     blocks: list = dataclasses.field(default_factory=list)
     body: bytearray = dataclasses.field(default_factory=bytearray)
@@ -104,7 +104,7 @@ class Response:
 
     @property
     def reason(self):
-        """The reason of the google.rpc.ErrorInfo in the trailers, which has the contract's domain."""
+        """The reason of the google.rpc.ErrorInfo in the trailers, which must have the contract's domain."""
         packed = self.trailers.get("grpc-status-details-bin", "")
         status = status_pb2.Status.FromString(base64.b64decode(packed + "=" * (-len(packed) % 4)))
         info = error_details_pb2.ErrorInfo()
@@ -119,7 +119,7 @@ class Response:
 
     @property
     def messages(self):
-        """The messages that are complete, as pairs of flag and payload."""
+        """The complete messages, as pairs of flag and payload."""
         found, rest = [], bytes(self.body)
         while len(rest) >= 5 and len(rest) >= 5 + (length := struct.unpack(">I", rest[1:5])[0]):
             found.append((rest[0], rest[5:5 + length]))
@@ -128,8 +128,8 @@ class Response:
 
 
 def open_socket(address, buffer=None, source=None):
-    """Connects to HOST:PORT, [HOST]:PORT or unix:PATH; `buffer` is the size of the receive buffer, `source` the IP address
-    or the path that it comes from."""
+    """Connects to HOST:PORT, [HOST]:PORT or unix:PATH. `buffer` is the size of the receive buffer, `source` the
+    client's IP address or path."""
     if address.startswith("unix:"):
         connection, where = socket.socket(socket.AF_UNIX), address.removeprefix("unix:")
     else:
@@ -150,8 +150,8 @@ def open_socket(address, buffer=None, source=None):
 class Client:
     """A connection to the service.
 
-    It acknowledges SETTINGS and PING frames unless `acknowledges` is false, and gives the server `window`
-    bytes for each stream and for the connection, once. `preface` says whether it begins as a client should.
+    It acknowledges SETTINGS and PING frames unless `acknowledges` is false, and gives the server `window` bytes for
+    each stream and for the connection, once. `preface` says whether it sends a valid preface.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class Client:
         self.received = b""
         self.streams = {}
         self.settings, self.settings_acks, self.pings, self.pongs, self.goaways = {}, 0, [], [], []
-        # Bytes that were added to the server's windows, and bytes of DATA that took from them.
+        # The bytes added to the server's windows, and the bytes of DATA taken from them.
         self.windows, self.sent = collections.Counter(), collections.Counter()
         self.ended = False
         if preface:
@@ -194,13 +194,13 @@ class Client:
         return raw(HEADERS, END_HEADERS | (END_STREAM if end else 0), stream, self.block(headers))
 
     def room(self, stream):
-        """How many bytes of DATA the server's windows permit now."""
+        """Returns the number of bytes of DATA that the server's windows allow now."""
         return min(
             self.settings.get(INITIAL_WINDOW_SIZE, 65_535) + self.windows[stream] - self.sent[stream],
             65_535 + self.windows[0] - self.sent[0])
 
     def upload(self, stream, body, end=True):
-        """Sends a body, as the windows permit, until there is an answer."""
+        """Sends a body, as the windows allow, until there is a response."""
         for start in range(0, len(body) or 1, FRAME_SIZE):
             piece = body[start:start + FRAME_SIZE]
             self.until(lambda: self.stream(stream).is_over or self.room(stream) >= len(piece))
@@ -216,11 +216,11 @@ class Client:
         return self.response(stream)
 
     def is_healthy(self, stream):
-        """Whether the connection serves a call: GetUser with an empty id, which is invalid."""
+        """Returns whether the connection serves a call: GetUser with an empty id, which is invalid."""
         return self.call(stream, request("GetUser")).status == "3"
 
     def round_trip(self):
-        """Returns when the server has read what was sent before. By SETTINGS: pings are rationed."""
+        """Returns when the server has read everything sent before. It uses SETTINGS, because pings are rationed."""
         expected = self.settings_acks + 1
         self.send(settings())
         self.until(lambda: self.settings_acks == expected)
@@ -231,7 +231,7 @@ class Client:
         return self.streams.setdefault(number, Response())
 
     def response(self, stream):
-        """The response once it is over; also if the connection ends before."""
+        """Returns the complete response, or a partial one if the connection ends."""
         self.until(lambda: self.stream(stream).is_over, or_end=True)
         return self.stream(stream)
 
@@ -241,18 +241,18 @@ class Client:
         while not condition():
             if self.ended and or_end:
                 return
-            assert time.monotonic() < limit, "what the test waits for has not come"
+            assert time.monotonic() < limit, "timed out waiting for frames"
             if self.ended:
                 raise Ended(self.goaways)
             self.receive()
 
     def end(self):
-        """Receives frames until the server closes the connection. The last GOAWAY, if there was one."""
+        """Receives frames until the server closes the connection. Returns the last GOAWAY, or None."""
         self.until(lambda: self.ended)
         return self.goaways[-1] if self.goaways else None
 
     def flood(self, chunks):
-        """Sends chunks until the server closes the connection or there are no more. The last GOAWAY."""
+        """Sends chunks until the server closes the connection or they are exhausted. Returns the last GOAWAY."""
         with contextlib.suppress(ConnectionError, ssl.SSLError):
             for chunk in chunks:
                 self.send(chunk)
@@ -263,7 +263,7 @@ class Client:
         return self.end()
 
     def receive(self):
-        """Takes a frame."""
+        """Handles one frame."""
         header = self.read(9)
         if header is None:
             self.ended = True

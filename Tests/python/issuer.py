@@ -41,14 +41,14 @@ def encode(part):
 
 
 def sign(key, head, claims):
-    """A token of these very texts, whose signature is right."""
+    """Returns a token of exactly these texts, with a valid signature."""
     signed = ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in (head, claims))
     tag = hmac.digest(key.raw_value, signed.encode(), "sha256")
     return f"{signed}.{base64.urlsafe_b64encode(tag).decode().rstrip('=')}"
 
 
 def write_keys(path, keys):
-    # As a whole, as whoever replaces a file that is read meanwhile has to.
+    # The file is replaced atomically, because the service may read it meanwhile.
     temporary = path.with_suffix(".new")
     temporary.write_text(json.dumps({
         "keys": [key.as_dict(private=isinstance(key, OctKey)) for key in keys]}))

@@ -1,4 +1,4 @@
-"""Reads a service's metrics, with Prometheus' own parser."""
+"""Reads a service's metrics with Prometheus' own parser."""
 
 import urllib.request
 
@@ -6,7 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 
 def families(service):
-    """The metrics by name, each with the labels and values of its samples."""
+    """Returns the metrics by name, each with the labels and values of its samples."""
     with urllib.request.urlopen(service.metrics, timeout=10) as response:
         assert response.status == 200
         assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
@@ -14,7 +14,7 @@ def families(service):
 
 
 def calls(service, method):
-    """How many calls of the method have started, and how many have ended, by status."""
+    """Returns the number of started calls of the method, and the numbers of ended ones by status."""
     found = families(service)
     started = [s.value for s in found["grpc_server_call_started"].samples if s.labels["grpc_method"] == method]
     ended = {s.labels["grpc_status"]: s.value for s in found["grpc_server_call_duration_seconds"].samples
@@ -24,7 +24,7 @@ def calls(service, method):
 
 
 def inline_calls(service, method):
-    """How many calls of the method were answered inline."""
+    """Returns the number of calls of the method that were answered inline."""
     found = [s.value for s in families(service)["user_service_calls_inline"].samples
              if s.labels["grpc_method"] == method]
     assert len(found) == 1

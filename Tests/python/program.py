@@ -1,4 +1,4 @@
-"""The program under test, run to its end."""
+"""Runs the tested program to its end."""
 
 import os
 import subprocess

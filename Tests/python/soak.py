@@ -1,5 +1,5 @@
-"""Mixed load for minutes: creates, reads, listings, sign-ins, cancelled calls and cut connections. The service's memory
-and open descriptors must stay level. Run by `./dev soak [SECONDS]`, not with the tests."""
+"""Runs mixed load for minutes: creates, reads, listings, sign-ins, cancelled calls and cut connections. The service's
+memory and open descriptors must stay level. `./dev soak [SECONDS]` runs it, not the tests."""
 
 import base64
 import json
@@ -64,7 +64,7 @@ class Load:
         return workers
 
     def fill(self, users=75_000):
-        """Twice as many users, enough to fill SQLite's page caches, which would look like a leak while they fill."""
+        """Creates twice as many users as fill SQLite's page caches, which would look like a leak while they grow."""
         with self.connect() as channel:
             stub = self.pb.Stub(grpc.intercept_channel(channel, self.bearer))
             for half in range(2):
@@ -72,13 +72,13 @@ class Load:
                 assert stub.BulkCreateUsers(rows, timeout=600).created_count == users
 
     def fill_tokens(self, database, token, tokens=17_000):
-        """As many tokens as each event loop remembers, for the same reason: twice 8,192."""
+        """Uses as many tokens as each event loop caches, for the same reason: twice 8,192."""
         with open(database + ".keys") as file:
             key = OKPKey.import_key(json.load(file)["keys"][0])
         header, claims = (json.loads(base64.urlsafe_b64decode(part + "==")) for part in token.split(".")[:2])
         made = [jwt.encode(header, {**claims, "jti": str(number)}, key, algorithms=["EdDSA"])
                 for number in range(tokens)]
-        # Connections go to the loops by turns.
+        # Connections are assigned to the loops in turn.
         for _ in range(os.cpu_count()):
             with frames.Client(self.address) as client:
                 for first in range(0, tokens, 50):
@@ -98,7 +98,7 @@ class Load:
         ]
         choice = random.Random(number)
         while not self.stopped.is_set():
-            # A new connection now and then.
+            # A new connection is opened now and then.
             with self.connect() as plain:
                 channel = grpc.intercept_channel(plain, self.bearer)
                 self.auth.stub = self.pb.AuthStub(channel)
@@ -109,7 +109,7 @@ class Load:
                     step = choice.choice(steps)
                     try:
                         step(self.pb.Stub(channel), ids, choice)
-                    except Exception as error:  # Whatever it is, it is a failure of the run.
+                    except Exception as error:  # Any error is a failure of the run.
                         self.failures.append(f"{step.__name__}: {error!r}")
                     with self.lock:
                         self.counts[step.__name__] = self.counts.get(step.__name__, 0) + 1
@@ -198,7 +198,7 @@ def main(seconds):
         workers = load.run()
         samples = []
         for number in range(SAMPLES + 1):
-            # The load runs for as long as it was told to.
+            # The load runs for the given time.
             time.sleep(seconds / (SAMPLES + 1))
             kib, files = private_kib(pid), descriptors(pid)
             samples.append((kib, files))
@@ -213,7 +213,7 @@ def main(seconds):
         # The first half warms caches; the second must not grow.
         middle, end = samples[SAMPLES // 2 - 2:SAMPLES // 2 + 1], samples[-3:]
         growth = max(kib for kib, _ in end) - max(kib for kib, _ in middle)
-        # Single samples differ by the connections that happen to be open.
+        # Single samples differ by the number of open connections.
         opened = statistics.median(files for _, files in samples[-5:]) - statistics.median(
             files for _, files in samples[1:6])
         print(f"exit {status}; growth from the middle to the end: {growth} KiB, {opened} descriptors")

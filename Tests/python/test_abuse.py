@@ -1,4 +1,4 @@
-"""Attackers, and what the others notice of them: rules 27 to 31."""
+"""Tests attackers, and their effect on other clients: rules 27 to 31."""
 
 import concurrent.futures
 import threading
@@ -57,7 +57,7 @@ class HealthyClient:
 
 @pytest.mark.parametrize("name", attacks.ATTACKS)
 def test_an_attack_ends_its_own_connection_and_nothing_else(serve, connect, pb, name):
-    """Rule 31: and rules 6 and 27 to 30, whose number begins the attack's name."""
+    """Tests rule 31, and the rule from 6 or 27 to 30 whose number begins the attack's name."""
     attack, connection = attacks.ATTACKS[name]
     service = serve(settings=attacks.SETTINGS)
     with HealthyClient(service, pb) as healthy:
@@ -67,7 +67,7 @@ def test_an_attack_ends_its_own_connection_and_nothing_else(serve, connect, pb, 
         assert service.memory - before < ROOM
     assert healthy.failures == []
     if name.startswith(("27", "28", "29")):
-        # libnghttp2 chooses another code for some.
+        # libnghttp2 chooses another code for some attacks.
         assert goaway.error_code in (ENHANCE_YOUR_CALM, PROTOCOL_ERROR, INTERNAL_ERROR)
     if name.startswith("27"):
         assert goaway.error_code == ENHANCE_YOUR_CALM
@@ -75,7 +75,7 @@ def test_an_attack_ends_its_own_connection_and_nothing_else(serve, connect, pb, 
 
 
 def test_honest_cancellations_are_no_attack(shared_service, connect):
-    """Rule 27: within the budget."""
+    """Rule 27: Cancellations within the budget are served."""
     client = connect(shared_service.address)
     for stream in range(1, 1_001, 2):
         client.send(client.header_frame(stream, request("GetUser")), reset(stream))
@@ -83,7 +83,7 @@ def test_honest_cancellations_are_no_attack(shared_service, connect):
 
 
 def test_a_listing_that_is_not_read_is_reset(serve, connect, pb):
-    """Rule 30: and its connection goes on, whether there are other calls on it or not."""
+    """Rule 30: The connection survives, whether it has other calls or not."""
     service = serve(settings={"grpc.send.timeout": "1s"})
     writer = connect(service.address)
     assert writer.call(1, request("CreateUser"), message(frames.field(1, "ada@example.com"))).status == "0"
@@ -98,7 +98,7 @@ def test_a_listing_that_is_not_read_is_reset(serve, connect, pb):
 
 
 def test_a_client_that_reads_nothing_at_all_loses_its_connection(serve, connect, pb):
-    """Rule 30: its socket is full, so that no GOAWAY can tell it."""
+    """Rule 30: Its socket is full, so no GOAWAY can reach it."""
     service = serve(settings=attacks.SETTINGS)
     rows = b"".join(message(frames.field(1, f"user{number}@example.com")) for number in range(2_000))
     listening = service.sockets
@@ -112,7 +112,7 @@ def test_a_client_that_reads_nothing_at_all_loses_its_connection(serve, connect,
 
 
 def test_a_half_open_connection_is_closed(serve, connect):
-    """Rule 30: when a ping is not answered; one that is answered keeps the connection."""
+    """Rule 30: A connection with an unanswered ping is closed; one with an answered ping stays."""
     service = serve(settings={"grpc.keepalive.time": "200ms", "grpc.keepalive.timeout": "1s"})
     living, dead = connect(service.address), connect(service.address, acknowledges=False)
     living.until(lambda: len(living.pings) == 10)
@@ -123,7 +123,7 @@ def test_a_half_open_connection_is_closed(serve, connect):
 
 @pytest.mark.parametrize("name", ["27-rapid_reset", "29-empty_data", "30-slow_headers", "30-half_open"])
 def test_attackers_together(serve, connect, pb, name):
-    """Rule 31: ten at once are no worse than one."""
+    """Rule 31: Ten attackers at once are no worse than one."""
     attack, connection = attacks.ATTACKS[name]
     service = serve(settings=attacks.SETTINGS)
     with HealthyClient(service, pb) as healthy:
@@ -137,7 +137,7 @@ def test_attackers_together(serve, connect, pb, name):
 
 @pytest.mark.parametrize("method", ["CreateUser", "BulkCreateUsers"])
 def test_uploads_that_are_never_complete_take_little_memory(serve, connect, pb, method):
-    """Rules 30 and 31: and leave their connection's window to others."""
+    """Rules 30 and 31: The uploads also leave their connection's window to other calls."""
     service = serve()
     with HealthyClient(service, pb) as healthy:
         before = service.memory
@@ -146,9 +146,9 @@ def test_uploads_that_are_never_complete_take_little_memory(serve, connect, pb, 
             client.headers(stream, request(method))
             client.upload(stream, message(bytes(8_000))[:-1], end=False)
         client.round_trip()
-        # Those that exceed the connection's memory.
+        # Only uploads beyond the connection's memory have ended.
         assert {one.status for one in client.streams.values() if one.is_over} <= {"8"}
-        # The window may come back right behind the answer to the ping.
+        # The window may be replenished right after the acknowledgement.
         client.until(lambda: client.room(199) > 65_000)
         assert client.is_healthy(199)
         healthy.more(10)

@@ -1,4 +1,4 @@
-"""Who may call what, with tokens of the service, by grpcio."""
+"""Tests access to methods, with tokens of the service, by grpcio."""
 
 import threading
 
@@ -9,12 +9,12 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from callers import DENIED, UNAUTHENTICATED, Caller, bearer, failure, service_token
 from program import TIMEOUT
 
-# Each test is answered inline, and by a handler.
+# Each test runs on the inline road and on the handler road.
 ANSWERING = ["inline", "task"]
 
 
 def test_the_seeds_table(secured, caller):
-    """Without a token only CreateUser works; with one every method does."""
+    """Without a token only CreateUser works; with one every method works."""
     ada = caller.create()
     calls = [
         lambda token: caller.get(ada.id, token), caller.list, caller.bulk,
@@ -34,7 +34,7 @@ def test_a_user_may_read_and_update_itself_and_nobody_else(caller):
     assert caller.get(ada.id, token) == ada
     assert caller.get(ada.id.upper(), token) == ada
     assert caller.update(ada.id, token, name="Ada")[0].name == "Ada"
-    # Authorisation comes before validation: what is not its own is denied, be it there or not, right or wrong.
+    # Authorisation precedes validation: a user that is not the caller is denied, existing or not, valid or not.
     for other in [bob.id, "0" * 8 + ada.id[8:], "", "nonsense"]:
         assert failure(lambda: caller.get(other, token))[:2] == (DENIED, "PERMISSION_DENIED")
         assert failure(lambda: caller.update(other, token, email="?"))[:2] == (DENIED, "PERMISSION_DENIED")
@@ -111,7 +111,7 @@ def test_a_change_ends_tokens_at_once_and_for_good(pb, serve, tmp_path, changes)
             service_token(service, "", ada.id), service_token(service, "users:read", ada.id)]
         for token in [tokens.access_token, own.access_token, *service_tokens]:
             caller.get(ada.id, token)
-        # By the user itself, whose own token ends too.
+        # The user itself makes the change, which revokes its own token too.
         caller.update(ada.id, own.access_token, current_password="correct horse", **changes)
 
     def ended(caller):

@@ -1,4 +1,4 @@
-"""Settings, files and the log of a service with authentication."""
+"""Tests settings, files and the log of a service with authentication."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from program import PROGRAM, TIMEOUT, run
 
 
 def test_secrets_are_not_logged(pb, tmp_path):
-    """At any level: no password, no token, no key."""
+    """At any level, the log has no password, token or key."""
     with subprocess.Popen(
         [PROGRAM, "serve", "--listen", "127.0.0.1:0", "--database", str(tmp_path / "users.db"), "--log-level",
          "trace"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -32,7 +32,7 @@ def test_secrets_are_not_logged(pb, tmp_path):
         assert secret not in log
     lines = [line for line in log.splitlines() if "GetUser" in line or "ListUsers" in line]
     assert f"principal={ada.id}" in lines[0] and "principal=anonymous" in lines[1]
-    # Who was denied is named too.
+    # The log also names a caller that was denied.
     assert f"principal={ada.id}" in lines[2] and "reason=PERMISSION_DENIED" in lines[2]
     assert "reason=TOKEN_UNTRUSTED" in lines[1] or "reason=TOKEN_MALFORMED" in lines[1]
 
@@ -50,7 +50,7 @@ def test_auth_off_is_for_this_machine_only(tmp_path, serve):
     assert "auth.mode" in start_fails(tmp_path, "--auth", "maybe")
     for address in ["[::1]:0", f"unix:{tmp_path}/socket"]:
         serve(listen=(address,))
-    # Meant so; that this address is nobody's here comes after it.
+    # The option allows it; the failure is that this machine does not have the address.
     assert "cannot listen" in start_fails(tmp_path, "--auth", "off", "--insecure", "--listen", "192.0.2.1:0")
 
 
@@ -100,7 +100,7 @@ def test_keys_that_cannot_be_used_end_the_start(tmp_path):
 
 
 def test_secrets_may_be_links_and_a_group_of_the_service_may_read_them(serve, tmp_path):
-    """As Kubernetes mounts secrets: links of mode 0777 to a folder that is replaced as a whole."""
+    """Kubernetes mounts secrets as links of mode 0777 to a folder that is replaced as a whole."""
     database = tmp_path / "users.db"
     assert serve(auth="on", database=database).stop()[0] == 0
     (tmp_path / "..1").mkdir()

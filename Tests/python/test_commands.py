@@ -1,4 +1,4 @@
-"""The commands that reach a running service, as a person types them and as a script calls them."""
+"""Tests the commands that reach a running service, as a user types them and as a script calls them."""
 
 import concurrent.futures
 import json
@@ -99,7 +99,7 @@ def test_tls_is_used_when_it_is_asked_for_and_the_name_is_compared(serve, tmp_pa
 
 
 def answering(handler):
-    """A service whose GetUser is `handler`, and its address."""
+    """Starts a service whose GetUser is `handler`. Yields its address."""
     server = grpc.server(concurrent.futures.ThreadPoolExecutor(1))
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(
         "user.v1.UserService", {"GetUser": grpc.unary_unary_rpc_method_handler(handler)})])

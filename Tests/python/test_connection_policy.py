@@ -1,4 +1,4 @@
-"""When and how the service ends a connection: rules 21, 25 and 26."""
+"""Tests when and how the service ends a connection: rules 21, 25 and 26."""
 
 import re
 import signal
@@ -14,13 +14,13 @@ PING = raw(frames.PING, payload=bytes(8))
 
 
 def terminate(service, client):
-    """Sends SIGTERM and returns when the client has been told."""
+    """Sends SIGTERM, and returns when the client has received GOAWAY."""
     service.process.send_signal(signal.SIGTERM)
     client.until(lambda: client.goaways and client.pings)
 
 
 def test_a_shutdown_lets_running_calls_finish(service, connect, pb):
-    """Rule 21: GOAWAY for every stream, and after a round trip GOAWAY with the last one that is served."""
+    """Rule 21: The server sends GOAWAY for every stream and, after a round trip, GOAWAY with the last served stream."""
     client = connect(service.address, acknowledges=False)
     client.headers(1, request("BulkCreateUsers"))
     client.send(data(1, message(field(1, "before@example.com"))))
@@ -28,7 +28,7 @@ def test_a_shutdown_lets_running_calls_finish(service, connect, pb):
     terminate(service, client)
     first, = client.goaways
     assert (first.last_stream_id, first.error_code) == (HIGHEST_STREAM, NO_ERROR)
-    # This one was on its way when the notice came. It is read together with the answer to the PING.
+    # This request was in flight when the first GOAWAY came. The server reads it together with the answer to the PING.
     answer = raw(frames.PING, frames.ACK, payload=client.pings[-1])
     client.send(client.header_frame(3, request("BulkCreateUsers")), answer)
     client.until(lambda: len(client.goaways) == 2)
@@ -45,7 +45,7 @@ def test_a_shutdown_lets_running_calls_finish(service, connect, pb):
 
 
 def test_a_request_that_has_half_arrived_is_let_finish(service, connect):
-    """Rule 21: the final GOAWAY names it, so it is served."""
+    """Rule 21: The final GOAWAY includes its stream, so it is served."""
     client = connect(service.address, acknowledges=False)
     client.call(1, request("GetUser"))
     terminate(service, client)
@@ -60,7 +60,7 @@ def test_a_request_that_has_half_arrived_is_let_finish(service, connect):
 
 
 def test_a_malformed_request_does_not_hold_the_exit_back(service, connect):
-    """Rule 21: it never became a call."""
+    """Rule 21: The malformed request never became a call."""
     client = connect(service.address)
     client.headers(1, [("a-field-before", "the pseudo-headers"), *request("GetUser")], end=True)
     client.until(lambda: client.stream(1).reset is not None)
@@ -72,7 +72,7 @@ def test_a_malformed_request_does_not_hold_the_exit_back(service, connect):
 
 @pytest.mark.parametrize("connection", [{}, {"acknowledges": False}, {"preface": False}])
 def test_an_idle_client_does_not_hold_the_exit_back(serve, connect, connection):
-    """Rule 21: nor one that says nothing at all. The grace time would be longer than this test waits."""
+    """Rule 21: A client that sends nothing does not either. The grace time is longer than this test waits."""
     service = serve("--shutdown-grace", "1h")
     client = connect(service.address, **connection)
     client.until(lambda: client.settings)
@@ -83,7 +83,7 @@ def test_an_idle_client_does_not_hold_the_exit_back(serve, connect, connection):
 
 @pytest.mark.parametrize("method,window", [("UserUpdates", 65_535), ("GetUser", 65_535), ("ListUsers", 0)])
 def test_the_grace_has_an_end(serve, connect, method, window):
-    """Rule 21: calls that do not finish are cut off, and the exit is still in good order."""
+    """Rule 21: Unfinished calls are cut off, and the exit is still clean."""
     service = serve("--shutdown-grace", "300ms")
     ada = message(field(1, "ada@example.com"))
     assert connect(service.address).call(1, request("CreateUser"), ada).status == "0"
@@ -95,7 +95,7 @@ def test_the_grace_has_an_end(serve, connect, method, window):
 
 
 def test_a_full_socket_does_not_hold_the_exit_back(serve, connect, pb):
-    """Rule 21: that of a client which does not read."""
+    """Rule 21: The full socket is that of a client that does not read."""
     service = serve("--shutdown-grace", "300ms")
     rows = b"".join(message(field(1, f"user{number}@example.com")) for number in range(2_000))
     assert connect(service.address).call(1, request("BulkCreateUsers"), rows).status == "0"
@@ -106,7 +106,7 @@ def test_a_full_socket_does_not_hold_the_exit_back(serve, connect, pb):
 
 
 def test_a_second_signal_ends_the_service_at_once(service, connect):
-    """Rule 21: whatever runs."""
+    """Rule 21: Running calls do not delay the end."""
     client = connect(service.address)
     client.headers(1, request("UserUpdates"))
     terminate(service, client)
@@ -115,7 +115,7 @@ def test_a_second_signal_ends_the_service_at_once(service, connect):
 
 
 def test_new_connections_are_not_taken_during_a_shutdown(service, connect):
-    """Rule 21: another instance may have the address."""
+    """Rule 21: Another instance may already have the address."""
     client = connect(service.address)
     client.headers(1, request("UserUpdates"))
     terminate(service, client)
@@ -128,7 +128,7 @@ def test_new_connections_are_not_taken_during_a_shutdown(service, connect):
 
 
 def test_the_service_pings_a_silent_client(serve, connect):
-    """Rule 25: and closes the connection if there is no answer."""
+    """Rule 25: The service closes the connection if the ping is not answered."""
     service = serve(settings={"grpc.keepalive.time": "200ms", "grpc.keepalive.timeout": "200ms"})
     client = connect(service.address, acknowledges=False)
     client.headers(1, request("UserUpdates"))
@@ -137,7 +137,7 @@ def test_the_service_pings_a_silent_client(serve, connect):
 
 
 def test_a_client_that_answers_pings_stays(serve, connect):
-    """Rule 25: for as long as it does."""
+    """Rule 25: The client stays for as long as it answers."""
     client = connect(serve(settings={"grpc.keepalive.time": "100ms", "grpc.keepalive.timeout": "5s"}).address)
     client.until(lambda: len(client.pings) == 5)
     assert client.is_healthy(1)
@@ -146,10 +146,10 @@ def test_a_client_that_answers_pings_stays(serve, connect):
 
 @pytest.mark.parametrize("has_call", [True, False])
 def test_a_client_must_not_ping_too_often(service, connect, has_call):
-    """Rule 25: two that come too soon are forgiven, the third is not."""
+    """Rule 25: Two early pings are forgiven, the third is not."""
     client = connect(service.address)
     if has_call:
-        # It is not answered before it ends, and answers forgive pings.
+        # The call is not answered before the end, and only responses forgive pings.
         client.headers(1, request("BulkCreateUsers"))
     client.send(PING * 3)
     client.until(lambda: len(client.pongs) == 3)
@@ -161,7 +161,7 @@ def test_a_client_must_not_ping_too_often(service, connect, has_call):
 
 
 def test_responses_forgive_pings(client):
-    """Rule 25: clients probe the bandwidth with them (gRFC A8)."""
+    """Rule 25: Clients probe the bandwidth with pings (gRFC A8)."""
     for stream in range(1, 41, 2):
         client.send(PING * 3)
         assert client.is_healthy(stream)
@@ -170,7 +170,7 @@ def test_responses_forgive_pings(client):
 
 
 def test_pings_that_are_far_enough_apart_are_answered(serve, connect):
-    """Rule 25: with calls or without."""
+    """Rule 25: They are answered with calls or without."""
     client = connect(serve(settings={"grpc.keepalive.min.time": "0s"}).address)
     for count in range(1, 101):
         client.send(PING)
@@ -179,7 +179,7 @@ def test_pings_that_are_far_enough_apart_are_answered(serve, connect):
 
 
 def test_an_idle_connection_is_ended(serve, connect):
-    """Rule 26: with GOAWAY; one with a call is not idle."""
+    """Rule 26: It gets GOAWAY; a connection with a call is not idle."""
     service = serve(settings={"grpc.max.connection.idle": "300ms"})
     busy, idle = connect(service.address), connect(service.address)
     busy.headers(1, request("UserUpdates"))
@@ -196,7 +196,7 @@ def test_an_idle_connection_is_ended(serve, connect):
 
 
 def test_an_old_connection_is_ended_when_its_calls_are(serve, connect):
-    """Rule 26: without a grace they may take their time."""
+    """Rule 26: Without a grace time, its calls may take as long as they need."""
     client = connect(serve(settings={"grpc.max.connection.age": "300ms"}).address)
     client.headers(1, request("UserUpdates"))
     client.until(lambda: len(client.goaways) == 2)
@@ -207,7 +207,7 @@ def test_an_old_connection_is_ended_when_its_calls_are(serve, connect):
 
 
 def test_an_old_connections_grace_has_an_end(serve, connect):
-    """Rule 26: its calls are cut off, and told so."""
+    """Rule 26: Its calls are cut off, with a status."""
     service = serve(settings={"grpc.max.connection.age": "300ms", "grpc.max.connection.grace": "300ms"})
     client = connect(service.address)
     client.headers(1, request("UserUpdates"))
@@ -218,7 +218,7 @@ def test_an_old_connections_grace_has_an_end(serve, connect):
 @pytest.mark.parametrize("beginning", [
     b"", b"PRI", frames.PREFACE, frames.PREFACE + b"\0\0\0\4", frames.PREFACE + PING])
 def test_a_preface_must_come_in_time(serve, connect, beginning):
-    """Rule 26: with its SETTINGS."""
+    """Rule 26: The preface includes SETTINGS."""
     service = serve(settings={"grpc.connection.timeout": "500ms"})
     client = connect(service.address)
     late = connect(service.address, preface=False)
@@ -230,7 +230,7 @@ def test_a_preface_must_come_in_time(serve, connect, beginning):
 @pytest.mark.parametrize("beginning", [
     b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x02\x00\x01", bytes(100)])
 def test_another_protocol_is_turned_away(service, connect, beginning):
-    """Rule 26: without waiting for the rest of a preface that it is not."""
+    """Rule 26: The server does not wait for the rest of an invalid preface."""
     client = connect(service.address, preface=False)
     client.send(beginning)
     client.end()
@@ -238,7 +238,7 @@ def test_another_protocol_is_turned_away(service, connect, beginning):
 
 
 def busy(connect, *arguments, **keywords):
-    """A connection with a call that runs."""
+    """Returns a connection with a running call."""
     client = connect(*arguments, **keywords)
     client.headers(1, request("UserUpdates"))
     client.round_trip()
@@ -246,7 +246,7 @@ def busy(connect, *arguments, **keywords):
 
 
 def test_connections_beyond_the_limit_are_closed(serve, connect):
-    """Rule 26: when all that there are have calls. There is room again when others have gone."""
+    """Rule 26: New connections are refused when all others have calls, and accepted again when one has ended."""
     service = serve(settings={"grpc.max.connections": 2})
     first, second = busy(connect, service.address), busy(connect, service.address)
     connect(service.address, preface=False).end()
@@ -254,7 +254,8 @@ def test_connections_beyond_the_limit_are_closed(serve, connect):
 
 
 def test_the_longest_idle_connection_makes_room(serve, connect):
-    """One with a call stays, and so does one that was used since; the client is told that it may repeat what it sends."""
+    """A connection with a call stays, and so does one used more recently. The closed client learns that it may retry.
+    """
     service = serve(settings={"grpc.max.connections": 3})
     working, used, idle = busy(connect, service.address), connect(service.address), connect(service.address)
     assert used.is_healthy(1)
@@ -266,7 +267,7 @@ def test_the_longest_idle_connection_makes_room(serve, connect):
 
 
 def test_idle_connections_keep_no_client_out(serve, connect):
-    """As many as there may be, and they answer pings; clients that come later are served all the same."""
+    """The maximum number of idle connections answers pings; later clients are served all the same."""
     service = serve(settings={"grpc.max.connections": 50})
     hoard = [connect(service.address) for _ in range(50)]
     for _ in range(100):
@@ -275,7 +276,8 @@ def test_idle_connections_keep_no_client_out(serve, connect):
 
 
 def test_a_network_has_its_share_of_the_connections(serve, connect):
-    """Beyond it, its own connections make room, and if all have calls it is refused; other networks are served."""
+    """Beyond its share, a network's own idle connections make room; if all have calls, it is refused. Others are
+    served."""
     service = serve(settings={"grpc.max.network.connections": 2})
     first = busy(connect, service.address)
     idle = connect(service.address)
@@ -287,7 +289,7 @@ def test_a_network_has_its_share_of_the_connections(serve, connect):
 
 
 def test_refused_connections_are_counted_and_not_logged_one_by_one(serve, connect):
-    """A line at once, and then one a second with how many."""
+    """The log has one line at once, and then one per second with the count."""
     service = serve("--log-level", "info", "--metrics-listen", "127.0.0.1:0", settings={"grpc.max.connections": 1})
     only = busy(connect, service.address)
     for _ in range(300):

@@ -1,4 +1,4 @@
-"""Passwords, tokens and sign-ins of the commands."""
+"""Tests passwords, tokens and sign-ins of the commands."""
 
 import json
 import pathlib
@@ -16,7 +16,7 @@ PASSWORD = "correct horse"
 
 @pytest.fixture
 def secured(serve, tmp_path):
-    """A service with authentication, commands for it, and a token that may do everything in a file."""
+    """A service with authentication, commands for it, and a file with a token that has all rights."""
     service = serve(auth="on")
     commands = Commands(tmp_path / "home", service.address)
     commands.database = service.database
@@ -71,7 +71,7 @@ def test_a_sign_in_lasts_for_the_commands_to_come_until_a_sign_out(secured, tmp_
     secured("sign-in", "--email", "ada@example.com", "--password-file", "-", input=PASSWORD)
     assert id in secured("users", "get", id)
     assert "users:read" in secured("users", "list", code=4)
-    # A token that is named goes before the sign-in, a file before the environment.
+    # An explicit token takes precedence over the sign-in, and a file over the environment.
     assert id in secured("users", "list", environment={"USER_SERVICE_TOKEN": secured.token.strip()})
     secured("users", "list", environment={"USER_SERVICE_TOKEN": "nonsense"}, code=4)
     assert id in secured("users", "list", "--token-file", str(secured.token_file),
@@ -79,9 +79,9 @@ def test_a_sign_in_lasts_for_the_commands_to_come_until_a_sign_out(secured, tmp_
     [file] = (secured.home / "user-service" / "sessions").iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-    # With TLS it is another service: its tokens are not sent in the clear, nor these to it.
+    # The same address with TLS is another service: the tokens of the two are never sent to each other.
     secured("users", "get", id, "--tls", "--timeout", "300ms", code=1)
-    # Another service's sign-in is nobody's business.
+    # The sign-in at another service has no effect.
     address = secured.environment["USER_SERVICE_ADDRESS"]
     assert "not signed in" in secured("users", "get", id, "--address", address.replace("127.0.0.1", "localhost"), code=4)
     kept = file.read_text()
@@ -146,8 +146,8 @@ def test_a_sign_in_is_refreshed_and_the_new_tokens_are_kept(serve, tmp_path):
 
 @pytest.fixture
 def stale(serve, tmp_path):
-    """Commands of somebody who has signed in to a service that has another database now, at the same address: it knows
-    neither the user nor the key."""
+    """Commands with a sign-in at an earlier service of the same address. The present service has another database,
+    and knows neither the user nor the key."""
     first = serve(auth="on", settings={"auth.access.lifetime": "1s"})
     commands = Commands(tmp_path / "home", first.address)
     commands("users", "create", "--email", "ada@example.com", "--password-file", "-", input=PASSWORD)

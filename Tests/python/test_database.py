@@ -1,4 +1,5 @@
-"""The database file as others may treat it: paths, modes, a second service, deletion, migrations under the service."""
+"""Tests the database file as other programs may treat it: paths, modes, a second service, deletion, and migrations
+while the service runs."""
 
 import os
 import signal
@@ -20,7 +21,7 @@ UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 
 
 def start_fails(database, *arguments):
-    """The one line on standard error with which `serve` refuses to start."""
+    """Returns the one line on standard error with which `serve` refuses to start."""
     result = run("serve", "--listen", "127.0.0.1:0", "--auth", "off", "--database", str(database), *arguments)
     assert result.returncode == 1
     [line] = result.stderr.splitlines()
@@ -90,7 +91,7 @@ def test_a_database_that_others_may_read_is_named_at_the_start(serve, tmp_path):
     assert "warning" in line and str(database) in line
 
 
-# One service a database.
+# One service per database.
 
 
 def test_a_second_service_is_refused_unless_it_takes_over(pb, serve, tmp_path):
@@ -106,7 +107,7 @@ def test_a_second_service_is_refused_unless_it_takes_over(pb, serve, tmp_path):
         user = create(pb, one, "ada@example.com")
         assert create(pb, other, "bob@example.com").id > user.id
     assert first.stop() == (0, "")
-    # From its next round on it holds the lock, and says so in the file.
+    # After its next attempt it holds the lock, and records its id in the file.
     lock = tmp_path / "users.db.lock"
     conftest.wait_until(lambda: lock.exists() and lock.read_text() == f"{second.process.pid}\n")
     assert f"process {second.process.pid} serves" in start_fails(database)
@@ -143,14 +144,14 @@ def test_what_another_process_revokes_is_refused_within_a_second(pb, serve, tmp_
             try:
                 asked_at = time.monotonic()
                 get()
-                # The issue's goal, with room for a busy machine.
+                # The target, with room for a busy machine.
                 assert asked_at - revoked_at < 3
             except grpc.RpcError as error:
                 assert error.code() == grpc.StatusCode.UNAUTHENTICATED
                 break
 
 
-# Deleted or migrated under the service.
+# Deletion and migrations while the service runs.
 
 
 @pytest.mark.parametrize("suffix", ["", "-wal"])
@@ -186,7 +187,7 @@ def test_how_long_another_process_lock_is_waited_for_is_a_setting(pb, serve, tmp
     with grpc.insecure_channel(service.address) as channel:
         with sqlite3.connect(service.database, isolation_level=None) as other:
             other.execute("BEGIN IMMEDIATE")
-            # By default it is waited for longer than this call has.
+            # The default timeout is longer than this call's.
             busy = reason(lambda: create(pb, channel, "ada@example.com", timeout=4))
             assert busy == (UNAVAILABLE, "DATABASE_BUSY")
             other.execute("ROLLBACK")

@@ -1,4 +1,4 @@
-"""What ends a call, what ends its connection, and how that is said."""
+"""Tests what ends a call or its connection, and how the client is told."""
 
 import gzip
 import signal
@@ -34,7 +34,7 @@ def client(shared_service, connect):
     ("CreateUser", b""), ("CreateUser", b"\0"), ("GetUser", NOBODY), ("ListUsers", message()[:3]),
     ("BulkCreateUsers", NOBODY[:-1]), ("UserUpdates", b"\0\0\0\0\x10half")])
 def test_a_stalled_request_ends_alone(serve, connect, method, body):
-    """Behind a proxy the connection is other clients' too (RFC 9113 section 5.4.2)."""
+    """Behind a proxy the connection has calls of other clients too (RFC 9113 section 5.4.2)."""
     client = connect(serve(settings=IMPATIENT).address)
     client.headers(1, request("UserUpdates"))
     client.headers(3, request(method))
@@ -50,7 +50,7 @@ def test_a_stalled_request_ends_alone(serve, connect, method, body):
 
 
 def test_a_stalled_request_that_is_no_grpc_ends_alone(serve, connect):
-    """It gets its answer in HTTP."""
+    """It gets a response in plain HTTP."""
     client = connect(serve(settings=IMPATIENT).address)
     client.headers(1, request("GetUser", content_type="text/html"))
     assert client.response(1).headers[":status"] == "415"
@@ -59,7 +59,7 @@ def test_a_stalled_request_that_is_no_grpc_ends_alone(serve, connect):
 
 @pytest.mark.parametrize("beginning", [b"\0\0\x08\6", raw(HEADERS, 0, 3, b"\x82")])
 def test_what_stalls_the_connection_ends_it(serve, connect, beginning):
-    """Half a frame, and a header block that is not complete: nothing else can come before the rest."""
+    """After half a frame, or an incomplete header block, no other frame can come before the rest."""
     service = serve("--log-level", "info", settings=IMPATIENT)
     client = connect(service.address)
     client.headers(1, request("UserUpdates"))
@@ -71,7 +71,7 @@ def test_what_stalls_the_connection_ends_it(serve, connect, beginning):
 
 
 def test_resets_after_a_response_are_no_attack(client):
-    """grpc-java answers the trailers of a call that it has not half-closed with RST_STREAM."""
+    """grpc-java resets a call that it has not half-closed when it receives the trailers."""
     for stream in range(1, 5_001, 2):
         client.headers(stream, request("Nothing"))
         assert client.response(stream).status == "12"
@@ -80,7 +80,7 @@ def test_resets_after_a_response_are_no_attack(client):
 
 
 def test_resets_of_ended_streams_are_bounded(client):
-    """Again and again they ask for nothing."""
+    """Repeated resets of an ended stream do nothing, and so count as an attack."""
     assert client.is_healthy(1)
     goaway = client.flood(reset(1) * 20 for _ in range(200))
     assert goaway.error_code == ENHANCE_YOUR_CALM
@@ -88,7 +88,7 @@ def test_resets_of_ended_streams_are_bounded(client):
 
 
 def test_rapid_resets_end_their_connection_with_a_reason(serve, connect):
-    """And the log has it (CVE-2023-44487)."""
+    """The log has the reason too (CVE-2023-44487)."""
     service = serve("--log-level", "info")
     client = connect(service.address)
     streams = range(1, 8_001, 2)
@@ -105,7 +105,7 @@ def test_rapid_resets_end_their_connection_with_a_reason(serve, connect):
     ("te", "Trailers"), (":authority", ""), (":authority", None), (":authority", "/run/x.sock"),
     (":authority", "%2Frun%2Fx.sock"), (":authority", "user@host"), ("host", "/run/x.sock"), ("host", "")])
 def test_what_other_servers_of_grpc_accept(client, name, value):
-    """White space around values may be stripped, media types have no case, Unix sockets have no host."""
+    """White space around values may be stripped, media types ignore case, and Unix-domain sockets have no host."""
     fields = [pair for pair in request("GetUser") if pair[0] != name]
     if name.startswith(":"):
         fields = ([(name, value)] if value is not None else []) + fields
@@ -116,7 +116,7 @@ def test_what_other_servers_of_grpc_accept(client, name, value):
 
 @pytest.mark.parametrize("value", ["Bearer ", "Bearer", " Bearer x ", "", " "])
 def test_a_token_that_is_missing_is_unauthenticated(serve, connect, value):
-    """However it is missing."""
+    """Each value lacks a token in another way."""
     client = connect(serve(auth="on").address)
     response = client.call(1, request("GetUser", ("authorization", value)))
     assert response.status == "16"
@@ -126,7 +126,7 @@ def test_a_token_that_is_missing_is_unauthenticated(serve, connect, value):
 @pytest.mark.parametrize("name,value", [
     ("x", "a\1b"), ("x", "a\x7f"), ("authorization", "Bearer a\x1b[2J"), ("x(y", "z"), ("x/y", "z")])
 def test_odd_fields_end_their_call_with_a_status(client, name, value):
-    """HTTP/2 leaves them to the server."""
+    """HTTP/2 leaves these fields to the server."""
     response = client.call(1, request("GetUser", (name, value)))
     assert (response.headers[":status"], response.status, response.reason) == ("400", "13", "MALFORMED_CALL")
     assert client.is_healthy(3)
@@ -147,7 +147,7 @@ def test_odd_fields_end_their_call_with_a_status(client, name, value):
     request("GetUser", method="CONNECT"),
 ])
 def test_what_http2_forbids_is_reset(client, fields):
-    """RFC 9113 sections 8.1.1, 8.2 and 8.3."""
+    """RFC 9113 sections 8.1.1, 8.2 and 8.3 forbid these fields."""
     response = client.call(1, fields)
     assert (response.blocks, response.reset) == ([], PROTOCOL_ERROR)
     assert client.is_healthy(3)
@@ -156,7 +156,7 @@ def test_what_http2_forbids_is_reset(client, fields):
 @pytest.mark.parametrize("body", [b"", NOBODY[:-1], NOBODY + b"x"])
 @pytest.mark.parametrize("ends_with_trailers", [False, True])
 def test_a_length_that_is_not_the_bodys_is_reset(client, body, ends_with_trailers):
-    """RFC 9113 section 8.1.1: and nothing is done of it."""
+    """RFC 9113 section 8.1.1 requires it, and the request has no effect."""
     client.headers(1, request("CreateUser", content_length=str(len(NOBODY))))
     client.send(data(1, body[:4]), data(1, body[4:], end=not ends_with_trailers))
     if ends_with_trailers and len(body) <= len(NOBODY):
@@ -167,7 +167,7 @@ def test_a_length_that_is_not_the_bodys_is_reset(client, body, ends_with_trailer
 
 
 def test_a_length_that_is_the_bodys_is_right(client):
-    """Of a message, and of nothing."""
+    """It may be the length of a message, or zero."""
     assert client.call(1, request("GetUser", content_length=str(len(NOBODY))), NOBODY).status == "5"
     client.headers(3, request("BulkCreateUsers", content_length="0"), end=True)
     assert client.response(3).status == "0"
@@ -177,7 +177,7 @@ def test_a_length_that_is_the_bodys_is_right(client):
     ([("x", "y")], False), ([(":path", "/")], True), ([("Upper", "x")], True), ([("x y", "z")], True),
     ([("connection", "close")], True), ([("x", "a\nb")], True)])
 def test_malformed_trailers_are_reset(client, trailers, end):
-    """RFC 9113 section 8.1: they end the request, and have no pseudo-headers."""
+    """RFC 9113 section 8.1: Trailers end the request, and have no pseudo-headers."""
     client.headers(1, request("UserUpdates"))
     client.headers(1, trailers, end=end)
     client.until(lambda: client.stream(1).reset is not None)
@@ -207,7 +207,7 @@ def compressed(payload):
     (request("Nothing"), NOBODY, "12", None),
 ])
 def test_errors_of_the_transport_carry_the_contracts_details(client, headers, body, status, reason):
-    """All but those of methods that do not exist."""
+    """Only the errors of methods that do not exist lack them."""
     response = client.call(1, headers, body)
     assert (response.status, response.reason) == (status, reason)
     assert client.is_healthy(3)
@@ -215,7 +215,7 @@ def test_errors_of_the_transport_carry_the_contracts_details(client, headers, bo
 
 @pytest.mark.parametrize("method", ["UserUpdates", "GetUser", "BulkCreateUsers"])
 def test_the_deadline_of_an_idle_stream_carries_details(client, method):
-    """The transport ends it, and not the handler."""
+    """The transport ends the stream, not the handler."""
     client.headers(1, request(method, grpc_timeout="200m"))
     response = client.response(1)
     assert (response.status, response.reason) == ("4", "DEADLINE_EXCEEDED")
@@ -224,7 +224,7 @@ def test_the_deadline_of_an_idle_stream_carries_details(client, method):
 @pytest.mark.parametrize("method,body", [
     ("UserUpdates", b""), ("GetUser", message()[:2]), ("BulkCreateUsers", NOBODY), ("ListUsers", b"")])
 def test_calls_that_the_grace_time_cuts_off_are_told(serve, connect, method, body):
-    """UNAVAILABLE, so that clients try another server."""
+    """The status is UNAVAILABLE, so that clients try another server."""
     service = serve("--shutdown-grace", "300ms", "--log-level", "info")
     client = connect(service.address)
     client.headers(1, request(method))
@@ -236,7 +236,7 @@ def test_calls_that_the_grace_time_cuts_off_are_told(serve, connect, method, bod
     client.end()
     _, log = service.process.communicate(timeout=frames.TIMEOUT)
     assert service.process.returncode == 0
-    # A call whose request was one message and not complete has not begun for its handler, nor for its log.
+    # A method with one message begins for the handler and the log only with a complete message.
     calls = [line for line in log.splitlines() if "/" + method in line]
     assert len(calls) == (method in ("UserUpdates", "BulkCreateUsers"))
     assert all("unavailable" in call and "SHUTTING_DOWN" in call for call in calls)
@@ -249,7 +249,7 @@ def test_calls_that_the_grace_time_cuts_off_are_told(serve, connect, method, bod
     (raw(frames.PING, 0, 0, b"x"), "FRAME_SIZE_ERROR"),
 ])
 def test_connections_that_libnghttp2_ends_are_logged(serve, connect, frame, reason):
-    """With what it tells the client."""
+    """The log has the reason that the client gets."""
     service = serve("--log-level", "info")
     client = connect(service.address)
     client.send(frame)
@@ -267,7 +267,7 @@ def long_field(client, length):
 
 
 def test_a_field_of_64_kib_is_refused(client):
-    """As any header list over the limit."""
+    """It is refused like any header list over the limit."""
     long_field(client, 65_536)
     response = client.response(1)
     assert (response.status, response.reason) == ("8", "MALFORMED_CALL")
@@ -275,6 +275,6 @@ def test_a_field_of_64_kib_is_refused(client):
 
 
 def test_a_longer_field_ends_the_connection(client):
-    """libnghttp2's HPACK decoder takes none, and cannot go on without it (RFC 7541 section 5.2)."""
+    """libnghttp2's HPACK decoder accepts no longer field, and cannot continue without it (RFC 7541 section 5.2)."""
     long_field(client, 65_537)
     assert client.end().error_code == 0x9

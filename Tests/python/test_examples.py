@@ -1,4 +1,4 @@
-"""The greeter of Examples/, another service on the transport, as its clients see it."""
+"""Tests the greeter of Examples/, another service on the transport, as its clients see it."""
 
 import os
 import pathlib

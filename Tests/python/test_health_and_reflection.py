@@ -1,4 +1,4 @@
-"""Health and reflection, by the official Python packages."""
+"""Tests health and reflection with the official Python packages."""
 
 import signal
 
@@ -32,7 +32,7 @@ def test_list(channel):
 
 
 def test_check_of_an_unknown_name(channel):
-    """Rule 32: NOT_FOUND."""
+    """Rule 32: The status is NOT_FOUND."""
     stub = health_pb2_grpc.HealthStub(channel)
     with pytest.raises(grpc.RpcError) as raised:
         stub.Check(health_pb2.HealthCheckRequest(service="nobody"), timeout=TIMEOUT)
@@ -40,7 +40,7 @@ def test_check_of_an_unknown_name(channel):
 
 
 def test_watch_sends_at_once_and_says_not_serving_at_drain(service, channel):
-    """Rules 21 and 32."""
+    """Rules 21 and 32 require both."""
     stub = health_pb2_grpc.HealthStub(channel)
     known = stub.Watch(health_pb2.HealthCheckRequest(service="user.v1.UserService"), timeout=TIMEOUT)
     unknown = stub.Watch(health_pb2.HealthCheckRequest(service="nobody"), timeout=TIMEOUT)
@@ -48,7 +48,7 @@ def test_watch_sends_at_once_and_says_not_serving_at_drain(service, channel):
     assert next(unknown).status == SERVICE_UNKNOWN
     service.process.send_signal(signal.SIGTERM)
     assert next(known).status == NOT_SERVING
-    # Watches do not hold the shutdown up: the service ends, long before its grace time of 30 s.
+    # Watches do not delay the shutdown: the service ends long before its grace time of 30 s.
     assert service.process.wait(timeout=20) == 0
 
 
@@ -58,7 +58,7 @@ def ask(channel, package, **question):
         f"/grpc.reflection.{package}.ServerReflection/ServerReflectionInfo",
         reflection_pb2.ServerReflectionRequest.SerializeToString,
         reflection_pb2.ServerReflectionResponse.FromString)
-    # An unknown symbol first: the stream goes on after its error.
+    # An unknown symbol comes first: the stream continues after its error.
     unknown = reflection_pb2.ServerReflectionRequest(file_containing_symbol="no.Such")
     answers = list(call(iter([unknown, request]), timeout=TIMEOUT))
     assert answers[0].error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
@@ -84,7 +84,7 @@ def test_services_are_listed(channel, package):
     ("grpc.reflection.v1alpha.ServerReflection", "grpc/reflection/v1alpha/reflection.proto"),
 ])
 def test_symbols_are_found_with_what_their_file_imports(channel, symbol, file):
-    """Rule 33: methods, fields and enum values too."""
+    """Rule 33: Symbols include methods, fields and enum values."""
     answer = ask(channel, "v1", file_containing_symbol=symbol)
     files = [descriptor_pb2.FileDescriptorProto.FromString(data)
              for data in answer.file_descriptor_response.file_descriptor_proto]

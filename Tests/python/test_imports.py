@@ -1,4 +1,4 @@
-"""Imports and listings: files of users as they come and go."""
+"""Tests imports and listings of files of users."""
 
 import contextlib
 import csv
@@ -120,7 +120,7 @@ def test_a_rejected_row_is_kept_byte_for_byte_and_rejected_again(commands, tmp_p
     assert commands.run("users", "import", str(rejected), "--format", form, "--rejected", str(again)).stdout == (
         "0 created, 0 already registered, 3 rejected\n")
     assert len(users(commands("users", "list", "--output", "csv"))) == 1
-    # The places are those of the first rejected file, the rest is as it was.
+    # The line numbers are those of the first rejected file; the rest is unchanged.
     unnumbered = re.sub(rb'(?m)^(\{"line":")?\d+', b"", again.read_bytes())
     assert again.read_bytes().count(b"\n") == written.count(b"\n")
     for line in BROKEN[form].splitlines()[-3:]:
@@ -160,7 +160,7 @@ def test_no_row_is_sent_when_there_is_no_place_for_those_that_are_not_stored(com
     error = commands("users", "import", str(file), option, str(tmp_path / "missing" / "rows.csv"), code=1)
     assert error == f"Error: {tmp_path / 'missing' / 'rows.csv'} cannot be created: No such file or directory\n"
     assert users(commands("users", "list", "--output", "csv")) == []
-    # What was tried leaves nothing behind.
+    # The failed attempt leaves no file behind.
     file.write_text("email\na@example.com\n")
     commands("users", "import", str(file), option, str(tmp_path / "rows.csv"))
     assert not (tmp_path / "rows.csv").exists()
@@ -185,14 +185,14 @@ def test_a_listing_for_spreadsheets_has_no_formulas_and_a_raw_one_can_be_importe
 
 
 def test_addresses_are_one_as_unicode_says_for_every_letter_there_is(commands):
-    # Letters without case and composition, such as ideographs, are themselves and too many.
+    # Letters without case and composition, such as ideographs, are omitted: each equals only itself, and they are many.
     letters = [chr(code) for code in range(0x80, 0x110000) if unicodedata.category(chr(code))[0] in "LMNPS" and (
         unicodedata.category(chr(code)) != "Lo" or unicodedata.decomposition(chr(code)))]
 
     def normal(text):
         return unicodedata.normalize("NFD", text)
 
-    # Those that the service does not take, as they cannot be seen.
+    # The service refuses letters that are invisible.
     rows = "".join(json.dumps({"email": f"x{letter}x@example.com"}) + "\n" for letter in letters)
     done = commands.run("users", "import", "-", "--format", "jsonl", input=rows, directory=commands.home.parent)
     rejected = [line for line in (commands.home.parent / "import.rejected.jsonl").read_text().splitlines()
@@ -202,7 +202,7 @@ def test_addresses_are_one_as_unicode_says_for_every_letter_there_is(commands):
         commands.home.parent / "import.rejected.jsonl").read_text().splitlines() if "reason" in line)
     kinds = {normal(normal(letter).casefold()) for letter in letters if letter not in refused}
     assert done.stdout.startswith(f"{len(kinds):,} created, "), done.stdout
-    # And each is that of its folded form.
+    # Each address is the same as its folded form.
     changed = [letter for letter in letters if letter not in refused and normal(letter.casefold()) != normal(letter)]
     rows = "".join(json.dumps({"email": f"X{normal(letter).casefold()}X@example.com"}) + "\n" for letter in changed)
     assert commands("users", "import", "-", "--format", "jsonl", input=rows) == (
@@ -221,7 +221,7 @@ def test_a_file_that_makes_no_sense_says_where(commands, tmp_path):
 
 
 def test_text_of_a_file_does_not_reach_the_terminal_as_commands(commands, tmp_path):
-    """The name of a column, and the path of a database, are shown without what a terminal obeys."""
+    """Column names and database paths are shown without control characters of terminals."""
     file = tmp_path / "users.csv"
     file.write_text("email,\x1b[31mcolour\nx,y\n")
     error = commands("users", "import", str(file), code=1)
@@ -242,7 +242,7 @@ def test_an_import_that_breaks_off_says_so_and_goes_on_when_it_is_run_again(serv
     with os.fdopen(writer, "w") as out:
         out.writelines(rows[:15_001])
         out.flush()
-        # The first part is stored; then the service is gone, and does not come back.
+        # The first part is stored; then the service ends for good.
         wait_until(lambda: len(users(commands("users", "list", "--output", "csv", "--limit", "10000"))) == 10_000)
         service.process.kill()
         service.process.wait()

@@ -1,5 +1,5 @@
-"""GetUser and CreateUser are answered in one of two ways, and nobody can tell which: the same bytes, headers, lines of
-the log and metrics."""
+"""Tests that the two roads of GetUser and CreateUser are indistinguishable: same bytes, headers, log lines and
+metrics."""
 
 import gzip
 import re
@@ -19,7 +19,7 @@ UNKNOWN_FIELD = field(15, "?")
 
 
 def requests(user_id):
-    """Names, and the headers and frames of requests that the short way takes, and that it leaves to the long one."""
+    """Yields a name, headers and frames of requests, some for the inline road and some for the handler road."""
     plain = message(field(1, user_id))
     zipped = gzip.compress(field(1, user_id))
     yield "plain", {}, [plain]
@@ -42,7 +42,7 @@ def requests(user_id):
 
 
 def ask(client, stream, headers, pieces, end):
-    """The whole response to a request whose last piece ends the stream if `end`; if not, an empty frame does."""
+    """Returns the whole response to a request. The last piece ends the stream if `end`, else an empty frame does."""
     sent = [client.header_frame(stream, request("GetUser", **headers))]
     for index, piece in enumerate(pieces):
         sent.append(frames.data(stream, piece, end=end and index == len(pieces) - 1))
@@ -58,12 +58,12 @@ def create(client):
     return client.response(1).messages[0][1][2:38].decode()
 
 
-# Waits for a test that holds the database's lock for as long as a slow machine may need.
+# A test that holds the database's lock may do so for as long as a slow machine needs.
 PATIENT = {"busy.timeout": "10m"}
 
 
 def both_ways(serve, *arguments, settings=None, **keywords):
-    """A service that answers inline, and one that does not."""
+    """Yields a service with the inline road, and one without it."""
     for inline in ("true", "false"):
         yield serve(*arguments, **{**keywords, "settings": {**(settings or {}), "grpc.inline": inline}})
 
@@ -88,7 +88,7 @@ def test_both_ways_keep_to_the_limit_of_responses(serve, connect):
     for inline in ("true", "false"):
         service = serve("--take-over", database=first.database, settings={**small, "grpc.inline": inline})
         blocks, body, reset = ask(connect(service.address), 1, {}, [message(field(1, user_id))], True)
-        # The handler's headers may be on their way before its message turns out to be too large.
+        # The handler's headers may be sent before its message turns out to be too large.
         fields = {name: value for block in blocks for name, value in block.items()}
         answers.append((fields, body, reset))
     assert answers[0] == answers[1]
@@ -96,7 +96,7 @@ def test_both_ways_keep_to_the_limit_of_responses(serve, connect):
 
 
 def lines(service, method="GetUser"):
-    """What the log says of calls of the method, without what differs from call to call."""
+    """Returns the log lines of the method's calls, without the values that differ between calls."""
     service.process.send_signal(15)
     _, errors = service.process.communicate(timeout=60)
     calls = [line for line in errors.splitlines() if method in line]
@@ -106,8 +106,7 @@ def lines(service, method="GetUser"):
 
 
 def test_both_ways_log_and_count_alike(serve, connect):
-    """Calls that are answered, that fail, and that the short way declines: in the log, with who is refused, and in the
-    metrics."""
+    """Answered, failed and declined calls have the same log lines, with refused callers, and the same metrics."""
     seen = []
     for service in both_ways(serve, "--log-level", "info", "--metrics-listen", "127.0.0.1:0"):
         client = connect(service.address)
@@ -124,7 +123,7 @@ def test_both_ways_log_and_count_alike(serve, connect):
 
 
 def test_the_short_way_is_taken(pb, serve, connect):
-    """Plain calls are answered inline, by each method that can be, and only there."""
+    """Plain calls of each method with an inline road are answered inline, and only on the service that has it."""
     for service, inline in zip(both_ways(serve, "--metrics-listen", "127.0.0.1:0"), (1, 0)):
         client = connect(service.address)
         user_id = create(client)
@@ -141,7 +140,7 @@ def test_the_short_way_is_taken(pb, serve, connect):
 
 
 def test_calls_that_fail_take_the_short_way_too(serve, connect):
-    """Whatever its end, a call whose caller is known is not handed on."""
+    """A call with a known caller stays on the inline road, whatever its end."""
     service = serve("--metrics-listen", "127.0.0.1:0")
     client = connect(service.address)
     for stream, body in ((1, field(1, "nobody")), (3, b"\xff\xff"), (5, b"")):
@@ -154,7 +153,7 @@ def test_calls_that_fail_take_the_short_way_too(serve, connect):
 
 
 def test_an_unknown_token_is_the_handlers(serve, connect):
-    """Its signature is not checked where calls arrive."""
+    """The inline road does not check its signature."""
     service = serve("--metrics-listen", "127.0.0.1:0", auth="on")
     client = connect(service.address)
     plain = [message(field(1, str(uuid.uuid4())))]
@@ -171,7 +170,7 @@ ONE, TWO = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-2222
 
 
 def creations():
-    """Names, headers and frames of requests of CreateUser, as above, in an order that matters."""
+    """Yields names, headers and frames of CreateUser requests, like `requests`. The order matters."""
     ada = field(1, "ada@example.com") + field(2, "Ada")
     yield "plain", {}, [message(ada)]
     yield "registered already", {}, [message(field(1, "ADA@example.com"))]
@@ -184,7 +183,7 @@ def creations():
     yield "a password that is too short", {}, [message(field(1, "x@example.com") + field(3, "x"))]
     yield "no address", {}, [message(field(1, "nobody"))]
     yield "nothing", {}, [message()]
-    yield "an id that is none", {}, [message(field(1, "x@example.com") + field(4, "1"))]
+    yield "an invalid request id", {}, [message(field(1, "x@example.com") + field(4, "1"))]
     yield "an unknown field", {}, [message(field(1, "dan@example.com") + UNKNOWN_FIELD)]
     yield "longer than users are", {}, [message(field(1, "ian@example.com") + UNKNOWN_FIELD * 1_000)]
     yield "compressed", {"grpc_encoding": "gzip"}, [message(gzip.compress(field(1, "eve@example.com")), flag=1)]
@@ -198,7 +197,7 @@ def creations():
 
 
 def ask_to_create(pb, client, stream, headers, pieces):
-    """As `ask`, with a request of CreateUser; without what differs from user to user."""
+    """Returns the response to a CreateUser request, like `ask`, without the values that differ between users."""
     pieces = [frames.data(stream, piece, end=index == len(pieces) - 1) for index, piece in enumerate(pieces)]
     client.send(client.header_frame(stream, request("CreateUser", **headers)), *pieces)
     response = client.response(stream)
@@ -227,7 +226,7 @@ def test_both_ways_create_alike(pb, serve, connect):
 
 
 def test_both_ways_create_in_the_end(serve, connect, pb):
-    """Rows that were answered are there, once, in both."""
+    """Each acknowledged row is stored once, by both roads."""
     for service in both_ways(serve):
         client = connect(service.address)
         for number in range(100):
@@ -266,7 +265,7 @@ def test_a_creation_under_way_is_answered_before_the_service_ends(serve, connect
 
 
 def test_a_caller_that_goes_leaves_nothing_behind(serve, connect):
-    """Its connection is lost while its users wait for the database."""
+    """The connection is lost while its users wait for the database."""
     for service in both_ways(serve, "--metrics-listen", "127.0.0.1:0", settings=PATIENT):
         with sqlite3.connect(service.database, isolation_level=None) as other:
             other.execute("BEGIN IMMEDIATE")
@@ -287,7 +286,7 @@ def test_a_caller_that_goes_leaves_nothing_behind(serve, connect):
 
 
 def serves(service):
-    """Whether it takes connections."""
+    """Returns whether the service accepts connections."""
     host, port = service.address.rsplit(":", 1)
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
@@ -297,18 +296,18 @@ def serves(service):
 
 
 def waiting(service):
-    """Writes that wait for a transaction."""
+    """Returns the number of writes waiting for a transaction."""
     return families(service)["user_service_writes_waiting"].samples[0].value
 
 
 def test_both_ways_end_alike_when_the_caller_does_not_wait(serve, connect):
-    """A user whose transaction has not begun is not created when the call is over."""
+    """A user whose transaction has not begun when its call ends is not created."""
     seen = []
     for service in both_ways(serve, "--log-level", "info", "--metrics-listen", "127.0.0.1:0", settings=PATIENT):
         client = connect(service.address)
         with sqlite3.connect(service.database, isolation_level=None) as other:
             other.execute("BEGIN IMMEDIATE")
-            # The writer takes the first, and waits for the database; the others wait for the writer.
+            # The writer takes the first write, and waits for the database; the others wait for the writer.
             for count, headers in enumerate(({}, {"grpc_timeout": "1S"}, {})):
                 stream = 1 + 2 * count
                 client.send(client.header_frame(stream, request("CreateUser", **headers)),

@@ -1,5 +1,5 @@
-"""gRPC's interoperability test cases as far as they test servers, by the official Python package
-(github.com/grpc/grpc, doc/interop-test-descriptions.md). Over TLS too."""
+"""Runs gRPC's interoperability test cases for servers with the official Python package (github.com/grpc/grpc,
+doc/interop-test-descriptions.md), also over TLS."""
 
 import importlib
 import os
@@ -28,7 +28,7 @@ def messages(tmp_path_factory):
     assert protoc.main([
         "protoc", f"-I{protos}", f"--python_out={out}", f"--grpc_python_out={out}", "grpc/testing/test.proto",
     ]) == 0
-    # Not as part of the package grpc, which is gRPC's own.
+    # The modules are imported outside the package grpc, which belongs to gRPC.
     sys.path.insert(0, str(out / "grpc" / "testing"))
     code = (out / "grpc" / "testing" / "test_pb2_grpc.py")
     code.write_text(re.sub(r"from grpc\.testing import", "import", code.read_text()))

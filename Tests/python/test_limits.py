@@ -1,5 +1,5 @@
-"""What one caller may take, and that the others still have theirs: rate limits, turns in the hash queue, and bulk loads
-whose token ends."""
+"""Tests what one caller may use, and that others still get their share: rate limits, turns in the hash queue, and
+bulk loads whose token becomes invalid."""
 
 import sqlite3
 import threading
@@ -13,7 +13,7 @@ from callers import Caller, bearer, details, failure, service_token
 from frames import data, field, message, request
 from program import run
 
-# Each test is answered inline, and by a handler.
+# Each test runs on the inline road and on the handler road.
 ANSWERING = ["inline", "task"]
 TIMEOUT = 60
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -115,13 +115,13 @@ def test_invalid_tokens_are_looked_into_at_a_limited_rate(pb, serve):
         assert answers[0][0] == UNAUTHENTICATED
         assert answers[:20] == answers[:1] * 20
         assert answers[20:] == [(EXHAUSTED, "PEER_LIMIT_EXCEEDED")] * 20
-        # Whatever the method, also where a token makes no difference but for the limit.
+        # The limit applies to any method, even where a token only exempts from the rate limit.
         forgery = forged(99)
         for call in [lambda: caller.list(forgery), lambda: caller.bulk(forgery),
                      lambda: caller.create("eve@example.com", token=forgery)]:
             code, reason, wait = failure(call)
             assert (code, reason) == (EXHAUSTED, "PEER_LIMIT_EXCEEDED") and wait > 0
-        # The known token works, and so do calls without one.
+        # The cached token works, and so do calls without a token.
         caller.get(ada.id, token)
         caller.create("bob@example.com")
         caller.sign_in()
@@ -138,7 +138,7 @@ def test_everything_costly_that_needs_no_token_is_limited(pb, serve):
             iter(asked), timeout=TIMEOUT)))
 
     def admitted(caller, call):
-        """How often the call is admitted, whatever its answer."""
+        """Returns how often the call is admitted, whatever its response."""
         for number in range(200):
             try:
                 call(caller)
@@ -161,7 +161,7 @@ def test_everything_costly_that_needs_no_token_is_limited(pb, serve):
             caller = Caller(pb, channel)
             caller.channel = channel
             counts[name] = admitted(caller, call)
-            # Load balancers still learn that the service is there.
+            # Load balancers still learn that the service is healthy.
             for _ in range(50):
                 health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT)
     assert counts == {"refresh": 8, "revoke": 8, "keys": 20, "reflection": 20, "reflection, many messages": 5}
@@ -183,14 +183,14 @@ def test_own_updates_do_not_tell_at_any_rate_which_addresses_are_registered(pb, 
                         {"email": "nonsense"}]:
             code, reason, wait = failure(lambda: caller.update(ada.id, own, **changes))
             assert (code, reason) == (EXHAUSTED, "PEER_LIMIT_EXCEEDED") and wait > 0
-        # In the course of a stream, after an update that does not count.
+        # The limit also applies within a stream, after an update that is not counted.
         updates = [pb.UserUpdateRequest(user_id=ada.id, name="Ada"),
                    pb.UserUpdateRequest(user_id=ada.id, email="bob@example.com")]
         with pytest.raises(grpc.RpcError) as raised:
             list(caller.users.UserUpdates(iter(updates), timeout=TIMEOUT, metadata=bearer(own)))
         [info] = details(raised.value, ErrorInfo)
         assert (info.reason, info.metadata["request_index"]) == ("PEER_LIMIT_EXCEEDED", "1")
-        # A service changes as many users as it likes.
+        # A service may change any number of users.
         token = service_token(service)
         for number in range(20):
             caller.update(ada.id, token, email=f"ada{number}@example.com")
@@ -200,7 +200,7 @@ def test_own_updates_do_not_tell_at_any_rate_which_addresses_are_registered(pb, 
 
 
 def test_a_bulk_load_with_passwords_does_not_keep_sign_ins_out(pb, serve):
-    """Twelve hashes want a queue of four."""
+    """Twelve hashes compete for a queue of four."""
     service = serve(auth="on", settings={
         "argon2.threads": "1", "argon2.queue": "4", "peer.rate": "none"})
     with grpc.insecure_channel(service.address) as channel:
@@ -233,7 +233,7 @@ def test_nine_addresses_do_not_keep_a_tenth_out(pb, serve, connect):
                 body = field(1, f"user{index}.{number}@example.com") + field(3, "correct horse")
                 client.send(client.header_frame(stream, request("CreateUser")),
                             data(stream, message(body), end=True))
-        # All of the others' calls are in the queue, or were refused.
+        # All calls of the others are in the queue, or were refused.
         for client in crowd:
             client.round_trip()
         for _ in range(3):

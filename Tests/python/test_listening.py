@@ -1,4 +1,4 @@
-"""Addresses and TLS."""
+"""Tests addresses and TLS."""
 
 import os
 import pathlib
@@ -29,7 +29,7 @@ def openssl(*arguments):
 
 
 class Authority:
-    """Signs certificates, in a directory of its own."""
+    """Signs certificates, in its own directory."""
 
     def __init__(self, directory, name="ca"):
         self.directory = directory
@@ -39,7 +39,7 @@ class Authority:
             "-subj", f"/CN={name}", "-keyout", self.key, "-out", self.certificate)
 
     def issue(self, name):
-        """The certificate and key for `localhost` that are kept under `name`."""
+        """Returns the certificate and key for `localhost` stored as `name`."""
         certificate, key, request = (self.directory / f"{name}.{suffix}" for suffix in ("pem", "key", "csr"))
         openssl(
             "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
@@ -66,7 +66,7 @@ def flags(certificate, key):
 
 
 def trusting(authority, certificate=None, protocols=("h2",), version=None):
-    """A client's TLS context."""
+    """Returns a client's TLS context."""
     context = ssl.create_default_context(cafile=authority.certificate)
     if protocols:
         context.set_alpn_protocols(protocols)
@@ -78,7 +78,7 @@ def trusting(authority, certificate=None, protocols=("h2",), version=None):
 
 
 def test_a_unix_domain_socket(serve, connect, tmp_path):
-    """Its path is in the start-up line, and it is gone after the end."""
+    """Its path is in the start-up line, and it is removed at the end."""
     path = tmp_path / "service.sock"
     service = serve(listen=[f"unix:{path}"])
     assert service.addresses == [f"unix:{path}"]
@@ -88,14 +88,14 @@ def test_a_unix_domain_socket(serve, connect, tmp_path):
 
 
 def test_a_stale_unix_domain_socket_is_replaced(serve, connect, tmp_path):
-    """What a process that was killed has left behind is no reason not to start."""
+    """The socket of a killed process does not prevent a start."""
     path = tmp_path / "service.sock"
     serve(listen=[f"unix:{path}"]).process.kill()
     assert connect(serve(listen=[f"unix:{path}"]).address).is_healthy(1)
 
 
 def test_a_unix_domain_socket_of_a_running_service_is_not_taken(serve, connect, tmp_path):
-    """The second service says so, and the first one goes on."""
+    """The second service reports it, and the first one keeps running."""
     path = tmp_path / "service.sock"
     service = serve(listen=[f"unix:{path}"])
     message = refusal("--database", tmp_path / "other.db", "--listen", f"unix:{path}")
@@ -104,7 +104,7 @@ def test_a_unix_domain_socket_of_a_running_service_is_not_taken(serve, connect, 
 
 
 def test_one_of_many_that_start_at_once_gets_a_stale_unix_domain_socket(serve, connect, tmp_path):
-    """The others end, and the socket is the winner's."""
+    """The others end, and the socket belongs to the winner."""
     path = tmp_path / "service.sock"
     serve(listen=[f"unix:{path}"]).process.kill()
     processes = [
@@ -125,7 +125,7 @@ def test_one_of_many_that_start_at_once_gets_a_stale_unix_domain_socket(serve, c
 
 
 def test_a_service_removes_its_own_unix_domain_socket_only(serve, connect, tmp_path):
-    """Another that was made in its place stays."""
+    """A socket that has replaced it stays."""
     path = tmp_path / "service.sock"
     first = serve(listen=[f"unix:{path}"])
     path.unlink()
@@ -146,7 +146,7 @@ def datagram_socket(path):
     (datagram_socket, "a socket of another kind"),
 ], ids=["file", "folder", "datagram socket"])
 def test_what_is_not_a_socket_of_ours_is_not_replaced(tmp_path, make, words):
-    """Whatever is at the path stays."""
+    """Any other file at the path stays."""
     path = tmp_path / "service.sock"
     kept = make(path)
     assert words in refusal("--database", tmp_path / "other.db", "--listen", f"unix:{path}")
@@ -157,7 +157,7 @@ def test_what_is_not_a_socket_of_ours_is_not_replaced(tmp_path, make, words):
 @pytest.mark.parametrize("umask", [0, 0o077])
 @pytest.mark.parametrize("setting,mode", [(None, 0o600), ("0660", 0o660)])
 def test_a_unix_domain_socket_has_the_mode_of_its_setting(serve, tmp_path, umask, setting, mode):
-    """Whatever the umask."""
+    """The umask has no effect."""
     path = tmp_path / "service.sock"
     before = os.umask(umask)
     try:
@@ -168,7 +168,7 @@ def test_a_unix_domain_socket_has_the_mode_of_its_setting(serve, tmp_path, umask
 
 
 def test_several_addresses(serve, connect, tmp_path):
-    """Each has its own port, and all are served."""
+    """Each address has its own port, and all are served."""
     service = serve(listen=["127.0.0.1:0,127.0.0.1:0", f"unix:{tmp_path / 'service.sock'}"])
     assert len(set(service.addresses)) == 3
     assert all(connect(address).is_healthy(1) for address in service.addresses)
@@ -176,14 +176,14 @@ def test_several_addresses(serve, connect, tmp_path):
 
 @pytest.mark.skipif(not has_ipv6(), reason="there is no ::1")
 def test_ipv6(serve, connect):
-    """Written with brackets."""
+    """The address is written with brackets."""
     service = serve(listen=["[::1]:0"])
     assert service.address.startswith("[::1]:")
     assert connect(service.address).is_healthy(1)
 
 
 def refusal(*arguments):
-    """What `serve` says when it does not start."""
+    """Returns the error of `serve` when it does not start."""
     done = subprocess.run(
         [PROGRAM, "serve", *map(str, arguments)], capture_output=True, text=True, timeout=frames.TIMEOUT)
     assert done.returncode == 1
@@ -192,7 +192,7 @@ def refusal(*arguments):
 
 
 def test_an_address_that_is_taken(service, tmp_path):
-    """One line says which, and what to do."""
+    """One line names the address and the remedy."""
     message = refusal("--database", tmp_path / "other.db", "--listen", service.address)
     assert f"cannot listen on {service.address}: the address is in use; stop the other program" in message
     assert "errno" not in message
@@ -207,7 +207,7 @@ def test_a_socket_goes_again_when_another_address_cannot_be_used(service, tmp_pa
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_tls(serve, connect, authority, identity, version):
-    """Versions 1.2 and 1.3."""
+    """Versions 1.2 and 1.3 are served."""
     service = serve(*flags(*identity))
     client = connect(service.address, tls=trusting(authority, version=version))
     assert client.socket.selected_alpn_protocol() == "h2"
@@ -215,7 +215,7 @@ def test_tls(serve, connect, authority, identity, version):
 
 
 def test_tls_of_a_stock_client(serve, pb, authority, identity):
-    """Python's grpcio, with a certificate of its own."""
+    """Python's grpcio connects, with its own certificate."""
     service = serve(*flags(*identity), "--tls-client-ca", str(authority.certificate))
     certificate, key = (path.read_bytes() for path in authority.issue("stock"))
     credentials = grpc.ssl_channel_credentials(authority.certificate.read_bytes(), key, certificate)
@@ -226,7 +226,7 @@ def test_tls_of_a_stock_client(serve, pb, authority, identity):
 
 @pytest.fixture(scope="module")
 def rsa_identity(tmp_path_factory):
-    """A certificate with an RSA key, signed by itself."""
+    """Returns a self-signed certificate with an RSA key."""
     folder = tmp_path_factory.mktemp("rsa")
     openssl(
         "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", 2, "-subj", "/CN=localhost", "-addext",
@@ -242,7 +242,7 @@ def rsa_identity(tmp_path_factory):
     (True, "ECDHE-RSA-AES128-SHA", False), (True, "ECDHE-RSA-AES256-SHA", False), (True, "AES128-SHA", False),
     (True, "AES128-GCM-SHA256", False), (True, "AES256-GCM-SHA384", False)])
 def test_suites_of_tls_1_2(serve, connect, identity, rsa_identity, rsa, suite, permitted):
-    """Forward secrecy and AEAD (RFC 9113 section 9.2.2, RFC 9325 section 4.2)."""
+    """The suites have forward secrecy and AEAD (RFC 9113 section 9.2.2, RFC 9325 section 4.2)."""
     service = serve(*flags(*(rsa_identity if rsa else identity)))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -260,7 +260,7 @@ def test_suites_of_tls_1_2(serve, connect, identity, rsa_identity, rsa, suite, p
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_protocols_without_h2_get_the_alert(serve, connect, authority, identity, version):
-    """RFC 7301 section 3.2."""
+    """RFC 7301 section 3.2 requires the alert."""
     service = serve(*flags(*identity))
     with pytest.raises(ssl.SSLError, match=r"(?i)no.application.protocol"):
         connect(service.address, tls=trusting(authority, protocols=["http/1.1", "h2c"], version=version))
@@ -278,7 +278,7 @@ def test_tls_without_h2_is_refused(serve, connect, authority, identity, protocol
 
 
 def test_cleartext_is_no_tls(serve, connect, identity):
-    """And its client is turned away."""
+    """A client without TLS is disconnected."""
     service = serve(*flags(*identity))
     client = connect(service.address, preface=False)
     client.send(frames.PREFACE, frames.settings())
@@ -288,7 +288,7 @@ def test_cleartext_is_no_tls(serve, connect, identity):
 
 @pytest.mark.parametrize("beginning", [b"", b"\x16\x03\x01"])
 def test_a_handshake_must_come_in_time(serve, connect, authority, identity, beginning):
-    """Rule 26: or the connection is closed."""
+    """Rule 26: The connection is closed otherwise."""
     service = serve(*flags(*identity), settings={"grpc.connection.timeout": "500ms"})
     late = connect(service.address, preface=False)
     late.send(beginning)
@@ -297,19 +297,19 @@ def test_a_handshake_must_come_in_time(serve, connect, authority, identity, begi
 
 
 def test_mutual_tls(serve, connect, authority, identity, tmp_path):
-    """Clients need a certificate that the authority has signed."""
+    """Clients need a certificate signed by the authority."""
     service = serve(*flags(*identity), "--tls-client-ca", str(authority.certificate))
     signed = authority.issue("client")
     assert connect(service.address, tls=trusting(authority, signed)).is_healthy(1)
     strange = Authority(tmp_path, "stranger").issue("client")
     for certificate in (None, strange):
-        # TLS 1.3 tells the client only with the first bytes that it reads.
+        # TLS 1.3 reports the failure only with the first bytes that the client reads.
         with pytest.raises((ssl.SSLError, ConnectionError, frames.Ended)):
             connect(service.address, tls=trusting(authority, certificate))
 
 
 def test_a_key_that_others_can_read_is_refused(serve, authority, tmp_path):
-    """What counts is the file behind a link; a group of the service's own may read it."""
+    """The file behind a link is checked; a group of the service may read it."""
     certificate, key = authority.issue("exposed")
     link = tmp_path / "tls.key"
     link.symlink_to(key)
@@ -332,7 +332,7 @@ def serial(address, authority):
 
 
 def test_a_certificate_is_reloaded_when_its_files_change(serve, connect, authority, tmp_path):
-    """Old connections go on, and new ones get the new certificate. The service looks every 10 s."""
+    """Old connections continue, and new ones get the new certificate. The service checks the files every 10 s."""
     files = tmp_path / "live.pem", tmp_path / "live.key"
 
     def install(pair):

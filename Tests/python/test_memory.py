@@ -1,4 +1,4 @@
-"""What one peer can take of memory and processor time, and what the others notice: rules 9, 13, 18, 30 and 31."""
+"""Tests how much memory and processor time one peer can use, and the effect on others: rules 9, 13, 18, 30 and 31."""
 
 import contextlib
 import itertools
@@ -18,12 +18,12 @@ import frames
 from flood import AUTH, HEALTH, METHODS, call_of, compressed, text
 from frames import CANCEL, data, field, message, request
 
-# How much more memory ten attackers may make the service take, at their peak.
+# The maximum growth of the service's memory under ten attackers, at its peak.
 ROOM = 16 << 20
 CONNECTIONS, STREAMS = 10, 100
-# How long the slowest call but one in a hundred may take of a client that has nothing to do with an attack.
+# The maximum latency of an uninvolved client's calls, at the 99th percentile.
 PATIENCE = 0.25
-# A machine that is busy with other things makes calls slow too, but not each time.
+# Other load on the machine slows calls too, but not in each attempt.
 ATTEMPTS = 3
 
 every_method = pytest.mark.parametrize("name,method", METHODS, ids=lambda name: name.removeprefix("grpc."))
@@ -40,7 +40,7 @@ def test_the_table_has_every_method(pb):
 
 @every_method
 def test_a_methods_limit_is_known_from_the_prefix(shared_service, connect, name, method):
-    """Rule 9: one byte more than the method's largest message is refused before it has come."""
+    """Rule 9: A message one byte too long is refused before it has arrived."""
     client = connect(shared_service.address)
     limit = METHODS[name, method][1]
     client.headers(1, call_of(name, method))
@@ -54,7 +54,7 @@ def test_a_methods_limit_is_known_from_the_prefix(shared_service, connect, name,
 
 @every_method
 def test_a_methods_limit_holds_while_a_message_is_inflated(shared_service, connect, name, method):
-    """Rule 13."""
+    """Rule 13: The limit counts the inflated bytes."""
     client = connect(shared_service.address)
     number, limit = METHODS[name, method]
     body = compressed(text(number, limit))
@@ -63,7 +63,7 @@ def test_a_methods_limit_holds_while_a_message_is_inflated(shared_service, conne
 
 
 class HealthyClient:
-    """Makes one call after another in its own thread until the block ends, and takes their times."""
+    """Makes one call after another in its own thread until the block ends, and records their latencies."""
 
     def __init__(self, service):
         self.client = frames.Client(service.address)
@@ -104,13 +104,13 @@ class HealthyClient:
 
     @property
     def slowest(self):
-        """But for one call in a hundred."""
+        """Returns the 99th percentile of the latencies."""
         return sorted(self.times)[len(self.times) * 99 // 100 - 1]
 
 
 @contextlib.contextmanager
 def attacker(service, *arguments):
-    """`flood.py`, once it has begun. It ends with the block."""
+    """Runs `flood.py`, and yields once it has begun. It ends with the block."""
     process = subprocess.Popen(
         [sys.executable, flood.__file__, service.address, *map(str, arguments)], stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, text=True)
@@ -122,7 +122,7 @@ def attacker(service, *arguments):
 
 
 def peak(service, reset=False):
-    """The most resident bytes since it was last reset."""
+    """Returns the peak of resident bytes since the last reset."""
     process = pathlib.Path(f"/proc/{service.process.pid}")
     if reset:
         (process / "clear_refs").write_text("5")
@@ -133,11 +133,11 @@ def peak(service, reset=False):
     *((kind, *method) for kind in ["bomb", "long", "compressed", "plain"] for method in METHODS),
     *(("empty", *method) for method in METHODS if method[1] in flood.MANY)])
 def test_ten_connections_take_little_memory(serve, connect, name, method, kind):
-    """Rules 30 and 31: with every call that they may have, whose responses they do not read, and messages that inflate
-    to 4 MiB, are longer than they may be, or as long; or with a thousand empty ones a call."""
+    """Rules 30 and 31: Each connection has the maximum number of calls and reads no responses. The messages inflate
+    to 4 MiB, are too long, or have the maximum length; or each call has a thousand empty messages."""
     service = serve()
     if method == "BulkCreateUsers":
-        # Enough for SQLite's page cache to be full, which is bounded, and grows with any writes.
+        # The rows fill SQLite's page cache, which is bounded and grows with any writes.
         fill(service, 60_000, "x" * 256)
     for _ in range(ATTEMPTS):
         with HealthyClient(service) as healthy:
@@ -147,7 +147,7 @@ def test_ten_connections_take_little_memory(serve, connect, name, method, kind):
                 healthy.more(100)
                 grown = peak(service) - before
         assert healthy.failures == []
-        # What became of the rows, and why, is kept until the calls end: 12 MiB in all.
+        # The outcomes of the rows are kept until the calls end: 12 MiB in all.
         assert grown < ROOM + (8 << 20 if kind == "empty" else 0)
         if healthy.slowest < PATIENCE:
             break
@@ -156,7 +156,7 @@ def test_ten_connections_take_little_memory(serve, connect, name, method, kind):
 
 
 def test_bombs_take_little_processor_time(serve):
-    """Rule 13: two callers without a token, whose every call would inflate to 4 MiB, which takes 10 ms and more."""
+    """Rule 13: Each call of two callers without a token would inflate to 4 MiB, which takes at least 10 ms."""
     service = serve()
     for _ in range(ATTEMPTS):
         before = service.processor_time
@@ -167,7 +167,7 @@ def test_bombs_take_little_processor_time(serve):
         assert healthy.failures == []
         calls = int(one.said) + int(two.said)
         assert calls > 20
-        # The other client's calls take their part too.
+        # The budget includes the other client's calls.
         assert service.processor_time - before < 0.3 + 0.002 * calls
         if healthy.slowest < PATIENCE:
             break
@@ -175,7 +175,7 @@ def test_bombs_take_little_processor_time(serve):
 
 
 def test_sixty_uploads_of_a_client_that_sends_all_it_may_succeed(serve, connect):
-    """Rule 18: grpc-go fills every window at once; none of its calls ends for that, and each stores all of its rows."""
+    """Rule 18: grpc-go fills every window at once. None of its calls fails for that, and each stores all its rows."""
     client = connect(serve().address)
     rest = {}
     for number in range(60):
@@ -198,7 +198,7 @@ def test_sixty_uploads_of_a_client_that_sends_all_it_may_succeed(serve, connect)
 
 
 def test_uploads_go_on_beside_those_that_stall(serve, connect, pb):
-    """Rule 18: handlers that do not read leave the connection's window to others."""
+    """Rule 18: Handlers that do not read leave the connection's window to others."""
     service = serve()
     client = connect(service.address, window=0)
     created = connect(service.address).call(1, request("CreateUser"), message(field(1, "ada@example.com")))
@@ -206,7 +206,7 @@ def test_uploads_go_on_beside_those_that_stall(serve, connect, pb):
     update = message(pb.UserUpdateRequest(user_id=user.id, name="x" * 256).SerializeToString())
     for stream in range(1, 7, 2):
         client.headers(stream, request("UserUpdates"))
-        # The responses that nobody reads fill the handler's buffer, and then the requests the stream's window.
+        # The unread responses fill the handler's buffer, and then the requests fill the stream's window.
         while client.room(stream) >= len(update):
             client.upload(stream, update, end=False)
             client.round_trip()
@@ -216,20 +216,20 @@ def test_uploads_go_on_beside_those_that_stall(serve, connect, pb):
     assert client.response(7).status == "0"
 
 
-# The longest that is permitted, with a name that is too long.
+# The longest allowed message, with a name that is too long.
 UPDATE = message(field(1, "nobody") + text(3, 8_100))
 
 
 def test_calls_that_exceed_their_connections_memory_end_alone(serve, connect):
-    """Rule 31: the calls before them go on, and so do other connections."""
+    """Rule 31: Earlier calls continue, and so do other connections."""
     service = serve(settings={"grpc.max.connection.memory": 262_144})
     client = connect(service.address)
     streams = range(1, 81, 2)
     for stream in streams:
         client.headers(stream, request("UserUpdates"))
         client.upload(stream, UPDATE[:-1], end=False)
-    # Each counts its 8 KiB, and a little more: in three quarters of the memory there is room for some twenty. Which of two
-    # that come together is the one too many is not said, so one of the last may have the place of one before it.
+    # Each call counts its 8 KiB and a little more, so some twenty fit in three quarters of the memory. Of two
+    # concurrent calls either may be refused, so a late call can take the place of an earlier one.
     client.until(lambda: sum(client.stream(stream).is_over for stream in streams) >= 15)
     ended = [client.stream(stream) for stream in streams if client.stream(stream).is_over]
     assert {(response.status, response.reason) for response in ended} == {("8", "OVERLOADED")}
@@ -241,7 +241,7 @@ def test_calls_that_exceed_their_connections_memory_end_alone(serve, connect):
 
 
 def test_calls_that_are_cancelled_give_their_memory_back(serve, connect):
-    """Rule 31: hundreds of them would fill it, if each left something."""
+    """Rule 31: Hundreds of calls would fill it, if each left something."""
     service = serve(settings={"grpc.max.connection.memory": 65_536})
     client = connect(service.address)
     for stream in range(1, 401, 2):
@@ -252,10 +252,10 @@ def test_calls_that_are_cancelled_give_their_memory_back(serve, connect):
 
 
 def test_what_waits_for_the_service_is_not_overdue(serve, connect):
-    """Rule 30: a message that came in two parts and waits for another call's work is complete."""
+    """Rule 30: A message that came in two parts is complete, even while it waits for another call's work."""
     service = serve(settings={"grpc.max.connection.memory": 65_536, "grpc.receive.timeout": "200ms"})
     client = connect(service.address)
-    # Hashes for longer than that, while the halves of two messages leave no room for more work.
+    # The hashes take longer than the time-out, and the halves of two messages leave no room for more work.
     rows = (field(1, f"{number}@example.com") + field(3, "correct horse") for number in range(60))
     client.headers(1, request("BulkCreateUsers"))
     client.upload(1, b"".join(message(row) for row in rows))
@@ -273,14 +273,14 @@ def test_what_waits_for_the_service_is_not_overdue(serve, connect):
 
 
 def test_connections_share_the_memory_of_the_process(serve, connect):
-    """Rule 31: one that holds little is served although others have taken all there is."""
+    """Rule 31: A connection that holds little is served although others have exhausted the memory."""
     service = serve(settings={"grpc.max.memory": 1 << 20})
     clients = [connect(service.address) for _ in range(3)]
     for client in clients:
         for stream in range(1, 161, 2):
             client.headers(stream, request("UserUpdates"))
             client.upload(stream, UPDATE[:-1], end=False)
-            # What a connection holds is compared with what is left once it has read what there was.
+            # The service compares a connection's memory with the free memory after it has read all available bytes.
             client.round_trip()
     first, *_, last = [{one.status for one in client.streams.values()} for client in clients]
     assert first == {None} and last == {None, "8"}
@@ -297,7 +297,7 @@ LISTING = message(b"\x08\xe8\x07")
 
 
 def test_listings_that_are_not_read_share_their_connections_room(serve, connect):
-    """Rules 17 and 31: those for which there is none begin when there is; other calls do not wait."""
+    """Rules 17 and 31: Listings without room begin once there is room; other calls do not wait."""
     service = serve()
     fill(service, 1_000, "x" * 100)
     client = connect(service.address, window=0)
@@ -318,13 +318,13 @@ def test_listings_that_are_not_read_share_their_connections_room(serve, connect)
 
 
 def test_listings_that_are_not_read_make_room_for_those_that_wait(serve, connect):
-    """Rule 30: long before the send time-out."""
+    """Rule 30: The room is made long before the send time-out."""
     service = serve(settings={"grpc.receive.timeout": "500ms"})
     fill(service, 1_000, "x" * 100)
     client = connect(service.address, window=0)
     for stream in range(1, 41, 2):
         client.headers(stream, request("ListUsers"))
-        # What comes in two parts is complete all the same, however long it waits.
+        # A request that comes in two parts is complete, however long it waits.
         client.round_trip()
         client.send(data(stream, LISTING, end=True))
     client.until(lambda: client.stream(1).is_over)
@@ -334,7 +334,7 @@ def test_listings_that_are_not_read_make_room_for_those_that_wait(serve, connect
 
 
 def test_a_thousand_health_watches_take_little_memory(serve, connect):
-    """Rules 31 and 32: none keeps its request, or has a task; and they are told of the drain."""
+    """Rules 31 and 32: No watch keeps its request, or has a task; every watch learns of the drain."""
     service = serve()
 
     def watch(count):

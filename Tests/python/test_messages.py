@@ -1,4 +1,4 @@
-"""Messages in DATA frames, their sizes, encodings and windows: rules 8 to 13, 17 and 18."""
+"""Tests messages in DATA frames, their sizes, encodings and windows: rules 8 to 13, 17 and 18."""
 
 import gzip
 import itertools
@@ -36,7 +36,7 @@ def padded(stream, payload, padding, end=False):
     ("other", lambda body: [raw(0x42, 0xFF, 1, b"?"), data(1, body), raw(frames.PRIORITY, 0, 1, bytes(5))]),
 ])
 def test_frames_and_messages_have_no_common_bounds(client, pb, name, split):
-    """Rule 8: however the messages are cut into frames."""
+    """Rule 8: The messages may be cut into frames anywhere."""
     client.headers(1, request("BulkCreateUsers"))
     client.send(*split(b"".join(users(name, 3))), data(1, end=True))
     response = client.response(1)
@@ -45,7 +45,7 @@ def test_frames_and_messages_have_no_common_bounds(client, pb, name, split):
 
 
 def test_bytes_may_come_one_by_one(service, connect):
-    """Rule 8: frames and TCP segments have no common bounds either."""
+    """Rule 8: Frames and TCP segments have no common bounds either."""
     client = connect(service.address, preface=False)
     everything = [
         frames.PREFACE, frames.settings(), client.header_frame(1, request("GetUser")),
@@ -56,7 +56,7 @@ def test_bytes_may_come_one_by_one(service, connect):
 
 
 def test_header_blocks_may_be_padded_and_continued(client):
-    """Rule 8: as RFC 9113 section 6.2 permits, with the priority that older clients send."""
+    """Rule 8: RFC 9113 section 6.2 allows padding, and the priority that older clients send."""
     block = client.block(request("GetUser"))
     first = b"\x05" + bytes(5) + block[:20] + bytes(5)
     client.send(
@@ -66,7 +66,7 @@ def test_header_blocks_may_be_padded_and_continued(client):
 
 
 def test_a_stream_of_many_small_frames_is_no_flood(client, pb):
-    """Rule 8: a frame each for 20,000 messages is an ordinary call."""
+    """Rule 8: A frame for each of 20,000 messages is an ordinary call."""
     client.headers(1, request("BulkCreateUsers"))
     rows = users("small", 20_000)
     for row in rows:
@@ -80,7 +80,7 @@ def test_a_stream_of_many_small_frames_is_no_flood(client, pb):
 @pytest.mark.parametrize("length", [4 * 1_024 * 1_024 + 1, 2**32 - 1])
 @pytest.mark.parametrize("method", ["GetUser", "BulkCreateUsers", "UserUpdates"])
 def test_a_message_over_the_limit_is_refused_by_its_prefix(client, method, length):
-    """Rule 9: RESOURCE_EXHAUSTED at once, before its body has been sent."""
+    """Rule 9: The status is RESOURCE_EXHAUSTED at once, before the body has been sent."""
     client.headers(1, request(method))
     client.send(data(1, b"\0" + length.to_bytes(4, "big")))
     assert client.response(1).status == "8"
@@ -88,7 +88,7 @@ def test_a_message_over_the_limit_is_refused_by_its_prefix(client, method, lengt
 
 
 def test_the_limit_is_a_messages_largest_size(serve, connect):
-    """Rule 9: a message that is as large is served."""
+    """Rule 9: A message of exactly this size is served."""
     client = connect(serve(settings={"grpc.max.recv.msg.size": 100}).address)
     assert client.call(1, request("GetUser"), message(field(1, "x" * 98))).status == "5"
     assert client.call(3, request("GetUser"), message(field(1, "x" * 99))).status == "8"
@@ -97,20 +97,20 @@ def test_the_limit_is_a_messages_largest_size(serve, connect):
 @pytest.mark.parametrize("body", [b"\0", b"\0\0\0\0", b"\0\0\0\0\5", b"\0\0\0\0\5ab"])
 @pytest.mark.parametrize("method", ["GetUser", "ListUsers", "BulkCreateUsers", "UserUpdates"])
 def test_a_truncated_request_is_an_error(client, method, body):
-    """Rule 10: a prefix or a message that END_STREAM cuts off."""
+    """Rule 10: END_STREAM cuts off a prefix or a message."""
     assert client.call(1, request(method), body).status == "13"
     assert client.is_healthy(3)
 
 
 @pytest.mark.parametrize("payload", [b"\xff", b"\x0a\xff", b"\x0a\x05a", b"\x0a\x02\xc3\x28"])
 def test_an_undecodable_request_is_internal(client, payload):
-    """Rule 11: invalid UTF-8 included."""
+    """Rule 11: The status is INTERNAL, also for invalid UTF-8."""
     assert client.call(1, request("GetUser"), message(payload)).status == "13"
 
 
 @pytest.mark.parametrize("encoding", ["snappy", "br", "GZIP", "x" * 1_000])
 def test_an_unknown_encoding_is_unimplemented(client, encoding):
-    """Rule 12: and the answer says which are known."""
+    """Rule 12: The response names the supported encodings."""
     response = client.call(1, request("GetUser", grpc_encoding=encoding), message(b"?", flag=1))
     assert response.status == "12"
     assert set(response.headers["grpc-accept-encoding"].split(",")) == {"identity", "deflate", "gzip"}
@@ -118,13 +118,13 @@ def test_an_unknown_encoding_is_unimplemented(client, encoding):
 
 @pytest.mark.parametrize("headers", [{}, {"grpc_encoding": "identity"}])
 def test_a_compressed_message_without_an_encoding_is_internal(client, headers):
-    """Rule 12: nobody can know how to inflate it."""
+    """Rule 12: Without an encoding the message cannot be inflated."""
     assert client.call(1, request("GetUser", **headers), message(gzip.compress(b""), flag=1)).status == "13"
 
 
 @pytest.mark.parametrize("flag", [2, 3, 0x80, 0xFF])
 def test_reserved_flags_are_an_error(client, flag):
-    """Rule 12: in a call with an encoding too."""
+    """Rule 12: They are an error even in a call with an encoding."""
     assert client.call(1, request("GetUser", grpc_encoding="gzip"), message(flag=flag)).status == "13"
 
 
@@ -134,7 +134,7 @@ def compress(encoding, payload):
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_compressed_requests_are_served(client, encoding):
-    """Rule 13: each message on its own, and not all of them need be compressed."""
+    """Rule 13: Each message is compressed separately, and some may be uncompressed."""
     headers = request("GetUser", grpc_encoding=encoding)
     assert client.call(1, headers, message(compress(encoding, NOBODY[5:]), flag=1)).status == "5"
     assert client.call(3, headers, NOBODY).status == "5"
@@ -147,7 +147,7 @@ def test_compressed_requests_are_served(client, encoding):
     lambda body: b"", lambda body: b"?", lambda body: body[:-1], lambda body: body + b"?",
     lambda body: body[:8] + b"????" + body[12:]], ids=["empty", "short", "cut", "long", "garbage"])
 def test_a_message_that_cannot_be_inflated_is_internal(client, encoding, spoil):
-    """Rule 13: garbage, and anything but one whole message."""
+    """Rule 13: The payload is garbage, or not exactly one whole message."""
     body = message(spoil(compress(encoding, NOBODY[5:] * 20)), flag=1)
     assert client.call(1, request("GetUser", grpc_encoding=encoding), body).status == "13"
     assert client.is_healthy(3)
@@ -155,14 +155,14 @@ def test_a_message_that_cannot_be_inflated_is_internal(client, encoding, spoil):
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_the_limit_holds_while_a_message_is_inflated(client, encoding):
-    """Rule 13: a bomb is RESOURCE_EXHAUSTED."""
+    """Rule 13: A decompression bomb is RESOURCE_EXHAUSTED."""
     bomb = compress(encoding, bytes(50 << 20))
     assert client.call(1, request("GetUser", grpc_encoding=encoding), message(bomb, flag=1)).status == "8"
     assert client.is_healthy(3)
 
 
 def test_a_hundred_bombs_at_once_take_no_memory(serve, connect):
-    """Rule 13: nor does a call that was refused keep any."""
+    """Rule 13: A refused call does not keep memory either."""
     service = serve()
     client = connect(service.address)
     body = message(gzip.compress(bytes(5 << 20)), flag=1)
@@ -180,7 +180,7 @@ def test_a_hundred_bombs_at_once_take_no_memory(serve, connect):
     ("gzip", "deflate", None), ("gzip", "identity,deflate, gzip", "gzip"), ("gzip", "gzip", "gzip"),
     ("deflate", "gzip,deflate", "deflate")])
 def test_responses_are_compressed_for_those_who_accept_it(serve, connect, pb, configured, accepted, expected):
-    """Rule 13: and only if the service is set so."""
+    """Rule 13: Responses are compressed only if the setting allows it."""
     settings = {"grpc.compression": configured, "grpc.compression.min.size": 100}
     client = connect(serve(settings=settings).address)
     body = message(field(1, "ada@example.com") + field(2, "A" * 100))
@@ -195,7 +195,7 @@ def test_responses_are_compressed_for_those_who_accept_it(serve, connect, pb, co
 
 @pytest.mark.parametrize("name,is_compressed", [("A" * 256, False), ("\N{GRINNING FACE}" * 256, True)])
 def test_responses_are_compressed_from_a_length_on(serve, connect, pb, name, is_compressed):
-    """Rule 13: 1,024 bytes, if nothing else is set."""
+    """Rule 13: The default length is 1,024 bytes."""
     client = connect(serve(settings={"grpc.compression": "gzip"}).address)
     body = message(pb.CreateUserRequest(email="ada@example.com", name=name).SerializeToString())
     (flag, payload), = client.call(1, request("CreateUser", grpc_accept_encoding="gzip"), body).messages
@@ -204,9 +204,9 @@ def test_responses_are_compressed_from_a_length_on(serve, connect, pb, name, is_
 
 
 def test_a_response_that_compression_does_not_make_smaller_goes_as_it_is(serve, connect, pb):
-    """Rule 13: and so do the small messages of a page beside a large one."""
+    """Rule 13: The small messages of a page beside a large one stay uncompressed too."""
     client = connect(serve(settings={"grpc.compression": "gzip", "grpc.compression.min.size": 1}).address)
-    # 64 letters that all differ: no code is shorter, whatever the id and the time beside them are.
+    # A name of 64 different letters does not compress, whatever id and time are beside it.
     names = ["", (string.ascii_letters + string.digits + "-_")[::-1], "A" * 200]
     for number, name in enumerate(names):
         body = message(pb.CreateUserRequest(email=f"{number}@example.com", name=name).SerializeToString())
@@ -227,7 +227,7 @@ LISTING = message(b"\x08\xe8\x07")
 
 @pytest.mark.parametrize("window", [0, 1, 1_000, 50_000])
 def test_the_windows_of_the_peer_hold(serve, connect, pb, window):
-    """Rule 17: the stream's, and then what is added to it."""
+    """Rule 17: The server fills the stream's window, and then each increment."""
     service = serve()
     fill(service, 1_000)
     client = connect(service.address, window=window)
@@ -243,7 +243,7 @@ def test_the_windows_of_the_peer_hold(serve, connect, pb, window):
 
 
 def test_a_window_may_become_negative(serve, connect, pb):
-    """Rule 17: when the client lowers it by SETTINGS (RFC 9113 section 6.9.2)."""
+    """Rule 17: The client lowers the window by SETTINGS (RFC 9113 section 6.9.2)."""
     service = serve()
     fill(service, 1_000)
     client = connect(service.address, window=10_000)
@@ -257,7 +257,7 @@ def test_a_window_may_become_negative(serve, connect, pb):
 
 
 def test_a_stalled_listing_takes_no_memory(serve, connect):
-    """Rule 17: 100,000 rows stay where they are until the client reads."""
+    """Rule 17: 100,000 rows stay in the database until the client reads."""
     service = serve()
     fill(service, 100_000)
 
@@ -266,7 +266,7 @@ def test_a_stalled_listing_takes_no_memory(serve, connect):
         for stream in range(1, 9, 2):
             client.send(client.header_frame(stream, request("ListUsers")), data(stream, LISTING, end=True))
         client.until(lambda: sum(len(one.body) for one in client.streams.values()) == 65_535)
-        # Each of these has its turn behind the listings.
+        # Each of these calls takes its turn after the listings.
         assert all(client.is_healthy(stream) for stream in range(9, 209, 2))
 
     stall()
@@ -276,7 +276,7 @@ def test_a_stalled_listing_takes_no_memory(serve, connect):
 
 
 def test_the_window_of_an_upload_waits_for_its_handler(service, connect, pb):
-    """Rule 18: a handler whose responses nobody reads reads no more requests."""
+    """Rule 18: A handler whose responses are not read reads no more requests."""
     other = connect(service.address)
     body = message(field(1, "upload@example.com"))
     user = pb.User.FromString(other.call(1, request("CreateUser"), body).messages[0][1])
@@ -290,7 +290,7 @@ def test_the_window_of_an_upload_waits_for_its_handler(service, connect, pb):
             sent, idle = sent + 1, 0
             assert sent * len(update) < 1 << 20
         else:
-            # Writes are done in turn, so that each of these gives the handler time for one.
+            # Writes run in order, so each of these gives the handler time for one.
             number = next(streams)
             body = message(field(1, f"writer{number}@example.com"))
             assert other.call(number, request("CreateUser"), body).status == "0"

@@ -1,4 +1,4 @@
-"""The metrics as Prometheus reads them: its own client's parser is the judge of the format."""
+"""Tests the metrics as Prometheus reads them, with the parser of its own client."""
 
 import contextlib
 import http.client
@@ -40,7 +40,7 @@ def test_calls_are_counted_by_method_and_status(pb, metered, stub):
     assert calls(metered, users + "GetUser") == (5, {"OK": 3, "NOT_FOUND": 1, "INVALID_ARGUMENT": 1})
     for method in ("CreateUser", "ListUsers", "BulkCreateUsers"):
         assert calls(metered, users + method) == (1, {"OK": 1})
-    # Methods that nobody has called are there, with nothing.
+    # Methods that were never called are listed with 0.
     assert calls(metered, "auth.v1.AuthService/SignIn") == (0, {})
 
 
@@ -58,7 +58,7 @@ def test_a_call_counts_as_started_while_it_runs(pb, metered, stub):
 
 
 def none_until(over):
-    """No requests, and no end of them, for the time being."""
+    """Yields no requests, and does not end for now."""
     over.wait(120)
     yield from ()
 
@@ -123,7 +123,7 @@ def test_a_reader_that_stays_does_not_hold_the_service(metered):
 
 
 def stalled(service):
-    """A connection that asks for more than its buffers hold, and reads nothing."""
+    """Returns a connection that requests more than its buffers hold, and reads nothing."""
     host, port = service.metrics.split("/")[2].split(":")
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -145,7 +145,7 @@ def test_a_reader_that_does_not_read_does_not_hold_the_service(metered):
 
 def test_readers_that_do_not_read_keep_nobody_out_for_long(metered):
     connections = [stalled(metered) for _ in range(70)]
-    # They have 10 s each.
+    # Each stalled reader has 10 s.
     wait_until(lambda: answers(metered), 120)
     for connection in connections:
         connection.close()

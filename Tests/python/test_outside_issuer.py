@@ -1,4 +1,4 @@
-"""Tokens of an outside issuer, made by joserfc, which shares no code with the service."""
+"""Tests tokens of an outside issuer, made by joserfc, which shares no code with the service."""
 
 import base64
 import hmac
@@ -17,7 +17,7 @@ from callers import DENIED, EXHAUSTED, UNAUTHENTICATED, Caller, failure
 from issuer import ALGORITHMS, AUDIENCE, ISSUER, encode, make_key, make_token, sign, write_keys
 from program import PROGRAM, TIMEOUT
 
-# Each test is answered inline, and by a handler.
+# Each test runs on the inline road and on the handler road.
 ANSWERING = ["inline", "task"]
 
 
@@ -43,7 +43,7 @@ def outside(pb, tmp_path_factory, answering):
         service = start(auth="on", settings={
             "auth.jwks.file": folder / "jwks.json", "auth.jwks.issuer": ISSUER,
             "auth.jwks.algorithms": ",".join(ALGORITHMS),
-            # Far more invalid tokens than one address may present.
+            # The tests present far more invalid tokens than the limit allows one address.
             "peer.rate": "none"})
         with grpc.insecure_channel(service.address) as channel:
             caller = Caller(pb, channel)
@@ -56,12 +56,12 @@ def test_tokens_of_another_implementation(outside, algorithm):
     outside.reads(make_token(key))
     outside.reads(make_token(key, aud=["another", AUDIENCE], nbf=int(time.time()), scope="openid users:read"))
     outside.reads(make_token(key, iat=None, header={"typ": "application/AT+JWT"}))
-    # One key for the algorithm: its name may be left out.
+    # The algorithm has one key, so its id may be omitted.
     outside.reads(make_token(key, header={"kid": None}))
 
 
 def test_the_newer_name_of_the_algorithm(outside):
-    """RFC 9864 calls EdDSA with this curve Ed25519."""
+    """RFC 9864 names EdDSA with this curve Ed25519."""
     key = outside.keys["EdDSA"]
     head = {"alg": "Ed25519", "kid": key.kid, "typ": "at+jwt"}
     claims = json.loads(base64.urlsafe_b64decode(make_token(key).split(".")[1] + "=="))
@@ -88,16 +88,16 @@ def test_claims(outside, algorithm):
         ({"sub": "x" * 256}, "TOKEN_MALFORMED"),
         ({"exp": 10**300}, "TOKEN_MALFORMED"),
         ({"nbf": 10**300}, "TOKEN_MALFORMED"),
-        # About where microseconds no longer fit in 64 bits.
+        # Near these times, microseconds no longer fit in 64 bits.
         *[({"exp": number}, "TOKEN_MALFORMED") for number in (9.5e12, 9223372036854, 9223372036830, 1e12)],
         ({"exp": -9.5e12}, "TOKEN_MALFORMED"),
         ({"nbf": 9.5e12}, "TOKEN_MALFORMED"),
     ]:
         assert outside.refused(make_token(key, **claims)) == reason, claims
-    # Clocks may differ by 30 seconds.
+    # The tolerated difference of clocks is 30 seconds.
     outside.reads(make_token(key, exp=now - 10))
     outside.reads(make_token(key, nbf=now + 20))
-    # What this service's own claims are called may mean anything to others.
+    # The names of this service's own claims may mean anything in other tokens.
     outside.reads(make_token(key, sid=7, epoch="2025", jti=5, iat=9.5e12, scope=["users:read", "openid"]))
 
 
@@ -106,7 +106,7 @@ def test_an_outside_user_reads_itself_without_scopes(outside):
 
 
 def test_no_algorithm_but_the_keys_own(outside):
-    """`alg: none`, and a public key used as an HMAC secret: RFC 8725, section 2.1."""
+    """`alg: none`, or a public key used as an HMAC secret, is refused (RFC 8725, section 2.1)."""
     now = int(time.time())
     claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "reporting", "exp": now + 600, "scope": "users:read"}
     for algorithm in ["none", "None", "NONE", "", "HS512", "ES384", "PS256", None]:
@@ -117,13 +117,13 @@ def test_no_algorithm_but_the_keys_own(outside):
     for algorithm in ["EdDSA", "ES256", "RS256"]:
         public = outside.keys[algorithm]
         for secret in [public.as_pem(private=False), public.as_der(private=False)]:
-            # By hand: joserfc refuses to do that.
+            # The token is made by hand, because joserfc refuses to make it.
             for kid in [public.kid, "key-HS256", None]:
                 signed = f"{encode({'alg': 'HS256', 'kid': kid, 'typ': 'at+jwt'})}.{encode(claims)}"
                 tag = hmac.digest(secret, signed.encode(), "sha256")
                 token = f"{signed}.{base64.urlsafe_b64encode(tag).decode().rstrip('=')}"
                 assert outside.refused(token) == "TOKEN_UNTRUSTED"
-    # The right key under the name of another.
+    # The right key, with the id of another.
     for algorithm in ALGORITHMS:
         for other in ALGORITHMS:
             if other != algorithm:
@@ -156,7 +156,7 @@ def test_headers_that_must_be_understood_are_not(outside):
 
 
 def test_members_that_a_token_has_twice_are_refused(outside):
-    """RFC 7515, section 4, and RFC 7519, section 4: parsers differ in which of the two they believe."""
+    """RFC 7515, section 4, and RFC 7519, section 4, forbid them: parsers differ in which value they use."""
     head = '{"alg": "HS256", "kid": "key-HS256", "typ": "at+jwt"%s}'
     claims = f'{{"iss": "{ISSUER}", "aud": "{AUDIENCE}", "sub": "reporting", "exp": {int(time.time()) + 600}%s}}'
     key = outside.keys["HS256"]
@@ -171,9 +171,9 @@ def test_members_that_a_token_has_twice_are_refused(outside):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_only_access_tokens_count(outside, algorithm):
-    """RFC 9068, section 4: an ID token of the same issuer may have the same `aud`."""
+    """RFC 9068, section 4: An ID token of the same issuer may have the same `aud`."""
     for typ in ["JWT", "jwt", None, "", "dpop+jwt", "logout+jwt", "secevent+jwt", "at+jwt2", "application/jwt"]:
-        # joserfc has a `typ` of its own where there is none.
+        # joserfc adds its own `typ` if none is given.
         if typ is None and algorithm != "HS256":
             continue
         if typ is None:
@@ -190,7 +190,7 @@ def test_tokens_that_are_good_for_too_long_are_refused(outside):
     outside.reads(make_token(key, iat=None, exp=now + day))
     for claims in [
         {"iat": now, "exp": now + day + 60}, {"iat": now - day, "exp": now + 60}, {"iat": None, "exp": now + day + 60},
-        # What was given in the future is not given yet.
+        # A token issued in the future counts as issued now.
         {"iat": now + 10 * day, "exp": now + 10 * day + 60}, {"iat": 0}, {"exp": 4_000_000_000},
     ]:
         assert outside.refused(make_token(key, **claims)) == "TOKEN_UNTRUSTED", claims
@@ -210,7 +210,7 @@ def test_outside_rules_are_settings(pb, serve, tmp_path):
             caller.get(ada.id, make_token(key, exp=now + 300, header={"typ": typ}))
         assert failure(lambda: caller.list(make_token(key, exp=now + 300, header={"typ": "dpop+jwt"})))[0] == UNAUTHENTICATED
         assert failure(lambda: caller.list(make_token(key, exp=now + 600)))[:2] == (UNAUTHENTICATED, "TOKEN_UNTRUSTED")
-        # Not the user, though the subject is the user's id: scopes count, and nothing else.
+        # The subject is a user's id, but only scopes count.
         own = make_token(key, sub=ada.id, scope=None, exp=now + 300)
         assert failure(lambda: caller.get(ada.id, own))[:2] == (DENIED, "PERMISSION_DENIED")
         assert failure(lambda: caller.update(ada.id, own, name="x"))[:2] == (DENIED, "PERMISSION_DENIED")
@@ -223,9 +223,9 @@ def test_truncated_and_long_tokens(outside, algorithm):
     for length in range(0, len(token), 17):
         if token[:length]:
             assert outside.refused(token[:length]) in ("TOKEN_MALFORMED", "TOKEN_UNTRUSTED")
-    # A good one that fits in a request's header fields is good.
+    # A valid token that fits in the header fields is accepted.
     outside.reads(make_token(outside.keys[algorithm], padding="x" * 4_500))
-    # 8 KiB do not fit: the transport refuses the request, and goes on.
+    # 8 KiB do not fit: the transport refuses the request, and the connection continues.
     code, *_ = failure(lambda: outside.caller.get("x", make_token(outside.keys[algorithm], padding="x" * 8_192)))
     assert code == EXHAUSTED
     outside.reads(token)
@@ -269,15 +269,15 @@ def test_a_key_set_is_read_again_when_it_changes(pb, serve, tmp_path):
 
         before, after = make_token(old), make_token(new)
         assert works(before) and not works(after)
-        # A broken file changes nothing: the call with an unknown key has it looked at.
+        # A broken file changes nothing: the call with an unknown key makes the service read it.
         (tmp_path / "jwks.json").write_text("{")
         assert not works(after)
         assert works(before)
         write_keys(tmp_path / "jwks.json", [new])
         assert works(after)
-        # Also the one that was remembered.
+        # The cached token is refused too.
         assert not works(before)
-        # An issuer that has withdrawn its keys is not trusted any more.
+        # An issuer that has withdrawn its keys is no longer trusted.
         write_keys(tmp_path / "jwks.json", [])
         assert not works(before)
         assert not works(after)

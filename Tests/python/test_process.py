@@ -1,4 +1,4 @@
-"""The service as a process: its log, its descriptors, its signals."""
+"""Tests the service as a process: its log, its descriptors, its signals."""
 
 import json
 import os
@@ -24,10 +24,10 @@ HARD_LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
 @pytest.mark.parametrize("log", ["text", "json"])
 def test_a_log_that_is_not_read_stops_nothing(serve, connect, log):
-    """Calls are answered, health is, and SIGTERM ends the service in good order."""
+    """Calls and health checks are answered, and SIGTERM ends the service cleanly."""
     service = serve("--log-level", "info", "--log-format", log)
     client = connect(service.address)
-    # A line each, which are several times what the pipe takes.
+    # The log lines, one per call, exceed the pipe's capacity several times.
     for stream in range(1, 4_001, 2):
         assert client.is_healthy(stream)
     health = subprocess.run([PROGRAM, "health", "--address", service.address], capture_output=True, text=True)
@@ -87,7 +87,7 @@ def test_the_soft_limit_of_descriptors_is_raised_to_the_hard_one(serve):
 
 
 def test_there_are_no_more_connections_than_descriptors(connect, tmp_path):
-    """The log says so once, and clients that come are served: idle connections make room."""
+    """The log says so once, and new clients are served: idle connections make room."""
     process = subprocess.Popen(
         ["sh", "-c", 'ulimit -n 300; exec "$0" "$@"', PROGRAM, "serve", "--auth", "off", "--listen", "127.0.0.1:0",
          "--database", str(tmp_path / "users.db")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -103,7 +103,7 @@ def test_there_are_no_more_connections_than_descriptors(connect, tmp_path):
 
 
 def test_without_descriptors_it_waits_and_says_so(serve, connect):
-    """It does not ask for connections again and again; those that wait are served when there are descriptors again."""
+    """It does not poll for connections; waiting ones are served once descriptors are free again."""
     service = serve()
     process = service.process.pid
     limits = resource.prlimit(process, resource.RLIMIT_NOFILE)
@@ -117,7 +117,7 @@ def test_without_descriptors_it_waits_and_says_so(serve, connect):
         return sum(map(int, pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[11:13]))
 
     before = ticks()
-    # The time that is measured: nothing ends it.
+    # Nothing can end this wait early: it is the measured time.
     select.select([], [], [], 3)
     used = (ticks() - before) / os.sysconf("SC_CLK_TCK")
     resource.prlimit(process, resource.RLIMIT_NOFILE, limits)

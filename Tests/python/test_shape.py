@@ -1,4 +1,4 @@
-"""What Tests/checks/shape finds, and what it does not."""
+"""Tests what Tests/checks/shape reports, and what it does not."""
 
 import pathlib
 import subprocess
@@ -11,7 +11,7 @@ SHAPE = pathlib.Path(__file__).parents[1] / "checks" / "shape"
 
 @pytest.fixture
 def offenders(tmp_path):
-    """Returns what it prints of a repository with these files."""
+    """Returns the check's report on a repository with these files."""
     def check(files):
         subprocess.run(["git", "init", "-q", tmp_path], check=True)
         for name, text in files.items():
@@ -27,7 +27,7 @@ def offenders(tmp_path):
 
 
 def function(head, lines):
-    """A declaration of so many lines."""
+    """Returns a declaration of `lines` lines."""
     return "\n".join([head + " {", *["  step()"] * (lines - 2), "}"]) + "\n"
 
 
@@ -65,7 +65,7 @@ def test_a_requirement_of_a_protocol_has_no_body(offenders):
 
 
 def ring(count):
-    """Files each of which names the next one's type."""
+    """Returns files each of which names the next one's type."""
     return {
         f"A/T{number}.swift": f"struct T{number} {{ var next: [T{(number + 1) % count}] }}\n" for number in range(count)}
 
@@ -77,7 +77,8 @@ def test_circles_of_files(offenders):
 
 
 def test_what_makes_no_circle(offenders):
-    """A comment, a text, a member of that name, a generic parameter, a type of one's own, and a type's extension."""
+    """The names are in a comment, a text, a member, a generic parameter, a nested type, and an extension of the type.
+    """
     files = ring(4)
     for number, text in enumerate([
         "// T1\nstruct T0 { let s = \"T1\" }", "struct T1<T2> { let x: T2 }", "struct T2 { enum T3 {}; let x: T3 }",

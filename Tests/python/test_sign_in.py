@@ -1,4 +1,4 @@
-"""Passwords, guesses and sessions, by grpcio."""
+"""Tests passwords, guesses and sessions by grpcio."""
 
 import contextlib
 import sqlite3
@@ -16,7 +16,7 @@ import conftest
 from callers import DENIED, EXHAUSTED, UNAUTHENTICATED, Caller, details, failure, service_token
 from program import TIMEOUT, run
 
-# Each test is answered inline, and by a handler.
+# Each test runs on the inline road and on the handler road.
 ANSWERING = ["inline", "task"]
 
 
@@ -106,7 +106,7 @@ def test_right_sign_ins_at_once_do_not_refuse_each_other(caller):
 
 
 def disable(service, caller, user_id):
-    """As after 100 failures: one more makes it so, of an account that has had 99."""
+    """Disables sign-in: one more failure makes 100 of an account's 99."""
     with contextlib.closing(sqlite3.connect(service.database)) as connection, connection:
         connection.execute(
             "INSERT INTO sign_in_accounts VALUES (?, 99, ?)",
@@ -180,7 +180,7 @@ def test_a_leaked_access_token_does_not_become_the_account(secured, caller, chan
     right = {"current_password": "correct horse", **changes}
     assert failure(lambda: caller.update(ada.id, token, **right))[1] == "TOO_MANY_ATTEMPTS"
     assert failure(caller.sign_in)[1] == "TOO_MANY_ATTEMPTS"
-    # A caller who may change everybody needs no password.
+    # A caller with users:write needs no current password.
     other = caller.create("bob@example.com")
     caller.update(other.id, service_token(secured), password="another horse", email="carl@example.com")
     own = caller.sign_in("carl@example.com", "another horse").access_token
@@ -272,7 +272,7 @@ def test_one_address_cannot_sign_up_or_guess_without_end(pb, serve):
             code, reason, wait = failure(call)
             assert (code, reason) == (EXHAUSTED, "PEER_LIMIT_EXCEEDED")
             assert 0 < wait <= 1_000_000
-        # Nothing else is limited, and neither is a service that may write users.
+        # Nothing else is limited, and neither is a service with users:write.
         token = service_token(service)
         for number in range(10):
             caller.get(ada.id, token)

@@ -1,4 +1,4 @@
-"""Tokens that an operator issues and revokes, and the keys that sign them."""
+"""Tests the tokens that an operator issues and revokes, and the keys that sign them."""
 
 import json
 import pathlib
@@ -13,13 +13,13 @@ from callers import UNAUTHENTICATED, Caller, failure, service_token, token_id
 from issuer import encode
 from program import PROGRAM, TIMEOUT, run
 
-# Each test is answered inline, and by a handler.
+# Each test runs on the inline road and on the handler road.
 ANSWERING = ["inline", "task"]
 
 
 @pytest.mark.parametrize("overlap", ["1h", "0s"])
 def test_a_token_of_a_new_key_is_good_at_once(pb, secured, caller, overlap):
-    """`keys rotate && token issue`, and a call: no wait in between."""
+    """`keys rotate && token issue` is followed by a call without a wait."""
     caller.list(service_token(secured))
     for _ in range(3):
         assert run("keys", "rotate", "--database", secured.database, "--overlap", overlap).returncode == 0
@@ -27,7 +27,8 @@ def test_a_token_of_a_new_key_is_good_at_once(pb, secured, caller, overlap):
 
 
 def test_made_up_keys_cost_little(secured, caller):
-    """Each has the files looked at, but a few times a second for all of them, and a good token is not held up."""
+    """Each makes the service read the key files, but only a few times per second in all. A valid token is not held
+    up."""
     token = service_token(secured)
     claims = token.split(".")[1]
     made_up = [f"{encode({'alg': 'EdDSA', 'kid': str(number), 'typ': 'at+jwt'})}.{claims}.AAAA" for number in range(64)]
@@ -124,7 +125,7 @@ def test_a_token_can_be_revoked_singly(pb, serve, tmp_path):
         caller.list(other)
         caller.get(ada.id, caller.sign_in().access_token)
     assert service.stop()[0] == 0
-    # Also after a restart; and without the service.
+    # The revocation survives a restart, and works without the service.
     again = serve(auth="on", database=database)
     with grpc.insecure_channel(again.address) as channel:
         caller = Caller(pb, channel)

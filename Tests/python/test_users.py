@@ -1,4 +1,4 @@
-"""The five calls, by Python's grpcio: another language's client, which shares no code with the server."""
+"""Tests the five calls by Python's grpcio, another language's client, which shares no code with the server."""
 
 import threading
 
@@ -8,13 +8,13 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 
 from callers import details
 
-# Each test is answered inline, and by a handler.
+# Each test runs on the inline road and on the handler road.
 ANSWERING = ["inline", "task"]
 TIMEOUT = 60
 
 
 def failure(call):
-    """The status code, message, ErrorInfo and BadRequest fields that a call ends with."""
+    """Returns the status code, message, ErrorInfo and BadRequest fields of a failed call."""
     with pytest.raises(grpc.RpcError) as raised:
         call()
     error = raised.value
@@ -30,7 +30,7 @@ def test_create_get_list(pb, users):
 
 
 def test_updates_have_headers_before_the_first_message(users):
-    """Clients may wait for them before they send any."""
+    """Clients may wait for the headers before they send any message."""
     have_come = threading.Event()
 
     def requests():
@@ -99,7 +99,7 @@ def test_updates_answer_one_by_one(pb, users):
     answered = threading.Semaphore(1)
 
     def requests():
-        # The next request is sent once the last one is answered: the stream is not batched.
+        # Each request is sent after the previous response: the stream is not batched.
         for name in ["one", "two", "three"]:
             assert answered.acquire(timeout=TIMEOUT)
             yield pb.UserUpdateRequest(user_id=ada.id, name=name)
@@ -113,21 +113,21 @@ def test_updates_answer_one_by_one(pb, users):
 
 @pytest.mark.parametrize("body", [b"\xff", b"\x0a\xff", b"\x0a\x05a", b"\x0a\x02\xc3\x28", b"\x00" * 100])
 def test_undecodable_requests_are_internal_errors(channel, body):
-    """Rule 11: broken protobuf, and invalid UTF-8 in a string (the last but one)."""
+    """Rule 11: The requests are broken protobuf, or have invalid UTF-8 in a string (the last but one)."""
     call = channel.unary_unary("/user.v1.UserService/GetUser", lambda data: data, lambda data: data)
     code, _, info, _ = failure(lambda: call(body, timeout=TIMEOUT))
     assert (code, info.reason) == (grpc.StatusCode.INTERNAL, "UNDECODABLE_REQUEST")
 
 
 def test_unknown_method(channel):
-    """Rule 3: UNIMPLEMENTED."""
+    """Rule 3: The status is UNIMPLEMENTED."""
     call = channel.unary_unary("/user.v1.UserService/DeleteUser", lambda data: data, lambda data: data)
     code, *_ = failure(lambda: call(b"", timeout=TIMEOUT))
     assert code == grpc.StatusCode.UNIMPLEMENTED
 
 
 def test_a_message_over_the_limit_ends_its_call_and_nothing_else(pb, users):
-    """Rule 9: RESOURCE_EXHAUSTED."""
+    """Rule 9: The status is RESOURCE_EXHAUSTED."""
     code, *_ = failure(
         lambda: users.CreateUser(pb.CreateUserRequest(name="x" * (5 << 20)), timeout=TIMEOUT))
     assert code == grpc.StatusCode.RESOURCE_EXHAUSTED

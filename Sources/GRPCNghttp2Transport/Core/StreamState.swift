@@ -229,7 +229,7 @@ struct StreamState {
     messagesReceived += deframer.completeMessages - before
     if !takesManyMessages, messagesReceived > 1 {
       return .failed(
-        RPCError(code: .unimplemented, message: "the method takes one message, and more have come"))
+        RPCError(code: .unimplemented, message: "the method takes one message, but more were sent"))
     }
     return .kept
   }

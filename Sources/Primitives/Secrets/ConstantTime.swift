@@ -1,10 +1,10 @@
-/// Whether two byte strings are equal, in a time that depends on their lengths alone: for what is secret.
+/// Returns whether two secret byte strings are equal, in a time that depends only on their lengths.
 public func isEqualInConstantTime(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>) -> Bool {
   left.count == right.count && zip(left, right).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
 }
 
-/// Whether two byte strings in memory are equal, in a time that depends on their lengths alone: as above, eight bytes at a
-/// time.
+/// Returns whether two secret byte strings in memory are equal, in a time that depends only on their lengths. It
+/// compares eight bytes at a time.
 public func isEqualInConstantTime(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
   guard left.count == right.count else { return false }
   var difference: UInt64 = 0

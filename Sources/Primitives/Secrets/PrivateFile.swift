@@ -1,26 +1,26 @@
 public import Foundation
 
-/// A file with secrets, read whole. Its permissions are judged on the open descriptor: links are followed, and the file
-/// that is judged is the file that is read.
+/// A file with secrets, read whole. Links are followed. Permissions are checked on the open descriptor, so the checked
+/// file is the file that is read.
 public struct PrivateFile: Hashable, Sendable {
-  /// Why a file cannot be read. It prints as one line that names the path.
+  /// The reason why a file cannot be read. It prints as one line that names the path.
   public struct Failure: Error, Hashable, CustomStringConvertible {
-    /// The path as it was given.
+    /// The path as given.
     public let path: String
-    /// What is wrong, without the path.
+    /// The problem, without the path.
     public let reason: String
-    /// Whether there is no file at the path.
+    /// Whether no file has the path.
     public let isMissing: Bool
 
     public var description: String { "\(path): \(reason)" }
   }
 
-  /// The most that a file may hold, 1 MiB: keys are far shorter, and a wrong path must not fill the memory.
+  /// The maximum size of a file, 1 MiB: keys are far shorter, and a wrong path must not fill the memory.
   public static let longest = 1 << 20
 
-  /// What the file holds.
+  /// The content of the file.
   public let contents: Data
-  /// Who else can use the file and what to do about it, in one line without the path; nil for a private file.
+  /// The users that can also use the file, and the remedy, in one line without the path; nil for a private file.
   public let exposure: String?
 
   /// Reads the file at `path`. An exposed file is read too: the caller decides about ``exposure``.
@@ -37,32 +37,34 @@ public struct PrivateFile: Hashable, Sendable {
       of: path, mode: status.st_mode, group: status.st_gid, ownGroups: Self.processGroups)
   }
 
-  /// Returns what is wrong with a file of this mode and group, or nil if only its owner, and processes of a group in
-  /// `ownGroups`, can read it, and only its owner can write it.
+  /// Returns the problem of a file with this mode and group. nil if only its owner can write it, and only its owner and
+  /// processes with a group in `ownGroups` can read it.
   package static func exposure(of path: String, mode: mode_t, group: gid_t, ownGroups: Set<gid_t>) -> String?
   {
     let permissions = mode & 0o777
     let text = String(permissions, radix: 8)
     let found = "its mode is \(String(repeating: "0", count: max(4 - text.count, 0)))\(text)"
     if permissions & 0o037 != 0 {
-      return "\(found): others than its owner can use this file, which holds secrets; run 'chmod 600 \(path)'"
+      return """
+        \(found): users other than its owner can use this file, which holds secrets; run 'chmod 600 \(path)'
+        """
     }
     if permissions & 0o040 != 0, !ownGroups.contains(group) {
       return """
-        \(found): others than its owner can read this file, which holds secrets, because its group, \(group), is not \
+        \(found): users other than its owner can read this file, which holds secrets, because its group, \(group), is not \
         a group of this process; run 'chmod 600 \(path)', or give the file such a group
         """
     }
     return nil
   }
 
-  /// The effective group and the supplementary ones (credentials(7)).
+  /// The effective group and the supplementary groups (credentials(7)).
   private static var processGroups: Set<gid_t> {
     var groups: Set<gid_t> = [getegid()]
     let count = getgroups(0, nil)
     guard count > 0 else { return groups }
     var others = [gid_t](repeating: 0, count: Int(count))
-    // EINVAL if the process got another group meanwhile: then the effective one alone counts.
+    // EINVAL if the process got another group meanwhile: then only the effective group counts.
     let filled = getgroups(count, &others)
     if filled > 0 { groups.formUnion(others.prefix(Int(filled))) }
     return groups
@@ -89,25 +91,25 @@ public struct PrivateFile: Hashable, Sendable {
 }
 
 extension PrivateFile {
-  /// Makes a file at `path` that only its owner can read, from its first moment. The handle closes it.
+  /// Creates a file at `path` that only its owner can read, from its first moment. The handle closes it.
   ///
-  /// - Throws: `POSIXError`, `EEXIST` if there is something of that name.
+  /// - Throws: `POSIXError`, with `EEXIST` if the path exists.
   public static func create(at path: String) throws(POSIXError) -> FileHandle {
     let descriptor = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, S_IRUSR | S_IWUSR)
     guard descriptor >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
     return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
   }
 
-  /// Writes the file at `path`, which is not a link, whole or not at all: its new bytes are on the disk before they take
-  /// the old ones' place. The rename itself lasts once the caller has synced the folder.
+  /// Writes the file at `path`, which must not be a link, atomically: the new bytes are on the disk before they replace
+  /// the old ones. The rename is durable once the caller has synced the folder.
   ///
-  /// The new file has the owner and the group of the one that it replaces, and its group may read it if it could before.
-  /// Two processes of one id, in two containers, must not write at the same time: locking is the caller's.
+  /// The new file keeps the owner, the group and the group's read permission of the file that it replaces. Two
+  /// processes with one id, in two containers, must not write at the same time: the caller must lock.
   ///
-  /// - Throws: `Failure` that names `path`, which is as it was.
+  /// - Throws: `Failure` that names `path`; the file is unchanged.
   public static func replace(_ path: String, with contents: Data) throws(Failure) {
     let temporary = "\(path).\(getpid()).new"
-    // One that a process of the same id has left behind when it was killed.
+    // A process with the same id may have left the file behind when it was killed.
     unlink(temporary)
     let file: FileHandle
     do { file = try create(at: temporary) } catch { throw failure(path, error.code.rawValue) }
@@ -126,9 +128,9 @@ extension PrivateFile {
     }
   }
 
-  /// Gives the new file behind `descriptor` the owner, the group and the group's permission to read of the file at
-  /// `target`, which it will replace, so that a service can still read what root, or another member of the group, has
-  /// written. Where there is no such file, one that root writes belongs to the owner of its folder.
+  /// Gives the new file behind `descriptor` the owner, the group and the group's read permission of the file at
+  /// `target`, which it replaces. So a service can still read a file that root, or another member of the group, has
+  /// written. If `target` does not exist, a file written by root gets the owner of its folder.
   private static func adopt(_ descriptor: Int32, replacing target: String) throws(Failure) {
     var model = stat()
     let replaces = stat(target, &model) == 0
@@ -138,7 +140,7 @@ extension PrivateFile {
     if geteuid() == 0 {
       guard fchown(descriptor, model.st_uid, model.st_gid) == 0 else { throw failure(target, errno) }
     } else if replaces, model.st_gid != getegid(), fchown(descriptor, uid_t.max, model.st_gid) != 0 {
-      // EPERM: not a group of this process. The owner alone can then read the file, which exposes nothing.
+      // EPERM: the process does not have the group. Then only the owner can read the file, which exposes nothing.
       return
     }
     guard replaces else { return }

@@ -2,14 +2,13 @@ import Foundation
 
 /// Random bytes from the system's cryptographic generator.
 public enum SystemRandom {
-  /// Fills `buffer`. One call for many bytes costs one system call for each 256 of them.
+  /// Fills `buffer`, with one system call per 256 bytes.
   public static let fill: @Sendable (UnsafeMutableRawBufferPointer) -> Void = { buffer in
     #if os(Linux)
       var rest = buffer[...]
       while !rest.isEmpty {
-        // getentropy(3) gives up to 256 bytes whole, waiting for the kernel's generator to be seeded early in
-        // the boot. It fails only on kernels older than Linux 3.17, where going on would make ids and salts
-        // guessable.
+        // getentropy(3) returns up to 256 bytes whole, and waits for the kernel's generator to be seeded early in the
+        // boot. It fails only on kernels older than Linux 3.17, where continuing would make ids and salts guessable.
         let piece = UnsafeMutableRawBufferPointer(rebasing: rest.prefix(256))
         let code = getentropy(piece.baseAddress!, piece.count)
         precondition(code == 0, "getentropy failed: errno \(errno)")

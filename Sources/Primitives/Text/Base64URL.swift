@@ -1,15 +1,14 @@
 public import Foundation
 
-/// base64url without padding (RFC 4648 §5), as tokens and JWKs have it.
+/// base64url without padding (RFC 4648 §5), as in tokens and JWKs.
 public enum Base64URL {
-  /// The text form of `bytes`.
+  /// Returns the text form of `bytes`.
   public static func encode(_ bytes: some Sequence<UInt8>) -> String {
     Data(bytes).base64EncodedString()
       .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
   }
 
-  /// The bytes that `text` stands for, or nil if it has padding, white space or any other character that does
-  /// not belong.
+  /// Decodes `text`; nil if it has padding, white space or any other invalid character.
   public static func decode(_ text: some StringProtocol) -> Data? {
     guard text.utf8.allSatisfy(isDigit) else { return nil }
     let standard = String(text).replacing("-", with: "+").replacing("_", with: "/")

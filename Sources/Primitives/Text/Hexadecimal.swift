@@ -27,12 +27,12 @@ public enum Hexadecimal {
 
   /// Returns the eight digits of `number` in ASCII, the first in the most significant byte.
   @inlinable public static func digits(_ number: UInt32) -> UInt64 {
-    // A nibble a byte, in three steps.
+    // Spreads one nibble per byte, in three steps.
     var digits = UInt64(number)
     digits = (digits | digits << 16) & 0x0000_ffff_0000_ffff
     digits = (digits | digits << 8) & 0x00ff_00ff_00ff_00ff
     digits = (digits | digits << 4) & 0x0f0f_0f0f_0f0f_0f0f
-    // 1 in the bytes that are letters, whose ASCII is 39 further on.
+    // Letters get a 1 in their byte: their ASCII code is 39 higher.
     let letters = (digits + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
     return digits + 0x3030_3030_3030_3030 + letters * 39
   }

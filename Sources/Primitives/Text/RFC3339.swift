@@ -1,8 +1,8 @@
 package import Foundation
 
-/// Timestamps as RFC 3339 writes them, always in UTC: `2026-11-23T02:36:03.000Z`.
+/// Timestamps in RFC 3339, always in UTC: `2026-11-23T02:36:03.000Z`.
 public enum RFC3339 {
-  /// How many digits of a second are written.
+  /// The number of digits of a second.
   public enum Precision: Int, Sendable {
     case seconds = 0
     case milliseconds = 3
@@ -24,7 +24,7 @@ public enum RFC3339 {
 }
 
 extension Date {
-  /// Returns the text of the date, to the nearest microsecond and then cut to `precision`.
+  /// Returns the text of the date, rounded to the nearest microsecond and then cut to `precision`.
   package func rfc3339(_ precision: RFC3339.Precision) -> String {
     RFC3339.text(
       microsecondsSinceEpoch: Int64((timeIntervalSince1970 * 1_000_000).rounded()), precision)

@@ -1,19 +1,19 @@
 import GRPCCore
 import UserDomain
 
-/// What is known of a call's token.
+/// The result of checking a call's token.
 enum Credential<Bearer> {
-  /// There is none.
+  /// The call has no token.
   case absent
-  /// It is valid.
+  /// The token is valid.
   case valid(Bearer)
-  /// It is invalid, or may not be checked now.
+  /// The token is invalid, or a rate limit forbids checking it now.
   case invalid(UserError)
-  /// A more thorough check has to tell.
+  /// The cheap check cannot decide; a thorough check must.
   case unknown
 }
 
-/// What an ``Authorizer`` goes by while authentication is on.
+/// The rules that an ``Authorizer`` applies while authentication is on.
 final class AccessRules: Sendable {
   let table: MethodAccessTable
   /// Limits calls that need no token; nil for no limit.
@@ -33,7 +33,7 @@ final class AccessRules: Sendable {
     self.refreshKeys = refreshKeys
   }
 
-  /// The bearer of the token in `authorization`, if it was seen before and is valid.
+  /// Returns the bearer of the token in `authorization` if the token is cached and valid, else nil.
   func knownPrincipal(_ authorization: UnsafeRawBufferPointer) -> Principal? {
     guard let claims = verifier.known(authorization: authorization), !revocations.isRevoked(claims) else {
       return nil
@@ -41,7 +41,7 @@ final class AccessRules: Sendable {
     return claims.principal
   }
 
-  /// Checks the token in `metadata`, which `peer` has presented.
+  /// Checks the token in `metadata` that `peer` presents.
   func credential(
     in metadata: Metadata, from peer: String, keysAreFresh: Bool
   ) -> Credential<BearerToken> {
@@ -51,14 +51,14 @@ final class AccessRules: Sendable {
     do throws(UserError) {
       return .valid(try token(header, from: peer))
     } catch .unauthenticated(.unknownKey) where !keysAreFresh {
-      // The key may be newer than the last look at the key files.
+      // The key may be newer than the last read of the key files.
       return .unknown
     } catch {
       return .invalid(error)
     }
   }
 
-  /// The check of a token that was not seen before counts, until the token has turned out to be valid.
+  /// Checks a token. A token that is not cached takes from the rate limit, which a valid token gives back.
   private func token(_ header: String, from peer: String) throws(UserError) -> BearerToken {
     var isCounted = false
     let claims = try verifier.verify(authorization: header) { () throws(UserError) in

@@ -1,8 +1,8 @@
 import GRPCCore
 public import UserDomain
 
-/// Decides whether a caller may call a method: by its bearer token (RFC 6750 §2.1, in gRPC's metadata), and
-/// by how often its address has called.
+/// Decides whether a caller may call a method, by its bearer token (RFC 6750 §2.1, in gRPC's metadata) and its
+/// network's rate limit.
 public struct Authorizer: Sendable {
   private enum Policy {
     case off
@@ -11,22 +11,22 @@ public struct Authorizer: Sendable {
 
   private let policy: Policy
 
-  /// Authentication is off: every caller is `Principal.unrestricted`, and no token is looked at.
+  /// Turns authentication off: every caller is `Principal.unrestricted`, and tokens are ignored.
   public static let off = Authorizer(policy: .off)
 
   private init(policy: Policy) {
     self.policy = policy
   }
 
-  /// Authentication is on.
+  /// Turns authentication on.
   ///
   /// - Parameters:
   ///   - verifier: checks tokens.
-  ///   - revocations: the tokens that were revoked.
+  ///   - revocations: the revoked tokens.
   ///   - reflectionIsPublic: whether server reflection needs no token.
-  ///   - peerLimit: how often one address may make calls that need no token and cost much, and present tokens that are
-  ///     invalid; nil for no limit.
-  ///   - refreshKeys: lets the verifier learn of keys that were made a moment ago. It limits its own rate.
+  ///   - peerLimit: the rate limit of a network for expensive calls without a token, and for invalid tokens; nil for no
+  ///     limit.
+  ///   - refreshKeys: loads keys that the verifier does not know yet. It limits its own rate.
   public init(
     verifier: any AccessTokenVerifier, revocations: RevocationList, reflectionIsPublic: Bool,
     peerLimit: PeerLimit?, refreshKeys: @escaping @Sendable () async -> Void = {}
@@ -38,7 +38,7 @@ public struct Authorizer: Sendable {
         refreshKeys: refreshKeys))
   }
 
-  /// What decides who may call `method`. A method that is missing in the table is closed.
+  /// Returns the gate of `method`. A method missing from the table is closed to every caller.
   func gate(of method: MethodDescriptor) -> MethodGate {
     switch policy {
     case .off: .open
@@ -46,7 +46,7 @@ public struct Authorizer: Sendable {
     }
   }
 
-  /// Reads the keys of issuers again, for a token whose key is unknown.
+  /// Reads the issuers' keys again, for a token signed with an unknown key.
   func refreshKeys() async {
     if case .on(let access) = policy { await access.refreshKeys() }
   }

@@ -1,22 +1,22 @@
 import UserDomain
 
-/// A token that was valid when its call was let through, and can be checked again.
+/// A token that was valid when its call was admitted, and can be checked again.
 struct BearerToken: Sendable {
-  /// Who bears it.
+  /// The principal that the token names.
   let principal: Principal
   private let bearer: WriteAuthority.Bearer?
   private let header: String
   private let verifier: any AccessTokenVerifier
   private let revocations: RevocationList
 
-  /// The token in `header`, the value of the field `authorization`, which `verifier` has found to say `claims`.
+  /// Creates the token in `header`, the value of the field `authorization`, from the `claims` that `verifier` read.
   ///
-  /// - Throws: `UserError.unauthenticated` if it was revoked.
+  /// - Throws: `UserError.unauthenticated` if the token is revoked.
   init(
     _ header: String, _ claims: AccessTokenClaims, verifier: any AccessTokenVerifier,
     revocations: RevocationList
   ) throws(UserError) {
-    // Before the revocations are looked at: what changes in between is seen there, or when it writes.
+    // The epoch is read before the revocations: a later change is seen there, or when the call writes.
     bearer = claims.principal.userID.map { user in
       WriteAuthority.Bearer(userID: user, epoch: claims.epoch ?? revocations.epoch(of: user))
     }
@@ -27,15 +27,15 @@ struct BearerToken: Sendable {
     self.revocations = revocations
   }
 
-  /// Checks that the token is still valid: not expired, not revoked, and its key still trusted.
+  /// Checks that the token has not expired, is not revoked, and has a trusted key.
   ///
   /// - Throws: `UserError.unauthenticated`.
   func checkAgain() throws(UserError) {
-    // Not counted: a token that has become invalid ends its call.
+    // Not rate-limited: an invalid token ends its call.
     if revocations.isRevoked(try verifier.verify(authorization: header)) { throw .unauthenticated(.revoked) }
   }
 
-  /// The authority on which its bearer writes.
+  /// The authority under which the bearer writes.
   var authority: WriteAuthority {
     WriteAuthority(bearer: bearer) { () throws(UserError) in try checkAgain() }
   }

@@ -1,15 +1,14 @@
-/// What a call costs, for the limit of those that need no token: hundredths of the calls that `peer.rate` and
-/// `peer.burst` count.
+/// The cost of a call that needs no token, in hundredths of the calls that `peer.rate` and `peer.burst` count.
 ///
-/// They are about in proportion to the time that a call takes of a processor and of the disk, rounded up. What honest
-/// clients do often is cheap enough for the limit not to be in their way.
+/// Costs are roughly proportional to the call's processor and disk time, rounded up. Calls that honest clients make
+/// often are cheap enough to stay within the limit.
 enum CallCost: Int, Sendable {
-  /// Less than a refusal would: health checks, which load balancers make by the second.
+  /// Cheaper than refusing the call: health checks, which load balancers make every second.
   case nothing = 0
-  /// An answer from memory.
+  /// A response from memory.
   case little = 10
-  /// A signature, or a durable write that replaces another.
+  /// A signature, or a durable write that replaces an earlier one.
   case medium = 25
-  /// The hash of a password, or a row that stays.
+  /// A password hash, or a new row.
   case full = 100
 }

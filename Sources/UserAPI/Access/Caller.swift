@@ -1,22 +1,22 @@
 import UserDomain
 
-/// Who makes a call.
+/// The client that makes a call, with a token or without.
 public struct Caller: Sendable {
-  /// What the caller may do.
+  /// The rights of the caller.
   let principal: Principal
-  /// The client's end of the connection, as GRPCCore writes it.
+  /// The client's end of the connection, formatted by GRPCCore.
   let peer: String
-  /// Whether a token says who it is.
+  /// Whether the call has a valid token.
   let hasToken: Bool
 
-  /// The bearer of the call's token; nil without one.
+  /// The bearer of the call's token; nil for a call without a token.
   var bearer: Principal? { hasToken ? principal : nil }
 
-  /// The network that the call comes from.
+  /// The network of the caller.
   var network: PeerNetwork { PeerNetwork(peer: peer) }
 
-  /// The requester of the call's password hashes. A service that calls for many people counts by itself, all others
-  /// by their network.
+  /// The requester of the call's password hashes: the principal of a service that calls for many users, else the
+  /// caller's network.
   var hashRequester: HashRequester {
     if hasToken, principal.isFreeOfPeerLimit { return HashRequester(.principal(principal.subject)) }
     return HashRequester(.network(network))
@@ -24,7 +24,7 @@ public struct Caller: Sendable {
 }
 
 extension Principal {
-  /// Whether the limit for peers does not apply: a caller that may write all users is a service that calls for many
-  /// people.
+  /// Whether the principal is exempt from the peer limit: one with `users:write` is a service that calls for many
+  /// users.
   var isFreeOfPeerLimit: Bool { scopes.contains(.usersWrite) }
 }

@@ -1,11 +1,11 @@
 import UserDomain
 
-/// What becomes of a call, as far as its caller is concerned.
+/// The decision whether a caller may make a call.
 enum Decision<Permitted> {
-  /// The call may be made.
+  /// The caller may make the call.
   case permit(Permitted)
-  /// The call ends with the error. `bearer` is the principal of its token, if that is valid.
+  /// The call fails with the error. `bearer` is the principal of its token, if the token is valid.
   case refuse(UserError, bearer: Principal?)
-  /// What is known of the token does not suffice, and nothing was counted: a more thorough check has to decide.
+  /// The cheap check cannot decide, and counted nothing; a thorough check must decide.
   case undecided
 }

@@ -2,16 +2,16 @@ import GRPCCore
 import UserDomain
 import UserProtos
 
-/// Who may call a method.
+/// The callers that may call a method.
 enum MethodAccess: Hashable, Sendable {
-  /// Every caller. A token is not looked at, or makes no difference if it is invalid.
+  /// Every caller. Tokens are ignored, or an invalid token changes nothing.
   case everyCaller
-  /// A caller with the scope.
+  /// Callers with the scope.
   case scope(Scopes)
-  /// A caller with the scope, or the user whom the request is about: only the RPC knows who that is.
+  /// Callers with the scope, and the user that the request names, which only the RPC can tell.
   case scopeOrSelf(Scopes)
 
-  /// Checks what can be told without the request.
+  /// Checks what can be checked without the request.
   ///
   /// - Throws: `UserError.permissionDenied`.
   func admit(_ principal: Principal) throws(UserError) {
@@ -19,13 +19,13 @@ enum MethodAccess: Hashable, Sendable {
     case .everyCaller: break
     case .scope(let scope): try principal.require(scope)
     case .scopeOrSelf(let scope):
-      // A service is not a user.
+      // A principal without a user id is a service, which cannot be the request's user.
       if principal.userID == nil { try principal.require(scope) }
     }
   }
 }
 
-/// Who may call a method, and what a call costs.
+/// The callers that may call a method, and the cost of a call.
 struct MethodRule: Sendable {
   let access: MethodAccess
   let cost: CallCost
@@ -36,11 +36,12 @@ struct MethodRule: Sendable {
   }
 }
 
-/// The one table of access and costs. A method that is missing in it cannot be called.
+/// The one table of access and costs. A method missing from it cannot be called.
 struct MethodAccessTable: Sendable {
   private let rules: [MethodDescriptor: MethodRule]
 
-  /// The table. Server reflection is for every caller if `reflectionIsPublic`, or else for those who may read users.
+  /// Creates the table. Server reflection is open to every caller if `reflectionIsPublic`, else to those with
+  /// `users:read`.
   init(reflectionIsPublic: Bool) {
     typealias Users = User_V1_UserService.Method
     typealias Auth = Auth_V1_AuthService.Method
@@ -48,11 +49,11 @@ struct MethodAccessTable: Sendable {
     // Each message after the first costs as much as the call.
     let reflection = MethodRule(reflectionIsPublic ? .everyCaller : .scope(.usersRead), .little)
     rules = [
-      // Their caller has a token, whose check is counted by itself.
+      // These calls need a token, whose check is limited separately.
       Users.GetUser.descriptor: MethodRule(.scopeOrSelf(.usersRead), .nothing),
       Users.ListUsers.descriptor: MethodRule(.scope(.usersRead), .nothing),
       Users.BulkCreateUsers.descriptor: MethodRule(.scope(.usersWrite), .nothing),
-      // But for what ``CallAuthorization/admitOwnUpdate()`` counts.
+      // ``CallAuthorization/admitOwnUpdate()`` counts the updates that can reveal registered addresses.
       Users.UserUpdates.descriptor: MethodRule(.scopeOrSelf(.usersWrite), .nothing),
       Users.CreateUser.descriptor: MethodRule(.everyCaller, .full),
 
@@ -70,6 +71,6 @@ struct MethodAccessTable: Sendable {
     ]
   }
 
-  /// The rule of `method`; nil if it cannot be called.
+  /// The rule of `method`; nil for a method that cannot be called.
   subscript(method: MethodDescriptor) -> MethodRule? { rules[method] }
 }

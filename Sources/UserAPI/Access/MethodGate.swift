@@ -3,17 +3,17 @@ import UserDomain
 
 /// Decides who may call one method.
 enum MethodGate: Sendable {
-  /// Every caller may do everything.
+  /// Every caller has all rights.
   case open
   /// No caller may call the method.
   case closed
-  /// A caller may call as the rule says.
+  /// Callers may call as the rule allows.
   case guarded(MethodRule, AccessRules)
 
-  /// Decides without the check of a signature, which would take an event loop's time.
+  /// Decides without checking a signature, which would occupy an event loop.
   ///
   /// - Parameters:
-  ///   - authorization: the only value of the field `authorization`; nil if there is none, or more than one.
+  ///   - authorization: the only value of the field `authorization`; nil for none or several.
   ///   - peer: the client's end of the connection.
   func decide(known authorization: UnsafeRawBufferPointer?, from peer: String) -> Decision<Caller> {
     decide(from: peer) { rule, access in
@@ -27,10 +27,10 @@ enum MethodGate: Sendable {
     }
   }
 
-  /// Decides by all that the token says.
+  /// Decides by the whole token.
   ///
-  /// - Parameter keysAreFresh: whether ``Authorizer/refreshKeys()`` was called for this call. If not, the decision on a
-  ///   token of an unknown key is ``Decision/undecided``.
+  /// - Parameter keysAreFresh: whether ``Authorizer/refreshKeys()`` was called for this call. If not, a token with an
+  ///   unknown key is ``Decision/undecided``.
   func decide(_ metadata: Metadata, from peer: String, keysAreFresh: Bool) -> Decision<CallAuthorization> {
     decide(from: peer) { _, access in
       access.credential(in: metadata, from: peer, keysAreFresh: keysAreFresh)
@@ -41,7 +41,7 @@ enum MethodGate: Sendable {
     }
   }
 
-  /// Who a caller without a token is.
+  /// The principal of a caller without a token.
   private var withoutToken: Principal {
     if case .open = self { .unrestricted } else { .anonymous }
   }
@@ -102,7 +102,7 @@ enum MethodGate: Sendable {
     var bearer: Bearer?
     switch credential {
     case .valid(let valid): bearer = valid
-    // A token that is invalid makes no difference.
+    // An invalid token changes nothing.
     case .absent, .invalid(.unauthenticated): break
     case .invalid(let error): return .refuse(error, bearer: nil)
     case .unknown: return .undecided

@@ -1,11 +1,11 @@
-/// How often one caller may do what needs no token and costs much.
+/// The rate limit of one network for expensive calls without a token.
 public struct PeerLimit: Hashable, Sendable {
-  /// Calls a second, in the long run.
+  /// Calls per second, sustained.
   public let rate: Double
-  /// Calls at once.
+  /// Calls in one burst.
   public let burst: Int
 
-  /// A limit; both numbers are more than 0.
+  /// Creates a limit. Both numbers must be greater than 0.
   public init(rate: Double, burst: Int) {
     self.rate = rate
     self.burst = burst

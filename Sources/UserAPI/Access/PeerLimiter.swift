@@ -1,9 +1,9 @@
 import UserDomain
 
-/// Limits what strangers can make the service do, by the network that they call from.
+/// Limits the work that callers without a token can cause, by network.
 ///
-/// Calls that need no token, checks of tokens that turn out to be invalid, and a user's own updates have buckets of their
-/// own, each of the same size. So a network that has used up one of them still has the others.
+/// Three kinds have separate buckets of the same size: calls that need no token, checks of invalid tokens, and users'
+/// own updates. A network that has exhausted one still has the others.
 final class PeerLimiter: Sendable {
   private let calls: RateLimiter<PeerNetwork>
   private let tokenChecks: RateLimiter<PeerNetwork>
@@ -15,30 +15,30 @@ final class PeerLimiter: Sendable {
     ownUpdates = RateLimiter(limit, now: now)
   }
 
-  /// Counts a call of `peer`, an address as GRPCCore writes it.
+  /// Counts a call by `peer`, an address formatted by GRPCCore.
   ///
-  /// - Throws: `UserError.peerLimitExceeded` if its network has none left.
+  /// - Throws: `UserError.peerLimitExceeded` if the network's bucket is empty.
   func admit(_ peer: String, _ cost: CallCost = .full) throws(UserError) {
     guard cost != .nothing else { return }
     try Self.check(calls.take(cost.rawValue, of: PeerNetwork(peer: peer)))
   }
 
-  /// Counts the check of a token's signature, before it is made.
+  /// Counts the check of a token's signature, before the check.
   ///
-  /// - Throws: `UserError.peerLimitExceeded` if the network of `peer` has none left.
+  /// - Throws: `UserError.peerLimitExceeded` if the bucket of `peer`'s network is empty.
   func admitTokenCheck(_ peer: String) throws(UserError) {
     try Self.check(tokenChecks.take(of: PeerNetwork(peer: peer)))
   }
 
-  /// Takes back the count of a check: the token is valid, and will be known from here on.
+  /// Refunds the check of a valid token, which is cached from now on.
   func tokenWasValid(_ peer: String) {
     tokenChecks.giveBack(to: PeerNetwork(peer: peer))
   }
 
-  /// Counts an update by which the user `subject` may learn which addresses are registered. It takes as much from the
-  /// peer's network as a CreateUser does.
+  /// Counts an update by the user `subject` that can reveal which addresses are registered. It costs the peer's network
+  /// as much as a CreateUser call.
   ///
-  /// - Throws: `UserError.peerLimitExceeded` if the user, or the network of `peer`, has none left.
+  /// - Throws: `UserError.peerLimitExceeded` if the bucket of the user, or of `peer`'s network, is empty.
   func admitOwnUpdate(_ peer: String, subject: String) throws(UserError) {
     try Self.check(ownUpdates.take(of: subject))
     try admit(peer)

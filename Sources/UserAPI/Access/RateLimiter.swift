@@ -1,19 +1,20 @@
 import Synchronization
 
-/// A token bucket for each key.
+/// A token bucket per key.
 ///
-/// A bucket holds `burst` calls and is filled with `rate` calls a second. Costs are hundredths of a call.
+/// A bucket holds `burst` calls and refills at `rate` calls per second. Costs are hundredths of a call.
 final class RateLimiter<Key: Hashable & Sendable>: Sendable {
   private struct State {
-    /// When each bucket will be full again. One that is full may be missing. nil is the key of all that find no room.
+    /// When each bucket is full again. Full buckets may be missing. The key nil stands for all keys beyond the
+    /// capacity.
     var fullAt: [Key?: ContinuousClock.Instant] = [:]
     var sizeBeforePurge = RateLimiter.leastPurge
-    /// The next purge comes no sooner.
+    /// The time of the last purge; the next comes at least a second later.
     var purgedAt: ContinuousClock.Instant?
   }
 
   private static var leastPurge: Int { 1_024 }
-  /// Keys that are told apart, at most; about 10 MiB. Beyond that all others share one bucket.
+  /// The maximum number of keys with a bucket of their own, about 10 MiB. All other keys share one bucket.
   static var capacity: Int { 100_000 }
 
   private let perHundredth: Duration
@@ -27,8 +28,8 @@ final class RateLimiter<Key: Hashable & Sendable>: Sendable {
     self.now = now
   }
 
-  /// Takes `cost` hundredths, more than 0, out of the bucket of `key`. Returns nil, or how long to wait until there are
-  /// so many, in which case nothing was taken.
+  /// Takes `cost` hundredths, at least 1, out of the bucket of `key`. Returns nil, or the time until the bucket holds
+  /// enough; then nothing was taken.
   func take(_ cost: Int = 100, of key: Key) -> Duration? {
     let time = now()
     return state.withLock { state in
@@ -45,8 +46,7 @@ final class RateLimiter<Key: Hashable & Sendable>: Sendable {
     }
   }
 
-  /// Gives back what was taken for a call that has turned out to cost nothing. What was taken from the bucket of all
-  /// that find no room stays taken.
+  /// Refunds a call that turned out to be free. The shared bucket is not refunded.
   func giveBack(_ cost: Int = 100, to key: Key) {
     state.withLock { state in
       guard let fullAt = state.fullAt[key] else { return }
@@ -54,8 +54,7 @@ final class RateLimiter<Key: Hashable & Sendable>: Sendable {
     }
   }
 
-  /// Forgets full buckets: now and then, so that it costs each newcomer little, also while there is nothing
-  /// to forget.
+  /// Removes full buckets. Purges are rare enough that each new key costs little, even when there is nothing to remove.
   private static func makeRoom(in state: inout State, _ now: ContinuousClock.Instant) {
     guard state.fullAt.count >= state.sizeBeforePurge, state.purgedAt.map({ now - $0 >= .seconds(1) }) ?? true
     else { return }
@@ -64,6 +63,6 @@ final class RateLimiter<Key: Hashable & Sendable>: Sendable {
     state.purgedAt = now
   }
 
-  /// The number of keys that are told apart now.
+  /// The number of keys with a bucket of their own.
   var count: Int { state.withLock { $0.fullAt.count } }
 }

@@ -1,21 +1,20 @@
 public import GRPCCore
 import UserDomain
 
-/// What every call goes through, whichever road it takes: it is observed, its caller authorised, its request decoded
-/// and answered, and what it fails with becomes a status.
+/// The steps of every call on either road: observe, authorise the caller, decode, answer, and map an error to a status.
 public struct CallPipeline: Sendable {
   private let authorizer: Authorizer
   private let observer: CallObserver
   private let errors: ErrorMapper
   private let cause: @Sendable (ServerContext) -> CancellationCause
 
-  /// A pipeline.
+  /// Creates a pipeline.
   ///
   /// - Parameters:
   ///   - authorizer: decides who may call.
-  ///   - observer: hears of the calls.
+  ///   - observer: observes the calls.
   ///   - errors: maps errors to statuses.
-  ///   - cause: why a handler's call was cancelled that was. The transport knows.
+  ///   - cause: returns why the current handler's call was cancelled, as the transport knows.
   public init(
     authorizer: Authorizer, observer: CallObserver, errors: ErrorMapper,
     cause: @escaping @Sendable (ServerContext) -> CancellationCause
@@ -26,9 +25,9 @@ public struct CallPipeline: Sendable {
     self.cause = cause
   }
 
-  /// The pipeline of one method's calls.
+  /// Returns the pipeline of one method's calls.
   ///
-  /// - Parameter isInline: whether calls can be answered where they arrive, and so are counted.
+  /// - Parameter isInline: whether the method's calls can take the inline road, and inline answers are counted.
   func pipeline(of method: MethodDescriptor, isInline: Bool = false) -> MethodPipeline {
     MethodPipeline(
       method, authorizer: authorizer, observer: observer.observer(of: method, isInline: isInline),

@@ -1,9 +1,9 @@
-/// Why a call was cancelled, as its transport knows.
+/// The reason why a call was cancelled, as its transport knows.
 public enum CancellationCause: Sendable {
-  /// Its client has cancelled it, or is gone.
+  /// The client cancelled the call, or disconnected.
   case client
-  /// Its deadline has passed.
+  /// The call's deadline passed.
   case deadline
-  /// The grace time of a shutdown, or of its connection's age, is over.
+  /// The grace time of a shutdown, or of the connection's maximum age, expired.
   case shutdown
 }

@@ -1,6 +1,6 @@
 public import GRPCCore
 
-/// A call of a ``StreamedMethod`` on the inline road. Its methods are called one after the other.
+/// A call of a ``StreamedMethod`` on the inline road. Its methods are called one at a time.
 public struct InlineStreamedCall: Sendable {
   private var call: any StreamedCall
   private let pipeline: MethodPipeline
@@ -18,15 +18,15 @@ public struct InlineStreamedCall: Sendable {
     self.cause = cause
   }
 
-  /// What happens next.
+  /// The next action of the transport.
   public enum Step: Sendable {
-    /// The answer is sent, if there is one, and the next message taken.
+    /// Send the response, if any, and take the next message.
     case goOn([UInt8]?)
-    /// The call ends: with status OK behind the answer, if there is one, or with the error.
+    /// Send the response, if any, and end the call with status OK or with the error.
     case end([UInt8]?, RPCError?)
   }
 
-  /// Takes the next message.
+  /// Handles the next message.
   public mutating func receive(_ message: [UInt8]) async -> Step {
     do {
       return .goOn(try await call.receive(message))
@@ -35,7 +35,7 @@ public struct InlineStreamedCall: Sendable {
     }
   }
 
-  /// The request has ended; in good order, if there is no `failure`.
+  /// Handles the end of the request; `failure` is nil for a complete request.
   public mutating func requestEnded(_ failure: RPCError?) async -> Step {
     if let failure { return .end(nil, ended(failure)) }
     do {
@@ -48,7 +48,7 @@ public struct InlineStreamedCall: Sendable {
     }
   }
 
-  /// The call is over.
+  /// Ends a cancelled call.
   public mutating func cancelled() {
     if !hasEnded { _ = ended(CancellationError()) }
   }

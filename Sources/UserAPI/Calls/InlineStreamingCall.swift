@@ -1,29 +1,28 @@
 public import GRPCCore
 
-/// A streaming call as a transport hands it to whatever may answer it short of its handler, without a task for as long as
-/// it lasts.
+/// A streaming call that a transport offers to the inline road, which needs no task while the call lasts.
 public protocol InlineStreamingCall: ~Copyable {
-  /// What sends the responses.
+  /// The type that sends the responses.
   associatedtype Responses: InlineResponses
 
-  /// The request's message, while the call is being accepted and no longer. Empty where there may be any number of them.
+  /// The request's message, valid only while the call is being accepted. Empty for a method with many requests.
   var message: UnsafeRawBufferPointer { get }
   /// The request's metadata.
   var metadata: Metadata { get }
   /// The client's end of the connection, as in `ServerContext`.
   var remotePeer: String { get }
-  /// The response's side, which can be kept.
+  /// The response side of the call, which may be stored.
   var responses: Responses { get }
 
-  /// Says why the call was cancelled, once it was.
+  /// Returns why the call was cancelled, once it is.
   var cause: @Sendable () -> CancellationCause { get }
 
-  /// Has `body` called, once, if the call ends before its response does.
+  /// Registers `body` to be called, once, if the call ends before its response does.
   func whenCancelled(_ body: @escaping @Sendable () -> Void)
 }
 
-/// The response's side of an ``InlineStreamingCall``. What it is given takes effect in the order of its calls, which do
-/// not block and may be made under a lock.
+/// The response side of an ``InlineStreamingCall``. Its calls take effect in order, do not block, and may be made under
+/// a lock.
 public protocol InlineResponses: Sendable {
   /// Sends a message, unless the call has ended.
   func send(_ message: [UInt8])

@@ -1,21 +1,20 @@
 public import GRPCCore
 
-/// A unary call as a transport hands it to what may answer it where it arrives, short of its handler.
+/// A unary call that a transport offers to the inline road.
 public protocol InlineUnaryCall: UnaryResponse, ~Copyable {
-  /// The request's message, while the call is being answered and no longer.
+  /// The request's message, valid only while the call is being answered.
   var message: UnsafeRawBufferPointer { get }
   /// The request's metadata.
   var metadata: Metadata { get }
   /// The client's end of the connection, as in `ServerContext`.
   var remotePeer: String { get }
 
-  /// Calls `body` with the value in the metadata of the only field of that name, which is in lower case; with
-  /// nil if there is none, or more than one.
+  /// Calls `body` with the value of the only metadata field called `name`, in lower case; with nil for none or several.
   func withOnlyValue<Result>(of name: StaticString, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result
 
-  /// Answers with what `answer` returns, a message or the status that the call fails with; instead of
-  /// ``UnaryResponse/take(count:_:)``, and once. It runs in a task that is cancelled when the call is over before its
-  /// answer, and is given what says why it was.
+  /// Responds with what `answer` returns: a message, or the status of a failed call. Called once, instead of
+  /// ``UnaryResponse/take(count:_:)``. `answer` runs in a task that is cancelled if the call ends first, and can ask
+  /// for the cause.
   mutating func answerLater(
     _ answer:
       @escaping @Sendable (_ cause: @escaping @Sendable () -> CancellationCause) async -> Result<

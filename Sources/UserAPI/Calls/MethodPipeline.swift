@@ -25,7 +25,7 @@ final class MethodPipeline: Sendable {
     gate = authorizer.gate(of: descriptor)
   }
 
-  /// The status of a call that has ended with `error`, of which the observer is told.
+  /// Reports to the observer that `call` failed with `error`, and returns the status.
   ///
   /// - Parameter cause: why the call was cancelled, if it was.
   func fail(
@@ -38,7 +38,7 @@ final class MethodPipeline: Sendable {
 
   // MARK: Calls of a handler
 
-  /// Answers a handler's call with the message that `answer` makes for it.
+  /// Responds to a handler's call with the message that `answer` returns.
   ///
   /// - Throws: `RPCError`.
   func respond<Output: Sendable>(
@@ -56,10 +56,10 @@ final class MethodPipeline: Sendable {
     }
   }
 
-  /// Answers a handler's call with the messages that a producer writes. `accept` makes the producer, before
-  /// anything is sent.
+  /// Responds to a handler's call with the messages that a producer writes. `accept` makes the producer before anything
+  /// is sent.
   ///
-  /// - Throws: `RPCError`, and so does the response.
+  /// - Throws: `RPCError`, as the response also does.
   func stream<Output: Sendable>(
     to request: StreamingServerRequest<[UInt8]>, _ context: ServerContext,
     _ accept: (CallAuthorization) async throws -> @Sendable (RPCWriter<Output>) async throws -> Void
@@ -104,7 +104,7 @@ final class MethodPipeline: Sendable {
       call.identified(bearer)
       throw error
     case .undecided:
-      // No check is more thorough than that with fresh keys.
+      // No check is more thorough than one with fresh keys.
       throw .unauthenticated(.unknownKey)
     }
   }

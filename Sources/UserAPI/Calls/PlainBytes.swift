@@ -1,6 +1,6 @@
 import GRPCCore
 
-/// Messages as they are on the wire.
+/// Passes serialized messages through unchanged.
 struct PlainBytes: MessageSerializer, MessageDeserializer {
   func serialize<Bytes: GRPCContiguousBytes>(_ message: [UInt8]) throws -> Bytes { Bytes(message) }
 

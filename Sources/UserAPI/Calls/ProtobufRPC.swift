@@ -1,7 +1,7 @@
 import GRPCCore
 import SwiftProtobuf
 
-/// A unary RPC with messages of SwiftProtobuf whose answer is made in a task.
+/// A unary RPC with SwiftProtobuf messages whose response is made in a task.
 struct ProtobufRPC<Request: Message, Response: Message>: UnaryRPC {
   struct Work: Sendable {
     let request: Request
@@ -27,7 +27,7 @@ struct ProtobufRPC<Request: Message, Response: Message>: UnaryRPC {
 }
 
 extension CallPipeline {
-  /// Registers the handler of a unary method, which answers with what `respond` returns for a request and its caller.
+  /// Registers the handler of a unary method. `respond` answers a request of a caller.
   func register<Transport: ServerTransport, Request: Message, Response: Message>(
     _ method: MethodDescriptor, with router: inout RPCRouter<Transport>,
     _ respond: @escaping @Sendable (Request, Caller) async throws -> Response

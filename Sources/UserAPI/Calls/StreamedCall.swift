@@ -1,17 +1,17 @@
-/// A call of a method with many requests, from its first message on: what each is answered with. Messages are serialized.
+/// A call of a method with many requests, from its first message on. Messages are serialized.
 protocol StreamedCall: Sendable {
-  /// Takes the next message. Returns the answer, if there is one to it alone.
+  /// Handles the next message. Returns a response to this message, or nil.
   ///
-  /// - Throws: what the call ends with.
+  /// - Throws: the error that ends the call.
   mutating func receive(_ message: [UInt8]) async throws -> [UInt8]?
 
-  /// The client has sent all of its messages. Returns the answer to all of them, if there is one.
+  /// Handles the end of the client's messages. Returns a response to all of them, or nil.
   ///
-  /// - Throws: what the call ends with.
+  /// - Throws: the error that ends the call.
   mutating func requestEnded() async throws -> [UInt8]?
 }
 
 extension StreamedCall {
-  /// Nothing is left to be said.
+  /// Returns nil: every message has had its response.
   mutating func requestEnded() async throws -> [UInt8]? { nil }
 }

@@ -1,8 +1,8 @@
 public import GRPCCore
 import UserDomain
 
-/// A method with many requests behind its pipeline, for the two roads that a call may take: the handler's and the inline
-/// one. On that one a call has no task while the client is waited for.
+/// A method with many requests behind its pipeline, on the handler road or the inline road. On the inline road a call
+/// waiting for its client has no task.
 public struct StreamedMethod: Sendable {
   private let pipeline: MethodPipeline
   private let makeCall: @Sendable (CallAuthorization) -> any StreamedCall
@@ -18,21 +18,21 @@ public struct StreamedMethod: Sendable {
 
   // MARK: The inline road
 
-  /// What becomes of a call.
+  /// The decision on a call that is offered to the inline road.
   public enum Acceptance {
-    /// Its messages are taken.
+    /// Pass the call's messages to the value.
     case taken(InlineStreamedCall)
-    /// It ends with the error.
+    /// End the call with the error.
     case refused(RPCError)
-    /// Nothing was done: its handler is to be asked.
+    /// Give the call to its handler. Nothing was done yet.
     case declined
   }
 
-  /// Decides what becomes of `call`.
+  /// Decides whether to take `call`.
   public func accept<Call: InlineStreamingCall & ~Copyable>(_ call: borrowing Call) -> Acceptance {
     let observed = pipeline.observer.arrived(call.metadata, peer: call.remotePeer)
     switch pipeline.gate.decide(call.metadata, from: call.remotePeer, keysAreFresh: false) {
-    // The key may be newer than the last look at the key files, for which the handler waits.
+    // The key may be newer than the last read of the key files, for which the handler waits.
     case .undecided: return .declined
     case .refuse(let error, let bearer):
       observed.started(inline: true)
@@ -56,7 +56,7 @@ public struct StreamedMethod: Sendable {
     }
   }
 
-  /// Answers a handler's call.
+  /// Answers a call on the handler road.
   func handle(
     _ request: StreamingServerRequest<[UInt8]>, _ context: ServerContext
   ) async throws -> StreamingServerResponse<[UInt8]> {

@@ -1,7 +1,7 @@
 public import GRPCCore
 import UserDomain
 
-/// A ``UnaryRPC`` behind its pipeline, for the two roads that a call may take: the handler's and the inline one.
+/// A ``UnaryRPC`` behind its pipeline, on the handler road or the inline road.
 public final class UnaryMethod<RPC: UnaryRPC>: Sendable {
   private let rpc: RPC
   private let pipeline: MethodPipeline
@@ -13,7 +13,7 @@ public final class UnaryMethod<RPC: UnaryRPC>: Sendable {
 
   /// Decodes a request and answers it.
   ///
-  /// - Throws: what the call fails with.
+  /// - Throws: the error that ends the call.
   private func answer<Response: UnaryResponse & ~Copyable>(
     _ message: UnsafeRawBufferPointer, for caller: Caller, to response: inout Response
   ) throws -> UnaryAnswer<RPC.Work> {
@@ -31,7 +31,7 @@ public final class UnaryMethod<RPC: UnaryRPC>: Sendable {
     }
   }
 
-  /// Answers a handler's call.
+  /// Answers a call on the handler road.
   func handle(
     _ request: StreamingServerRequest<[UInt8]>, _ context: ServerContext
   ) async throws -> StreamingServerResponse<[UInt8]> {
@@ -63,7 +63,7 @@ extension UnaryMethod {
   /// The method.
   public var descriptor: MethodDescriptor { pipeline.descriptor }
 
-  /// Answers `call`, now or later, or does nothing: then nothing was counted, and its handler is to be asked.
+  /// Answers `call`, now or later, or declines it: then nothing was counted, and its handler must answer it.
   public func answer<Call: InlineUnaryCall & ~Copyable>(_ call: inout Call) {
     let peer = call.remotePeer
     let observed = pipeline.observer.arrived(call.metadata, peer: peer)

@@ -1,4 +1,4 @@
-/// A unary RPC, written once: how its request is decoded and how it is answered. ``UnaryMethod`` does the rest.
+/// A unary RPC, written once: how its request is decoded and answered. ``UnaryMethod`` does the rest.
 public protocol UnaryRPC: Sendable {
   associatedtype Request
   /// What remains to be done where a request cannot be answered at once.
@@ -6,13 +6,13 @@ public protocol UnaryRPC: Sendable {
 
   /// Decodes the request's message.
   ///
-  /// - Throws: what the call fails with.
+  /// - Throws: the error that ends the call.
   func decode(_ message: UnsafeRawBufferPointer) throws -> Request
 
   /// Answers `request`: gives the response's message to `response`, once, or returns the work that remains. An event loop
   /// may call it, so it must take microseconds.
   ///
-  /// - Throws: what the call fails with; nothing once it has given a response.
+  /// - Throws: the error that ends the call; never after writing a response.
   func answer<Response: UnaryResponse & ~Copyable>(
     _ request: Request, for caller: Caller, to response: inout Response
   ) throws -> UnaryAnswer<Work>
@@ -38,12 +38,12 @@ public enum UnaryAnswer<Work> {
 
 /// Takes the response of a unary call.
 public protocol UnaryResponse: ~Copyable {
-  /// Takes a message of `count` bytes, all of which `write` writes. Once.
+  /// Takes a message of `count` bytes, all of which `write` writes. Called once.
   mutating func take(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void)
 }
 
 extension [UInt8] {
-  /// `count` bytes, all of which `write` writes.
+  /// Creates an array of `count` bytes, all of which `write` writes.
   init(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) {
     self.init(unsafeUninitializedCapacity: count) { buffer, initialized in
       write(UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count]))

@@ -2,10 +2,10 @@ public import CoreMetrics
 import GRPCCore
 import Synchronization
 
-/// The metrics of calls by `grpc.method`: those of gRFC A66, `grpc.server.call.started`, and
-/// `grpc.server.call.duration` by `grpc.status`; and the service's own `user_service.calls.inline`.
+/// The metrics of calls by `grpc.method`: `grpc.server.call.started` and `grpc.server.call.duration` by `grpc.status`
+/// (both gRFC A66), and the service's own `user_service.calls.inline`.
 public final class CallMetrics: Sendable {
-  /// What each is about, by its label.
+  /// The help text of each metric, by its label.
   public static let help = [
     startedLabel: "Calls that have begun, by method.",
     durationLabel: "Duration of calls that have ended, by method and status.",
@@ -18,14 +18,14 @@ public final class CallMetrics: Sendable {
 
   private let factory: any MetricsFactory
 
-  /// Metrics that `factory` keeps.
+  /// Creates metrics in `factory`.
   public init(factory: any MetricsFactory) {
     self.factory = factory
   }
 
-  /// The metrics of calls of `method`, at 0.
+  /// Returns the metrics of calls of `method`, at 0.
   ///
-  /// - Parameter isInline: whether calls can be answered inline, and so are counted.
+  /// - Parameter isInline: whether the method's calls can take the inline road, and inline answers are counted.
   func metrics(of method: MethodDescriptor, isInline: Bool) -> MethodMetrics {
     MethodMetrics(method, isInline: isInline, factory)
   }
@@ -34,10 +34,10 @@ public final class CallMetrics: Sendable {
 /// The metrics of one method's calls.
 final class MethodMetrics: Sendable {
   private let started: Counter
-  /// Nil for a method that is always answered by its handler.
+  /// The count of inline answers; nil for a method without an inline road.
   private let inline: Counter?
   private let succeeded: Timer
-  /// By status; made when the first call ends with it.
+  /// The durations by status; each timer is made when the first call ends with its status.
   private let failed = Mutex<[Status.Code: Timer]>([:])
   private let method: String
   private let factory: any MetricsFactory
@@ -84,7 +84,7 @@ final class MethodMetrics: Sendable {
 }
 
 extension Status.Code {
-  /// The name in gRPC's own list (doc/statuscodes.md).
+  /// The status's name in gRPC's own list (doc/statuscodes.md).
   var canonicalName: String {
     let names = [
       "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",

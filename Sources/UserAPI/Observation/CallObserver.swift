@@ -1,7 +1,7 @@
 import GRPCCore
 import UserDomain
 
-/// Tells a log and metrics of calls.
+/// Reports calls to a log and to metrics.
 public struct CallObserver: Sendable {
   private let log: CallLog?
   private let metrics: CallMetrics?
@@ -12,9 +12,9 @@ public struct CallObserver: Sendable {
     self.metrics = metrics
   }
 
-  /// The observer of calls of `method`.
+  /// Returns the observer of calls of `method`.
   ///
-  /// - Parameter isInline: whether calls can be answered inline, and so are counted.
+  /// - Parameter isInline: whether the method's calls can take the inline road, and inline answers are counted.
   func observer(of method: MethodDescriptor, isInline: Bool) -> MethodObserver {
     MethodObserver(method: method, log: log, metrics: metrics?.metrics(of: method, isInline: isInline))
   }
@@ -32,7 +32,7 @@ final class MethodObserver: Sendable {
     self.metrics = metrics
   }
 
-  /// A call has arrived. It is told of once it has started.
+  /// Observes a call that has arrived. It is reported once it has started.
   func arrived(_ metadata: @autoclosure () -> Metadata, peer: @autoclosure () -> String) -> ObservedCall {
     ObservedCall(
       record: log.map { CallRecord(metadata(), method: method, peer: peer(), $0) }, metrics: metrics)
@@ -41,7 +41,7 @@ final class MethodObserver: Sendable {
 
 /// A call from its arrival to its end.
 struct ObservedCall: Sendable {
-  /// What the log will say of it; nil if calls are not logged.
+  /// The call's log record; nil if calls are not logged.
   private let record: CallRecord?
   private let metrics: MethodMetrics?
   /// Nil if nothing is told of the call.
@@ -53,7 +53,7 @@ struct ObservedCall: Sendable {
     arrival = record == nil && metrics == nil ? nil : .now
   }
 
-  /// The call has started: it will be answered, `inline` or by its handler.
+  /// Reports that the call has started: it will be answered, `inline` or by its handler.
   func started(inline: Bool = false) {
     metrics?.callStarted(inline: inline)
   }
@@ -63,7 +63,7 @@ struct ObservedCall: Sendable {
     if let record, let bearer = bearer() { record.principal = bearer }
   }
 
-  /// The call has been answered, or has failed with `status`.
+  /// Reports that the call has been answered, or has failed with `status`.
   func ended(_ status: RPCError?) {
     guard let arrival else { return }
     let duration = ContinuousClock.now - arrival

@@ -5,7 +5,7 @@ import Primitives
 import Synchronization
 import UserDomain
 
-/// What the log will say of a call when it ends.
+/// The log record of a call, written when the call ends.
 final class CallRecord: Sendable {
   private let method: String
   private let peer: String
@@ -21,13 +21,13 @@ final class CallRecord: Sendable {
     self.log = log
   }
 
-  /// Who calls, once that is known.
+  /// The caller's principal, once known.
   var principal: Principal {
     get { caller.withLock { $0 } }
     set { caller.withLock { $0 = newValue } }
   }
 
-  /// Writes the line: the call has ended with `status`, nil for OK.
+  /// Writes the record of a call that ended with `status`, nil for OK.
   func ended(_ status: RPCError?, after duration: Duration) {
     let microseconds = duration / .microseconds(1)
     var metadata: Logger.Metadata = [
@@ -39,14 +39,14 @@ final class CallRecord: Sendable {
     log.logger.log(level: CallLog.level, "call", metadata: metadata)
   }
 
-  /// The reason in the error's google.rpc.ErrorInfo.
+  /// Returns the reason in the error's google.rpc.ErrorInfo, or nil.
   private static func reason(of error: RPCError) -> String? {
-    // An error whose details cannot be read has no reason to tell.
+    // An error whose details cannot be decoded has no reason.
     let status = (error.cause as? GoogleRPCStatus) ?? (try? error.unpackGoogleRPCStatus())
     return status?.details.lazy.compactMap(\.errorInfo).first?.reason
   }
 
-  /// What a client sends must not be able to break or forge a line of the log.
+  /// Returns whether an id from a client is safe to log: it must not break or forge a line.
   private static func isPlain(_ id: String) -> Bool {
     (1...64).contains(id.utf8.count)
       && id.utf8.allSatisfy { byte in
@@ -58,7 +58,7 @@ final class CallRecord: Sendable {
       }
   }
 
-  /// A subject is signed by a trusted issuer, who may have let its user choose it.
+  /// Makes a subject printable: a trusted issuer signs it, but may have let its user choose it.
   private static func printable(_ subject: String) -> String {
     String(
       String.UnicodeScalarView(subject.unicodeScalars.map { (0x21...0x7e).contains($0.value) ? $0 : "?" }))

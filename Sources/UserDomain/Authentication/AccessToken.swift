@@ -1,19 +1,19 @@
-/// What an access token says, signed by somebody whom the service trusts.
+/// The claims of an access token, signed by a trusted issuer.
 public struct AccessTokenClaims: Hashable, Sendable {
-  /// Who bears it.
+  /// The bearer of the token.
   public let principal: Principal
-  /// When it was given; nil if it does not say.
+  /// The time of issue; nil if the token does not have it.
   public let issuedAt: Timestamp?
-  /// From when on it is no good.
+  /// The time when the token expires.
   public let expiresAt: Timestamp
-  /// The session that it belongs to; nil for a token that no sign-in has given.
+  /// The token's session; nil for a token that no sign-in issued.
   public let session: SessionID?
-  /// The epoch of its user in which it was given; nil for tokens of services and of other issuers.
+  /// The user's epoch at the time of issue; nil for tokens of services and of other issuers.
   public let epoch: Int64?
-  /// The token's own identity, by which it can be revoked singly; nil for tokens of other issuers.
+  /// The token's own id, by which it can be revoked alone; nil for tokens of other issuers.
   public let tokenID: TokenID?
 
-  /// Claims.
+  /// Creates claims.
   public init(
     principal: Principal, issuedAt: Timestamp?, expiresAt: Timestamp, session: SessionID? = nil,
     epoch: Int64? = nil, tokenID: TokenID? = nil
@@ -29,12 +29,12 @@ public struct AccessTokenClaims: Hashable, Sendable {
 
 /// A public key of the service's own, Ed25519, that its access tokens are verified with.
 public struct AccessTokenKey: Hashable, Sendable {
-  /// The key's name in the tokens that it has signed (`kid`, RFC 7515 §4.1.4).
+  /// The key's id in the tokens that it signed (`kid`, RFC 7515 §4.1.4).
   public let kid: String
   /// The key's 32 bytes in base64url (`x`, RFC 8037 §2).
   public let x: String
 
-  /// A key of its parts.
+  /// Creates a key.
   public init(kid: String, x: String) {
     self.kid = kid
     self.x = x
@@ -43,7 +43,7 @@ public struct AccessTokenKey: Hashable, Sendable {
 
 /// Makes access tokens.
 public protocol AccessTokenIssuer: Sendable {
-  /// The token that says `claims`.
+  /// Returns a signed token with `claims`.
   ///
   /// - Throws: `UserError.signing`.
   func issue(_ claims: AccessTokenClaims) throws(UserError) -> String
@@ -51,26 +51,26 @@ public protocol AccessTokenIssuer: Sendable {
 
 /// Checks access tokens.
 public protocol AccessTokenVerifier: Sendable {
-  /// What the token says in `authorization`, which is `Bearer TOKEN` with the scheme in any letter case
-  /// (RFC 6750 §2.1). Answers on the calling thread: at once for what was seen before, and after the check of
-  /// a signature, about 100 µs, for anything else.
+  /// Returns the claims of the token in `authorization`: `Bearer TOKEN`, the scheme in any letter case (RFC 6750 §2.1).
+  /// It runs on the calling thread: immediately for a cached token, in about 100 µs for a new one, whose signature it
+  /// checks.
   ///
-  /// - Parameter admitCheck: called before a token that was not seen before is looked into. What it throws ends the
+  /// - Parameter admitCheck: called before a token that is not cached is checked. An error that it throws ends the
   ///   verification.
-  /// - Throws: `UserError.unauthenticated`, and what `admitCheck` throws. Revocations are not looked at.
+  /// - Throws: `UserError.unauthenticated`, and errors of `admitCheck`. Revocations are not checked.
   func verify(
     authorization: String, admitCheck: () throws(UserError) -> Void
   ) throws(UserError) -> AccessTokenClaims
 
-  /// What the token says in `authorization`, in UTF-8, if that is known without the check of a signature and
-  /// the token has not expired; nil says nothing about it.
+  /// Returns the claims of the token in `authorization`, in UTF-8, if they are cached and have not expired. nil leaves
+  /// the token undecided.
   func known(authorization: UnsafeRawBufferPointer) -> AccessTokenClaims?
 }
 
 extension AccessTokenVerifier {
-  /// What the token says in `authorization`, whatever its check costs.
+  /// Returns the claims of the token in `authorization`, checking its signature without a limit.
   ///
-  /// - Throws: `UserError.unauthenticated`. Revocations are not looked at.
+  /// - Throws: `UserError.unauthenticated`. Revocations are not checked.
   public func verify(authorization: String) throws(UserError) -> AccessTokenClaims {
     try verify(authorization: authorization) { () throws(UserError) in }
   }

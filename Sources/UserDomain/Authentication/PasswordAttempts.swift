@@ -1,15 +1,15 @@
-/// Every way to try a password goes through here, so that guesses are counted alike: a sign-in, the password that a
-/// change of one's own asks for, and a request to create a user that is made again.
+/// Counts every attempt on a password in the same way: a sign-in, the password proof of an update, and a retried
+/// creation.
 ///
-/// Only answered failures count. Attempts at the same time are held back to as many as could fail one after another
-/// (``SignInHistory``), so that neither right ones refuse each other nor guesses gain anything by it.
+/// Only failures whose check has finished count. Concurrent attempts are limited to the number that could fail one
+/// after another (``SignInHistory``). So correct ones do not block each other, and concurrency gains guesses nothing.
 public final class PasswordAttempts: Sendable {
-  /// Where failures are counted.
+  /// The store of the failure counts.
   let repository: any SignInAttemptRepository
   private let gate = SignInGate()
   private let clock: @Sendable () -> Timestamp
 
-  /// Attempts that are counted in `repository`. One object for all use cases of a process.
+  /// Creates attempts counted in `repository`. One object serves all use cases of a process.
   public init(
     _ repository: any SignInAttemptRepository, clock: @escaping @Sendable () -> Timestamp = { .now }
   ) {
@@ -17,10 +17,11 @@ public final class PasswordAttempts: Sendable {
     self.clock = clock
   }
 
-  /// Runs `check`, which throws `UserError.wrongCredentials` for a wrong password, once it may.
+  /// Runs `check`, once it is allowed. `check` throws `UserError.wrongCredentials` for a wrong password.
   ///
-  /// - Parameter forgets: whether a right password has the failures before it forgotten here; false if `check` does it.
-  /// - Throws: `UserError.tooManyAttempts` and `.signInDisabled` without having run it; what `check` and the store throw.
+  /// - Parameter forgets: whether a correct password resets the failure counts here; false if `check` resets them.
+  /// - Throws: `UserError.tooManyAttempts` and `.signInDisabled` without running `check`; errors of `check` and the
+  ///   store.
   func attempt<Value>(
     _ account: SignInAccount, from source: SignInSource, forgets: Bool = true,
     _ check: () async throws(UserError) -> Value
@@ -41,14 +42,14 @@ public final class PasswordAttempts: Sendable {
     return value
   }
 
-  /// Takes a place for an attempt, which the caller gives back.
+  /// Reserves a place for an attempt, which the caller releases.
   private func enter(_ key: SignInGate.Key) async throws(UserError) -> SignInHistory {
     while true {
       let others = gate.reserve(key)
       let admission: SignInHistory.Admission
       let history: SignInHistory
       do throws(UserError) {
-        // After the reservation: see ``SignInGate``.
+        // Read after the reservation: see ``SignInGate``.
         let now = clock()
         history = try repository.history(of: key.account, from: key.source, now: now)
         admission = history.admission(
@@ -67,7 +68,7 @@ public final class PasswordAttempts: Sendable {
     }
   }
 
-  /// Stores the failure whether or not the client waits for the answer: it may have learnt enough already.
+  /// Stores the failure even if the client no longer waits: the response time may have told it enough already.
   private func noteFailure(_ key: SignInGate.Key) async throws(UserError) {
     let outcome = await Task { [repository, clock] () -> Result<Void, UserError> in
       do throws(UserError) {

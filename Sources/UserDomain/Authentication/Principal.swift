@@ -1,24 +1,24 @@
-/// Who calls, and what it may do.
+/// The identity of a caller, and its rights.
 public struct Principal: Hashable, Sendable {
-  /// Who it is, as its token says: the id of a user, or the name of a service.
+  /// The subject of the token: a user's id, or the name of a service.
   public let subject: String
-  /// What it may do to every user.
+  /// The rights to all users.
   public let scopes: Scopes
-  /// The user that it is, who may read and update itself; nil for a service.
+  /// The user that the principal is, with the right to read and update itself; nil for a service.
   public let userID: UserID?
 
-  /// The principal that a token names.
+  /// Creates the principal that a token names.
   ///
-  /// - Parameter mayBeUser: whether a `subject` that is a user's id makes the principal that user.
+  /// - Parameter mayBeUser: whether a `subject` in the form of a user id names that user.
   public init(subject: String, scopes: Scopes, mayBeUser: Bool = true) {
     self.subject = subject
     self.scopes = scopes
     userID = mayBeUser ? UserID(subject) : nil
   }
 
-  /// A caller without a token.
+  /// The principal of a caller without a token.
   public static let anonymous = Principal(subject: "anonymous", scopes: [])
-  /// Every caller, while authentication is off.
+  /// The principal of every caller while authentication is off.
   public static let unrestricted = Principal(subject: "unrestricted", scopes: [.usersRead, .usersWrite])
 
   /// Checks that the principal has `scope`.
@@ -28,7 +28,7 @@ public struct Principal: Hashable, Sendable {
     guard scopes.contains(scope) else { throw .permissionDenied(missing: scope) }
   }
 
-  /// Checks that the principal has `scope`, or is the user with this id; nil is no user's.
+  /// Checks that the principal has `scope`, or is the user with this id. nil matches no user.
   ///
   /// - Throws: `UserError.permissionDenied`.
   public func require(_ scope: Scopes, orBe id: UserID?) throws(UserError) {

@@ -4,38 +4,37 @@ import Primitives
 
 /// The identity of a session: 128 random bits.
 public struct SessionID: Hashable, Sendable {
-  /// Bytes of an id.
+  /// The length of an id in bytes.
   public static let length = 16
 
   /// The id's 16 bytes.
   public let bytes: [UInt8]
 
-  /// The id of these bytes, or nil if there are not 16 of them.
+  /// Creates an id of 16 bytes; nil for any other number of bytes.
   public init?(bytes: some Sequence<UInt8>) {
     let bytes = Array(bytes)
     guard bytes.count == Self.length else { return nil }
     self.bytes = bytes
   }
 
-  /// A new id.
+  /// Returns a new id.
   public static func random() -> SessionID { SessionID(trusted: SystemRandom.bytes(length)) }
 
   private init(trusted bytes: [UInt8]) { self.bytes = bytes }
 }
 
 extension SessionID: CustomStringConvertible {
-  /// base64url.
+  /// The id in base64url.
   public var description: String { Base64URL.encode(bytes) }
 }
 
-/// What a session is continued with: opaque to clients, impossible to forge, good once.
+/// The secret that continues a session: opaque to clients, impossible to forge, valid once.
 ///
-/// A token is base64url of the session's id, a nonce of 16 bytes and the first 16 bytes of an HMAC-SHA256
-/// over both, under a key of the database's own. So a text that somebody made up is refused before anything
-/// is read, and what has a good tag was given out at some time. The store keeps a hash of the token that is
-/// good now. It does not print itself.
+/// A token is base64url of the session's id, a 16-byte nonce and the first 16 bytes of an HMAC-SHA256 over both. The
+/// HMAC key belongs to the database. An invented token is therefore refused without a read, and every token with a
+/// valid tag was once issued. The store keeps only the hash of the current token. A token never prints itself.
 public struct RefreshToken: Sendable {
-  /// The session that it continues.
+  /// The session that the token continues.
   public let session: SessionID
   private let nonce: [UInt8]
   private let tag: [UInt8]
@@ -45,7 +44,7 @@ public struct RefreshToken: Sendable {
   private static let purpose = Array("auth.v1.RefreshToken".utf8)
   private static let successorPurpose = Array("auth.v1.RefreshToken.successor".utf8)
 
-  /// The first token of `session`.
+  /// Creates the first token of `session`.
   init(session: SessionID, key: SymmetricKey) {
     self.init(session: session, nonce: SystemRandom.bytes(Self.nonceLength), key: key)
   }
@@ -56,9 +55,9 @@ public struct RefreshToken: Sendable {
     tag = Self.tag(session, nonce, key)
   }
 
-  /// Reads a token.
+  /// Parses a token.
   ///
-  /// - Throws: `UserError.unauthenticated`: `malformed`, or `untrusted` if it was not made with `key`.
+  /// - Throws: `UserError.unauthenticated`: `malformed`, or `untrusted` for a token not made with `key`.
   init(_ text: String, key: SymmetricKey) throws(UserError) {
     let length = SessionID.length + Self.nonceLength + Self.tagLength
     // 4 characters are 3 bytes.
@@ -73,16 +72,16 @@ public struct RefreshToken: Sendable {
     (self.session, self.nonce, self.tag) = (session, nonce, tag)
   }
 
-  /// The token that follows this one: always the same, so that asking twice gives no two tokens.
+  /// Returns the token that follows this one. It is always the same, so retrying a refresh does not fork the session.
   func successor(key: SymmetricKey) -> RefreshToken {
     let code = HMAC<SHA256>.authenticationCode(for: Self.successorPurpose + session.bytes + nonce, using: key)
     return RefreshToken(session: session, nonce: Array(code.prefix(Self.nonceLength)), key: key)
   }
 
-  /// What the store keeps: 32 bytes.
+  /// The 32-byte hash that the store keeps.
   var hash: [UInt8] { Array(SHA256.hash(data: session.bytes + nonce + tag)) }
 
-  /// The token itself, for the client alone: 64 characters.
+  /// The token's text of 64 characters, meant only for the client.
   var text: String { Base64URL.encode(session.bytes + nonce + tag) }
 
   private static func tag(_ session: SessionID, _ nonce: [UInt8], _ key: SymmetricKey) -> [UInt8] {

@@ -1,20 +1,20 @@
 import Synchronization
 
-/// Which access tokens are no good although they have not expired.
+/// The revoked access tokens that have not expired.
 ///
-/// It is in memory, so that a call asks it without a read of the database. The store fills it when it is
-/// opened, and then tells it of each commit that ends tokens, before that commit is answered.
+/// It is kept in memory, so that a call needs no read of the database. The store fills it on opening, and then reports
+/// each commit that revokes tokens, before that commit is acknowledged.
 public final class RevocationList: Sendable {
-  /// From when on the tokens of a user are good.
+  /// The period in which a user's current tokens are issued.
   public struct Epoch: Hashable, Sendable {
-    /// Tokens of other epochs are revoked.
+    /// The epoch's number. Tokens of other epochs are revoked.
     public let number: Int64
-    /// When it began: tokens without an epoch, which others have issued, must be younger.
+    /// The time when the epoch began. Tokens without an epoch, from other issuers, must be younger.
     public let beganAt: Timestamp
-    /// Whether the user may use the service at all.
+    /// Whether the user may use the service.
     public let isUserActive: Bool
 
-    /// An epoch.
+    /// Creates an epoch.
     public init(number: Int64, beganAt: Timestamp, isUserActive: Bool) {
       self.number = number
       self.beganAt = beganAt
@@ -22,11 +22,11 @@ public final class RevocationList: Sendable {
     }
   }
 
-  /// What ends tokens.
+  /// An event that revokes tokens.
   public enum Event: Hashable, Sendable {
     /// A user's password or status was changed.
     case epochBegan(UserID, Epoch)
-    /// A session was ended. The event may be forgotten after `until`, when its access tokens have expired.
+    /// A session ended. The event may be forgotten after `until`, when the session's access tokens have expired.
     case sessionEnded(SessionID, until: Timestamp)
     /// One token was revoked. The store may forget it after `until`, when the token has expired by any clock.
     case tokenRevoked(TokenID, until: Timestamp)
@@ -35,9 +35,9 @@ public final class RevocationList: Sendable {
   private struct State {
     var epochs: [UserID: Epoch] = [:]
     var endedSessions: [SessionID: Timestamp] = [:]
-    /// How many ended sessions there may be before those that can be forgotten are.
+    /// The number of ended sessions that triggers the next purge.
     var sessionsBeforePurge = 1_024
-    /// Few, because an operator revokes them one by one: kept as long as the process lives.
+    /// Revoked tokens, kept as long as the process lives: operators revoke few, one by one.
     var revokedTokens: Set<TokenID> = []
 
     mutating func apply(_ events: some Sequence<Event>, now: Timestamp) {
@@ -50,20 +50,20 @@ public final class RevocationList: Sendable {
       }
       if endedSessions.count >= sessionsBeforePurge {
         endedSessions = endedSessions.filter { $0.value > now }
-        // So that a purge costs each event little, however many sessions live.
+        // Doubled, so that a purge costs each event little, however many sessions are kept.
         sessionsBeforePurge = max(1_024, 2 * endedSessions.count)
       }
     }
   }
 
   private let state = Mutex(State())
-  /// Whether any token was revoked singly: a service's token needs the lock only then.
+  /// Whether any single token was revoked. Only then does a service's token need the lock.
   private let hasRevokedTokens = Atomic(false)
 
-  /// An empty list.
+  /// Creates an empty list.
   public init() {}
 
-  /// Takes note of events, as of `now`.
+  /// Applies events, as of `now`.
   public func apply(_ events: some Sequence<Event>, now: Timestamp = .now) {
     state.withLock { state in
       state.apply(events, now: now)
@@ -71,8 +71,8 @@ public final class RevocationList: Sendable {
     }
   }
 
-  /// Takes `events` for everything that is stored, as of `now`. Epochs that are not among them are forgotten; ended
-  /// sessions are not, because some were never stored.
+  /// Replaces the list by `events`, which are all that is stored, as of `now`. Other epochs are forgotten; ended
+  /// sessions are kept, because some are never stored.
   public func replace(with events: some Sequence<Event>, now: Timestamp = .now) {
     state.withLock { state in
       state.epochs = [:]
@@ -81,16 +81,16 @@ public final class RevocationList: Sendable {
     }
   }
 
-  /// Whether the token that says `claims` is revoked.
+  /// Returns whether the token with `claims` is revoked.
   ///
-  /// An epoch that began in the future was noted by a clock that was ahead. When it really began is not known; it
-  /// counts as begun when that is first seen, so that tokens that are issued afterwards are accepted.
+  /// An epoch that began in the future was stored by a clock that was ahead. Its real beginning is unknown, so it
+  /// counts as begun when it is first seen. Tokens issued afterwards are accepted.
   public func isRevoked(_ claims: AccessTokenClaims, now: @autoclosure () -> Timestamp = .now) -> Bool {
     guard let user = claims.principal.userID else { return isRevokedSingly(claims) }
     return state.withLock { state in
       if let token = claims.tokenID, state.revokedTokens.contains(token) { return true }
       if let session = claims.session, state.endedSessions[session] != nil { return true }
-      // Not only an earlier one: after a backup was restored, epochs come that there were before.
+      // Any other epoch counts, also a later one: restoring a backup brings back earlier numbers.
       if let epoch = claims.epoch { return epoch != state.epochs[user]?.number ?? 0 }
       guard let current = state.epochs[user] else { return false }
       guard current.isUserActive, let issuedAt = claims.issuedAt else { return true }
@@ -110,9 +110,9 @@ public final class RevocationList: Sendable {
     return state.withLock { $0.revokedTokens.contains(token) }
   }
 
-  /// The number of the user's epoch: what its tokens need to have now.
+  /// Returns the current epoch of the user, which its tokens must have.
   public func epoch(of user: UserID) -> Int64 { state.withLock { $0.epochs[user]?.number ?? 0 } }
 
-  /// How many users, sessions and tokens the list knows.
+  /// The number of users, sessions and tokens in the list.
   var count: Int { state.withLock { $0.epochs.count + $0.endedSessions.count + $0.revokedTokens.count } }
 }

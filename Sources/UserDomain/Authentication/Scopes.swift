@@ -1,4 +1,4 @@
-/// What a token permits beyond its own user: OAuth 2.0 scopes (RFC 6749 §3.3).
+/// The rights of a token to all users: OAuth 2.0 scopes (RFC 6749 §3.3).
 public struct Scopes: OptionSet, Hashable, Sendable {
   public let rawValue: UInt8
 
@@ -6,9 +6,9 @@ public struct Scopes: OptionSet, Hashable, Sendable {
     self.rawValue = rawValue
   }
 
-  /// `users:read`: to read every user.
+  /// `users:read`: may read every user.
   public static let usersRead = Scopes(rawValue: 1)
-  /// `users:write`: to change every user, and to create many at once.
+  /// `users:write`: may change every user, and create many at once.
   public static let usersWrite = Scopes(rawValue: 2)
 
   /// Every scope with its name.
@@ -16,7 +16,7 @@ public struct Scopes: OptionSet, Hashable, Sendable {
     ("users:read", .usersRead), ("users:write", .usersWrite),
   ]
 
-  /// The scopes of those names. Names that this service does not know are other services', and left out.
+  /// Creates the scopes with these names. Unknown names belong to other services and are ignored.
   public init(names: some Sequence<some StringProtocol>) {
     self = names.reduce(into: []) { scopes, name in
       if let known = Self.named.first(where: { $0.name == name }) { scopes.formUnion(known.scope) }

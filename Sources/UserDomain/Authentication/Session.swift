@@ -1,23 +1,23 @@
 /// A session as stored: begun by a sign-in, continued by refresh tokens.
 public struct Session: Hashable, Sendable {
-  /// Its identity.
+  /// The session's id.
   public let id: SessionID
-  /// Whose it is.
+  /// The session's user.
   public let userID: UserID
-  /// The hash of the refresh token that is good now.
+  /// The hash of the current refresh token.
   public var tokenHash: [UInt8]
-  /// The hash of the one before.
+  /// The hash of the previous refresh token.
   public var previousHash: [UInt8]?
-  /// When the refresh token was given.
+  /// The time when the current refresh token was issued.
   public var rotatedAt: Timestamp
-  /// When the session ends, however often it is refreshed.
+  /// The time when the session ends at the latest, however often it is refreshed.
   public var expiresAt: Timestamp
-  /// When it was ended before its time.
+  /// The time when the session was ended before it expired.
   public var endedAt: Timestamp?
-  /// When the store may forget it. While it lives, that is when its refresh token expires.
+  /// The time when the store may forget the session. Before the session ends, that is when its refresh token expires.
   public var keptUntil: Timestamp
 
-  /// A session made of its stored parts.
+  /// Creates a session from its stored parts.
   public init(
     id: SessionID, userID: UserID, tokenHash: [UInt8], previousHash: [UInt8]? = nil, rotatedAt: Timestamp,
     expiresAt: Timestamp, endedAt: Timestamp? = nil, keptUntil: Timestamp
@@ -32,7 +32,7 @@ public struct Session: Hashable, Sendable {
     self.keptUntil = keptUntil
   }
 
-  /// A session that begins at `now`.
+  /// Creates a session that begins at `now`.
   init(id: SessionID, userID: UserID, tokenHash: [UInt8], now: Timestamp, policy: SessionPolicy) {
     let expiresAt = now + policy.sessionLifetime
     self.init(
@@ -41,25 +41,25 @@ public struct Session: Hashable, Sendable {
   }
 }
 
-/// How long sessions and their tokens are good.
+/// The lifetimes of sessions and their tokens.
 public struct SessionPolicy: Hashable, Sendable {
-  /// Of an access token, 15 minutes by default, at most ``longestAccessLifetime``.
+  /// The lifetime of an access token: 15 minutes by default, at most ``longestAccessLifetime``.
   public var accessLifetime: Duration
-  /// Of a refresh token that nobody uses, 30 days by default.
+  /// The lifetime of an unused refresh token: 30 days by default.
   public var refreshLifetime: Duration
-  /// Of a session, however often it is refreshed, 90 days by default.
+  /// The lifetime of a session, however often it is refreshed: 90 days by default.
   public var sessionLifetime: Duration
-  /// The most that may be chosen for access tokens: a day.
+  /// The maximum lifetime of an access token: a day.
   public static let longestAccessLifetime: Duration = .seconds(86_400)
-  /// How long an ended session is remembered: until all its access tokens have expired, whatever was chosen
-  /// for them, by anybody's clock.
-  public static let endedSessionsMemory: Duration = longestAccessLifetime + .seconds(60)
-  /// How long a refresh token that was used gives its successor once more: 10 seconds.
+  /// The retention of an ended session: until all its access tokens have expired, at any permitted lifetime and by any
+  /// clock.
+  public static let endedSessionRetention: Duration = longestAccessLifetime + .seconds(60)
+  /// The period in which a used refresh token still returns its successor: 10 seconds.
   public static let reuseWindow: Duration = .seconds(10)
-  /// Sessions that a user may have at once; the one that was refreshed longest ago makes room for another.
+  /// The maximum number of sessions per user. A new one replaces the one refreshed longest ago.
   public static let sessionsPerUser = 100
 
-  /// A policy, by default as above.
+  /// Creates a policy with the defaults above.
   public init(
     accessLifetime: Duration = .seconds(15 * 60), refreshLifetime: Duration = .seconds(30 * 86_400),
     sessionLifetime: Duration = .seconds(90 * 86_400)
@@ -70,29 +70,29 @@ public struct SessionPolicy: Hashable, Sendable {
   }
 }
 
-/// A refresh token that is shown, and what to do about it.
+/// A presented refresh token, and the decision about it.
 public struct SessionRefresh: Hashable, Sendable {
   /// The session that the token names.
   public let session: SessionID
   let presented: [UInt8]
   let successor: [UInt8]
-  /// When it is shown.
+  /// The time when the token is presented.
   public let now: Timestamp
   let policy: SessionPolicy
 
-  /// What becomes of the session.
+  /// The decision about the session.
   public enum Decision: Hashable, Sendable {
-    /// It goes on, and is stored as given.
+    /// The session continues, and is stored as given.
     case goOn(Session)
-    /// It goes on as it is: the token was used a moment ago.
+    /// The session continues unchanged: the token was used a moment ago.
     case repeatLast
-    /// The token is not the newest one, so two parties have had it: the session ends, and is stored as given.
+    /// The token is not the current one, so two parties have it: the session ends, and is stored as given.
     case end(Session)
-    /// Nothing changes: the token is no good.
+    /// The token is invalid; nothing changes.
     case refuse(TokenFault)
   }
 
-  /// Decides about `stored`, which is the session with that id.
+  /// Decides about `stored`, the session with this id.
   public func decide(about stored: Session) -> Decision {
     if stored.endedAt != nil { return .refuse(.revoked) }
     let stored = stored.brought(to: now, policy)
@@ -105,7 +105,7 @@ public struct SessionRefresh: Hashable, Sendable {
       next.keptUntil = min(now + policy.refreshLifetime, stored.expiresAt)
       return .goOn(next)
     }
-    // A clock that was set back by less than the window is borne with; one by more would keep the window open for long.
+    // A clock set back by less than the window is tolerated; more would keep the window open for long.
     if presented == stored.previousHash, now < stored.rotatedAt + SessionPolicy.reuseWindow,
       stored.rotatedAt < now + SessionPolicy.reuseWindow
     {
@@ -116,17 +116,17 @@ public struct SessionRefresh: Hashable, Sendable {
 }
 
 extension Session {
-  /// The session after its end at `now`: kept until all its access tokens have expired, by any clock.
+  /// Returns the session ended at `now`, kept until all its access tokens have expired by any clock.
   public func ended(at now: Timestamp) -> Session {
     var session = self
     session.endedAt = now
-    // Its last access token was issued when its refresh token was, perhaps by a clock that was ahead.
-    session.keptUntil = max(now, rotatedAt) + SessionPolicy.endedSessionsMemory
+    // Its last access token was issued with its refresh token, perhaps by a clock that was ahead.
+    session.keptUntil = max(now, rotatedAt) + SessionPolicy.endedSessionRetention
     return session
   }
 
-  /// The session as of `now`. If a clock that was ahead has given its refresh token, that counts as given at `now`, so
-  /// that neither the token nor the session is good for longer than the policy says.
+  /// Returns the session as of `now`. A refresh token issued by a clock that was ahead counts as issued at `now`. So
+  /// neither the token nor the session lives longer than the policy allows.
   fileprivate func brought(to now: Timestamp, _ policy: SessionPolicy) -> Session {
     guard rotatedAt > now else { return self }
     var session = self

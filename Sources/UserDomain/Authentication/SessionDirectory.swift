@@ -1,8 +1,8 @@
 import Crypto
 
-/// The use cases around signing in: what a client may do to get tokens, and to be rid of them.
+/// The use cases of sign-in: getting, refreshing and revoking tokens.
 public struct SessionDirectory: Sendable {
-  /// Bytes of the key that refresh tokens are made with.
+  /// The length of the refresh tokens' key in bytes.
   public static let keyLength = 32
 
   private let users: any UserRepository
@@ -13,15 +13,15 @@ public struct SessionDirectory: Sendable {
   private let policy: SessionPolicy
   private let key: SymmetricKey
   private let clock: @Sendable () -> Timestamp
-  /// Checked where there is no hash to check against, so that the answer takes as long as for a hash with
-  /// today's parameters. One with older parameters takes another time, until its user signs in.
+  /// The hash checked for an account without a password, so that the response takes as long. A hash with older
+  /// parameters takes another time until its user signs in.
   private let decoy: PasswordHash
 
-  /// The use cases over a store, a hasher and an issuer of access tokens.
+  /// Creates the use cases over a store, a hasher and an issuer of access tokens.
   ///
   /// - Parameters:
   ///   - attempts: counts wrong passwords, together with those of other use cases.
-  ///   - key: what refresh tokens are made with, ``keyLength`` bytes, the database's own.
+  ///   - key: the database's key for refresh tokens, ``keyLength`` bytes.
   public init(
     users: any UserRepository, sessions: any SessionRepository, attempts: PasswordAttempts,
     hasher: any PasswordHasher, issuer: any AccessTokenIssuer, key: [UInt8],
@@ -39,17 +39,17 @@ public struct SessionDirectory: Sendable {
     decoy = hasher.decoy
   }
 
-  /// Tokens for the caller who knows the password of the active user with that address.
+  /// Issues tokens to a caller that knows the password of the active user with this address.
   ///
   /// - Parameters:
-  ///   - network: where the caller is: failures are counted for each network by itself.
-  ///   - knownDevice: a refresh token that the caller was given at an earlier sign-in to this account, or empty. It may
-  ///     have expired, been used or been revoked: it only shows that this device knew the password once, so that it has
-  ///     a count of its own and is not held up by others' failures. Any other text counts for nothing.
-  ///   - requester: whose turn the password's check takes.
-  /// - Throws: `UserError.invalid` for text that is not an address or not a password; `.wrongCredentials`, for every
-  ///   reason alike; `.tooManyAttempts` and `.signInDisabled`, whether or not there is such a user; and what the store
-  ///   and the hasher throw.
+  ///   - network: the caller's network, which has a failure count of its own.
+  ///   - knownDevice: a refresh token from an earlier sign-in to this account, or empty. It may be expired, used or
+  ///     revoked: it only shows that this device once knew the password. Such a device has a failure count of its own
+  ///     and is not held up by others' failures. Any other text is ignored.
+  ///   - requester: the caller that the password check is queued for.
+  /// - Throws: `UserError.invalid` for text that is not an address or not a password; `.wrongCredentials`, the same for
+  ///   every cause; `.tooManyAttempts` and `.signInDisabled`, whether or not the user exists; errors of the store and
+  ///   the hasher.
   public func signIn(
     email: String, password: String, from network: PeerNetwork, knownDevice: String = "",
     for requester: HashRequester
@@ -63,15 +63,15 @@ public struct SessionDirectory: Sendable {
     let user = try users.credential(email: address)?.user.id
     let account = user.map { SignInAccount.user($0) } ?? .unknown(address)
     let source = try device(knownDevice, of: user) ?? .network(network)
-    // A session that is stored has the failures before it forgotten, in the same transaction.
+    // Storing the session resets the failure counts in the same transaction.
     return try await attempts.attempt(account, from: source, forgets: false) { () async throws(UserError) in
       try await signIn(address, secret, from: source, for: requester)
     }
   }
 
-  /// The device that has signed in to the account of `user` and was given that refresh token, or nil.
+  /// Returns the device that received this refresh token by signing in to the account of `user`, or nil.
   private func device(_ text: String, of user: UserID?) throws(UserError) -> SignInSource? {
-    // What is not a token of this database shows nothing, and why it is not is of no concern.
+    // A text that is not a token of this database proves nothing; the reason does not matter.
     guard !text.isEmpty, let token = try? RefreshToken(text, key: key),
       let owner = try attempts.repository.deviceUser(token.session), owner == user
     else { return nil }
@@ -97,9 +97,9 @@ public struct SessionDirectory: Sendable {
     return try tokens(session, token, epoch: credential.epoch, now: now)
   }
 
-  /// New tokens for a refresh token.
+  /// Exchanges a refresh token for new tokens.
   ///
-  /// - Throws: `UserError.unauthenticated`, and what the store throws.
+  /// - Throws: `UserError.unauthenticated`, and errors of the store.
   public func refresh(_ text: String) async throws(UserError) -> TokenPair {
     let token = try RefreshToken(text, key: key)
     let successor = token.successor(key: key)
@@ -110,17 +110,17 @@ public struct SessionDirectory: Sendable {
     return try tokens(session, successor, epoch: epoch, now: now)
   }
 
-  /// Ends the session of a refresh token, be it the newest or not.
+  /// Ends the session of a refresh token, current or not.
   ///
-  /// - Throws: `UserError.unauthenticated` for what is no refresh token of this service, and what the store
-  ///   throws.
+  /// - Throws: `UserError.unauthenticated` for text that is not a refresh token of this service, and errors of the
+  ///   store.
   public func revoke(_ text: String) async throws(UserError) {
     try await sessions.end(RefreshToken(text, key: key).session, now: clock())
   }
 
-  /// Makes a new hash with today's parameters, while the client has its answer already.
+  /// Hashes the password with today's parameters, after the client has its response.
   ///
-  /// When that fails, as it does under load or while the service stops, the next sign-in tries again.
+  /// If hashing fails, as under load or during a shutdown, the next sign-in tries again.
   private func upgrade(
     _ hash: PasswordHash, of user: UserID, _ password: Password, for requester: HashRequester
   ) {
@@ -143,15 +143,15 @@ public struct SessionDirectory: Sendable {
   }
 }
 
-/// What a sign-in or a refresh gives. It does not print its tokens.
+/// The tokens that a sign-in or a refresh returns. They never print themselves.
 public struct TokenPair: Sendable {
-  /// A JWT.
+  /// The access token, a JWT.
   public let accessToken: String
-  /// When it is no good any more.
+  /// The time when the access token expires.
   public let accessTokenExpiresAt: Timestamp
-  /// Opaque, good once.
+  /// The refresh token: opaque, valid once.
   public let refreshToken: String
-  /// When it is no good any more.
+  /// The time when the refresh token expires.
   public let refreshTokenExpiresAt: Timestamp
 }
 

@@ -1,24 +1,23 @@
-/// Where sessions are kept. Every write is durable when it returns.
+/// The store of sessions. Every write is durable when it returns.
 ///
-/// Every method throws `UserError.storage`, `.overloaded`, `.cancelled` and `.shuttingDown`, having stored
-/// nothing, beside what it says itself.
+/// Every method can throw `UserError.storage`, `.overloaded`, `.cancelled` and `.shuttingDown`, having stored nothing.
 public protocol SessionRepository: Sendable {
-  /// Stores a session. The failures of `source` at its user's account, and those of all networks together, are
-  /// forgotten, and the device is known by this session from now on.
+  /// Stores a session. It resets the failure counts of `source` at the user's account and of the account itself. From
+  /// then on the session identifies the device.
   ///
-  /// - Throws: `UserError.wrongCredentials` if the user is not active, or its epoch is not `epoch` any more:
-  ///   the password that was checked is an old one.
+  /// - Throws: `UserError.wrongCredentials` if the user is inactive, or its epoch is no longer `epoch`: the password
+  ///   that was checked is an old one.
   func create(_ session: Session, epoch: Int64, from source: SignInSource) async throws(UserError)
 
-  /// Continues a session as ``SessionRefresh/decide(about:)`` says.
+  /// Continues a session as ``SessionRefresh/decide(about:)`` decides.
   ///
-  /// - Returns: the session as it is now, and its user's epoch.
-  /// - Throws: `UserError.unauthenticated`: `untrusted` if there is no such session, or as decided.
+  /// - Returns: the resulting session, and its user's epoch.
+  /// - Throws: `UserError.unauthenticated`: `untrusted` for an unknown session, or the decided fault.
   func refresh(_ refresh: SessionRefresh) async throws(UserError) -> (session: Session, epoch: Int64)
 
-  /// Ends a session and its access tokens. One that has ended already is left as it is.
+  /// Ends a session and its access tokens. A session that has already ended is left unchanged.
   func end(_ session: SessionID, now: Timestamp) async throws(UserError)
 
-  /// Replaces a password's hash by another of the same password, unless it is no longer `old`. No token ends.
+  /// Replaces a password's hash by another of the same password, if it is still `old`. No token is revoked.
   func upgrade(_ old: PasswordHash, to new: PasswordHash, of user: UserID) async throws(UserError)
 }

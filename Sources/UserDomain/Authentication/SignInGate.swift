@@ -1,10 +1,10 @@
 import Synchronization
 
-/// Which passwords are being checked, by account and source, so that attempts at the same time are no way round a limit.
+/// The running password checks by account and source. It keeps concurrent attempts from getting around a limit.
 ///
-/// An attempt reserves a place, looks at what has failed before, and then begins, gives the place back, or waits until
-/// another attempt of its account and source ends. A failure is stored before its place is given back: an attempt
-/// that reserves a place and then reads the failures misses none that is not counted as running.
+/// An attempt reserves a place and reads the earlier failures. Then it begins, releases the place, or waits until
+/// another attempt of its account and source ends. A failure is stored before its place is released. So an attempt that
+/// reserves before it reads sees every failure, stored or running.
 final class SignInGate: Sendable {
   struct Key: Hashable {
     let account: SignInAccount
@@ -27,12 +27,12 @@ final class SignInGate: Sendable {
     var nextID: UInt64 = 0
   }
 
-  /// Attempts of one account and source that may wait; more are refused.
+  /// The maximum number of waiting attempts of one account and source; more are refused.
   static let longestQueue = 64
 
   private let state = Mutex(State())
 
-  /// Reserves a place. Returns how many others are taken: of the source, and of the account from networks.
+  /// Reserves a place. Returns the numbers of other reserved places: of the source, and of the account from networks.
   func reserve(_ key: Key) -> (running: Int, inAccount: Int) {
     state.withLock { state in
       let others = (state.entries[key]?.running ?? 0, state.running[key.account] ?? 0)
@@ -42,7 +42,7 @@ final class SignInGate: Sendable {
     }
   }
 
-  /// Gives a place back.
+  /// Releases a place.
   func release(_ key: Key) {
     let woken = state.withLock { state in
       state.release(key)
@@ -51,9 +51,9 @@ final class SignInGate: Sendable {
     for continuation in woken { continuation.resume(returning: true) }
   }
 
-  /// Gives a place back, and returns when another of the same account and source is given back.
+  /// Releases a place, and returns when another place of the same account and source is released.
   ///
-  /// - Throws: `UserError.tooManyAttempts` if too many wait already, `.cancelled` if the task is cancelled.
+  /// - Throws: `UserError.tooManyAttempts` if too many are waiting, `.cancelled` if the task is cancelled.
   func releaseAndWait(_ key: Key) async throws(UserError) {
     let id = state.withLock { state in
       state.nextID += 1
@@ -73,7 +73,7 @@ final class SignInGate: Sendable {
     let resumed = state.withLock { state -> [(CheckedContinuation<Bool, Never>, Bool)] in
       state.release(key)
       guard state.entries[key]?.running ?? 0 > 0 else {
-        // Those that it would have waited for have ended meanwhile.
+        // The attempts that it would wait for have ended meanwhile.
         return state.takeWaiting(key).map { ($0, true) } + [(continuation, true)]
       }
       guard !Task.isCancelled, state.entries[key]?.waiting.count ?? 0 < Self.longestQueue else {
@@ -83,7 +83,7 @@ final class SignInGate: Sendable {
       return []
     }
     for (continuation, fate) in resumed { continuation.resume(returning: fate) }
-    // A cancellation that came before it waited has found nothing to cancel.
+    // An earlier cancellation found nothing to cancel.
     if Task.isCancelled { cancel(id, key) }
   }
 
@@ -91,7 +91,7 @@ final class SignInGate: Sendable {
     state.withLock { $0.entries[key]?.waiting.removeValue(forKey: id) }?.resume(returning: false)
   }
 
-  /// How many accounts and sources have attempts that run or wait.
+  /// The number of accounts and sources with running or waiting attempts.
   var count: Int { state.withLock { $0.entries.count } }
 }
 
@@ -103,7 +103,7 @@ extension SignInGate.State {
     running[key.account] = count > 1 ? count - 1 : nil
   }
 
-  /// Takes out all that wait, to be resumed.
+  /// Removes all waiting attempts, for the caller to resume.
   fileprivate mutating func takeWaiting(_ key: SignInGate.Key) -> [CheckedContinuation<Bool, Never>] {
     guard let entry = entries[key] else { return [] }
     entries[key]?.waiting = [:]

@@ -1,22 +1,22 @@
 import Primitives
 
-/// The identity of an access token that the service has signed: 128 random bits, the claim `jti` (RFC 7519 §4.1.7). A
-/// value without a reference: each call copies its claims.
+/// The id of an access token that the service signed: 128 random bits, the claim `jti` (RFC 7519 §4.1.7). It holds no
+/// reference, because every call copies its claims.
 public struct TokenID: Hashable, Sendable {
-  /// Bytes of an id.
+  /// The length of an id in bytes.
   public static let length = 16
 
   private let high: UInt64
   private let low: UInt64
 
-  /// The id of these bytes, or nil if there are not 16 of them.
+  /// Creates an id of 16 bytes; nil for any other number of bytes.
   public init?(bytes: some Collection<UInt8>) {
     guard bytes.count == Self.length else { return nil }
     high = bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
     low = bytes.dropFirst(8).reduce(0) { $0 << 8 | UInt64($1) }
   }
 
-  /// The id that `text` stands for in base64url, or nil if it is not an id.
+  /// Parses `text` as base64url; nil if it is not an id.
   public init?(_ text: some StringProtocol) {
     guard let bytes = Base64URL.decode(text) else { return nil }
     self.init(bytes: bytes)
@@ -26,7 +26,7 @@ public struct TokenID: Hashable, Sendable {
     (high, low) = words
   }
 
-  /// A new id.
+  /// Returns a new id.
   public static func random() -> TokenID {
     var words: (UInt64, UInt64) = (0, 0)
     withUnsafeMutableBytes(of: &words) { SystemRandom.fill($0) }
@@ -40,6 +40,6 @@ public struct TokenID: Hashable, Sendable {
 }
 
 extension TokenID: CustomStringConvertible {
-  /// base64url, 22 characters.
+  /// The id in base64url, 22 characters.
   public var description: String { Base64URL.encode(bytes) }
 }

@@ -1,14 +1,14 @@
-/// On whose authority something is written, and what must hold when it is, whatever happened since the call was let
-/// through.
+/// The authority under which a call writes. It must still hold at the time of the write, whatever has happened since
+/// the call was admitted.
 public struct WriteAuthority: Sendable {
-  /// A user whose token a call has shown.
+  /// A user whose token a call has presented.
   public struct Bearer: Hashable, Sendable {
-    /// The user, who must still be active.
+    /// The user, which must still be active.
     public let userID: UserID
     /// The epoch of the token, which must still be the user's.
     public let epoch: Int64
 
-    /// The bearer of a token of that epoch.
+    /// Creates the bearer of a token of this epoch.
     public init(userID: UserID, epoch: Int64) {
       self.userID = userID
       self.epoch = epoch
@@ -19,7 +19,7 @@ public struct WriteAuthority: Sendable {
   public let bearer: Bearer?
   private let recheck: (@Sendable () throws(UserError) -> Void)?
 
-  /// The authority of a token.
+  /// Creates the authority of a token.
   ///
   /// - Parameter recheck: checks the token again, within microseconds and on any thread; it throws
   ///   `UserError.unauthenticated`.
@@ -28,14 +28,14 @@ public struct WriteAuthority: Sendable {
     self.recheck = recheck
   }
 
-  /// The authority of a user's token, as far as the store knows of it.
+  /// Creates the authority of a user's token that only the store checks.
   public init(userID: UserID, epoch: Int64) {
     bearer = Bearer(userID: userID, epoch: epoch)
     recheck = nil
   }
 
-  /// Checks what the store does not know: whether the token has expired, was revoked, or its key is gone. The store
-  /// calls it inside the transaction that writes, so that nothing is stored after such an end is known.
+  /// Checks what the store cannot: that the token has not expired, is not revoked, and its key is still trusted. The
+  /// store calls it inside the writing transaction, so that nothing is stored after the token is known to be invalid.
   ///
   /// - Throws: `UserError.unauthenticated`.
   public func check() throws(UserError) { try recheck?() }

@@ -1,6 +1,6 @@
-/// The passwords that are tried first: the commonest 20,000 of those that have leaked, less those under 6 characters.
+/// The passwords that attackers try first: the 20,000 commonest leaked ones, without those under 6 characters.
 enum CommonPasswords {
-  /// Whether `text`, in lower case, is one of them. A binary search in the program's own read-only text.
+  /// Returns whether `text`, in lower case, is in the list, by a binary search in the program's read-only text.
   static func contains(_ text: String) -> Bool {
     var text = text.lowercased()
     let list = UnsafeRawBufferPointer(
@@ -9,7 +9,7 @@ enum CommonPasswords {
   }
 
   private static func contains(_ word: UnsafeRawBufferPointer, in list: UnsafeRawBufferPointer) -> Bool {
-    // Both are beginnings of lines, the upper one possibly the end of the list.
+    // Both bounds are beginnings of lines; the upper one may be the end of the list.
     var (lower, upper) = (0, list.count)
     while lower < upper {
       let middle = lower + (upper - lower) / 2

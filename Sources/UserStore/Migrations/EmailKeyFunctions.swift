@@ -2,10 +2,10 @@ import Foundation
 import GRDB
 import UserDomain
 
-/// The SQL functions that migrations of `users.email_key` call. Applied migrations do not change, so each rule keeps its
-/// number and its meaning.
+/// The SQL functions that migrations of `users.email_key` call. Applied migrations are immutable, so each rule keeps
+/// its number and its meaning.
 enum EmailKeyFunctions {
-  /// Defines the functions on a connection; again does no harm.
+  /// Defines the functions on a connection. Repeated calls are harmless.
   static func add(to database: Database) {
     database.add(function: emailKey)
     database.add(function: refuseSharedAddress)
@@ -22,14 +22,14 @@ enum EmailKeyFunctions {
     }
   }
 
-  /// The key of an address before there was a rule for domains.
+  /// Returns the key of an address by rule 1, which has no rule of its own for domains.
   private static func firstKey(_ email: String) -> String {
     if email.utf8.allSatisfy({ $0 < 0x80 }) { return email.lowercased() }
     return email.lowercased().uppercased().lowercased().precomposedStringWithCanonicalMapping
   }
 
-  /// `user_service_refuse_shared_address(id, id, count)`: an error that names the two users, and says how many pairs
-  /// there are.
+  /// `user_service_refuse_shared_address(id, id, count)`: fails with an error that names two users and the number of
+  /// pairs.
   private static let refuseSharedAddress = DatabaseFunction(
     "user_service_refuse_shared_address", argumentCount: 3
   ) { values in
@@ -41,8 +41,8 @@ enum EmailKeyFunctions {
     let more = others > 0 ? " (and \(others) more such pair\(others == 1 ? "" : "s"))" : ""
     throw DatabaseError(
       message: """
-        the addresses of the users \(ids[0]) and \(ids[1])\(more) are one and the same by the rule of this \
-        migration; change one of them with the program that has served this database, then migrate again
+        the addresses of the users \(ids[0]) and \(ids[1])\(more) count as one by the rule of this \
+        migration; change one of them with the version that served this database, then migrate again
         """)
   }
 }

@@ -2,18 +2,18 @@ import Crypto
 import Foundation
 import Primitives
 
-/// One step of the schema's history: SQL that applies it, and SQL that takes it back.
+/// One step of the schema: SQL that applies it, and SQL that reverts it.
 public struct Migration: Hashable, Sendable {
-  /// Its place in the history, from 1.
+  /// The version that it leads to, from 1.
   public let version: Int
-  /// What it does, in snake case.
+  /// The name in snake case, which says what it does.
   public let name: String
   /// The text of `NNNN_name.up.sql`.
   public let up: String
   /// The text of `NNNN_name.down.sql`.
   public let down: String
 
-  /// A migration made of its two texts.
+  /// Creates a migration from its two texts.
   public init(version: Int, name: String, up: String, down: String) {
     self.version = version
     self.name = name
@@ -27,7 +27,7 @@ public struct Migration: Hashable, Sendable {
     return String(repeating: "0", count: max(4 - digits.count, 0)) + digits + "_" + name
   }
 
-  /// SHA-256 of the text that was or would be applied, in lower-case hexadecimal.
+  /// The SHA-256 of the `up` text, in lower-case hexadecimal.
   public var checksum: String {
     Hexadecimal.encode(Array(SHA256.hash(data: Data(up.utf8))))
   }

@@ -1,39 +1,42 @@
 import GRDB
 import UserDomain
 
-/// Migrates a database file: what `user-service migrate` does.
+/// Migrates a database file, as `user-service migrate` does.
 ///
-/// Every call opens the file, does its work and closes it. It refuses, having changed nothing: a file that is
-/// not a user-service database, a database newer than the program, an applied migration whose text was
-/// edited, a migration that fails or leaves foreign-key violations.
+/// Every call opens the file, does its work and closes it. It refuses the following without changing anything:
+///
+/// - a file that is not a user-service database,
+/// - a database newer than the program,
+/// - a database with an edited migration,
+/// - a migration that fails or leaves foreign-key violations.
 public struct Migrator: Sendable {
-  /// Where a database is among the migrations.
+  /// The state of a database's migrations.
   public struct Status: Hashable, Sendable {
-    /// A migration and what has become of it.
+    /// A migration and its state.
     public struct Line: Hashable, Sendable {
-      /// What has become of a migration.
+      /// The state of a migration.
       public enum State: Hashable, Sendable {
-        /// Applied, at that time (RFC 3339, UTC).
+        /// Applied at this time (RFC 3339, UTC).
         case applied(at: String)
-        /// Applied at that time, with another text than this program has.
+        /// Applied at this time, with other SQL than this version has.
         case edited(at: String)
-        /// Applied at that time by a newer program.
+        /// Applied at this time by a newer program.
         case unknown(at: String)
         /// Not applied yet.
         case pending
       }
 
-      /// Its version.
+      /// The migration's version.
       public let version: Int
-      /// Its name.
+      /// The migration's name.
       public let name: String
-      /// What has become of it.
+      /// The migration's state.
       public let state: State
     }
 
-    /// Every migration that the program or the database knows, by version.
+    /// The migrations that the program or the database has, by version.
     public let lines: [Line]
-    /// The version that the database is at.
+    /// The version of the database.
     public let version: Int
   }
 
@@ -41,7 +44,7 @@ public struct Migrator: Sendable {
   private let migrations: [Migration]
   private let lockTimeout: Duration
 
-  /// A migrator for the file at `path`. It waits up to `lockTimeout` for another process that holds the file.
+  /// Creates a migrator of the file at `path`. It waits up to `lockTimeout` for another process that holds the file.
   public init(
     path: String, migrations: [Migration] = Migration.embedded, lockTimeout: Duration = .seconds(60)
   ) {
@@ -50,10 +53,10 @@ public struct Migrator: Sendable {
     self.lockTimeout = lockTimeout
   }
 
-  /// Applies migrations up to version `target` (nil: all), making the file if there is none.
+  /// Applies migrations up to version `target` (nil: all). Creates a missing file.
   ///
-  /// - Parameter report: sees each migration once its transaction is committed.
-  /// - Returns: the version that the database is at now.
+  /// - Parameter report: called with each migration after its commit.
+  /// - Returns: the resulting version of the database.
   @discardableResult
   public func up(to target: Int? = nil, report: (Migration) -> Void = { _ in }) throws(StoreError) -> Int {
     try withMigrator(.create) { (migrator, _) throws(StoreError) in
@@ -61,10 +64,10 @@ public struct Migrator: Sendable {
     }
   }
 
-  /// Takes back migrations down to version `target` (nil: the last one only). Their data is lost.
+  /// Reverts migrations down to version `target` (nil: only the last one). Their data is lost.
   ///
-  /// - Parameter report: sees each migration once its transaction is committed.
-  /// - Returns: the version that the database is at now.
+  /// - Parameter report: called with each migration after its commit.
+  /// - Returns: the resulting version of the database.
   @discardableResult
   public func down(to target: Int? = nil, report: (Migration) -> Void = { _ in }) throws(StoreError) -> Int {
     try withMigrator(.readWrite) { (migrator, _) throws(StoreError) in
@@ -72,7 +75,7 @@ public struct Migrator: Sendable {
     }
   }
 
-  /// The migrations that ``down(to:report:)`` would take back, the first one first.
+  /// Returns the migrations that ``down(to:report:)`` would revert, in that order.
   public func plannedDown(to target: Int? = nil) throws(StoreError) -> [Migration] {
     let version = try withMigrator(.inspect) { (migrator, _) throws(StoreError) in
       try migrator.checkedHistory().version
@@ -81,7 +84,7 @@ public struct Migrator: Sendable {
     return end < version && end >= 0 ? migrations[end..<version].reversed() : []
   }
 
-  /// Every migration and what has become of it. Changes nothing.
+  /// Returns every migration and its state. Changes nothing.
   public func status() throws(StoreError) -> Status {
     let history = try withMigrator(.inspect) { (migrator, _) throws(StoreError) in
       try migrator.uncheckedHistory()
@@ -104,10 +107,10 @@ public struct Migrator: Sendable {
     return Status(lines: lines, version: history.version)
   }
 
-  /// Checks that the database is what this program expects: migrated to the end, no migration edited, and the
-  /// file itself sound (`PRAGMA integrity_check`, `foreign_key_check`). Changes nothing.
+  /// Checks that all migrations are applied and unedited, and that the file is sound (`PRAGMA integrity_check`,
+  /// `foreign_key_check`). Changes nothing.
   ///
-  /// - Throws: the first thing that is wrong.
+  /// - Throws: the first fault found.
   public func verify() throws(StoreError) {
     try withMigrator(.inspect) { (migrator, connection) throws(StoreError) in
       try migrator.requireCurrent()
@@ -143,7 +146,7 @@ public struct Migrator: Sendable {
     do {
       value = try body(SchemaMigrator(connection, at: location, migrations: migrations), connection)
     } catch {
-      // The failure that is being reported matters more than one of closing.
+      // The failure being reported matters more than a failure to close.
       try? connection.close()
       throw error
     }

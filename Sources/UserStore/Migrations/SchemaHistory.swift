@@ -1,7 +1,7 @@
 import GRDB
 import UserDomain
 
-/// The migrations that a database says were applied to it.
+/// The applied migrations that a database records.
 struct SchemaHistory {
   /// One row of `schema_migrations`.
   struct Entry: Equatable {
@@ -11,20 +11,20 @@ struct SchemaHistory {
     let appliedAt: String
   }
 
-  /// Marks the file as ours ("USRS"; sqlite.org/pragma.html#pragma_application_id).
+  /// The id that marks a file as ours ("USRS"; sqlite.org/pragma.html#pragma_application_id).
   static let applicationID: Int32 = 0x5553_5253
 
   let entries: [Entry]
 
-  /// The version that the database is at; 0 before the first migration.
+  /// The version of the database; 0 before the first migration.
   var version: Int { entries.last?.version ?? 0 }
 
   /// Reads the history, which is empty for an empty file.
   ///
-  /// - Throws: `StoreError.notUserService` for a database that is not empty and not ours.
+  /// - Throws: `StoreError.notUserService` for a database that is neither empty nor ours.
   init(_ database: Database, at location: DatabaseLocation) throws {
     try Self.checkOwner(of: database, at: location)
-    // Not GRDB's `tableExists`, which remembers an answer that another process may have made untrue.
+    // GRDB's `tableExists` caches its result, which another process may have changed.
     let hasHistory = try Bool.fetchOne(
       database, sql: "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'")
     guard hasHistory == true else {
@@ -38,9 +38,9 @@ struct SchemaHistory {
     }
   }
 
-  /// - Throws: `StoreError.notUserService` for a database that is not empty and not ours.
+  /// - Throws: `StoreError.notUserService` for a database that is neither empty nor ours.
   static func checkOwner(of database: Database, at location: DatabaseLocation) throws {
-    // In this order: a migrator that fills the file between the two has marked it in the same transaction.
+    // The order matters: a migrator that fills the file between the two reads marks it in the same transaction.
     let isEmpty = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema") == 0
     let found = try Int32.fetchOne(database, sql: "PRAGMA application_id") ?? 0
     if found == applicationID { return }
@@ -49,7 +49,7 @@ struct SchemaHistory {
     }
   }
 
-  /// Checks that the history is the beginning of `migrations`, unedited.
+  /// Checks that the history is an unedited prefix of `migrations`.
   ///
   /// - Throws: `StoreError.newer`, `.edited` or `.brokenHistory`.
   func check(against migrations: [Migration], at location: DatabaseLocation) throws(StoreError) {
@@ -67,8 +67,7 @@ struct SchemaHistory {
     }
   }
 
-  /// Makes the table that holds the history, and marks the file as ours. Inside a transaction; does nothing
-  /// twice.
+  /// Creates the history's table and marks the file as ours, inside a transaction. Repeated calls change nothing.
   static func prepare(_ database: Database) throws {
     try database.execute(
       sql: """

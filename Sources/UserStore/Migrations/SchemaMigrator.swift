@@ -1,33 +1,33 @@
 import GRDB
 import UserDomain
 
-/// Applies and takes back migrations over one connection, each in a transaction of its own.
+/// Applies and reverts migrations over one connection, each in its own transaction.
 ///
-/// Before each step the history is read and checked inside the step's own transaction, which holds the write
-/// lock: of two migrators at once the second waits, and then finds the work done.
+/// Each step reads and checks the history inside its own transaction, which holds the write lock. Of two concurrent
+/// migrators the second waits, and then finds the work done.
 struct SchemaMigrator {
   private let connection: SQLiteConnection
   private let location: DatabaseLocation
   private let migrations: [Migration]
 
-  /// A migrator for `connection`. `migrations` are numbered from 1 without gaps.
+  /// Creates a migrator for `connection`. `migrations` are numbered from 1 without gaps.
   init(_ connection: SQLiteConnection, at location: DatabaseLocation, migrations: [Migration]) {
     self.connection = connection
     self.location = location
     self.migrations = migrations
   }
 
-  /// The history, checked against the migrations.
+  /// Returns the history, checked against the migrations.
   func checkedHistory() throws(StoreError) -> SchemaHistory {
     try storeErrors { try connection.withDatabase(checkedHistory) }
   }
 
-  /// The history as it is, be it right or not.
+  /// Returns the history without checking it.
   func uncheckedHistory() throws(StoreError) -> SchemaHistory {
     try storeErrors { try connection.withDatabase { try SchemaHistory($0, at: location) } }
   }
 
-  /// - Throws: `StoreError.pending` if migrations wait to be applied, and what ``checkedHistory()`` throws.
+  /// - Throws: `StoreError.pending` if migrations are not applied, and the errors of ``checkedHistory()``.
   func requireCurrent() throws(StoreError) {
     let version = try checkedHistory().version
     if version < migrations.count {
@@ -35,11 +35,11 @@ struct SchemaMigrator {
     }
   }
 
-  /// Applies all migrations for a service that is about to start. From then on a new database has its tables in the
-  /// main file, so that a copy of it without its log is not empty.
+  /// Applies all migrations for a service that is starting. It moves a new database's tables into the main file, so
+  /// that a copy without the log is not empty.
   ///
-  /// - Throws: `StoreError.withoutTables` for a file that has content but none of our tables, and what ``up(to:applied:)``
-  ///   throws.
+  /// - Throws: `StoreError.withoutTables` for a file that has content but none of our tables, and the errors of
+  ///   ``up(to:applied:)``.
   func prepareForService() throws(StoreError) {
     let (version, pages) = try storeErrors {
       try connection.withDatabase { database in
@@ -57,7 +57,7 @@ struct SchemaMigrator {
     if version == 0 { try storeErrors { try connection.checkpoint(.passive) } }
   }
 
-  /// Applies migrations up to version `target` (nil: all), and reports each as it is applied.
+  /// Applies migrations up to version `target` (nil: all), and reports each one.
   @discardableResult
   func up(to target: Int? = nil, applied report: (Migration) -> Void = { _ in }) throws(StoreError) -> Int {
     let target = try checkTarget(target ?? migrations.count)
@@ -66,7 +66,7 @@ struct SchemaMigrator {
     while version < target {
       let step = try transact { database throws -> Migration? in
         let history = try checkedHistory(database)
-        // Another migrator may have been here since.
+        // Another migrator may have applied it meanwhile.
         guard history.version < target else { return nil }
         let migration = migrations[history.version]
         try SchemaHistory.prepare(database)
@@ -74,7 +74,7 @@ struct SchemaMigrator {
         try SchemaHistory.record(migration, at: .now, in: database)
         return migration
       }
-      // The first migration makes the file ours, in a rollback journal's one transaction.
+      // The first migration makes the file ours, in one transaction of a rollback journal.
       try storeErrors { try connection.useWAL() }
       guard let step else { return try checkedHistory().version }
       version = step.version
@@ -83,8 +83,7 @@ struct SchemaMigrator {
     return version
   }
 
-  /// Takes back migrations down to version `target` (nil: the last one only), and reports each as it is
-  /// undone.
+  /// Reverts migrations down to version `target` (nil: only the last one), and reports each one.
   @discardableResult
   func down(to target: Int? = nil, reverted report: (Migration) -> Void = { _ in }) throws(StoreError) -> Int
   {
@@ -120,7 +119,7 @@ struct SchemaMigrator {
     return history
   }
 
-  /// Runs one migration's SQL and looks for rows that it leaves dangling.
+  /// Runs one migration's SQL and looks for rows that refer to missing rows.
   private func run(_ sql: String, of migration: Migration, in database: Database) throws {
     EmailKeyFunctions.add(to: database)
     do {
@@ -141,10 +140,10 @@ struct SchemaMigrator {
     }
   }
 
-  /// Runs `body` in a transaction that has the write lock from its beginning.
+  /// Runs `body` in a transaction that takes the write lock at its beginning.
   ///
-  /// Foreign keys are off meanwhile, as SQLite asks of migrations that rebuild a table
-  /// (sqlite.org/lang_altertable.html §7); `run` checks them all at the end instead.
+  /// Foreign keys are off meanwhile, as SQLite requires for migrations that rebuild a table
+  /// (sqlite.org/lang_altertable.html §7). `run` checks them all at the end instead.
   private func transact<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
     try storeErrors {
       try connection.withDatabase { database in
@@ -159,7 +158,7 @@ struct SchemaMigrator {
         }
         try database.execute(sql: "PRAGMA foreign_keys = ON")
         guard let value = try result.get() else {
-          throw DatabaseError(resultCode: .SQLITE_ABORT, message: "the transaction was not run")
+          throw DatabaseError(resultCode: .SQLITE_ABORT, message: "the transaction did not run")
         }
         return value
       }

@@ -1,45 +1,45 @@
 import GRDB
 import UserDomain
 
-/// Keeps a table of failures small and its times right: to be run inside the transaction that adds a row.
+/// Keeps a table of failures small and its times correct. Used inside the transaction that adds a row.
 ///
-/// Rows out of date are cleared away a few at a time, more than come, so that they do not pile up and no transaction is
-/// long. Times in the future, which a clock that was ahead has noted, are set to the present, so that those rows are
-/// cleared away too. Beyond ``capacity`` the oldest rows go.
+/// Each transaction deletes a few expired rows, more than it adds, so that they do not pile up and no transaction is
+/// long. Times in the future, stored by a clock that was ahead, are set to the present, so that those rows expire too.
+/// Beyond ``capacity`` the oldest rows are deleted.
 final class AttemptTable {
-  /// What a table is called, and what of it may be forgotten.
+  /// The name of a table, and the retention of its rows.
   struct Definition {
     let name: String
-    /// The primary key's columns, with commas.
+    /// The primary key's columns, separated by commas.
     let key: String
-    /// Conditions of rows that may be forgotten, each with an index over `last_at`, and after how long.
-    let kinds: [(condition: String, memory: Duration)]
+    /// The conditions of rows that expire, each with an index over `last_at`, and their retention.
+    let kinds: [(condition: String, retention: Duration)]
   }
 
   static let attempts = Definition(
-    name: "sign_in_attempts", key: "account, network", kinds: [("true", SignInAttempts.memory)])
+    name: "sign_in_attempts", key: "account, network", kinds: [("true", SignInAttempts.networkRetention)])
   static let accounts = Definition(
     name: "sign_in_accounts", key: "account",
     kinds: [
-      ("failures < \(SignInAttempts.accountLimit)", SignInAttempts.accountMemory),
-      // As long as a device is known: longer than anyone waits to learn whether an address has a user.
+      ("failures < \(SignInAttempts.accountLimit)", SignInAttempts.accountRetention),
+      // Kept like known devices: longer than anyone waits to learn whether an address has a user.
       (
-        "failures >= \(SignInAttempts.accountLimit) AND length(account) = 32", SignInAttempts.deviceMemory
+        "failures >= \(SignInAttempts.accountLimit) AND length(account) = 32", SignInAttempts.deviceRetention
       ),
     ])
   static let devices = Definition(
-    name: "known_devices", key: "session_id", kinds: [("true", SignInAttempts.deviceMemory)])
+    name: "known_devices", key: "session_id", kinds: [("true", SignInAttempts.deviceRetention)])
 
-  /// Rows of a table, at most: about 40 MB with its index.
+  /// The maximum number of rows of a table, about 40 MB with its index.
   static let capacity = 250_000
   private static let purgedRows = 8
   private static let droppedRows = 64
 
   private let capacity: Int
   private let kinds:
-    [(purge: PreparedStatement, mend: PreparedStatement, drop: PreparedStatement, memory: Duration)]
+    [(purge: PreparedStatement, mend: PreparedStatement, drop: PreparedStatement, retention: Duration)]
   private let count: PreparedStatement
-  /// Rows, or a few more: some that were counted may have been rolled back, or replaced. nil until they are counted.
+  /// The number of rows, or slightly more: counted rows may have been rolled back or replaced. nil until counted.
   private var rows: Int?
 
   init(
@@ -47,12 +47,12 @@ final class AttemptTable {
   ) throws(DatabaseError) {
     self.capacity = capacity
     var kinds: [(PreparedStatement, PreparedStatement, PreparedStatement, Duration)] = []
-    for (condition, memory) in table.kinds {
+    for (condition, retention) in table.kinds {
       kinds.append(
         (
           try connection.prepare(Self.purgeSQL(table, condition)),
           try connection.prepare(Self.mendSQL(table, condition)),
-          try connection.prepare(Self.dropSQL(table, condition)), memory
+          try connection.prepare(Self.dropSQL(table, condition)), retention
         ))
     }
     self.kinds = kinds
@@ -80,19 +80,19 @@ final class AttemptTable {
     """
   }
 
-  /// Clears away what is out of date, as of `now`.
+  /// Deletes expired rows, as of `now`.
   func purge(at now: Timestamp) throws(DatabaseError) {
-    for (purge, mend, _, memory) in kinds {
-      try purge.bind((now - memory).microsecondsSinceEpoch, at: 1)
+    for (purge, mend, _, retention) in kinds {
+      try purge.bind((now - retention).microsecondsSinceEpoch, at: 1)
       try purge.run()
-      // To a time that nothing has to wait for. Not for every clock that was set back by a little: that is mended where it matters.
+      // Sets a time that nothing waits for. Smaller clock steps are corrected where a time is read.
       try mend.bind((now - SignInAttempts.longestWait).microsecondsSinceEpoch, at: 1)
-      try mend.bind((now + memory).microsecondsSinceEpoch, at: 2)
+      try mend.bind((now + retention).microsecondsSinceEpoch, at: 2)
       try mend.run()
     }
   }
 
-  /// Takes note of a new row, and makes room if there are too many.
+  /// Records a new row, and makes room if there are too many.
   func rowWasAdded() throws(DatabaseError) {
     if let rows, rows < capacity {
       self.rows = rows + 1

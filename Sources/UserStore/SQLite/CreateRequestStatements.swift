@@ -2,7 +2,7 @@ import Crypto
 import GRDB
 import UserDomain
 
-/// The statements about requests that have an id, to be run inside the transaction that stores their user.
+/// The statements of requests with an id, used inside the transaction that stores the user.
 final class CreateRequestStatements {
   static let rememberedSQL = """
     SELECT create_requests.user_id, content_hash, made_at, phc_hash FROM create_requests
@@ -12,7 +12,7 @@ final class CreateRequestStatements {
   static let purgeSQL = """
     DELETE FROM create_requests WHERE id IN (SELECT id FROM create_requests WHERE made_at < ?1 LIMIT 64)
     """
-  /// Those that a clock that was ahead has noted.
+  /// Deletes requests stored by a clock that was ahead.
   static let purgeFutureSQL = """
     DELETE FROM create_requests WHERE id IN (SELECT id FROM create_requests WHERE made_at > ?1 LIMIT 64)
     """
@@ -37,7 +37,7 @@ final class CreateRequestStatements {
     forget = try connection.prepare(Self.forgetSQL)
   }
 
-  /// What a request made at `now` has come to already, or nil if it is not remembered.
+  /// Returns the earlier outcome of a request made at `now`, or nil if the request id is new or expired.
   func outcome(
     of id: RequestID, _ new: NewUser, at now: Timestamp
   ) throws(DatabaseError) -> Result<Creation, UserError>? {
@@ -45,27 +45,27 @@ final class CreateRequestStatements {
     defer { remembered.reset() }
     guard try remembered.step() else { return nil }
     let madeAt = Timestamp(microsecondsSinceEpoch: remembered.integer(at: 2))
-    // A time in the future is of a clock that was ahead: by more than the memory, it would never expire.
-    guard madeAt + CreateRequest.memory > now, madeAt < now + CreateRequest.memory else { return nil }
+    // A time in the future comes from a clock that was ahead; ahead by more than the retention, it would never expire.
+    guard madeAt + CreateRequest.retention > now, madeAt < now + CreateRequest.retention else { return nil }
     guard remembered.blob(at: 1) == Self.contentHash(of: new) else {
       return .failure(.invalid([.requestIDUsed]))
     }
-    // The user may have changed since; what the client missed is how it was created.
+    // The user may have changed since. The client missed the user as created, so it gets that.
     let user = User(
       id: try remembered.id(at: 0), email: new.email, name: new.name, status: .active, createdAt: madeAt)
     let hash = remembered.isNull(at: 3) ? nil : PasswordHash(phcString: remembered.text(at: 3))
     return .success(Creation(user, earlier: Creation.Earlier(passwordHash: hash)))
   }
 
-  /// Clears away requests that are out of date: a few in each transaction, so that none is long.
+  /// Deletes expired requests: a few per transaction, so that none is long.
   func purge(at now: Timestamp) throws(DatabaseError) {
-    try purge.bind((now - CreateRequest.memory).microsecondsSinceEpoch, at: 1)
+    try purge.bind((now - CreateRequest.retention).microsecondsSinceEpoch, at: 1)
     try purge.run()
   }
 
-  /// Remembers a request that has stored `user`.
+  /// Records a request that stored `user`.
   func remember(_ id: RequestID, _ new: NewUser, as user: User) throws(DatabaseError) {
-    try purgeFuture.bind((user.createdAt + CreateRequest.memory).microsecondsSinceEpoch, at: 1)
+    try purgeFuture.bind((user.createdAt + CreateRequest.retention).microsecondsSinceEpoch, at: 1)
     try purgeFuture.run()
     try put.bind(id.bytes, at: 1)
     try put.bind(user.id, at: 2)
@@ -74,7 +74,7 @@ final class CreateRequestStatements {
     try put.run()
   }
 
-  /// Forgets the requests of a user whose password changes: theirs can be compared no more.
+  /// Deletes the requests of a user whose password changes: retries can no longer be compared with it.
   func forget(of user: UserID) throws(DatabaseError) {
     try forget.bind(user, at: 1)
     try forget.run()
@@ -83,7 +83,7 @@ final class CreateRequestStatements {
   private static func contentHash(of new: NewUser) -> [UInt8] {
     var hash = SHA256()
     hash.update(data: Array(new.email.address.utf8))
-    // Neither may hold a zero.
+    // A zero separates the texts; neither can contain one.
     hash.update(data: [0])
     hash.update(data: Array(new.name.text.utf8))
     return Array(hash.finalize())

@@ -2,12 +2,12 @@ import Foundation
 import GRDB
 import GRDBSQLite
 
-/// The files of one database: the main file, `-wal` and `-shm`. They are looked at by path, with stat(2) only.
+/// The files of one database: the main file, `-wal` and `-shm`. They are examined by path, only with stat(2).
 ///
-/// Nothing in this process opens and closes them but SQLite: any close(2) of a file drops all locks that the process
+/// Only SQLite opens and closes them in this process: closing any descriptor of a file drops all locks that the process
 /// holds on it (sqlite.org/howtocorrupt.html §2.2).
 struct DatabaseFiles: Sendable {
-  /// Which file a path leads to (stat(2)).
+  /// The identity of the file at a path (stat(2)).
   private struct Identity: Equatable {
     let device: UInt64
     let inode: UInt64
@@ -17,25 +17,25 @@ struct DatabaseFiles: Sendable {
     }
   }
 
-  /// The main file, as the operator has named it.
+  /// The main file's path, as the operator gave it.
   let path: String
   private let companions: [String]
   /// The main file and its companions while a connection has them open.
   private var opened: [(path: String, identity: Identity)] = []
 
-  /// The files of the database at `path`; none of them needs to exist.
+  /// Creates the files of the database at `path`; none of them needs to exist.
   init(_ path: String) {
     self.path = path
-    // SQLite names them after the file that a symbolic link leads to.
+    // SQLite names the companions after the target of a symbolic link.
     let file = Self.resolved(path)
     companions = [file + "-wal", file + "-shm"]
   }
 
-  /// The path as SQLite takes it: never a URI nor `:memory:`, whatever the file is called (sqlite.org/uri.html).
+  /// The path in a form that SQLite never takes for a URI or `:memory:` (sqlite.org/uri.html).
   var sqlitePath: String { path.hasPrefix("/") ? path : "./" + path }
 
-  /// A URI of the file for reading it without locks, -wal and -shm (sqlite.org/uri.html#uriimmutable); nil where
-  /// SQLite is compiled without `USE_URI`.
+  /// A URI for reading the file without locks, `-wal` and `-shm` (sqlite.org/uri.html#uriimmutable); nil if SQLite is
+  /// compiled without `USE_URI`.
   var immutableURI: String? {
     guard sqlite3_compileoption_used("USE_URI") != 0 else { return nil }
     var permitted = CharacterSet.urlPathAllowed
@@ -44,13 +44,13 @@ struct DatabaseFiles: Sendable {
     return file.map { "file:\($0)?immutable=1" }
   }
 
-  /// Whether commits may wait in the write-ahead log.
+  /// Whether the write-ahead log may have commits.
   var hasLog: Bool { (Self.status(companions[0])?.st_size ?? 0) > 0 }
 
-  /// Says what the operating system has against the main file, which SQLite only calls "unable to open".
+  /// Checks access to the main file, with the operating system's reason, which SQLite reports only as "unable to open".
   ///
-  /// - Throws: `StoreError.inaccessible`; `.missing` unless `mayCreate`; `.strayLog` where SQLite would delete a log
-  ///   without a word.
+  /// - Throws: `StoreError.inaccessible`; `.missing` unless `mayCreate`; `.strayLog` where SQLite would silently delete
+  ///   a log.
   func check(mayCreate: Bool) throws(StoreError) {
     guard !path.isEmpty else { throw .inaccessible(path: "''", reason: "the database path is empty") }
     var status = stat()
@@ -67,9 +67,9 @@ struct DatabaseFiles: Sendable {
     if hasLog { throw .strayLog(path: path) }
   }
 
-  /// Checks the main file, and creates it if it is missing, of mode 0600 whatever the umask is.
+  /// Checks the main file, and creates a missing one with mode 0600, whatever the umask.
   ///
-  /// - Throws: what ``check(mayCreate:)`` throws.
+  /// - Throws: the errors of ``check(mayCreate:)``.
   func prepare(mayCreate: Bool) throws(StoreError) {
     try check(mayCreate: mayCreate)
     if mayCreate, Self.status(path) == nil { try create() }
@@ -77,36 +77,36 @@ struct DatabaseFiles: Sendable {
 
   private func create() throws(StoreError) {
     let flags = O_CREAT | O_RDWR | O_CLOEXEC
-    // Exclusively, so that no file is closed here that SQLite has open already.
+    // Opened exclusively: closing a file that SQLite has open would drop its locks.
     var descriptor = open(path, flags | O_EXCL, S_IRUSR | S_IWUSR)
     if descriptor < 0, errno == EEXIST {
       if Self.status(path) != nil { return }
-      // A symbolic link that leads to no file yet.
+      // A symbolic link whose target does not exist yet.
       descriptor = open(path, flags, S_IRUSR | S_IWUSR)
     }
     guard descriptor >= 0 else {
       throw .inaccessible(
         path: path, reason: "cannot create the database: \(String(cString: strerror(errno)))")
     }
-    // The umask may have taken away what the owner needs. A file system without modes has none to set.
+    // The umask may have removed the owner's rights. A file system without modes has none to set.
     _ = fchmod(descriptor, S_IRUSR | S_IWUSR)
     close(descriptor)
   }
 
   // MARK: Modes
 
-  /// Those of `-wal` and `-shm` that do not exist.
+  /// The names of `-wal` and `-shm` that do not exist.
   var missingCompanions: [String] { companions.filter { Self.status($0) == nil } }
 
-  /// Lets only the owner read and write files that were created a moment ago.
+  /// Restricts files that were just created to their owner.
   ///
-  /// SQLite gives them the main file's mode, which may be one that an operator has copied.
+  /// SQLite gives them the main file's mode, which an operator may have copied from elsewhere.
   static func protect(_ created: [String]) {
-    // One that was not created after all, or is another owner's, stays as it is.
+    // A file that does not exist, or has another owner, stays unchanged.
     for file in created { _ = chmod(file, S_IRUSR | S_IWUSR) }
   }
 
-  /// The files that exist and that their group or others may read or write.
+  /// The existing files that their group or others may read or write.
   var exposed: [String] {
     ([path] + companions).filter { file in
       guard let mode = Self.status(file)?.st_mode else { return false }
@@ -116,16 +116,16 @@ struct DatabaseFiles: Sendable {
 
   // MARK: Files that are open
 
-  /// Takes note of the files that the paths lead to, which a connection has just opened.
+  /// Records which files the paths lead to. A connection has just opened them.
   mutating func noteOpened() {
     opened = ([path] + companions).compactMap { file in
       Self.status(file).map { (file, Identity($0)) }
     }
   }
 
-  /// The first path that leads to another file than the open one, or to none; nil if all lead where they did.
+  /// The first path that no longer leads to the open file; nil if all do.
   ///
-  /// Costs a few microseconds. What is written to a file without its path is lost when the process ends.
+  /// Costs a few microseconds. Data written to a file without its path is lost when the process ends.
   var movedFile: String? {
     for (file, identity) in opened {
       var status = stat()
@@ -134,12 +134,12 @@ struct DatabaseFiles: Sendable {
       } else if [ENOENT, ENOTDIR, ELOOP].contains(errno) {
         return file
       }
-      // Any other failure says nothing about the path; SQLite meets it too.
+      // Any other failure says nothing about the path; SQLite will meet it too.
     }
     return nil
   }
 
-  /// - Throws: `SQLITE_READONLY_DBMOVED` (sqlite.org/rescode.html) if a path leads elsewhere than to the open file.
+  /// - Throws: `SQLITE_READONLY_DBMOVED` (sqlite.org/rescode.html) if a path no longer leads to the open file.
   func requireUnmoved() throws(DatabaseError) {
     guard let file = movedFile else { return }
     throw DatabaseError(
@@ -153,7 +153,7 @@ struct DatabaseFiles: Sendable {
     return stat(path, &status) == 0 ? status : nil
   }
 
-  /// The path without symbolic links, as far as it leads anywhere.
+  /// Returns the path without symbolic links, as far as it exists.
   static func resolved(_ path: String) -> String {
     if let file = realpath(path) { return file }
     let slash = path.lastIndex(of: "/")

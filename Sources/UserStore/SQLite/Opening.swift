@@ -1,16 +1,16 @@
 import GRDB
 import UserDomain
 
-/// How a repository opens its connections, the first one and later ones.
+/// Opens the connections of a repository, the first and later ones.
 struct Opening: Sendable {
   let location: DatabaseLocation
   let settings: SQLiteConnection.Settings
-  /// The version that the statements need.
+  /// The schema version that the statements need.
   let schemaVersion: Int
 
   /// Opens another connection to `files`.
   ///
-  /// - Throws: `StoreError.storage` with the kind `moved` if their paths lead to other files now.
+  /// - Throws: `StoreError.storage` with the kind `moved` if the paths now lead to other files.
   func open(
     _ access: SQLiteConnection.Access, _ files: DatabaseFiles?, writes: WriteSettings?
   ) throws(StoreError) -> UserConnection {
@@ -18,11 +18,11 @@ struct Opening: Sendable {
     try requireUnmoved(files)
     let connection = try SQLiteConnection(location, access, settings: settings)
     do throws(StoreError) {
-      // The path may have changed while it was opened.
+      // The path may have changed during the opening.
       try requireUnmoved(files)
       return try prepare(connection, writes: writes)
     } catch {
-      // The failure that is being reported matters more than one of closing.
+      // The failure being reported matters more than a failure to close.
       try? connection.close()
       throw error
     }
@@ -46,7 +46,7 @@ struct Opening: Sendable {
     }
   }
 
-  /// Fills the list when the repository is opened.
+  /// Fills the revocation list when the repository is opened.
   func load(
     _ revocations: RevocationList, from connection: UserConnection
   ) throws(StoreError) -> StoredRevocations.Mark {

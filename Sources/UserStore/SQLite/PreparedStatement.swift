@@ -2,8 +2,8 @@ import GRDB
 import GRDBSQLite
 import UserDomain
 
-/// A compiled statement that is bound and stepped through SQLite's C API, without GRDB's dispatch, authoriser
-/// and row layers. Its connection's owner is its owner.
+/// A compiled statement that is bound and stepped through SQLite's C API, without GRDB's dispatch, authoriser and row
+/// layers. It belongs to the owner of its connection.
 struct PreparedStatement {
   /// Keeps the statement alive, and finalizes it.
   private let statement: Statement
@@ -18,8 +18,8 @@ struct PreparedStatement {
 
   // MARK: Parameters, counted from 1
   //
-  // SQLITE_TRANSIENT: SQLite copies. Codes other than SQLITE_OK are SQLITE_RANGE and SQLITE_MISUSE (a defect
-  // here), SQLITE_TOOBIG (beyond 10^9 bytes) and SQLITE_NOMEM.
+  // SQLITE_TRANSIENT makes SQLite copy. Codes other than SQLITE_OK are SQLITE_RANGE and SQLITE_MISUSE (a defect here),
+  // SQLITE_TOOBIG (beyond 10^9 bytes) and SQLITE_NOMEM.
 
   func bind(_ id: UserID, at index: Int32) throws(DatabaseError) {
     try check(id.withUnsafeBytes { sqlite3_bind_blob(handle, index, $0.baseAddress, 16, Self.transient) })
@@ -56,9 +56,9 @@ struct PreparedStatement {
 
   // MARK: Execution
 
-  /// Goes to the next row. Returns false when there is none.
+  /// Steps to the next row. Returns false after the last row.
   ///
-  /// After a failure, or when the rows are no longer needed, the statement has to be reset.
+  /// The statement must be reset after a failure, or when the remaining rows are not needed.
   func step() throws(DatabaseError) -> Bool {
     switch sqlite3_step(handle) {
     case SQLITE_ROW: return true
@@ -67,9 +67,9 @@ struct PreparedStatement {
     }
   }
 
-  /// Ends the execution, and with it the read transaction that it holds.
+  /// Ends the execution, and its read transaction.
   ///
-  /// The code that sqlite3_reset returns repeats the failure of the last step, which `step` has thrown.
+  /// The code that sqlite3_reset returns repeats the failure of the last step, which `step` has already thrown.
   func reset() {
     sqlite3_reset(handle)
   }
@@ -92,23 +92,22 @@ struct PreparedStatement {
   }
 
   func text(at column: Int32) -> String {
-    // Null only for a NULL value or when out of memory; no text column here permits NULL unless tested for
-    // it.
+    // Null only for a NULL value or when out of memory. A column that allows NULL is tested for it first.
     guard let start = sqlite3_column_text(handle, column) else { return "" }
     let count = Int(sqlite3_column_bytes(handle, column))
     return String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
   }
 
-  /// Calls `body` with the text of a column: as it is stored, unless another program has stored what is not UTF-8. The
-  /// text is SQLite's until the next step.
+  /// Calls `body` with the text of a column as stored, or repaired if another program stored invalid UTF-8. The text is
+  /// SQLite's until the next step.
   func withText<Result>(at column: Int32, _ body: (UTF8Span) -> Result) -> Result {
-    // As in `text(at:)`.
+    // Null only as in `text(at:)`.
     let start = sqlite3_column_text(handle, column)
     let bytes = UnsafeBufferPointer(
       start: start, count: start == nil ? 0 : Int(sqlite3_column_bytes(handle, column)))
-    // ASCII is most of it, and sooner told than valid UTF-8: a listing would take 1 % more instructions.
+    // Most text is ASCII, which is faster to detect than to validate UTF-8: a listing would take 1 % more instructions.
     if bytes.reduce(0, |) < 0x80 { return body(UTF8Span(unchecked: bytes.span, isKnownASCII: true)) }
-    // Where the text is broken does not matter: it is repaired as a whole.
+    // The position of the fault does not matter: the whole text is repaired.
     if let text = try? UTF8Span(validating: bytes.span) { return body(text) }
     return body(String(decoding: bytes, as: UTF8.self).utf8Span)
   }
@@ -131,7 +130,7 @@ struct PreparedStatement {
     if code != SQLITE_OK { throw failure(code) }
   }
 
-  /// Extended codes are on for every GRDB connection, so that `code` is one.
+  /// GRDB turns extended codes on for every connection, so `code` is an extended one.
   private func failure(_ code: Int32) -> DatabaseError {
     DatabaseError(
       resultCode: ResultCode(rawValue: code), message: String(cString: sqlite3_errmsg(connection)))

@@ -5,52 +5,52 @@ import UserDomain
 
 /// An open connection with this project's settings.
 ///
-/// GRDB opens, configures and closes it, prepares its statements and runs migrations; the hot statements are
-/// stepped directly (`PreparedStatement`). SQLite is in its multi-thread mode (sqlite.org/threadsafe.html):
-/// any thread may use the connection, one at a time. Whoever owns it sees to that.
+/// GRDB opens, configures and closes it, prepares its statements and runs migrations. The hot statements are stepped
+/// directly (`PreparedStatement`). SQLite runs in its multi-thread mode (sqlite.org/threadsafe.html): any thread may
+/// use the connection, one at a time. The owner of the connection ensures that.
 final class SQLiteConnection {
-  /// What the connection is for.
+  /// The purpose of a connection.
   enum Access {
-    /// Reads and writes; makes the file if there is none.
+    /// Reads and writes; creates a missing file.
     case create
-    /// Reads and writes a file that exists.
+    /// Reads and writes an existing file.
     case readWrite
-    /// Reads only.
+    /// Only reads.
     case readOnly
-    /// Looks at a database as it is, without changing its settings.
+    /// Reads a database as it is, without changing its settings.
     case inspect
   }
 
-  /// How SQLite is set up beyond what correctness asks for.
+  /// The settings of SQLite that correctness does not depend on.
   struct Settings: Sendable {
-    /// How long SQLite waits for another process's lock.
+    /// The maximum wait for another process's lock.
     var busyTimeout: Duration = .seconds(5)
-    /// Bytes of the page cache.
+    /// The size of the page cache in bytes.
     var cacheSize = 16 << 20
-    /// Bytes that the WAL file keeps after a checkpoint.
+    /// The size in bytes that the WAL file keeps after a checkpoint.
     var journalSizeLimit = 64 << 20
-    /// The most pages that the database may have; nil for SQLite's own limit. Lets tests fill a disk.
+    /// The maximum number of pages of the database; nil for SQLite's own limit. Lets tests fill a disk.
     var maximumPageCount: Int?
   }
 
   private let queue: DatabaseQueue
   private let connection: OpaquePointer
   private let busyTimeout: Duration
-  /// The files that it has open, to tell whether they are moved; nil in memory.
+  /// The open files, to detect that they have moved; nil for a database in memory.
   private(set) var files: DatabaseFiles?
   private let walPages = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
 
   /// Opens `location`.
   ///
-  /// - Throws: the failure of any step; what was opened is closed again.
+  /// - Throws: the failure of any step, after closing what was opened.
   init(_ location: DatabaseLocation, _ access: Access, settings: Settings = Settings()) throws(StoreError) {
     busyTimeout = settings.busyTimeout
     var configuration = Configuration()
     configuration.readonly = access == .readOnly
-    // Transactions begin and end in the hot statements. One that a failure has left open is theirs to roll back, and
-    // no reason for GRDB to end the process.
+    // Hot statements begin and end transactions, and roll back those that a failure has left open. GRDB must not end
+    // the process because of one.
     configuration.allowsUnsafeTransactions = true
-    // Set first of all by GRDB, so that every later step waits for locks.
+    // GRDB sets it first, so that every later step waits for locks.
     configuration.busyMode = .timeout(settings.busyTimeout / .seconds(1))
     configuration.prepareDatabase { database in
       try Self.configure(database, at: location, access, settings)
@@ -87,8 +87,8 @@ final class SQLiteConnection {
   private static func configure(
     _ database: Database, at location: DatabaseLocation, _ access: Access, _ settings: Settings
   ) throws {
-    // GRDB's hooks serve its transaction observers, of which there are none, and insist on GRDB's own queue,
-    // which the hot statements do not pass through.
+    // GRDB's hooks serve its transaction observers, which are not used here. They require GRDB's own queue, which the
+    // hot statements bypass.
     sqlite3_commit_hook(database.sqliteConnection, nil, nil)
     sqlite3_rollback_hook(database.sqliteConnection, nil, nil)
     try database.execute(sql: "PRAGMA cache_size = \(-settings.cacheSize / 1_024)")
@@ -96,24 +96,23 @@ final class SQLiteConnection {
       try database.execute(sql: "PRAGMA max_page_count = \(pages)")
     }
     guard access == .create || access == .readWrite else { return }
-    // SQLite opens a file that it may not write for reading only, without a word
-    // (sqlite.org/c3ref/open.html).
+    // SQLite silently opens a file that it may not write as read-only (sqlite.org/c3ref/open.html).
     guard sqlite3_db_readonly(database.sqliteConnection, "main") == 0 else {
       throw DatabaseError(resultCode: .SQLITE_READONLY)
     }
     // Another program's file keeps its journal mode.
     try SchemaHistory.checkOwner(of: database, at: location)
-    // An answered write survives a power cut: in WAL mode only FULL syncs at every commit
+    // An acknowledged write must survive a power cut: in WAL mode only FULL syncs at every commit
     // (sqlite.org/wal.html).
     try database.execute(sql: "PRAGMA synchronous = FULL")
     try database.execute(sql: "PRAGMA journal_size_limit = \(settings.journalSizeLimit)")
-    // An empty file gets its first table with a rollback journal, so that it is empty or ours at every moment.
+    // An empty file gets its first table with a rollback journal, so that it is at every moment either empty or ours.
     if try Int.fetchOne(database, sql: "PRAGMA page_count") != 0 {
       try enterWAL(database, timeout: settings.busyTimeout)
     }
   }
 
-  /// Opens the files; a database that may only be read and has no log is opened without `-wal` and `-shm`.
+  /// Opens the files. A read-only database without a log is opened without `-wal` and `-shm`.
   private static func open(
     _ files: DatabaseFiles, _ access: Access, _ configuration: Configuration
   ) throws -> DatabaseQueue {
@@ -130,16 +129,16 @@ final class SQLiteConnection {
     }
   }
 
-  /// Turns write-ahead logging on, if it is not.
+  /// Turns write-ahead logging on, if it is off.
   func useWAL() throws {
     try withDatabase { try Self.enterWAL($0, timeout: busyTimeout) }
     files?.noteOpened()
   }
 
-  /// Turns write-ahead logging on; in memory SQLite keeps its own journal mode.
+  /// Turns write-ahead logging on; a database in memory keeps its own journal mode.
   ///
-  /// SQLite does not call its busy handler while it changes the journal mode, so that two processes which
-  /// create the same database would fail each other: this waits in its place.
+  /// SQLite does not call its busy handler while it changes the journal mode, so two processes creating the same
+  /// database would fail each other. This method waits instead.
   private static func enterWAL(_ database: Database, timeout: Duration) throws {
     let deadline = ContinuousClock.now + timeout
     while true {
@@ -172,12 +171,12 @@ final class SQLiteConnection {
     }
   }
 
-  /// Whether no transaction is open: SQLite rolls one back by itself after some failures
+  /// Whether no transaction is open. After some failures SQLite itself rolls a transaction back
   /// (sqlite.org/c3ref/get_autocommit.html).
   var isInAutocommit: Bool { sqlite3_get_autocommit(connection) != 0 }
 
-  /// Takes note of the log's length at each commit. This takes the place of SQLite's automatic checkpoint,
-  /// which would run inside the commit (sqlite.org/c3ref/wal_hook.html).
+  /// Records the log's length at each commit. This replaces SQLite's automatic checkpoint, which would run inside the
+  /// commit (sqlite.org/c3ref/wal_hook.html).
   private func countWALPages() {
     sqlite3_wal_hook(
       connection,
@@ -187,12 +186,12 @@ final class SQLiteConnection {
       }, walPages)
   }
 
-  /// Pages in the write-ahead log since its last reuse, as of this connection's last commit.
+  /// The number of pages in the write-ahead log since its last reuse, as of this connection's last commit.
   var pagesInWAL: Int { Int(walPages.pointee) }
 
-  /// How a checkpoint treats readers (sqlite.org/c3ref/wal_checkpoint_v2.html).
+  /// The treatment of readers by a checkpoint (sqlite.org/c3ref/wal_checkpoint_v2.html).
   enum CheckpointMode {
-    /// Moves what no reader needs any more, and waits for nobody.
+    /// Moves the pages that no reader needs, without waiting.
     case passive
     /// Moves everything and empties the log file, unless readers stay longer than the busy timeout.
     case truncate
@@ -208,7 +207,7 @@ final class SQLiteConnection {
     }
   }
 
-  /// Whether SQLite's own look at the path finds another file than the open one, or none
+  /// Whether SQLite's own check finds that the path no longer leads to the open file
   /// (sqlite.org/c3ref/c_fcntl_begin_atomic_write.html, SQLITE_FCNTL_HAS_MOVED).
   var hasMoved: Bool {
     var hasMoved: Int32 = 0
@@ -217,7 +216,7 @@ final class SQLiteConnection {
     return hasMoved != 0
   }
 
-  /// Takes note of the files that are open.
+  /// Records the open files.
   ///
   /// - Throws: `SQLITE_READONLY_DBMOVED` if the path has changed since SQLite opened it.
   func noteFiles() throws(DatabaseError) {
@@ -231,7 +230,7 @@ final class SQLiteConnection {
   /// Closes the connection. Its statements must be gone.
   func close() throws {
     if hasMoved || files?.movedFile != nil {
-      // The last connection deletes -wal and -shm by their names, which are another database's now.
+      // The last connection deletes -wal and -shm by their names, which now belong to another database.
       var keepsLog: Int32 = 1
       sqlite3_file_control(connection, "main", SQLITE_FCNTL_PERSIST_WAL, &keepsLog)
     }

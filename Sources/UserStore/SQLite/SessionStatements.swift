@@ -1,8 +1,8 @@
 import GRDB
 import UserDomain
 
-/// The statements about sessions and the epochs of tokens, to be run inside a transaction.
-/// They also take down what that transaction ends, for the `RevocationList` to learn once it is committed.
+/// The statements of sessions and token epochs, used inside a transaction. They also record what the transaction
+/// revokes, for the `RevocationList` to learn after the commit.
 final class SessionStatements {
   static let purgeSessionsSQL = """
     DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE kept_until < ?1 LIMIT \(purgedRows))
@@ -13,11 +13,11 @@ final class SessionStatements {
       ORDER BY rotated_at DESC LIMIT -1 OFFSET \(SessionPolicy.sessionsPerUser - 1))
     RETURNING id
     """
-  /// Rows out of date that each new row clears away: more than come, so that they do not pile up, and few, so
-  /// that no transaction is long.
+  /// The expired rows that each new row deletes: more than one, so that they do not pile up, and few, so that no
+  /// transaction is long.
   private static let purgedRows = 8
 
-  /// What the transaction has ended so far.
+  /// The revocations of the transaction so far.
   private(set) var revocations: [RevocationList.Event] = []
 
   private let clock: @Sendable () -> Timestamp
@@ -79,7 +79,7 @@ final class SessionStatements {
       "UPDATE password_credentials SET phc_hash = ?3 WHERE user_id = ?1 AND phc_hash = ?2")
   }
 
-  /// Forgets what an earlier transaction has ended.
+  /// Clears the revocations of an earlier transaction.
   func transactionBegan() {
     revocations = []
   }
@@ -106,8 +106,8 @@ final class SessionStatements {
     return .success(())
   }
 
-  /// Ends the sessions of the user that are too many. Those that a clock that was ahead has noted count as a little older
-  /// than the new one: they would otherwise never be the oldest.
+  /// Ends the user's sessions beyond the maximum. Sessions stored by a clock that was ahead count as slightly older
+  /// than the new one: otherwise they would never be the oldest.
   private func makeRoom(for new: Session) throws(DatabaseError) {
     try mendSessions.bind(new.userID, at: 1)
     try mendSessions.bind(new.rotatedAt.microsecondsSinceEpoch, at: 2)
@@ -122,14 +122,14 @@ final class SessionStatements {
     }
   }
 
-  /// Why nothing may be written on that authority any more, or nil.
+  /// Returns the reason why the authority no longer allows writing, or nil.
   func fault(of authority: WriteAuthority) throws(DatabaseError) -> UserError? {
     do throws(UserError) { try authority.check() } catch { return error }
     if let bearer = authority.bearer, try !isGood(bearer) { return .unauthenticated(.revoked) }
     return nil
   }
 
-  /// Whether the user is active and its tokens still in that epoch.
+  /// Returns whether the user is active and its tokens are still in this epoch.
   private func isGood(_ bearer: WriteAuthority.Bearer) throws(DatabaseError) -> Bool {
     guard let (status, epoch) = try standing(of: bearer.userID) else { return false }
     return status == .active && epoch == bearer.epoch
@@ -172,7 +172,7 @@ final class SessionStatements {
   }
 
   func end(_ id: SessionID, now: Timestamp) throws(DatabaseError) {
-    // One that is not there was given out at some time: an access token of it may still be good.
+    // An unknown session was once issued: its access tokens may still be valid.
     guard let stored = try session(id) else { return noteEnd(of: id, at: now) }
     if stored.endedAt == nil { try end(stored.ended(at: now), now: now) }
   }
@@ -183,7 +183,7 @@ final class SessionStatements {
   }
 
   private func noteEnd(of session: SessionID, at now: Timestamp) {
-    revocations.append(.sessionEnded(session, until: now + SessionPolicy.endedSessionsMemory))
+    revocations.append(.sessionEnded(session, until: now + SessionPolicy.endedSessionRetention))
   }
 
   private func session(_ id: SessionID) throws(DatabaseError) -> Session? {
@@ -220,8 +220,8 @@ final class SessionStatements {
 
   // MARK: Users that change
 
-  /// Ends every token of `user`, whose password or status was changed: its sessions go, and a new epoch
-  /// begins.
+  /// Revokes every token of `user` after a change of its password or status: deletes its sessions and begins a new
+  /// epoch.
   func endTokens(of user: User) throws(DatabaseError) {
     try deleteSessions.bind(user.id, at: 1)
     try deleteSessions.run()
@@ -230,11 +230,12 @@ final class SessionStatements {
     defer { beginEpoch.reset() }
     guard try beginEpoch.step() else { return }
     note(beginEpoch, of: user)
-    // RETURNING gives its rows after the changes are made (sqlite.org/lang_returning.html); this ends it.
+    // RETURNING gives its rows after the changes are made (sqlite.org/lang_returning.html); this step ends the
+    // statement.
     _ = try beginEpoch.step()
   }
 
-  /// Lets `user`, who may use the service again, be given tokens; the old ones stay revoked.
+  /// Lets `user`, who is active again, get new tokens; the old ones stay revoked.
   func readmit(_ user: User) throws(DatabaseError) {
     try epoch.bind(user.id, at: 1)
     defer { epoch.reset() }

@@ -1,7 +1,7 @@
 import GRDB
 import UserDomain
 
-/// The statements that count wrong passwords and keep known devices, to be run inside a transaction.
+/// The statements that count wrong passwords and keep known devices, used inside a transaction.
 final class SignInAttemptStatements {
   static let devicesInExcessSQL = """
     DELETE FROM known_devices WHERE session_id IN (
@@ -67,7 +67,7 @@ final class SignInAttemptStatements {
     deleteDevicesInExcess = try connection.prepare(Self.devicesInExcessSQL)
   }
 
-  /// Counts a failure that is answered at `now`.
+  /// Counts a failure whose check finished at `now`.
   func noteFailure(
     of account: SignInAccount, from source: SignInSource, now: Timestamp
   ) throws(DatabaseError) {
@@ -76,12 +76,12 @@ final class SignInAttemptStatements {
       try addAttempt.bind(account.key, at: 1)
       try addAttempt.bind(network.key, at: 2)
       try addAttempt.bind(now.microsecondsSinceEpoch, at: 3)
-      try addAttempt.bind((now - SignInAttempts.memory).microsecondsSinceEpoch, at: 4)
+      try addAttempt.bind((now - SignInAttempts.networkRetention).microsecondsSinceEpoch, at: 4)
       try attempts.purge(at: now)
       if try Self.count(addAttempt) == 1 { try attempts.rowWasAdded() }
       try addAccountFailure.bind(account.key, at: 1)
       try addAccountFailure.bind(now.microsecondsSinceEpoch, at: 2)
-      try addAccountFailure.bind((now - SignInAttempts.accountMemory).microsecondsSinceEpoch, at: 3)
+      try addAccountFailure.bind((now - SignInAttempts.accountRetention).microsecondsSinceEpoch, at: 3)
       try accounts.purge(at: now)
       if try Self.count(addAccountFailure) == 1 { try accounts.rowWasAdded() }
     case .device(let session):
@@ -93,17 +93,18 @@ final class SignInAttemptStatements {
     }
   }
 
-  /// The one number that a statement returns.
+  /// Returns the one number that a statement returns.
   private static func count(_ statement: PreparedStatement) throws(DatabaseError) -> Int {
     defer { statement.reset() }
     guard try statement.step() else { return 0 }
     let count = Int(statement.integer(at: 0))
-    // RETURNING gives its rows after the changes are made (sqlite.org/lang_returning.html); this ends it.
+    // RETURNING gives its rows after the changes are made (sqlite.org/lang_returning.html); this step ends the
+    // statement.
     _ = try statement.step()
     return count
   }
 
-  /// Forgets the failures of `source` at an account, and those of the account from all networks.
+  /// Resets the failure counts of `source` at an account, and of the account from all networks.
   func forgetFailures(of account: SignInAccount, from source: SignInSource) throws(DatabaseError) {
     switch source {
     case .network(let network):
@@ -122,7 +123,7 @@ final class SignInAttemptStatements {
     try deleteAccount.run()
   }
 
-  /// Forgets every failure at a user's account. Returns how many in a row there were from all networks.
+  /// Resets every failure count at a user's account. Returns the number of consecutive failures from all networks.
   func unlock(_ user: UserID, now: Timestamp) throws(DatabaseError) -> Int {
     let account = SignInAccount.user(user)
     let failures = try reads.accountFailures(account, now: now)
@@ -134,7 +135,7 @@ final class SignInAttemptStatements {
     return failures
   }
 
-  /// Knows the device by the session that it has begun, in place of the one before, and ends the count of its failures.
+  /// Identifies the device by the session that it began, in place of its earlier one, and resets its failure count.
   func signedIn(_ session: Session, from source: SignInSource) throws(DatabaseError) {
     let (user, now) = (session.userID, session.rotatedAt)
     try forgetFailures(of: .user(user), from: source)
@@ -146,10 +147,10 @@ final class SignInAttemptStatements {
     try insertDevice.bind(user, at: 2)
     try insertDevice.bind(now.microsecondsSinceEpoch, at: 3)
     try insertDevice.run()
-    // Those that a clock that was ahead has noted would otherwise never be the oldest.
+    // Devices stored by a clock that was ahead would otherwise never be the oldest.
     try mendDevices.bind(user, at: 1)
     try mendDevices.bind(now.microsecondsSinceEpoch, at: 2)
-    // A time that nothing has to wait for.
+    // A time that nothing waits for.
     try mendDevices.bind((now - SignInAttempts.longestWait).microsecondsSinceEpoch, at: 3)
     try mendDevices.run()
     try deleteDevicesInExcess.bind(user, at: 1)

@@ -1,7 +1,7 @@
 import GRDB
 import UserDomain
 
-/// The statements that read what has failed at an account, and which devices are known.
+/// The statements that read the failures at an account, and the known devices.
 final class SignInReadStatements {
   private let attempts: PreparedStatement
   private let account: PreparedStatement
@@ -33,13 +33,13 @@ final class SignInReadStatements {
       defer { attempts.reset() }
       guard try attempts.step() else { return SignInAttempts(failures: 0, lastAt: now) }
       let lastAt = Timestamp(microsecondsSinceEpoch: attempts.integer(at: 1))
-      let isForgotten = lastAt + SignInAttempts.memory < now
+      let isForgotten = lastAt + SignInAttempts.networkRetention < now
       return SignInAttempts(failures: isForgotten ? 0 : Int(attempts.integer(at: 0)), lastAt: lastAt)
     case .device(let session):
       try device.bind(session.bytes, at: 1)
       defer { device.reset() }
       guard try device.step(), account == .user(try device.id(at: 0)) else {
-        // Known no more since it was looked up: it has failed too often.
+        // The device has failed too often since it was looked up, and is no longer known.
         return SignInAttempts(failures: SignInAttempts.deviceLimit, lastAt: now)
       }
       return SignInAttempts(
@@ -55,7 +55,7 @@ final class SignInReadStatements {
     let failures = Int(account.integer(at: 0))
     let lastAt = Timestamp(microsecondsSinceEpoch: account.integer(at: 1))
     let isForgotten =
-      failures < SignInAttempts.accountLimit && lastAt + SignInAttempts.accountMemory < now
+      failures < SignInAttempts.accountLimit && lastAt + SignInAttempts.accountRetention < now
     return isForgotten ? 0 : failures
   }
 

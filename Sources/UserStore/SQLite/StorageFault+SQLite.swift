@@ -2,12 +2,12 @@ import GRDB
 import UserDomain
 
 extension StorageFault {
-  /// Classifies by SQLite's result code (sqlite.org/rescode.html), never by its message.
+  /// Creates the fault by SQLite's result code (sqlite.org/rescode.html), never by its message.
   init(_ error: DatabaseError) {
     let kind: Kind =
       switch error.extendedResultCode {
       case .SQLITE_READONLY_DBMOVED: .moved
-      // The file of shared memory cannot grow. SQLite does not keep why; in practice the disk is full.
+      // The shared-memory file cannot grow. SQLite drops the cause; in practice the disk is full.
       case .SQLITE_IOERR_SHMSIZE: .full
       default: Kind(error.resultCode)
       }
@@ -33,7 +33,7 @@ extension StorageFault.Kind {
 }
 
 extension StoreError {
-  /// The failure of working with the database at `location`, whatever threw it.
+  /// Creates the error of a failed use of the database at `location`.
   init(_ error: any Error, at location: DatabaseLocation) {
     switch error {
     case let error as StoreError:

@@ -1,26 +1,27 @@
 import GRDB
 import UserDomain
 
-/// The revocations that the database holds, as the `RevocationList` learns them: all at once when a repository is
-/// opened, and again when another process has changed them.
+/// The revocations in the database. The `RevocationList` loads them when a repository is opened, and again when another
+/// process has changed them.
 enum StoredRevocations {
-  /// A mark of what is stored: revocations that are added, changed or deleted change it. Cheaper than to load them.
+  /// A fingerprint of the stored revocations. Any added, changed or deleted revocation changes it, and it is cheaper
+  /// than loading them.
   struct Mark: Equatable, Sendable {
     fileprivate let values: [Int64]
   }
 
-  /// What a repository knows of the stored revocations.
+  /// The state of a repository's copy of the stored revocations.
   struct Knowledge: Sendable {
-    /// Of what was loaded last.
+    /// The fingerprint of the revocations loaded last.
     var mark: Mark
-    /// Whether another process has committed since, and it is not known yet what.
+    /// Whether another process has committed since, perhaps a revocation.
     var mayBeStale = false
   }
 
   static let epochsSQL =
     "SELECT user_id, epoch, began_at, status FROM token_epochs JOIN users ON id = user_id"
   static let sessionsSQL = "SELECT id, kept_until FROM sessions WHERE ended_at IS NOT NULL"
-  /// A prime: times are reduced by it so that no sum overflows.
+  /// A prime. Times are reduced modulo it so that no sum overflows.
   private static let modulus = 1_000_000_007
   static let markSQL = """
     SELECT count(*), coalesce(sum(epoch), 0), coalesce(sum(began_at % \(modulus)), 0), coalesce(sum(status), 0)
@@ -33,10 +34,10 @@ enum StoredRevocations {
     FROM revoked_tokens
     """
 
-  /// Makes `list` what `connection` finds stored, and returns the mark of it.
+  /// Replaces `list` by the revocations that `connection` finds stored, and returns their mark.
   ///
-  /// The caller holds the writer's connection, so that this process commits nothing meanwhile that the list would then
-  /// forget.
+  /// The caller holds the writer's connection, so that this process commits no revocation meanwhile that the list would
+  /// lose.
   static func load(
     _ list: RevocationList, from connection: UserConnection
   ) throws(DatabaseError) -> Mark {
@@ -47,7 +48,7 @@ enum StoredRevocations {
     return try mark(connection.connection)
   }
 
-  /// The mark of what is stored now.
+  /// Returns the mark of the currently stored revocations.
   static func mark(_ connection: SQLiteConnection) throws(DatabaseError) -> Mark {
     let statement = try connection.prepare(markSQL)
     defer { statement.reset() }
@@ -56,7 +57,7 @@ enum StoredRevocations {
     return Mark(values: values)
   }
 
-  /// Everything that was revoked and not forgotten yet.
+  /// Returns all stored revocations.
   private static func events(_ connection: SQLiteConnection) throws(DatabaseError) -> [RevocationList.Event] {
     var events: [RevocationList.Event] = []
     let epochs = try connection.prepare(epochsSQL)

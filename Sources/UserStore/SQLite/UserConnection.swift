@@ -1,14 +1,14 @@
 import GRDB
 
-/// A connection with the compiled statements about users.
+/// A connection with the compiled statements of users.
 ///
-/// `@unchecked Sendable`: a connection is used only by the thread that holds the lock of its place in the
-/// `ConnectionPool`, which orders one thread's use before the next one's.
+/// `@unchecked Sendable`: only the thread that holds the lock of its slot in the `ConnectionPool` uses a connection,
+/// which orders each use before the next.
 final class UserConnection: @unchecked Sendable {
   let connection: SQLiteConnection
   /// The pool's generation when the open read transaction began; nil if none is open.
   private(set) var snapshotGeneration: UInt64?
-  /// Whether it holds a transaction that cannot be rolled back; its pool then closes it and opens another.
+  /// Whether a transaction cannot be rolled back. The pool then closes the connection and opens another.
   private(set) var isBroken = false
   private let schemaVersion: Int
   private var seenDataVersion: Int64?
@@ -16,7 +16,7 @@ final class UserConnection: @unchecked Sendable {
   private var writeStatements: UserWriteStatements?
   private var signInStatements: SignInReadStatements?
 
-  /// Compiles the statements for the schema of that version, those that write only if `writes` is given.
+  /// Compiles the statements for this schema version; the writing ones only if `writes` is given.
   init(
     _ connection: SQLiteConnection, schemaVersion: Int, writes: WriteSettings?
   ) throws(DatabaseError) {
@@ -24,12 +24,12 @@ final class UserConnection: @unchecked Sendable {
     self.schemaVersion = schemaVersion
     let reads = try UserReadStatements(connection)
     readStatements = reads
-    // Now and not when they are needed: GRDB permits no transaction to be open while it compiles statements.
+    // Compiled now, not on demand: GRDB forbids compiling statements inside a transaction.
     signInStatements = try SignInReadStatements(connection)
     if let writes { writeStatements = try UserWriteStatements(connection, writes, reads: reads) }
   }
 
-  /// The statements that read.
+  /// The reading statements.
   var reads: UserReadStatements {
     get throws(DatabaseError) {
       guard let readStatements else { throw Self.closed }
@@ -37,7 +37,7 @@ final class UserConnection: @unchecked Sendable {
     }
   }
 
-  /// The statements that read what has failed before at an account.
+  /// The statements that read earlier failures at an account.
   var signIns: SignInReadStatements {
     get throws(DatabaseError) {
       guard let signInStatements else { throw Self.closed }
@@ -45,7 +45,7 @@ final class UserConnection: @unchecked Sendable {
     }
   }
 
-  /// The statements that write.
+  /// The writing statements.
   var writes: UserWriteStatements {
     get throws(DatabaseError) {
       guard let writeStatements else { throw Self.closed }
@@ -53,34 +53,34 @@ final class UserConnection: @unchecked Sendable {
     }
   }
 
-  /// Begins a read transaction that the reads to come share, in place of an older one.
+  /// Begins a read transaction for the following reads, in place of an older one.
   func beginSnapshot(_ generation: UInt64) throws(DatabaseError) {
     endSnapshot()
     try reads.begin.run()
     snapshotGeneration = generation
   }
 
-  /// Ends the read transaction, if one is open.
+  /// Ends the read transaction, if open.
   func endSnapshot() {
     guard snapshotGeneration != nil else { return }
     snapshotGeneration = nil
     // A read transaction without running statements has nothing that could fail to commit
-    // (sqlite.org/lang_transaction.html); if it did, no other could begin.
+    // (sqlite.org/lang_transaction.html). If it failed, no other could begin.
     try? reads.end.run()
     if !connection.isInAutocommit { isBroken = true }
   }
 
-  /// Rolls back a transaction that is open, if there is one.
+  /// Rolls back the open transaction, if any.
   ///
-  /// After some failures SQLite has rolled back already (sqlite.org/lang_transaction.html §3).
+  /// After some failures SQLite has already rolled back (sqlite.org/lang_transaction.html §3).
   func endTransaction() {
     if connection.isInAutocommit { return }
-    // The failure that has led here is the one to report; `isBroken` tells of this one.
+    // The earlier failure is the one to report; `isBroken` records this one.
     try? writes.rollBackTransaction()
     if !connection.isInAutocommit { isBroken = true }
   }
 
-  /// `error`, or `SQLITE_SCHEMA` if it is because migrations were taken back.
+  /// Returns `error`, or `SQLITE_SCHEMA` if reverted migrations caused it.
   func explained(_ error: DatabaseError) -> DatabaseError {
     connection.explained(error, schemaVersion: schemaVersion)
   }
@@ -90,8 +90,8 @@ final class UserConnection: @unchecked Sendable {
     try connection.requireSchema(version: schemaVersion)
   }
 
-  /// Returns whether other connections have committed since the last call, or there was none. A connection's own
-  /// commits do not count (sqlite.org/pragma.html#pragma_data_version).
+  /// Returns whether other connections have committed since the last call, or this is the first call. A connection's
+  /// own commits do not count (sqlite.org/pragma.html#pragma_data_version).
   func noteOtherCommits() throws(DatabaseError) -> Bool {
     let version = try writes.dataVersion()
     defer { seenDataVersion = version }
@@ -113,15 +113,15 @@ final class UserConnection: @unchecked Sendable {
 }
 
 extension SQLiteConnection {
-  /// `error`, or `SQLITE_SCHEMA` if it is because migrations were taken back: SQLite calls both a missing table and a
-  /// defect of a statement `SQLITE_ERROR`.
+  /// Returns `error`, or `SQLITE_SCHEMA` if reverted migrations caused it. SQLite reports `SQLITE_ERROR` both for a
+  /// missing table and for a defective statement.
   func explained(_ error: DatabaseError, schemaVersion: Int) -> DatabaseError {
     guard error.resultCode == .SQLITE_ERROR else { return error }
     do throws(DatabaseError) {
       try requireSchema(version: schemaVersion)
       return error
     } catch let finding {
-      // The history itself may be gone.
+      // The history itself may be missing.
       return finding.resultCode == .SQLITE_ERROR ? Self.notMigrated : finding
     }
   }
@@ -134,6 +134,6 @@ extension SQLiteConnection {
   }
 
   private static var notMigrated: DatabaseError {
-    DatabaseError(resultCode: .SQLITE_SCHEMA, message: "migrations were taken back")
+    DatabaseError(resultCode: .SQLITE_SCHEMA, message: "migrations were reverted")
   }
 }

@@ -1,7 +1,7 @@
 import GRDB
 import UserDomain
 
-/// The statements that read users: each is a read transaction of its own, unless `begin` has opened one.
+/// The statements that read users. Each is a read transaction of its own, unless `begin` has opened one.
 final class UserReadStatements {
   static let columns = "id, email, name, status, created_at"
   static let byIDSQL = "SELECT \(columns) FROM users WHERE id = ?1"
@@ -85,7 +85,7 @@ extension PreparedStatement {
     return withText(at: 1) { email in withText(at: 2) { name in body(row, email, name) } }
   }
 
-  /// The user in the current row.
+  /// Returns the user in the current row.
   func user() throws(DatabaseError) -> User {
     try readUser { User($0, email: $1, name: $2) }
   }

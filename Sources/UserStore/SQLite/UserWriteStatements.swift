@@ -1,20 +1,19 @@
 import GRDB
 import UserDomain
 
-/// Where new users get their times and ids from.
+/// The source of new users' times and ids.
 struct WriteSettings: Sendable {
   var clock: @Sendable () -> Timestamp = { .now }
   var ids = UserIDGenerator()
 }
 
-/// The statements that write users, to be run inside a transaction.
+/// The statements that write users, used inside a transaction.
 ///
-/// A violation of a constraint undoes its statement only and leaves the transaction open
-/// (sqlite.org/lang_conflict.html, ABORT), so it is a domain error of that write. Any other failure is
-/// thrown, and the transaction has to be rolled back.
+/// A constraint violation undoes only its statement and leaves the transaction open (sqlite.org/lang_conflict.html,
+/// ABORT), so it is a domain error of that write. Any other failure is thrown, and the transaction must be rolled back.
 final class UserWriteStatements {
   private static let trialName = "trial"
-  /// Bytes: more than an ordinary write needs, so that a disk with so little room counts as full.
+  /// The size in bytes: more than an ordinary write needs, so that a disk with less room counts as full.
   private static let trialSize = 32_768
 
   private let clock: @Sendable () -> Timestamp
@@ -48,7 +47,7 @@ final class UserWriteStatements {
     // Also past the ids of an earlier process, whose clock may have been ahead.
     if let newest = try reads.newestUserID() { ids.advance(past: newest) }
     self.ids = ids
-    // Takes the write lock now, so that nothing later in the transaction has to wait for it.
+    // The write lock is taken now, so that nothing later in the transaction waits for it.
     begin = try connection.prepare("BEGIN IMMEDIATE")
     commit = try connection.prepare("COMMIT")
     rollback = try connection.prepare("ROLLBACK")
@@ -78,7 +77,7 @@ final class UserWriteStatements {
     deleteTrial = try connection.prepare("DELETE FROM secrets WHERE name = ?1")
   }
 
-  /// Begins a transaction and does what each of them does first. After a failure the transaction may be open.
+  /// Begins a transaction with the work that every transaction does first. After a failure the transaction may be open.
   func beginTransaction() throws(DatabaseError) {
     sessions.transactionBegan()
     try begin.run()
@@ -138,7 +137,8 @@ final class UserWriteStatements {
       defer { update.reset() }
       guard try update.step() else { return .failure(.notFound(id.description)) }
       user = try update.user()
-      // RETURNING gives its rows after the changes are made (sqlite.org/lang_returning.html); this ends it.
+      // RETURNING gives its rows after the changes are made (sqlite.org/lang_returning.html); this step ends the
+      // statement.
       _ = try update.step()
     } catch  where error.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE {
       return .failure(.emailAlreadyRegistered)
@@ -151,7 +151,7 @@ final class UserWriteStatements {
       try deleteCredential.run()
     }
     if changes.password != nil { try requests.forget(of: id) }
-    // A new password has not been guessed at, and another caller that makes a user active lets it sign in.
+    // A new password has had no guesses. A user that another caller activates may sign in again.
     if changes.password != nil || (changes.status == .active && authority?.bearer?.userID != id) {
       _ = try attempts.unlock(id, now: clock())
     }
@@ -163,12 +163,12 @@ final class UserWriteStatements {
     return .success(user)
   }
 
-  /// Forgets every failure at a user's account. Returns how many in a row there were from all networks.
+  /// Resets every failure count at a user's account. Returns the number of consecutive failures from all networks.
   func unlock(_ user: UserID) throws(DatabaseError) -> Result<Int, UserError> {
     .success(try attempts.unlock(user, now: clock()))
   }
 
-  /// The secret of that name: `offered`, if there was none.
+  /// Returns the secret with this name, after storing `offered` if it is missing.
   func secret(_ name: String, offered: [UInt8]) throws(DatabaseError) -> [UInt8] {
     try offerSecret.bind(name, at: 1)
     try offerSecret.bind(offered, at: 2)
@@ -178,20 +178,20 @@ final class UserWriteStatements {
     return try readSecret.step() ? readSecret.blob(at: 0) : offered
   }
 
-  /// A number that changes when another connection has committed.
+  /// Returns a number that changes when another connection has committed.
   func dataVersion() throws(DatabaseError) -> Int64 {
     defer { otherCommits.reset() }
     _ = try otherCommits.step()
     return otherCommits.integer(at: 0)
   }
 
-  /// Writes a few pages, to find out whether the disk takes them: a secret that ``removeTrial()`` deletes.
+  /// Writes a few pages to test whether the disk accepts them: a secret that ``removeTrial()`` deletes.
   func makeTrial() throws(DatabaseError) {
     try putTrial.bind(Self.trialName, at: 1)
     try putTrial.run()
   }
 
-  /// Deletes what ``makeTrial()`` has written, in a later transaction.
+  /// Deletes the secret of ``makeTrial()`` in a later transaction.
   func removeTrial() throws(DatabaseError) {
     try deleteTrial.bind(Self.trialName, at: 1)
     try deleteTrial.run()

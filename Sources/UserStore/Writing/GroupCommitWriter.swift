@@ -3,12 +3,10 @@ import GRDB
 import Synchronization
 import UserDomain
 
-/// The one writer: writes that arrive while a transaction is under way share the next one and its single
-/// fsync.
+/// The one writer. Writes that arrive during a transaction share the next one and its single fsync.
 ///
-/// It runs on a dispatch queue of its own. It never waits for company: a lone write is committed at once, and
-/// as long as writes wait the next transaction follows the last. Each caller is answered after its commit is
-/// durable.
+/// It runs on its own dispatch queue and never delays a write: a lone write is committed at once, and transactions
+/// follow each other as long as writes wait. Each caller gets its response after its commit is durable.
 final class GroupCommitWriter: Sendable {
   /// SQLite's own default (sqlite.org/pragma.html#pragma_wal_autocheckpoint).
   private static let pagesBetweenCheckpoints = 1_000
@@ -21,8 +19,9 @@ final class GroupCommitWriter: Sendable {
   private let health = WriteHealth()
   private let dispatchQueue = DispatchQueue(label: "user-store.writer", qos: .userInitiated)
 
-  /// A writer that uses a connection of `connections` for each transaction, and tells `readers` of
-  /// commits and `revocations` of the tokens that they end. It commits nothing to `files` that were moved.
+  /// Creates a writer that uses a connection of `connections` for each transaction. It invalidates the snapshots of
+  /// `readers` after commits, and reports revoked tokens to `revocations`. It commits nothing to `files` that have
+  /// moved.
   init(
     connections: ConnectionPool, readers: ConnectionPool, revocations: RevocationList, files: DatabaseFiles?,
     limits: WriteQueue.Limits
@@ -34,16 +33,16 @@ final class GroupCommitWriter: Sendable {
     queue = Mutex(WriteQueue(limits: limits))
   }
 
-  /// Writes that no transaction has taken yet.
+  /// The number of writes waiting for a transaction.
   var waitingWrites: Int { queue.withLock { $0.waitingWrites } }
 
-  /// Whether a transaction is under way or about to begin.
+  /// Whether a transaction is running or about to begin.
   var isWriting: Bool { queue.withLock { $0.isDraining } }
 
-  /// Why the last transaction was not committed, if writes go on failing for that reason; else nil.
+  /// The reason why the last transaction failed, if it affects later writes too; else nil.
   var fault: StorageFault? { health.fault }
 
-  /// Notes whether the files are where they were, so that ``fault`` is right although nothing is written.
+  /// Checks whether the files have moved, so that ``fault`` is correct even when nothing is written.
   func checkFiles() {
     do throws(DatabaseError) {
       try files?.requireUnmoved()
@@ -53,19 +52,19 @@ final class GroupCommitWriter: Sendable {
     }
   }
 
-  /// While there is a ``fault``: finds out whether writes succeed again, by writing some pages and deleting them.
+  /// Tests, during a ``fault``, whether writes succeed again, by writing some pages and deleting them.
   ///
-  /// - Throws: `UserError`, as long as they do not.
+  /// - Throws: `UserError` while they fail.
   func tryToWrite() async throws(UserError) {
     try await write(rows: 1) { (statements) throws(DatabaseError) in .success(try statements.makeTrial()) }
     try await write(rows: 1) { (statements) throws(DatabaseError) in .success(try statements.removeTrial()) }
     health.recovered()
   }
 
-  /// Does `work`, which writes at most `rows` rows, in a transaction, alone or with others.
+  /// Performs `work`, which writes at most `rows` rows, in a transaction, alone or with others.
   ///
-  /// - Throws: the failure that `work` answers; `UserError.storage`, `.overloaded`, `.cancelled` and
-  ///   `.shuttingDown` when nothing was stored.
+  /// - Throws: the failure that `work` returns; `UserError.storage`, `.overloaded`, `.cancelled` and `.shuttingDown`
+  ///   when nothing was stored.
   func write<Value: Sendable>(
     rows: Int,
     _ work: @escaping @Sendable (UserWriteStatements) throws(DatabaseError) -> WriteAnswer<Value>.Answer
@@ -78,11 +77,11 @@ final class GroupCommitWriter: Sendable {
     return try answer.take()
   }
 
-  /// Refuses new writes and returns once those that were accepted are answered.
+  /// Refuses new writes, and returns once the accepted ones have ended.
   func close() async {
     queue.withLock { $0.closed() }
     await withCheckedContinuation { continuation in
-      // Behind the drain that is under way, if any, which goes on until nothing waits.
+      // Queued behind a running drain, which continues until nothing waits.
       dispatchQueue.async { continuation.resume() }
     }
   }
@@ -92,7 +91,7 @@ final class GroupCommitWriter: Sendable {
       switch queue.submitted(write) {
       case .queued: return nil
       case .startDrain:
-        // Under the lock, so that `close` cannot get ahead of it.
+        // Dispatched under the lock, so that `close` cannot overtake it.
         dispatchQueue.async { self.drain() }
         return nil
       case .refused(let error): return error
@@ -111,22 +110,22 @@ final class GroupCommitWriter: Sendable {
     }
   }
 
-  /// Moves the log into the database once it is long, after the writes in it are answered.
+  /// Moves a long log into the database, after the responses to the writes in it.
   ///
-  /// The next transaction can begin the log anew only if everything was moved and no reader is left in it. So
-  /// snapshots are ended before, lest they hold the move up, and after, so that the next ones need no log.
+  /// The next transaction can restart the log only if everything was moved and no reader uses it. So snapshots are
+  /// ended before the move, which they would hold up, and after it, so that the next ones need no log.
   private func checkpointIfDue() {
     do {
       try connections.withConnection { (connection) throws(DatabaseError) in
         guard connection.connection.pagesInWAL >= Self.pagesBetweenCheckpoints else { return }
-        readers.endIdleSnapshots()  // The commit before has made them due.
+        readers.endIdleSnapshots()  // The last commit made them stale.
         try connection.connection.checkpoint(.passive)
         readers.invalidateSnapshots()
         readers.endIdleSnapshots()
       }
     } catch {
-      // Nothing is lost: the log keeps what was committed, the next commit tries again, and if the disk is
-      // failing that commit says so to its caller.
+      // Nothing is lost: the log keeps the commits, and the next commit tries again. If the disk is failing, that
+      // commit reports it to its caller.
     }
   }
 
@@ -147,11 +146,11 @@ final class GroupCommitWriter: Sendable {
     }
   }
 
-  /// One write made the transaction fail. Nothing is stored or answered yet, so each gets a transaction of
-  /// its own and the one that failed fails alone.
+  /// Retries each write of a failed group in its own transaction, so that only the failing one fails. Nothing was
+  /// stored or acknowledged yet.
   private func retryAlone(_ group: [QueuedWrite], after fault: StorageFault) {
     if group.count == 1 {
-      // What is unexpected may be due to this one write.
+      // An unexpected failure may be due to this one write.
       if fault.kind != .unexpected { health.failed(fault) }
       group[0].end(.storage(fault))
     } else {
@@ -165,13 +164,14 @@ final class GroupCommitWriter: Sendable {
     case rolledBack(StorageFault)
   }
 
-  /// Whatever fails, no transaction is open when this returns, or the connection is broken.
+  /// Performs a group of writes in a transaction. After any failure, no transaction is open, or the connection is
+  /// broken.
   ///
-  /// - Throws: the failure to begin or to commit, which is every write's.
+  /// - Throws: the failure to begin or to commit, which affects every write.
   private func transact(
     _ group: [QueuedWrite], on connection: UserConnection
   ) throws(DatabaseError) -> Outcome {
-    // A transaction that an earlier failure has left open.
+    // Ends a transaction that an earlier failure has left open.
     connection.endTransaction()
     if connection.isBroken {
       throw DatabaseError(resultCode: .SQLITE_IOERR, message: "an earlier transaction cannot be rolled back")
@@ -185,11 +185,11 @@ final class GroupCommitWriter: Sendable {
       connection.endTransaction()
       return .rolledBack(StorageFault(connection.explained(error)))
     }
-    // At the last moment, so that no commit to a file without its path is acknowledged.
+    // Checked at the last moment, so that no commit to a moved file is acknowledged.
     try files?.requireUnmoved()
     try statements.commitTransaction()
-    // Before the answers, so that a client that has one reads what it says, and no token that it ends is accepted; and
-    // while the connection is held, so that the list learns of this process's and others' commits in their order.
+    // Done before the responses, so that a client that has one reads its write, and no revoked token is accepted. Done
+    // while the connection is held, so that the list gets this process's and others' commits in order.
     readers.invalidateSnapshots()
     let ended = statements.sessions.revocations
     if !ended.isEmpty { revocations.apply(ended) }

@@ -2,18 +2,18 @@ import GRDB
 import Synchronization
 import UserDomain
 
-/// A write that waits for its transaction, awaited by one caller, who is resumed exactly once.
+/// A write waiting for its transaction. One caller awaits it, and is resumed exactly once.
 ///
-/// It is not generic over its answer, which ``perform`` keeps: the queue would ask the runtime for the type at every
+/// It is not generic over its result, which ``perform`` keeps: the queue would ask the runtime for the type at every
 /// step of every write.
 final class QueuedWrite: Sendable {
   typealias Perform = @Sendable (UserWriteStatements) throws(DatabaseError) -> Void
 
-  /// nil for a write that was committed, or why nothing was stored.
+  /// Receives nil for a committed write, or the reason why nothing was stored.
   private typealias Waiter = CheckedContinuation<UserError?, Never>
 
   private enum Phase {
-    /// The caller does not wait yet, and has not cancelled.
+    /// The caller is not waiting yet, and has not cancelled.
     case created
     case waiting(Waiter)
     case started(Waiter)
@@ -21,11 +21,11 @@ final class QueuedWrite: Sendable {
     case ended
   }
 
-  /// The rows that it writes, at most.
+  /// The maximum number of rows that it writes.
   let rows: Int
-  /// Does the write inside the open transaction and keeps the answer. May be called again after a rollback.
+  /// Performs the write inside the open transaction and keeps the result. May be called again after a rollback.
   ///
-  /// It throws for a failure that calls for a rollback. A domain error is an answer, not a failure.
+  /// It throws for a failure that requires a rollback. A domain error is a result, not a failure.
   let perform: Perform
   private let phase = Mutex(Phase.created)
 
@@ -36,8 +36,8 @@ final class QueuedWrite: Sendable {
 
   /// Hands the write to `submit` and returns once it is committed.
   ///
-  /// - Throws: why nothing was stored; `UserError.cancelled`, and the write is not done, if the task is cancelled before the
-  ///   write starts.
+  /// - Throws: the reason why nothing was stored. If the task is cancelled before the write starts, that is
+  ///   `UserError.cancelled`, and the write is skipped.
   func commit(submit: (QueuedWrite) -> Void) async throws(UserError) {
     let failure = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
@@ -70,7 +70,7 @@ final class QueuedWrite: Sendable {
     waiter?.resume(returning: .cancelled)
   }
 
-  /// Marks the write as begun. Returns false if it was cancelled; it then has no part in the transaction.
+  /// Marks the write as begun. Returns false for a cancelled write, which the transaction must skip.
   func start() -> Bool {
     phase.withLock { phase in
       guard case .waiting(let waiter) = phase else { return false }
@@ -79,7 +79,7 @@ final class QueuedWrite: Sendable {
     }
   }
 
-  /// Tells the caller that the write's transaction is durable, or, with a failure, that nothing was stored.
+  /// Resumes the caller: the write's transaction is durable, or, with a failure, nothing was stored.
   func end(_ failure: UserError?) {
     let waiter = phase.withLock { phase -> Waiter? in
       switch phase {
@@ -94,7 +94,7 @@ final class QueuedWrite: Sendable {
   }
 }
 
-/// The answer of a write: kept by the writer, and taken by the caller once the write has ended.
+/// The result of a write: kept by the writer, and taken by the caller once the write has ended.
 final class WriteAnswer<Value: Sendable>: Sendable {
   typealias Answer = Result<Value, UserError>
 
@@ -102,7 +102,7 @@ final class WriteAnswer<Value: Sendable>: Sendable {
 
   func keep(_ answer: Answer) { self.answer.withLock { $0 = answer } }
 
-  /// What was kept last: the write has been committed, and so performed.
+  /// Returns the last result. The write must be committed, and so performed.
   func take() throws(UserError) -> Value {
     guard let answer = answer.withLock({ $0 }) else {
       throw .storage(StorageFault(kind: .unexpected, resultCode: 0, message: "not performed"))

@@ -1,17 +1,17 @@
 import Synchronization
 import UserDomain
 
-/// Whether writes succeed, as far as the last ones have shown. Asked by health checks, in nanoseconds.
+/// Whether writes succeed, as far as the last ones show. Health checks read it, in nanoseconds.
 final class WriteHealth: Sendable {
   private let isFailing = Atomic(false)
   private let state = Mutex<StorageFault?>(nil)
 
-  /// Why writes fail; nil if the last one was committed.
+  /// The reason why writes fail; nil if the last one was committed.
   var fault: StorageFault? {
     isFailing.load(ordering: .acquiring) ? state.withLock { $0 } : nil
   }
 
-  /// A transaction failed.
+  /// Records a failed transaction.
   func failed(_ fault: StorageFault) {
     state.withLock { state in
       state = fault
@@ -19,17 +19,17 @@ final class WriteHealth: Sendable {
     }
   }
 
-  /// A transaction was committed. Missing migrations stay a fault, for they make only some writes fail.
+  /// Records a committed transaction. Missing migrations stay a fault, because only some writes need them.
   func committed() {
     recover { $0.kind != .notMigrated }
   }
 
-  /// The paths lead to the open files. Only a fault that said otherwise has ended.
+  /// Records that the paths lead to the open files. Only a fault that said otherwise ends.
   func filesAreInPlace() {
     recover { $0.kind == .moved }
   }
 
-  /// Writes of every kind succeed again.
+  /// Records that writes of every kind succeed again.
   func recovered() {
     recover { _ in true }
   }

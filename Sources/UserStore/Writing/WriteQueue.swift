@@ -1,21 +1,21 @@
 import DequeModule
 import UserDomain
 
-/// Decides which writes wait, which share the next transaction and which are refused. A value without
-/// threads; `GroupCommitWriter` obeys it.
+/// Decides which writes wait, which share the next transaction and which are refused. A value without threads, whose
+/// decisions `GroupCommitWriter` carries out.
 struct WriteQueue {
-  /// Bounds, in rows.
+  /// The limits, in rows.
   struct Limits: Hashable, Sendable {
-    /// Rows that may wait; more are refused as overloaded.
+    /// The maximum number of waiting rows; more are refused as overloaded.
     var waitingRows = 16_384
-    /// Rows after which a transaction takes no more writes, so that no write waits long for the others.
+    /// The number of rows after which a transaction takes no more writes, so that none waits long for others.
     var rowsPerTransaction = 2_048
   }
 
   enum Admission {
-    /// The write waits; a drain is under way and will take it.
+    /// The write waits; the running drain will take it.
     case queued
-    /// The write waits, and the caller has to start a drain.
+    /// The write waits, and the caller must start a drain.
     case startDrain
     case refused(UserError)
   }
@@ -34,9 +34,9 @@ struct WriteQueue {
 
   mutating func submitted(_ write: QueuedWrite) -> Admission {
     if isClosed { return .refused(.shuttingDown) }
-    // A write alone is admitted whatever its size.
+    // A lone write is admitted whatever its size.
     if !waiting.isEmpty, waitingRows + write.rows > limits.waitingRows {
-      // A full queue takes a few transactions' time; a second is on the safe side.
+      // A full queue takes a few transactions, usually less than a second.
       return .refused(.overloaded(retryAfter: .seconds(1)))
     }
     waiting.append(write)
@@ -46,7 +46,7 @@ struct WriteQueue {
     return .startDrain
   }
 
-  /// The writes of the next transaction, in the order of arrival; empty when the drain ends.
+  /// Returns the writes of the next transaction, in order of arrival; empty when the drain ends.
   mutating func nextGroup() -> [QueuedWrite] {
     var rows = 0
     var count = 0
@@ -62,7 +62,7 @@ struct WriteQueue {
     return group
   }
 
-  /// From now on every write is refused; those that wait are still taken.
+  /// Closes the queue: later writes are refused, and waiting ones are still taken.
   mutating func closed() {
     isClosed = true
   }

@@ -4,14 +4,14 @@ import UserDomain
 @Suite struct PrincipalTests {
   private let id = UserID(high: 0x0123_4567_89ab_7def, low: 0x8123_4567_89ab_cdef)
 
-  @Test("scopes are read by name, and unknown names are left out")
+  @Test("scopes are read by name, and unknown names are ignored")
   func scopes() {
     #expect(Scopes(names: ["users:read", "openid", "users:write"]) == [.usersRead, .usersWrite])
     #expect(Scopes(names: ["Users:Read", "users:read,users:write", ""]) == [])
     #expect(Scopes([.usersWrite, .usersRead]).names == ["users:read", "users:write"])
   }
 
-  @Test("a user without scopes may do something to itself, however its id is written, and to nobody else")
+  @Test("a user without scopes has rights only to itself, in any spelling of its id")
   func itself() throws {
     let user = Principal(subject: "\(id)", scopes: [])
     try user.require(.usersRead, orBe: id)
@@ -24,7 +24,7 @@ import UserDomain
     #expect(throws: UserError.permissionDenied(missing: .usersRead)) { try user.require(.usersRead) }
   }
 
-  @Test("a service may do what its scopes say, and its name makes it no user")
+  @Test("a service has the rights of its scopes, and its name does not make it a user")
   func service() throws {
     let service = Principal(subject: "billing", scopes: .usersRead)
     try service.require(.usersRead)

@@ -19,7 +19,7 @@ import Testing
     #expect(token.successor(key: key).hash != token.hash)
   }
 
-  @Test("a token with any bit changed is not trusted, and none of another database's is")
+  @Test("a token with any bit changed, or of another database, is not trusted")
   func forged() throws {
     let token = RefreshToken(session: .random(), key: key)
     let bytes = Array(try #require(Base64URL.decode(token.text)))
@@ -36,7 +36,7 @@ import Testing
   }
 
   @Test(
-    "other text is no token",
+    "other text is not a token",
     arguments: [
       "", "x", String(repeating: "A", count: 63), String(repeating: "A", count: 65),
       String(repeating: "=", count: 64), String(repeating: "é", count: 32), String(repeating: " ", count: 64),

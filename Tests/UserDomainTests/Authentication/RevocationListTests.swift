@@ -19,14 +19,14 @@ import Testing
     list.apply([.epochBegan(user, .init(number: number, beganAt: now, isUserActive: active))])
   }
 
-  @Test("tokens of other epochs are revoked, and the user's alone")
+  @Test("only the user's tokens of other epochs are revoked")
   func epochs() {
     #expect(!list.isRevoked(claims(epoch: 0)))
     begin(2)
     #expect(list.isRevoked(claims(epoch: 0)))
     #expect(list.isRevoked(claims(epoch: 1)))
     #expect(!list.isRevoked(claims(epoch: 2)))
-    // From before a backup was restored.
+    // A later epoch, from before a backup was restored.
     #expect(list.isRevoked(claims(epoch: 3)))
     #expect(list.epoch(of: user) == 2)
     let other = AccessTokenClaims(
@@ -52,7 +52,7 @@ import Testing
   }
 
   @Test(
-    "an epoch that a clock that was ahead has begun holds up another issuer's new tokens only until it is seen"
+    "an epoch begun by a clock that was ahead revokes another issuer's new tokens only until it is seen"
   )
   func epochOfTheFuture() {
     list.apply([
@@ -66,13 +66,13 @@ import Testing
     #expect(!list.isRevoked(claims(epoch: 1), now: now))
   }
 
-  @Test("tokens of a session that was ended are revoked, and it is forgotten when they have expired")
+  @Test("tokens of an ended session are revoked, and the session is forgotten once they have expired")
   func sessions() {
     let (ended, living) = (SessionID.random(), SessionID.random())
     list.apply([.sessionEnded(ended, until: now + .seconds(900))], now: now)
     #expect(list.isRevoked(claims(epoch: 0, session: ended)))
     #expect(!list.isRevoked(claims(epoch: 0, session: living)))
-    // Many others later: the list stays as long as what it has to remember.
+    // Many other sessions later: the list stays as long as the unexpired ones.
     for _ in 0..<100 {
       list.apply(
         (0..<1_000).map { _ in .sessionEnded(.random(), until: now + .seconds(1_000)) },
@@ -82,7 +82,7 @@ import Testing
     #expect(!list.isRevoked(claims(epoch: 0, session: ended)))
   }
 
-  @Test("a token that was revoked singly is revoked, a user's and a service's, and no other")
+  @Test("a token revoked alone, a user's or a service's, is revoked, and no other")
   func singly() {
     func service(_ token: TokenID?) -> AccessTokenClaims {
       AccessTokenClaims(
@@ -90,7 +90,7 @@ import Testing
     }
     let (revoked, other) = (TokenID.random(), TokenID.random())
     #expect(!list.isRevoked(service(revoked)) && !list.isRevoked(claims(epoch: 0, token: revoked)))
-    // Also if its time seems to be over: the clock may be ahead.
+    // A token past its expiry is still revoked: the clock may be ahead.
     list.apply([.tokenRevoked(revoked, until: now)], now: now + .seconds(1))
     #expect(list.isRevoked(service(revoked)) && list.isRevoked(claims(epoch: 0, token: revoked)))
     for token in [other, nil] {
@@ -98,7 +98,7 @@ import Testing
     }
   }
 
-  @Test("what is stored takes the place of the epochs that were known, and of nothing else")
+  @Test("the stored revocations replace the known epochs, and nothing else")
   func replaced() {
     let (session, token) = (SessionID.random(), TokenID.random())
     begin(1, active: false)

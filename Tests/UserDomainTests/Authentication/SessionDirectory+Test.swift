@@ -1,7 +1,7 @@
 import UserDomain
 
 extension SessionDirectory {
-  /// A sign-in from one network, the same if none is named.
+  /// Signs in from a network, by default always the same one.
   func signIn(
     email: String, password: String, network: String = "ipv4:192.0.2.1:50000", knownDevice: String = ""
   ) async throws(UserError) -> TokenPair {

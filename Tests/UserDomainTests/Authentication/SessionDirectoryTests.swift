@@ -6,7 +6,7 @@ import UserStore
 
 @testable import UserDomain
 
-/// Signing in against the real store and the real hasher, with a clock of our own.
+/// Tests sign-in with the real store and the real hasher, and a manual clock.
 @Suite(.tags(.io), .timeLimit(.minutes(10))) struct SessionDirectoryTests {
   private let repository: SQLiteUserRepository
   private let users: UserDirectory
@@ -23,7 +23,7 @@ import UserStore
     attempts = PasswordAttempts(repository) { [clock] in clock.now }
   }
 
-  /// Says what it was asked to, for all to read.
+  /// Issues tokens that are readable claims.
   private struct PlainIssuer: AccessTokenIssuer {
     func issue(_ claims: AccessTokenClaims) throws(UserError) -> String {
       "\(claims.principal.subject) \(claims.epoch ?? -1) \(claims.session?.description ?? "")"
@@ -48,7 +48,7 @@ import UserStore
         session: Base64URL.decode(parts[2]).flatMap { SessionID(bytes: $0) }, epoch: Int64(parts[1])))
   }
 
-  @Test("the right password gives tokens, whatever the letter case of the address")
+  @Test("the right password gives tokens, for the address in any letter case")
   func signIn() async throws {
     let user = try await users.createUser(email: email, name: "", password: password)
     let tokens = try await directory().signIn(email: " ADA@example.com", password: password)
@@ -58,7 +58,7 @@ import UserStore
   }
 
   @Test(
-    "an unknown address, a wrong or short password, an inactive user and one without a password are alike")
+    "an unknown address, a wrong or short password, an inactive user and one without a password fail alike")
   func refusals() async throws {
     _ = try await users.createUser(email: email, name: "", password: password)
     _ = try await users.createUser(email: "nopass@example.com", name: "", password: "")
@@ -75,18 +75,18 @@ import UserStore
     }
   }
 
-  @Test("every refusal has checked one hash, as costly as today's")
+  @Test("every refusal has checked one hash, as expensive as a new one")
   func sameWork() async throws {
     let counting = CountingHasher(hasher)
     _ = try await users.createUser(email: email, name: "", password: password)
     for address in [email, "nobody@example.com"] {
-      // It is refused; what counts is that it was tried.
+      // The sign-in is refused; the test needs only the attempt.
       _ = try? await directory(counting).signIn(email: address, password: "wrong horse")
     }
     #expect(counting.costs == ["m=7168,t=5,p=1", "m=7168,t=5,p=1"])
   }
 
-  @Test("what is no address, or no password, is named")
+  @Test("an invalid address or password is named")
   func invalid() async throws {
     let error = await #expect(throws: UserError.self) {
       try await directory().signIn(email: "ada", password: "")
@@ -102,7 +102,8 @@ import UserStore
   }
 
   @Test(
-    "after 5 failures the next attempt waits, known or not; the right password waits too, and ends the count")
+    "after 5 failures the next attempt waits, for any account; the right password waits too, and resets the count"
+  )
   func backOff() async throws {
     _ = try await users.createUser(email: email, name: "", password: password)
     for address in [email, "nobody@example.com"] {
@@ -128,12 +129,12 @@ import UserStore
     }
     clock.advance(by: .seconds(2))
     _ = try await directory().signIn(email: email, password: password)
-    // It is refused; what counts is that it was tried.
+    // The sign-in is refused; the test needs only the attempt.
     for _ in 0..<4 { _ = try? await directory().signIn(email: email, password: "wrong horse") }
     _ = try await directory().signIn(email: email, password: password)
   }
 
-  @Test("guesses made at the same time count too")
+  @Test("concurrent guesses count too")
   func parallelGuesses() async throws {
     _ = try await users.createUser(email: email, name: "", password: password)
     let directory = directory()
@@ -154,9 +155,9 @@ import UserStore
     #expect(outcomes.filter { $0 == .tooManyAttempts(retryAfter: .seconds(1)) }.count == 45)
   }
 
-  @Test("a day without an attempt ends the count")
+  @Test("a day without an attempt resets the count")
   func forgotten() async throws {
-    // It is refused; what counts is that it was tried.
+    // The sign-in is refused; the test needs only the attempt.
     for _ in 0..<5 { _ = try? await directory().signIn(email: email, password: "wrong horse") }
     clock.advance(by: .seconds(86_401))
     for _ in 0..<5 {
@@ -166,7 +167,7 @@ import UserStore
     }
   }
 
-  @Test("an attempt whose password could not be checked does not count, nor make a wait longer")
+  @Test("an attempt whose password was not checked neither counts nor lengthens a wait")
   func overloaded() async throws {
     let overloaded = OverloadedHasher()
     for _ in 0..<10 {
@@ -175,7 +176,7 @@ import UserStore
       }
     }
     let other = "other@example.com"
-    // It is refused; what counts is that it was tried.
+    // The sign-in is refused; the test needs only the attempt.
     for _ in 0..<5 { _ = try? await directory().signIn(email: other, password: "wrong horse") }
     clock.advance(by: .seconds(1))
     await #expect(throws: UserError.overloaded(retryAfter: .seconds(3))) {
@@ -211,7 +212,7 @@ import UserStore
     #expect(try isRevoked(first) && isRevoked(third))
   }
 
-  @Test("revoking any token of a session ends it; doing so twice is no error")
+  @Test("revoking any token of a session ends it, and doing so twice is not an error")
   func revoke() async throws {
     _ = try await users.createUser(email: email, name: "", password: password)
     let first = try await directory().signIn(email: email, password: password)
@@ -228,7 +229,7 @@ import UserStore
   }
 
   @Test(
-    "a changed or removed password, or being made inactive, ends every token at once",
+    "a changed or removed password, or inactivity, revokes every token at once",
     arguments: [(nil, "another horse"), (nil, ""), (UserStatus.inactive.rawValue, nil)] as [(Int?, String?)])
   func userChanges(status: Int?, new: String?) async throws {
     let user = try await users.createUser(email: email, name: "", password: password)
@@ -240,7 +241,7 @@ import UserStore
     await #expect(throws: UserError.unauthenticated(.untrusted)) {
       try await directory().refresh(tokens.refreshToken)
     }
-    // What comes after is good, and does not bring the old ones back.
+    // Later tokens are valid, and do not restore the old ones.
     _ = try await users.updateUser(
       id: "\(user.id)", status: UserStatus.active.rawValue, password: status == nil ? password : nil)
     let fresh = try await directory().signIn(email: email, password: password)
@@ -248,7 +249,7 @@ import UserStore
     #expect(try isRevoked(tokens))
   }
 
-  @Test("a password that changes while the old one is checked gives no tokens")
+  @Test("a password that changes while the old one is checked gives the old one no tokens")
   func changedMeanwhile() async throws {
     let user = try await users.createUser(email: email, name: "", password: password)
     let slow = HookedHasher(hasher) { [users] in
@@ -260,7 +261,7 @@ import UserStore
   }
 
   @Test(
-    "a wrong password that was checked counts, also if its client waits no more; one that was not does not")
+    "a checked wrong password counts even if its client no longer waits; an unchecked one does not")
   func cancelled() async throws {
     _ = try await users.createUser(email: email, name: "", password: password)
     let checked = directory(HookedHasher(hasher) { withUnsafeCurrentTask { $0?.cancel() } })
@@ -278,7 +279,7 @@ import UserStore
     }
   }
 
-  @Test("a change that a user has asked for is not made once its tokens have ended")
+  @Test("a user's change is not made once its tokens are revoked")
   func authority() async throws {
     let user = try await users.createUser(email: email, name: "", password: password)
     let authority = WriteAuthority(userID: user.id, epoch: 0)
@@ -294,14 +295,14 @@ import UserStore
         id: "\(user.id)", status: UserStatus.active.rawValue, password: "another horse", by: authority)
     }
     #expect(try repository.user(id: user.id)?.status == .inactive)
-    // Nor of anybody else.
+    // Changing another user under the same authority fails too.
     let other = try await users.createUser(email: "bob@example.com", name: "", password: "")
     await #expect(throws: UserError.unauthenticated(.revoked)) {
       try await users.updateUser(id: "\(other.id)", name: "Eve", by: authority)
     }
   }
 
-  @Test("a user whose changes race with its own end cannot undo it")
+  @Test("a user whose changes race with its deactivation cannot undo it")
   func authorityRace() async throws {
     for number in 0..<20 {
       let user = try await repository.create(.sample(number))
@@ -309,7 +310,7 @@ import UserStore
       await withThrowingTaskGroup(of: Void.self) { group in
         for _ in 0..<10 {
           group.addTask { [repository] in
-            // Made before the end or refused after it; either is right.
+            // The change is made before the deactivation or refused after it; either is right.
             _ = try? await repository.update(user.id, UserChanges(status: .active), by: authority)
           }
         }
@@ -321,7 +322,7 @@ import UserStore
     }
   }
 
-  @Test("a hash with older parameters is made anew after a sign-in, and no token ends by it")
+  @Test("a hash with older parameters is upgraded after a sign-in, and no token is revoked")
   func upgrade() async throws {
     let old = try Argon2idHasher(
       parameters: Argon2Parameters(memoryKiB: 9_216, iterations: 4, parallelism: 1))
@@ -331,7 +332,7 @@ import UserStore
     let (upgrades, upgraded) = AsyncStream.makeStream(of: Void.self)
     let waiting = WaitingHasher(hasher)
     let observer = UpgradeObserver(repository) { upgraded.yield() }
-    // Answered although the new hash cannot be made yet.
+    // The sign-in returns although the new hash cannot be made yet.
     let tokens = try await directory(waiting, sessions: observer).signIn(email: email, password: password)
     waiting.open()
     for await _ in upgrades { break }
@@ -341,7 +342,7 @@ import UserStore
     _ = try await directory().signIn(email: email, password: password)
   }
 
-  @Test("a user has 100 sessions at most: the one that was refreshed longest ago makes room")
+  @Test("a user has at most 100 sessions: a new one replaces the one refreshed longest ago")
   func sessionsPerUser() async throws {
     let user = try await repository.create(.sample(1))
     var ids: [SessionID] = []

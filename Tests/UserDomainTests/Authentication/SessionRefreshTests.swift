@@ -2,7 +2,7 @@ import Testing
 
 @testable import UserDomain
 
-/// What becomes of a session when a refresh token is shown.
+/// Tests the decision about a presented refresh token.
 @Suite struct SessionRefreshTests {
   private static let start = Timestamp(microsecondsSinceEpoch: 1_764_000_000_000_000)
   private static let policy = SessionPolicy()
@@ -31,7 +31,7 @@ import Testing
 
   private struct NotRefreshed: Error {}
 
-  @Test("the newest token rotates, and keeps the session for another 30 days")
+  @Test("the current token rotates, and keeps the session for another 30 days")
   func rotate() throws {
     let next = try refreshed(session, after: .seconds(3_600))
     #expect(next.tokenHash == second)
@@ -41,7 +41,7 @@ import Testing
     #expect(next.expiresAt == Self.start + .seconds(90 * 86_400))
   }
 
-  @Test("the token before gives the same successor for 10 seconds, also if the clock steps back by less")
+  @Test("the previous token gives the same successor for 10 seconds, even if the clock steps back by less")
   func repeated() throws {
     let next = try refreshed(session, after: .seconds(100))
     for seconds in [90.001, 99, 100, 109.999] {
@@ -49,7 +49,7 @@ import Testing
     }
   }
 
-  @Test("a clock that was ahead when a token was used does not let it be used again until then")
+  @Test("a token used while the clock was ahead cannot be used again until that time")
   func reusedAfterStepBack() throws {
     let next = try refreshed(session, after: .seconds(86_400))
     for seconds in [0.0, 43_200, 86_390] {
@@ -57,13 +57,13 @@ import Testing
         Issue.record("a used token was taken again")
         return
       }
-      // The access token that the refresh gave was issued by the clock that was ahead.
-      #expect(ended.keptUntil == Self.start + .seconds(86_400) + SessionPolicy.endedSessionsMemory)
+      // The clock that was ahead issued the access token of the refresh.
+      #expect(ended.keptUntil == Self.start + .seconds(86_400) + SessionPolicy.endedSessionRetention)
     }
   }
 
   @Test(
-    "a session that a clock that was ahead has begun lasts no longer than the policy says, once it is refreshed"
+    "a session begun by a clock that was ahead lasts no longer than the policy allows, once it is refreshed"
   )
   func begunInTheFuture() throws {
     let year = Duration.seconds(365 * 86_400)
@@ -77,7 +77,7 @@ import Testing
     #expect(next.keptUntil == now + Self.policy.refreshLifetime)
   }
 
-  @Test("after that it ends the session, and so does an older one at once")
+  @Test("after 10 seconds the previous token ends the session, and an older one ends it at once")
   func reused() throws {
     let next = try refreshed(session, after: .seconds(100))
     guard case .end(let ended) = decide(next, first, second, after: .seconds(110)) else {
@@ -85,7 +85,7 @@ import Testing
       return
     }
     #expect(ended.endedAt == Self.start + .seconds(110))
-    // Remembered as long as an access token of it may be accepted.
+    // The session is kept as long as one of its access tokens may be accepted.
     #expect(ended.keptUntil >= Self.start + .seconds(110 + 86_400 + 30))
     guard case .goOn(let third) = decide(next, second, third, after: .seconds(101)) else {
       Issue.record("not refreshed")
@@ -100,18 +100,18 @@ import Testing
     }
   }
 
-  @Test("a token that nobody used for 30 days is over, and a session after 90 whatever its token")
+  @Test("a token expires after 30 unused days, and a session after 90 whatever its token")
   func expired() throws {
     let month = Duration.seconds(30 * 86_400)
     guard case .goOn = decide(session, first, second, after: month - .seconds(1)) else {
-      Issue.record("over too soon")
+      Issue.record("expired too early")
       return
     }
     #expect(decide(session, first, second, after: month) == .refuse(.expired))
     var old = session
     old.keptUntil = old.expiresAt
     guard case .goOn(let last) = decide(old, first, second, after: .seconds(90 * 86_400 - 60)) else {
-      Issue.record("over too soon")
+      Issue.record("expired too early")
       return
     }
     #expect(last.keptUntil == last.expiresAt)

@@ -18,7 +18,7 @@ import Testing
     if seconds > 0 { #expect(attempts.remainingWait(at: start + .milliseconds(seconds * 1_000 - 1)) > .zero) }
   }
 
-  @Test("nothing waits for a failure that a clock that was ahead has noted")
+  @Test("nothing waits for a failure stored by a clock that was ahead")
   func clockSteppedBack() {
     for failures in [5, 6, 100] {
       let attempts = SignInAttempts(failures: failures, lastAt: start)
@@ -28,7 +28,7 @@ import Testing
     }
   }
 
-  @Test("an unknown account is its address, whatever the letter case")
+  @Test("an unknown account is its address, in any letter case")
   func account() throws {
     #expect(
       SignInAccount.unknown(try EmailAddress("Ada@Example.com"))
@@ -47,7 +47,7 @@ import Testing
     ).admission(from: source, at: start, running: running, inAccount: inAccount)
   }
 
-  @Test("attempts at the same time are as many as may fail before the first wait, and then one at a time")
+  @Test("as many attempts run at once as may fail before the first wait, and then one at a time")
   func concurrency() {
     for failures in 0...4 {
       #expect(admission(failures, 4 - failures) == .begin)
@@ -59,7 +59,7 @@ import Testing
   }
 
   @Test(
-    "an account takes 100 failures from all networks together, those under way included, and devices are free"
+    "an account takes 100 failures from all networks together, with running attempts; devices are exempt"
   )
   func accountLimit() {
     #expect(admission(0, account: 99) == .begin)

@@ -11,7 +11,7 @@ import Testing
     account: .user(UserID(high: 1, low: 2)), source: .network(PeerNetwork(peer: "unix")))
   private let device = SignInGate.Key(account: .user(UserID(high: 1, low: 2)), source: .device(.random()))
 
-  @Test("a place is counted for its source, and for its account unless it is a device's")
+  @Test("a place counts for its source, and for its account unless a device holds it")
   func counts() {
     #expect(gate.reserve(key) == (0, 0))
     #expect(gate.reserve(key) == (1, 1))
@@ -23,7 +23,7 @@ import Testing
     #expect(gate.reserve(key) == (0, 0))
   }
 
-  @Test("an attempt waits until another of its source ends, and not at all if none is left")
+  @Test("an attempt waits until another of its source ends, and not at all if no other is running")
   func waits() async throws {
     _ = gate.reserve(key)
     try await gate.releaseAndWait(key)
@@ -38,13 +38,13 @@ import Testing
       return false
     }
     gate.release(key)
-    // Woken by the last release, or by one of those above.
+    // The last release, or one of those above, has woken it.
     gate.release(key)
     try await waiting.value
     #expect(gate.count == 0)
   }
 
-  @Test("more than 64 may not wait, and those that are cancelled leave room")
+  @Test("at most 64 may wait, and cancelled ones leave room")
   func queue() async throws {
     _ = gate.reserve(key)
     let tasks = (0..<(SignInGate.longestQueue + 10)).map { _ in
@@ -58,7 +58,7 @@ import Testing
         }
       }
     }
-    // Ten are refused; which of them comes from the scheduler.
+    // Ten are refused; the scheduler decides which.
     let outcomes = AsyncStream.makeStream(of: UserError?.self)
     for task in tasks { Task { outcomes.continuation.yield(await task.value) } }
     var refused = 0

@@ -5,7 +5,7 @@ import UserStore
 
 @testable import UserDomain
 
-/// Who keeps whom from signing in, and who does not: against the real store, with a clock of our own.
+/// Tests which failures keep which callers from signing in, with the real store and a manual clock.
 @Suite(.tags(.io), .timeLimit(.minutes(10))) struct SignInLimitTests {
   private let repository: SQLiteUserRepository
   private let users: UserDirectory
@@ -36,7 +36,7 @@ import UserStore
     try await users.createUser(email: email, name: "", password: password)
   }
 
-  /// How a sign-in ends: nil if it succeeds.
+  /// Returns the error of a sign-in; nil if it succeeds.
   private func outcome(
     _ password: String, _ network: String, _ address: String? = nil, device: String = ""
   ) async -> UserError? {
@@ -49,7 +49,7 @@ import UserStore
     }
   }
 
-  /// Failures as the store has them, without the cost of hashing.
+  /// Stores failures without the cost of hashing.
   private func fail(_ account: SignInAccount, _ count: Int, from source: SignInSource? = nil) async throws {
     for number in 0..<count {
       let network = SignInSource.network(PeerNetwork(peer: "ipv4:203.0.113.\(number):1"))
@@ -57,7 +57,7 @@ import UserStore
     }
   }
 
-  @Test("a stranger's guess a minute does not keep the right password out, wherever else it comes from")
+  @Test("a stranger's guess per minute does not keep out the right password from any other network")
   func stranger() async throws {
     _ = try await ada()
     for minute in 0..<48 {
@@ -66,14 +66,14 @@ import UserStore
       if minute >= 5 { #expect(await outcome(wrong, stranger) != .wrongCredentials) }
       #expect(await outcome(password, home) == nil)
     }
-    // The success of another is none of the stranger's.
+    // The success of one network does not reset the count of the stranger's.
     guard case .tooManyAttempts = await outcome(password, stranger) else {
-      Issue.record("the stranger has not to wait")
+      Issue.record("the stranger does not have to wait")
       return
     }
   }
 
-  @Test("many right sign-ins at once do not refuse each other, also after failures")
+  @Test("many correct sign-ins at once do not block each other, even after failures")
   func rightOnesAtOnce() async throws {
     _ = try await ada()
     for failures in [0, 4, 6] {
@@ -90,7 +90,7 @@ import UserStore
     }
   }
 
-  @Test("guesses at the same time are not more than those one after another, from any number of letter cases")
+  @Test("concurrent guesses are no more than consecutive ones, for any letter cases of the address")
   func guessesAtOnce() async throws {
     _ = try await ada()
     for address in [email, "nobody@example.com"] {
@@ -106,7 +106,7 @@ import UserStore
     }
   }
 
-  @Test("after 100 failures in a row an account takes no password, whether or not it has a user")
+  @Test("after 100 failures in a row an account accepts no password, whether or not it has a user")
   func disabled() async throws {
     let user = try await ada()
     let nobody = "nobody@example.com"
@@ -117,18 +117,18 @@ import UserStore
       #expect(await outcome(wrong, stranger, address) == .signInDisabled)
       #expect(await outcome(password, home, address) == .signInDisabled)
     }
-    // Time does not end it.
+    // Time does not end the lock.
     clock.advance(by: .seconds(300 * 86_400))
     for address in [email, nobody] { #expect(await outcome(password, home, address) == .signInDisabled) }
     clock.advance(by: .seconds(200 * 86_400))
     try await fail(.unknown(try EmailAddress("other@example.com")), 1)
     #expect(await outcome(password, home) == .signInDisabled)
-    // Another address makes no other account.
+    // Another spelling of the address is the same account.
     _ = try await users.updateUser(id: "\(user.id)", email: "lovelace@example.com")
     #expect(await outcome(password, home, "lovelace@example.com") == .signInDisabled)
   }
 
-  @Test("a success ends the count, and so do 30 days without a failure")
+  @Test("a success resets the count, and so do 30 days without a failure")
   func inARow() async throws {
     let user = try await ada()
     try await fail(.user(user.id), 99)
@@ -138,13 +138,13 @@ import UserStore
     #expect(await outcome(password, home) == .signInDisabled)
     try await repository.unlock(user.id)
     try await fail(.user(user.id), 99)
-    clock.advance(by: SignInAttempts.accountMemory + .seconds(1))
+    clock.advance(by: SignInAttempts.accountRetention + .seconds(1))
     #expect(await outcome(wrong, home) == .wrongCredentials)
     #expect(await outcome(password, home) == nil)
   }
 
   @Test(
-    "an operator, a new password or another's making the user active ends the lock; the user itself does not")
+    "an operator, a new password or activation by another caller ends the lock; the user itself cannot")
   func unlocked() async throws {
     let user = try await ada()
     let account = SignInAccount.user(user.id)
@@ -162,7 +162,7 @@ import UserStore
     #expect(await outcome("another horse", home) == nil)
   }
 
-  @Test("a device that has signed in before is not held up, however its token has ended, and ends the lock")
+  @Test("a known device is not held up, however its token ended, and its sign-in ends the lock")
   func knownDevice() async throws {
     let user = try await ada()
     func signIn() async throws -> TokenPair {
@@ -172,7 +172,7 @@ import UserStore
     _ = try await sessions.refresh(used.refreshToken)
     try await sessions.revoke(revoked.refreshToken)
     clock.advance(by: .seconds(100 * 86_400))
-    // Clears expired sessions away.
+    // Signing in deletes expired sessions.
     for _ in 0..<3 { _ = try await signIn() }
     for token in [used, revoked, expired, unused].map(\.refreshToken) {
       try await fail(.user(user.id), 100)
@@ -181,7 +181,7 @@ import UserStore
       #expect(await outcome(password, stranger, device: token) == nil)
       #expect(await outcome(password, home) == nil)
     }
-    // A new sign-in takes the place of the one that the device has shown.
+    // A new sign-in replaces the session that identified the device.
     try await fail(.user(user.id), 100)
     #expect(await outcome(password, home, device: used.refreshToken) == .signInDisabled)
   }
@@ -195,7 +195,7 @@ import UserStore
     #expect(await outcome("another horse", stranger, device: token) == nil)
   }
 
-  @Test("no other text is a known device: another user's token, one of another database, anything")
+  @Test("no other text proves a known device: another user's token, another database's, or anything else")
   func unknownDevice() async throws {
     let user = try await ada()
     _ = try await users.createUser(email: "eve@example.com", name: "", password: password)
@@ -211,7 +211,7 @@ import UserStore
   }
 
   @Test(
-    "a known device has to wait after its own failures, which hold up no other, and is known no more after 20"
+    "a known device waits after its own failures, which hold up no other, and is forgotten after 20"
   )
   func deviceFailures() async throws {
     let user = try await ada()
@@ -228,7 +228,7 @@ import UserStore
     #expect(await outcome(password, home, device: token) == .signInDisabled)
   }
 
-  @Test("failures that a clock that was ahead has noted hold nobody up, and are noted anew by the next one")
+  @Test("failures stored by a clock that was ahead hold up no caller, and the next one corrects them")
   func clockWasAhead() async throws {
     let user = try await ada()
     let token = try await sessions.signIn(email: email, password: password, network: home).refreshToken
@@ -246,7 +246,7 @@ import UserStore
     _ = user
   }
 
-  @Test("sessions that a clock that was ahead has begun make room for new ones, and not the other way round")
+  @Test("sessions begun by a clock that was ahead make room for new ones, and not the reverse")
   func sessionsOfTheFuture() async throws {
     _ = try await ada()
     clock.advance(by: .seconds(3_650 * 86_400))

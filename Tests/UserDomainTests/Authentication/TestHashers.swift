@@ -1,7 +1,7 @@
 import Synchronization
 import UserDomain
 
-/// Takes note of what the hashes that it checks cost.
+/// Records the cost of each hash that it checks.
 final class CountingHasher: PasswordHasher {
   private let base: any PasswordHasher
   private let checked = Mutex<[String]>([])
@@ -10,7 +10,7 @@ final class CountingHasher: PasswordHasher {
     self.base = base
   }
 
-  /// The costs in the hashes that were checked, as PHC strings have them.
+  /// The costs in the checked hashes, in the form of PHC strings.
   var costs: [String] { checked.withLock { $0 } }
 
   var decoy: PasswordHash { base.decoy }
@@ -27,7 +27,7 @@ final class CountingHasher: PasswordHasher {
   }
 }
 
-/// Does something after each check and each hash, before its outcome is known.
+/// Runs a closure after each check and each hash, before its outcome is known.
 final class HookedHasher: PasswordHasher {
   private let base: any PasswordHasher
   private let hook: @Sendable () async throws -> Void
@@ -62,7 +62,7 @@ final class HookedHasher: PasswordHasher {
   }
 }
 
-/// Makes no hash before it is told to.
+/// Holds back hashes until a test releases them.
 final class WaitingHasher: PasswordHasher {
   private let base: any PasswordHasher
   private let gate = AsyncStream.makeStream(of: Void.self)
@@ -89,7 +89,7 @@ final class WaitingHasher: PasswordHasher {
   }
 }
 
-/// Has no room.
+/// Refuses every hash as overloaded.
 struct OverloadedHasher: PasswordHasher {
   let decoy = PasswordHash(phcString: "")
 

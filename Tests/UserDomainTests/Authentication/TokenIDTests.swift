@@ -12,7 +12,7 @@ import UserDomain
   }
 
   @Test(
-    "what has another length, or other characters, is not an id",
+    "text of another length, or with other characters, is not an id",
     arguments: ["", "AAAA", "=", "AAECAwQFBgcICQoLDA0OD!"])
   func bad(text: String) {
     #expect(TokenID(text) == nil)

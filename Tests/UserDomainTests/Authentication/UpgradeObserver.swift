@@ -1,6 +1,6 @@
 import UserDomain
 
-/// A store that tells when a hash was upgraded, which happens after the sign-in that caused it.
+/// A store that reports the upgrade of a hash, which follows the sign-in that caused it.
 struct UpgradeObserver: SessionRepository {
   private let base: any SessionRepository
   private let upgraded: @Sendable () -> Void

@@ -74,7 +74,8 @@ public struct KeyFile: Hashable, Sendable {
     }
     guard ring.signer != nil, ring.keys.allSatisfy(\.isIntact) else {
       throw KeyFailure(
-        path, "a key is damaged, or none can sign; restore a backup, or move the file away to create new keys")
+        path, "a key is damaged, or none can sign; restore a backup, or move the file away to create new keys"
+      )
     }
     return ring
   }

@@ -2,7 +2,7 @@ import SwiftProtobuf
 import UserDomain
 public import UserProtos
 
-/// CreateUser: validated at once, answered when the user is stored.
+/// CreateUser: validates at once, and responds when the user is stored.
 ///
 /// A class, so that a call does not copy the directory.
 public final class CreateUser: UnaryRPC {

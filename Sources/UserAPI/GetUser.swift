@@ -2,7 +2,7 @@ import SwiftProtobuf
 public import UserDomain
 import UserProtos
 
-/// GetUser: one user, written from the store's row to the response without a copy in between.
+/// GetUser: writes the store's row to the response without a copy in between.
 ///
 /// A class, so that a call does not copy the directory.
 public final class GetUser: UnaryRPC {

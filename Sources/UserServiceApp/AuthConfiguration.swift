@@ -50,7 +50,7 @@ public struct AuthConfiguration: Sendable {
       algorithms: outsideAlgorithms, rules: outsideRules)
   }
 
-  /// Compares settings with each other, and with the addresses that the service listens on.
+  /// Checks the settings against each other, and against the addresses that the service listens on.
   func check(listen: [ListenAddress]) throws(InvalidSetting) {
     if !isOn, !mayBeExposed, let exposed = listen.first(where: { !$0.isLocal }) {
       throw InvalidSetting(

@@ -15,8 +15,8 @@ struct ConfigurationFile {
 
   /// Reads the file and returns its settings as texts by name.
   ///
-  /// - Parameter settings: the settings that may be in it.
-  /// - Throws: an error that names the file and the place in it, for an unknown setting too.
+  /// - Parameter settings: the settings that the file may contain.
+  /// - Throws: an error that names the file and the place, also for an unknown setting.
   func read(_ settings: [Setting]) throws(InvalidSetting) -> [String: String] {
     var contents: Data
     do {
@@ -32,7 +32,7 @@ struct ConfigurationFile {
     do {
       value = try JSONDecoder().decode(JSONValue.self, from: contents)
     } catch {
-      // What the grammar permits and the decoder does not: a number that is too large.
+      // The grammar permits numbers that the decoder cannot represent.
       throw InvalidSetting(description: "\(path): a value is out of range")
     }
     guard case .object(let object) = value else {
@@ -57,12 +57,12 @@ struct ConfigurationFile {
         try read(members, group: name + ".", settings, &texts)
       } else if let setting {
         guard texts.updateValue(try text(of: value, setting), forKey: name) == nil else {
-          throw InvalidSetting(description: "\(path): the setting '\(name)' is there twice")
+          throw InvalidSetting(description: "\(path): the setting '\(name)' is given twice")
         }
       } else if isGroup {
         throw InvalidSetting(description: "\(path): '\(name)' is a group of settings and must be an object")
       } else {
-        throw InvalidSetting(description: "\(path): there is no setting '\(name)'")
+        throw InvalidSetting(description: "\(path): unknown setting '\(name)'")
       }
     }
   }

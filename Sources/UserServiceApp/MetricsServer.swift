@@ -7,8 +7,7 @@ import PrometheusMetrics
 import ServiceLifecycle
 import Synchronization
 
-/// Serves the metrics to Prometheus: `GET /metrics`, HTTP/1.1. Whatever becomes of it once it listens, the service goes
-/// on.
+/// Serves the metrics to Prometheus: `GET /metrics`, HTTP/1.1. A failure after it listens does not stop the service.
 ///
 /// One page alone would not need Hummingbird. It is here for the routes that an operator's port gets beside the metrics,
 /// such as probes.

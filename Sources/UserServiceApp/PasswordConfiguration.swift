@@ -40,7 +40,7 @@ public struct PasswordConfiguration: Sendable {
     HashingLimits(threads: threads, memoryBudget: budgetKiB << 10, queueLength: queueLength)
   }
 
-  /// Compares settings with each other, and makes ``parameters`` of them.
+  /// Checks the settings against each other, and sets ``parameters``.
   mutating func check() throws(InvalidSetting) {
     do throws(Argon2ParameterError) {
       parameters = try Argon2Parameters(
@@ -50,7 +50,7 @@ public struct PasswordConfiguration: Sendable {
     }
     guard memoryKiB <= budgetKiB else {
       throw InvalidSetting(
-        description: "argon2.budget is \(budgetKiB) KiB, less than the \(memoryKiB) of argon2.memory")
+        description: "argon2.budget is \(budgetKiB) KiB; it must be at least argon2.memory, \(memoryKiB)")
     }
   }
 }

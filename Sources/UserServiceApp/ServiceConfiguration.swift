@@ -69,7 +69,7 @@ public struct ServiceConfiguration: Sendable {
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws(InvalidSetting) {
     if let name = flags.keys.first(where: { name in !Setting.all.contains { $0.name == name } }) {
-      throw InvalidSetting(description: "there is no setting '\(name)'")
+      throw InvalidSetting(description: "unknown setting '\(name)'")
     }
     let sources = SettingSources(
       flags: flags, environment: environment,
@@ -102,7 +102,7 @@ public struct ServiceConfiguration: Sendable {
     PasswordPolicy(minimumLength: passwords.minimumLength, serviceNames: ["user-service", auth.issuer])
   }
 
-  /// Compares settings with each other.
+  /// Checks the settings against each other.
   private mutating func check() throws(InvalidSetting) {
     switch (tlsFiles.certificate, tlsFiles.key) {
     case (_?, _?): break
@@ -114,7 +114,7 @@ public struct ServiceConfiguration: Sendable {
     case (_, nil): throw InvalidSetting(description: "tls.cert needs tls.key")
     }
     if let metrics, listen.contains(where: metrics.isSame) {
-      throw InvalidSetting(description: "metrics.listen is \(metrics), where the service itself listens")
+      throw InvalidSetting(description: "metrics.listen is \(metrics), an address of the service itself")
     }
     try auth.check(listen: listen)
     try passwords.check()

@@ -26,7 +26,7 @@ public enum StoreError: Error, Hashable, Sendable {
   case brokenHistory(path: String, missing: Int)
   /// Migrations are not applied, and the caller asked not to apply them.
   case pending(path: String, migrations: [String])
-  /// The database could not be migrated to the version that the caller asked for.
+  /// The database cannot be migrated to the requested version.
   case migration(MigrationFault)
   /// SQLite failed in another way.
   case storage(path: String, StorageFault)

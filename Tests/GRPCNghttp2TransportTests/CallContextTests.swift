@@ -6,7 +6,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// What a handler knows of its call, and how it hears of the call's end.
+/// A handler's view of its call, and of the call's end.
 @Suite(.tags(.io), .timeLimit(.minutes(10))) struct CallContextTests {
   private static let method = MethodDescriptor(
     fullyQualifiedService: "test.Service", method: "Call", type: .bidirectionalStreaming)

@@ -5,7 +5,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Calls that are answered short of their handlers, and those that are not.
+/// Calls that are answered inline, and those that are not.
 @Suite(.tags(.io), .timeLimit(.minutes(10))) struct InlineMethodTests {
   private static let method = MethodDescriptor(
     fullyQualifiedService: "test.Service", method: "Echo", type: .unary)

@@ -7,8 +7,8 @@ import SwiftProtobuf
 import TestSupport
 import Testing
 
-/// gRPC's interoperability test cases as far as they test servers, by grpc-swift's client over its own
-/// transport (github.com/grpc/grpc, doc/interop-test-descriptions.md).
+/// gRPC's interoperability test cases for servers, with grpc-swift's client over its own transport
+/// (github.com/grpc/grpc, doc/interop-test-descriptions.md).
 @Suite(.tags(.heavy), .serialized, .timeLimit(.minutes(10))) struct InteropTests {
   private typealias Client = Grpc_Testing_TestService.Client<HTTP2ClientTransport.Posix>
   private typealias Output = Grpc_Testing_StreamingOutputCallRequest

@@ -41,7 +41,7 @@ import UserStore
       for: .service)
   }
 
-  /// A caller without a token.
+  /// The caller of a call without a token.
   private func stranger(_ peer: String = "ipv4:192.0.2.1:50000") -> Caller {
     Caller(principal: .anonymous, peer: peer, hasToken: false)
   }

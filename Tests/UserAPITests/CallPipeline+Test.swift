@@ -3,9 +3,10 @@ import Logging
 @testable import UserAPI
 
 extension CallPipeline {
-  /// A pipeline that logs nothing, of calls that are cancelled for `cause` if they are.
+  /// Creates a pipeline without a log, whose calls are cancelled for `cause`.
   static func test(
-    _ authorizer: Authorizer = .off, observer: CallObserver = CallObserver(log: nil, metrics: nil), cause: CancellationCause = .client
+    _ authorizer: Authorizer = .off, observer: CallObserver = CallObserver(log: nil, metrics: nil),
+    cause: CancellationCause = .client
   ) -> CallPipeline {
     CallPipeline(
       authorizer: authorizer, observer: observer,

@@ -38,11 +38,11 @@ extension StreamingServerResponse {
   }
 }
 
-/// Keeps the messages of a response.
+/// Collects the messages of a response.
 final class WrittenMessages<Element: Sendable>: RPCWriterProtocol {
   private let messages = Mutex<[Element]>([])
 
-  /// What has been written so far.
+  /// The messages written so far.
   var all: [Element] { messages.withLock { $0 } }
 
   @concurrent func write(_ element: Element) async throws { messages.withLock { $0.append(element) } }

@@ -30,7 +30,7 @@ import UserProtos
     try await handler.check(.with { $0.service = service }, for: caller).status
   }
 
-  /// Watches `service`, and tells a test of what it is told and of its end.
+  /// Watches `service`, and reports each response and the end to a test.
   private func watch(_ service: String) throws -> (told: WrittenMessages<[UInt8]>, end: Task<Void, any Error>)
   {
     let told = WrittenMessages<[UInt8]>()
@@ -65,10 +65,10 @@ import UserProtos
   @Test("a watch receives each change, and ends as UNAVAILABLE when the server drains")
   func watch() async throws {
     let (told, end) = try watch("user.v1.UserService")
-    try await eventually("the watch is told of the present") { try told.statuses == [.serving] }
+    try await eventually("the watch receives the current state") { try told.statuses == [.serving] }
     database.answers.withLock { $0 = false }
     monitor.refresh()
-    try await eventually("the watch is told of the change") { try told.statuses == [.serving, .notServing] }
+    try await eventually("the watch receives the change") { try told.statuses == [.serving, .notServing] }
     monitor.drain()
     #expect(await #expect(throws: RPCError.self) { try await end.value }?.code == .unavailable)
     #expect(try told.statuses.first == .serving && told.statuses.last == .notServing)
@@ -97,7 +97,7 @@ import UserProtos
 }
 
 extension WrittenMessages<[UInt8]> {
-  /// What a watch was told.
+  /// The responses of a watch.
   fileprivate var statuses: [Grpc_Health_V1_HealthCheckResponse.ServingStatus] {
     get throws { try all.map { try Grpc_Health_V1_HealthCheckResponse(serializedBytes: $0).status } }
   }

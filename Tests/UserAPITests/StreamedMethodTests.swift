@@ -95,7 +95,7 @@ import UserStore
     }
   }
 
-  @Test("rows and updates go to the store in their order")
+  @Test("rows and updates reach the store in order")
   func order() async throws {
     let rows = try ["ada", "", "bob"].map { name in
       try User_V1_CreateUserRequest.with { $0.email = "\(name)@example.com" }.serializedBytes() as [UInt8]

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 import UserServiceClient
 
-/// The client when the service, or the way to it, fails under its calls.
+/// The client while the service, or the connection to it, fails during its calls.
 @Suite(.tags(.heavy), .fewAtOnce, .timeLimit(.minutes(10))) struct InterruptionTests {
   private let directory: TemporaryDirectory
 
@@ -129,7 +129,7 @@ import UserServiceClient
     }
   }
 
-  @Test("a call whose answer never comes ends with its time, a stream with its silence")
+  @Test("a call without a response ends at its time-out, a stream at its idle time-out")
   func silence() async throws {
     let service = try await RunningService.forClient(in: directory)
     try await withUserServiceClient(.test(service.port)) { client in

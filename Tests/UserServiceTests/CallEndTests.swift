@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import UserProtos
 
-/// How calls end that do not run to their own end: deadlines, cancellation, the service's own shutdown.
+/// Calls that end early: deadlines, cancellation, shutdown of the service.
 @Suite(.tags(.heavy), .fewAtOnce, .timeLimit(.minutes(10))) struct CallEndTests {
   private let directory: TemporaryDirectory
   private let database: String

@@ -3,9 +3,9 @@ import TestSupport
 import Testing
 import UserProtos
 
-/// Bulk loads of as many rows as one call may have. Each keeps every thread of the tests busy for seconds.
+/// Bulk loads with the maximum number of rows. Each keeps every thread of the tests busy for seconds.
 @Suite(.tags(.heavy), .alone, .timeLimit(.minutes(10))) struct ManyRowsTests {
-  @Test("100,000 rows that all fail still fit in one response, and each is named")
+  @Test("100,000 failed rows fit in one response, and each is reported")
   func allRowsFail() async throws {
     try await withService { users, _ in
       let response = try await users.bulkCreate((0..<100_000).lazy.map { _ in CreateUser("bad") })

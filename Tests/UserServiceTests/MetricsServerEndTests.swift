@@ -20,7 +20,7 @@ import Testing
     // As its socket breaks under it.
     #expect(shutdown(try #require(Self.listener(port)), Int32(SHUT_RDWR)) == 0)
     try await run.value
-    #expect(log.lines.map(\.message) == ["the metrics server has ended"])
+    #expect(log.lines.map(\.message) == ["the metrics server has stopped"])
     #expect(log.lines.map(\.level) == [.error])
   }
 

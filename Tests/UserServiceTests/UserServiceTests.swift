@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 import UserProtos
 
-/// The five calls over a socket, by grpc-swift's client.
+/// The five methods over a socket, with grpc-swift's client.
 @Suite(.tags(.heavy), .fewAtOnce, .timeLimit(.minutes(10))) struct UserServiceTests {
   // MARK: GetUser, CreateUser
 

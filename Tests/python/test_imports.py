@@ -179,7 +179,7 @@ def test_a_listing_for_spreadsheets_has_no_formulas_and_a_raw_one_can_be_importe
     done = other.run("users", "import", "-", "--format", "csv", input=commands("users", "list", "--output", "csv"),
                      directory=tmp_path)
     assert done.stdout == "0 created, 0 already registered, 7 rejected\n"
-    # A name that begins with a quote for spreadsheets of its own cannot be told from one of ours.
+    # A name that begins with a quote of its own cannot be distinguished from a quoted one.
     done = other.run("users", "import", "-", "--format", "csv", input=raw, directory=tmp_path)
     assert done.stdout == "6 created, 0 already registered, 1 rejected\n"
 
@@ -216,7 +216,7 @@ def test_a_file_that_makes_no_sense_says_where(commands, tmp_path):
         file.write_text(text)
         error = commands("users", "import", str(file), code=1)
         assert words in error and error.startswith("Stopped after ") and "import again" not in error
-    # What came before the place that makes no sense.
+    # The rows before the fault are stored.
     assert len(users(commands("users", "list", "--output", "csv"))) == 1
 
 

@@ -210,7 +210,7 @@ final class Call: @unchecked Sendable {
   }
 
   private func stopReading(_ wait: Wait) {
-    // What is on its way to the reader still comes.
+    // If a result is already on its way, the reader receives it.
     guard let reader, reader.wait === wait, connection.wait({ $0.stopAwaitingPart(id) }) else { return }
     self.reader = nil
     reader.continuation.resume(throwing: CancellationError())

@@ -128,7 +128,7 @@ final class Connection {
     return event(body)
   }
 
-  /// The call's task has ended.
+  /// Records that the call's task has ended.
   func taskEnded(_ call: Call) {
     calls[call.id] = nil
     wait { $0.taskEnded(call.id) }

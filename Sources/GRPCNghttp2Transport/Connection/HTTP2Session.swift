@@ -131,14 +131,15 @@ final class HTTP2Session {
     }
   }
 
-  /// How many streams nghttp2 permits. It ends the connection of a client that exceeds what SETTINGS said (nghttp2 issue
-  /// 687), so SETTINGS are sent with our own limit in its place, and the core refuses the excess.
+  /// The stream limit that nghttp2 enforces. nghttp2 ends the connection of a client that exceeds the limit in
+  /// SETTINGS (nghttp2 issue 687). SETTINGS therefore announce the configured limit instead, and the core refuses the
+  /// excess.
   private static func hardStreamLimit(_ configuration: HTTP2Configuration) -> UInt32 {
     UInt32(clamping: configuration.maxConcurrentStreams) &* 2 &+ 1_000
   }
 
-  /// Writes our own limit over nghttp2's in the first frame: SETTINGS, whose first setting is MAX_CONCURRENT_STREAMS: 9
-  /// bytes of header, 2 of the id.
+  /// Overwrites the stream limit in the first frame, SETTINGS, with the configured one. MAX_CONCURRENT_STREAMS is the
+  /// first setting; its value follows 9 bytes of header and 2 of the id.
   private func announceStreamLimit(of frame: UnsafeRawBufferPointer, _ core: inout ConnectionCore) {
     hasSentSettings = true
     guard frame.count >= 15, frame[3] == FrameType.settings.rawValue else { return }
@@ -152,7 +153,7 @@ final class HTTP2Session {
     return nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0
   }
 
-  /// Submits the first SETTINGS. The value of MAX_CONCURRENT_STREAMS comes first, so that it is found again.
+  /// Submits the first SETTINGS. MAX_CONCURRENT_STREAMS comes first, where ``announceStreamLimit(of:_:)`` expects it.
   private func submitSettings(
     _ configuration: HTTP2Configuration, to session: OpaquePointer
   ) throws(Failure) {

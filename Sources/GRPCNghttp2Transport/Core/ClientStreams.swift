@@ -50,7 +50,7 @@ struct ClientStreams {
     open = open.filter { !unserved($0) }.union(newest)
   }
 
-  /// The client has sent DATA. What it sends on streams that were never opened, nghttp2 sees.
+  /// Records DATA of the client. nghttp2 reports DATA on streams that were never opened.
   mutating func dataReceived(_ id: UInt32, endsStream: Bool) -> Violation? {
     guard id <= highest, id % 2 == 1 else { return nil }
     guard open.contains(id) else { return gaps.contains { $0.contains(id) } ? nil : .ended }

@@ -36,7 +36,7 @@ extension ConnectionCore {
     return ByteBuffer(bytes: message.bytes)
   }
 
-  /// The method has answered with the message in `response`, which has its prefix, and status OK.
+  /// Records the answer: the message in `response`, which includes its prefix, and status OK.
   mutating func answered(_ id: Int32, _ response: ByteBuffer) {
     guard let slot = streams.find(id), !streams.slots[slot].hasEnded else { return }
     streams.slots[slot].output = response

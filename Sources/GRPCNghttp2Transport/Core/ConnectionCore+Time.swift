@@ -20,7 +20,9 @@ extension ConnectionCore {
   /// Performs everything that is due at `now`.
   mutating func timePassed(now: NIODeadline) {
     self.now = now
-    if !gate.hasReceivedSettings, now >= startBy { fail(.protocolError, "preface and SETTINGS did not arrive in time") }
+    if !gate.hasReceivedSettings, now >= startBy {
+      fail(.protocolError, "preface and SETTINGS did not arrive in time")
+    }
     if let since = gate.incompleteSince, now >= since + receiveTimeout {
       fail(.enhanceYourCalm, "a frame was not completed in time")
     }

@@ -17,7 +17,7 @@ struct FrameGate {
   /// How many streams, and gaps between their ids, it keeps.
   var knownStreams: Int { rules.clientStreams.count }
 
-  /// When ``timePassed(now:)`` has something to do.
+  /// The next time at which ``timePassed(now:)`` has an effect.
   var wakeup: NIODeadline { rules.pings.wakeup }
 
   /// Checks received bytes. Returns the connection error, if there is one.

@@ -10,7 +10,7 @@ struct StreamTable {
   /// For each of the lowest bits of an id, the slot that an id with these bits was found in last.
   private var hints = [UInt16](repeating: 0, count: hintCount)
   private static let hintCount = 64
-  /// Streams that nghttp2 has open.
+  /// The number of streams that are open in nghttp2.
   private(set) var openCount = 0
   /// The highest stream id of a request that nghttp2 has reported.
   private(set) var newest: Int32 = 0
@@ -68,7 +68,7 @@ struct StreamTable {
     return slots[slot].life != .closed
   }
 
-  /// The slots of calls whose streams are open.
+  /// The slots of calls with open streams.
   var openSlots: [Int] { ids.indices.filter { ids[$0] != 0 && slots[$0].life != .closed } }
 
   /// Releases the memory of the slots if none is in use.

@@ -4,8 +4,8 @@ import NIOSSL
 import Primitives
 import Synchronization
 
-/// A server's certificate and key, and whose clients it accepts, read from PEM files. The files are read
-/// again when they change; connections that come then get the new certificate.
+/// A server's certificate and key, and the authorities of its clients, from PEM files. Changed files are reloaded,
+/// and new connections use them.
 ///
 /// Our own rather than NIOCertificateReloading of swift-nio-extras, which replaces a context's certificate and key at each
 /// handshake: the clients' authorities have no place in it, so the context must be made anew all the same, and it does not

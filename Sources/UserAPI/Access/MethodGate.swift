@@ -17,7 +17,7 @@ enum MethodGate: Sendable {
   ///   - peer: the client's end of the connection.
   func decide(known authorization: UnsafeRawBufferPointer?, from peer: String) -> Decision<Caller> {
     decide(from: peer) { rule, access in
-      // Where no token is needed, several count as none. Elsewhere the full check tells the two faults apart.
+      // Where no token is needed, several values count as none. Elsewhere the full check tells the two faults apart.
       guard let authorization else { return rule.access == .everyCaller ? .absent : .unknown }
       return access.knownPrincipal(authorization).map { .valid($0) } ?? .unknown
     } principal: { (bearer: Principal) in
@@ -75,7 +75,7 @@ enum MethodGate: Sendable {
     }
   }
 
-  /// The rule of a method for which a token is needed.
+  /// Applies the rule of a method that needs a token.
   private static func decide<Bearer, Permitted>(
     _ credential: Credential<Bearer>, access: MethodAccess, _ principal: (Bearer) -> Principal,
     _ permission: (Bearer?) -> Permitted
@@ -94,7 +94,7 @@ enum MethodGate: Sendable {
     }
   }
 
-  /// The rule of a method for which none is needed: `count` counts the calls of those who are not free of the limit.
+  /// Applies the rule of a method that needs no token. `count` counts a call that is not exempt from the limit.
   private static func decide<Bearer, Permitted>(
     _ credential: Credential<Bearer>, _ principal: (Bearer) -> Principal,
     _ permission: (Bearer?) -> Permitted, count: () throws(UserError) -> Void

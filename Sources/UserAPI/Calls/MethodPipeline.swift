@@ -48,7 +48,7 @@ final class MethodPipeline: Sendable {
     let call = start(request.metadata, context)
     do {
       let message = try await answer(try await authorize(call, request.metadata, context))
-      // The service has done its part. Whether its client gets the message the transport knows.
+      // The service has done its part. Only the transport knows whether the client receives the message.
       call.ended(nil)
       return StreamingServerResponse(single: ServerResponse(message: message))
     } catch {

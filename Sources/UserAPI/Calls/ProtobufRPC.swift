@@ -8,7 +8,7 @@ struct ProtobufRPC<Request: Message, Response: Message>: UnaryRPC {
     let caller: Caller
   }
 
-  /// Answers a request. Throws what the call fails with.
+  /// Answers a request. An error fails the call.
   let respond: @Sendable (Request, Caller) async throws -> Response
 
   func decode(_ message: UnsafeRawBufferPointer) throws -> Request {

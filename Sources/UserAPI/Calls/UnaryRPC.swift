@@ -28,9 +28,9 @@ extension UnaryRPC where Work == Never {
   public func finish(_ work: Never) async throws -> [UInt8] {}
 }
 
-/// What ``UnaryRPC/answer(_:for:to:)`` has made of a request.
+/// The outcome of ``UnaryRPC/answer(_:for:to:)``.
 public enum UnaryAnswer<Work> {
-  /// The response was given.
+  /// The response is written.
   case given
   /// The response is made by ``UnaryRPC/finish(_:)``.
   case later(Work)

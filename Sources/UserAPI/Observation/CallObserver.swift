@@ -20,7 +20,7 @@ public struct CallObserver: Sendable {
   }
 }
 
-/// Tells a log and metrics of one method's calls.
+/// Reports one method's calls to a log and to metrics.
 final class MethodObserver: Sendable {
   private let method: MethodDescriptor
   private let log: CallLog?
@@ -58,7 +58,7 @@ struct ObservedCall: Sendable {
     metrics?.callStarted(inline: inline)
   }
 
-  /// The call's token is valid and says who its bearer is, nil without one, whether the call is permitted or not.
+  /// Records the bearer of the call's valid token, nil without one, whether the call is permitted or not.
   func identified(_ bearer: @autoclosure () -> Principal?) {
     if let record, let bearer = bearer() { record.principal = bearer }
   }

@@ -27,7 +27,7 @@ public struct AccessTokenClaims: Hashable, Sendable {
   }
 }
 
-/// A public key of the service's own, Ed25519, that its access tokens are verified with.
+/// A public Ed25519 key of the service, which verifies its access tokens.
 public struct AccessTokenKey: Hashable, Sendable {
   /// The key's id in the tokens that it signed (`kid`, RFC 7515 §4.1.4).
   public let kid: String

@@ -1,19 +1,18 @@
-/// Why a token is not accepted.
+/// The reason why a token is not accepted.
 public enum TokenFault: Hashable, Sendable {
-  /// There is none.
+  /// The call has no token.
   case missing
-  /// The text is no token.
+  /// The text is not a token.
   case malformed
-  /// It is not signed by somebody whom the service trusts, with a key and an algorithm of theirs, or not
-  /// meant for this service.
+  /// The token is not signed by a trusted issuer with one of its keys and algorithms, or not meant for this service.
   case untrusted
-  /// It names a key that its issuer did not have when the service read the issuer's keys last. Clients are told the same
-  /// as for `untrusted`.
+  /// The token names a key that its issuer did not have when the service last read the issuer's keys. Clients see the
+  /// same error as for `untrusted`.
   case unknownKey
-  /// It is good only from a later time on.
+  /// The token is not valid yet.
   case notYetValid
-  /// Its time is over.
+  /// The token has expired.
   case expired
-  /// It was revoked before its time was over.
+  /// The token was revoked before it expired.
   case revoked
 }

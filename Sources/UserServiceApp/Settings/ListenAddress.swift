@@ -30,7 +30,8 @@ extension Listener.Address {
     self = .tcp(host: host, port: port)
   }
 
-  /// Whether a process cannot listen at both: they are one IP address and port, or one path. Any number may have port 0.
+  /// Whether a process cannot listen at both: they have the same IP address and port, or the same path. Addresses
+  /// with port 0 never conflict.
   func isSame(as other: Listener.Address) -> Bool {
     switch (self, other) {
     case (.tcp(let host, let port), .tcp(let otherHost, let otherPort)):

@@ -17,9 +17,9 @@ package struct Setting: Sendable {
   package let standard: SettingText
 
   let shape: SettingShape
-  /// Sets the value that a text stands for.
+  /// Parses a text and sets its value.
   let apply: @Sendable (inout ServiceConfiguration, String) throws(InvalidSetting) -> Void
-  /// The value that a configuration has.
+  /// Returns the value in a configuration.
   package let text: @Sendable (ServiceConfiguration) -> SettingText
 
   /// The form of a flag of `serve`.
@@ -58,7 +58,7 @@ package struct Setting: Sendable {
     }
   }
 
-  /// The environment variable that gives the setting.
+  /// The name of the setting's environment variable.
   package var variable: String {
     "USER_SERVICE_" + name.uppercased().replacing(".", with: "_")
   }

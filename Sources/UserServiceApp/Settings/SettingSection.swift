@@ -19,7 +19,7 @@ extension Setting {
   /// The setting of that name, which must exist.
   package static func named(_ name: String) -> Setting {
     guard let setting = all.first(where: { $0.name == name }) else {
-      preconditionFailure("there is no setting '\(name)'")
+      preconditionFailure("unknown setting '\(name)'")
     }
     return setting
   }

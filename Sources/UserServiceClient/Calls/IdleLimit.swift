@@ -5,7 +5,7 @@ import Synchronization
 final class IdleLimit: Sendable {
   private struct State {
     var limit: Duration
-    /// Since when the call waits for the service; nil while the service waits for the call.
+    /// The time since which the call has waited for the service; nil while it does not wait.
     var waitingSince: ContinuousClock.Instant?
     /// Whether the limit has passed and the call is being cancelled.
     var hasExpired = false

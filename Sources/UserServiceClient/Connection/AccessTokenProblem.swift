@@ -1,6 +1,6 @@
 import Primitives
 
-/// Judges access tokens before they are sent.
+/// Checks access tokens before they are sent.
 enum AccessTokenProblem {
   /// Describes the problem of `token` as the predicate of a sentence; nil if the token can be sent.
   ///
@@ -12,11 +12,11 @@ enum AccessTokenProblem {
       return nil
     }
     switch scalar {
-    case "\n", "\r": return "has a line break"
-    case " ", "\t": return "has a space"
-    case "\0": return "has a NUL"
-    case "\u{FEFF}": return "has a byte order mark"
-    default: return "has the character \(scalar.codePoint)"
+    case "\n", "\r": return "contains a line break"
+    case " ", "\t": return "contains a space"
+    case "\0": return "contains a NUL"
+    case "\u{FEFF}": return "contains a byte order mark"
+    default: return "contains the character \(scalar.codePoint)"
     }
   }
 }

@@ -56,7 +56,7 @@ extension UserServiceClient.Configuration {
           config.http2.authority = security.serverName
           config.connection.keepalive = .init(
             time: keepaliveTime, timeout: keepaliveTimeout, allowWithoutCalls: false)
-          // As quick as the calls are repeated: a service that restarts is back within a second.
+          // As short as the pauses between retries: a restarting service is back within a second.
           config.backoff = .init(initial: .milliseconds(100), max: .seconds(10), multiplier: 1.6, jitter: 0.2)
         })
     } catch {

@@ -58,7 +58,7 @@ public struct ServerAddress: Hashable, Sendable {
     return Int(rest.dropFirst()).flatMap { (1...65_535).contains($0) ? $0 : nil }
   }
 
-  /// Whether it is on this machine, so that nobody listens on the way.
+  /// Whether the address is on this machine, so that the traffic cannot be intercepted on a network.
   public var isLocal: Bool {
     switch kind {
     case .ipv4(let host, _), .ipv6(let host, _): IPAddress(host)?.isLoopback ?? false

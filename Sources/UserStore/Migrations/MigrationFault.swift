@@ -1,6 +1,6 @@
-/// Why a database could not be migrated to a version. The database is as it was before the migration that failed.
+/// The reason why a database cannot be migrated to a version. The failing migration has changed nothing.
 public enum MigrationFault: Hashable, Sendable {
-  /// `--to` names a version that there is no migration for.
+  /// `--to` names a version without a migration.
   case unknownVersion(Int, newestKnown: Int)
   /// `up --to` names an older version than the database has, or `down --to` a newer one.
   case wrongDirection(from: Int, to: Int)
@@ -11,7 +11,7 @@ public enum MigrationFault: Hashable, Sendable {
 }
 
 extension MigrationFault: CustomStringConvertible {
-  /// One line for an operator: what is wrong, and what to do where that is known.
+  /// One line for an operator: what is wrong, and the remedy if known.
   public var description: String {
     switch self {
     case .unknownVersion(let version, let newestKnown):

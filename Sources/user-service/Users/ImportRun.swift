@@ -11,9 +11,9 @@ final class ImportRun: @unchecked Sendable {
   private var rejected: RejectedRows
   /// Receives the rows whose address is already registered; nil discards them.
   private var already: RejectedRows?
-  /// Rows whose users were asked for, and of which no batch has told yet.
+  /// Rows whose users were sent and whose outcome is not yet known.
   private var underWay: Deque<UserFileRow> = []
-  /// Why the file could not be read to its end.
+  /// The error that stopped reading the file, if any.
   private(set) var sourceFailure: (any Error)?
   private var created = 0
   private var registered = 0

@@ -35,7 +35,7 @@ struct RejectedRows {
     do {
       _ = try PrivateFile.create(at: path)
     } catch {
-      throw FileFailure("\(path) cannot be made: \(String(cString: strerror(error.code.rawValue)))")
+      throw FileFailure("\(path) cannot be created: \(String(cString: strerror(error.code.rawValue)))")
     }
     unlink(path)
   }

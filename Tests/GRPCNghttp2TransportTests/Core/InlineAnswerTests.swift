@@ -12,7 +12,7 @@ import Testing
     driver.core.answersLater(id, driver.core.inlineRequest(id)?.response ?? ByteBuffer())
   }
 
-  @Test("an inline method answers a call that is whole and plain in three frames")
+  @Test("an inline method answers a complete, uncompressed call in three frames")
   func answered() {
     var driver = CoreDriver()
     driver.call(1, .inlineUnary)

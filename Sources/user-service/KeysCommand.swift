@@ -66,8 +66,8 @@ struct KeysCommand: AsyncParsableCommand {
     guard let end = key.retiresAt, let remaining = ring.remainingTrust(in: key, at: now) else {
       return "signs"
     }
-    if remaining <= .zero { return "over since \(min(end, now).rfc3339(.seconds))" }
+    if remaining <= .zero { return "expired \(min(end, now).rfc3339(.seconds))" }
     // Sooner than the file says if the clock was ahead when the key was retired.
-    return "good until \(min(end, now.addingTimeInterval(remaining / .seconds(1))).rfc3339(.seconds))"
+    return "valid until \(min(end, now.addingTimeInterval(remaining / .seconds(1))).rfc3339(.seconds))"
   }
 }

@@ -16,7 +16,8 @@ extension TokenCommand {
 
     @OptionGroup var database: DatabaseOption
     @OptionGroup var settings: SettingsOption
-    @Option(help: ArgumentHelp("Revoke the token with this id.", valueName: "id"))
+    // An id may begin with a hyphen.
+    @Option(parsing: .unconditional, help: ArgumentHelp("Revoke the token with this id.", valueName: "id"))
     var jti: String?
     @Option(help: ArgumentHelp("Revoke the token in this file; - is standard input.", valueName: "path"))
     var tokenFile: String?

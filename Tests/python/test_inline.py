@@ -124,7 +124,7 @@ def test_both_ways_log_and_count_alike(serve, connect):
 
 def test_the_short_way_is_taken(pb, serve, connect):
     """Plain calls of each method with an inline road are answered inline, and only on the service that has it."""
-    for service, inline in zip(both_ways(serve, "--metrics-listen", "127.0.0.1:0"), (1, 0)):
+    for service, inline in zip(both_ways(serve, "--metrics-listen", "127.0.0.1:0"), (1, 0), strict=True):
         client = connect(service.address)
         user_id = create(client)
         for stream in (3, 5):

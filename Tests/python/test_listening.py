@@ -143,7 +143,7 @@ def datagram_socket(path):
 @pytest.mark.parametrize("make,words", [
     (lambda path: path.write_text("precious"), "the file there is not a socket"),
     (lambda path: path.mkdir(), "the file there is not a socket"),
-    (datagram_socket, "a socket of another kind"),
+    (datagram_socket, "socket there is of another type"),
 ], ids=["file", "folder", "datagram socket"])
 def test_what_is_not_a_socket_of_ours_is_not_replaced(tmp_path, make, words):
     """Any other file at the path stays."""

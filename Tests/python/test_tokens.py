@@ -139,6 +139,11 @@ def test_a_token_can_be_revoked_singly(pb, serve, tmp_path):
         token_id(by_id): "unknown", token_id(by_token): "billing", token_id(own): ada.id}
 
 
+def test_the_id_of_a_token_may_begin_with_a_hyphen(secured):
+    revoked = run("token", "revoke", "--database", secured.database, "--jti", "-" + "A" * 21)
+    assert (revoked.returncode, revoked.stdout) == (0, f"revoked token -{'A' * 21}\n")
+
+
 def test_tokens_that_cannot_be_revoked(secured, tmp_path):
     def revoke(*arguments):
         result = run("token", "revoke", "--database", secured.database, *arguments)

@@ -43,7 +43,7 @@ import Testing
     loop.advanceTime(by: .microseconds(251))
     #expect(executor.fairShare.hasUsedSlice)
     _ = Task.immediate(executorPreference: executor) {
-      await executor.fairShare.yieldIfDue()
+      if executor.fairShare.hasUsedSlice { await executor.fairShare.yield() }
       isDone.store(true, ordering: .relaxed)
     }
     loop.run()

@@ -148,7 +148,7 @@ final class Call: @unchecked Sendable {
   /// Takes the available messages. Returns whether `requests` has ended the call.
   private func takeParts(with requests: inout any InlineRequests) async -> Bool {
     while true {
-      await executor.fairShare.yieldIfDue()
+      if executor.fairShare.hasUsedSlice { await executor.fairShare.yield() }
       guard let reading = connection.event({ $0.takeNext(id) }) else { return false }
       let step: InlineStep
       var isLast = true
@@ -177,7 +177,7 @@ final class Call: @unchecked Sendable {
   ///
   /// - Throws: `RPCError` for a request that violates the protocol, `CancellationError` if the call has ended.
   func nextPart() async throws -> Part? {
-    await executor.fairShare.yieldIfDue()
+    if executor.fairShare.hasUsedSlice { await executor.fairShare.yield() }
     if executor.isCurrent, let reading = connection.event({ $0.read(id) }) { return try reading.result.get() }
     let wait = Wait()
     return try await withTaskCancellationHandler {
@@ -222,7 +222,7 @@ final class Call: @unchecked Sendable {
   ///
   /// - Throws: `RPCError` for a part that cannot be sent, `CancellationError` if the call has ended.
   func write(_ part: RPCResponsePart<MessageBytes>) async throws {
-    await executor.fairShare.yieldIfDue()
+    if executor.fairShare.hasUsedSlice { await executor.fairShare.yield() }
     if executor.isCurrent {
       if try writeNow(part) { return }
     } else {

@@ -118,8 +118,14 @@ final class Connection {
 
   /// Tells the core what a call does, and has the connection do what comes of it.
   func event<Result>(_ body: (inout ConnectionCore) throws -> Result) rethrows -> Result {
-    defer { if session.core.wantsTurn, !isPerforming { onWork() } }
-    return try body(&session.core)
+    var wantsTurn = false
+    defer { if wantsTurn, !isPerforming { onWork() } }
+    // One access of the core: each costs a check of exclusivity.
+    func call(_ core: inout ConnectionCore) throws -> Result {
+      defer { wantsTurn = core.wantsTurn }
+      return try body(&core)
+    }
+    return try call(&session.core)
   }
 
   /// Tells the core what a call waits for from now on.

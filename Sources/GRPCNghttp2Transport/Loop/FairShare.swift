@@ -24,9 +24,9 @@ final class FairShare: @unchecked Sendable {
   /// Whether this is the loop's thread and the running handler has used up its slice.
   var hasUsedSlice: Bool { loop.inEventLoop && loop.now - sliceStart > LongRunners.slice }
 
-  /// Yields the loop to other handlers if the running one has used up its slice.
-  func yieldIfDue() async {
-    guard hasUsedSlice else { return }
+  /// Yields the loop to other handlers, for a handler that ``hasUsedSlice``. Apart from the question, because an async call
+  /// costs more than the answer.
+  func yield() async {
     await withCheckedContinuation { continuation in
       yielding.append(continuation)
       act(longRunners.began(now: loop.now))

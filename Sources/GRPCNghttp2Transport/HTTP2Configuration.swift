@@ -20,7 +20,8 @@ public struct HTTP2Configuration: Sendable {
   public var maxFrameSize = 16_384
   /// The largest request message, in inflated bytes. Larger ones are answered with RESOURCE_EXHAUSTED.
   public var maxReceiveMessageSize = 4 * 1_024 * 1_024
-  /// The largest response message, in bytes. A larger one fails its call with RESOURCE_EXHAUSTED.
+  /// The largest response message, in bytes. A larger one fails its call with RESOURCE_EXHAUSTED. Messages of
+  /// ``MessageBytes/init(frames:)`` are not checked.
   public var maxSendMessageSize = Int(Int32.max)
   /// The bytes that the calls of a connection may hold: header fields, 8 KiB a running handler, inflated messages in
   /// handlers, and the received parts of awaited messages. Data within the connection's flow-control window is not

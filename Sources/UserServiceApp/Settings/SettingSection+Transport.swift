@@ -48,7 +48,8 @@ extension SettingSection {
       "Let the calls of a connection hold at most this many bytes.",
       note: """
         Header fields, 8 KiB a running handler, 1 KiB a stream of requests and 20 KiB while one of its messages is \
-        handled, messages in handlers (inflated) and incomplete messages, which may use three quarters of it.
+        handled, messages in handlers (inflated) and incomplete messages, which may use three quarters of it. Never \
+        less than four of the largest request messages.
         """),
     Setting(
       "grpc.max.memory", \.transport.maxMemory, .whole(1_048_576...1_099_511_627_776),

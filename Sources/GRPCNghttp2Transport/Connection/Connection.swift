@@ -170,7 +170,7 @@ final class Connection {
     case .startTaker(let id): calls[id]?.startTaker()
     case .resumeReader(let id, let reading): calls[id]?.resumeReader(reading)
     case .resumeWriters(let id): calls[id]?.resumeWriters()
-    case .cancel(let id): calls[id]?.cancel()
+    case .cancel(let id): cancel(id)
     case .closed(let id): closed(id)
     case .callsAreCutOff: peer.isCutOff.store(true, ordering: .relaxed)
     case .ended: onEnd()
@@ -180,10 +180,21 @@ final class Connection {
     }
   }
 
+  private func cancel(_ id: Int32) {
+    guard let call = calls[id] else { return }
+    call.cancel()
+    forgetIdle(call)
+  }
+
+  /// Drops a call without a task, which nothing else will drop: it keeps the connection.
+  private func forgetIdle(_ call: Call) {
+    if !call.hasTask { calls[call.id] = nil }
+  }
+
   private func closed(_ id: Int32) {
     guard let call = calls[id] else { return }
     call.closed()
-    if !call.hasTask { calls[id] = nil }
+    forgetIdle(call)
   }
 
   private func startHandler(_ id: Int32) {

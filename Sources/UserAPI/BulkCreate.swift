@@ -152,6 +152,7 @@ struct BulkCreate {
     var outcomes = try await retrying { () async throws(UserError) in
       // A call with an invalid token must not wait for the database.
       try authorization.checkStillValid()
+      // Rows that failed are reported with their errors, and are not stored.
       return try await directory.repository.create(
         prepared.compactMap { try? $0.get() }, by: authorization.authority)
     }.makeIterator()

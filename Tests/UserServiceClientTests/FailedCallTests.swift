@@ -168,7 +168,7 @@ import UserProtos
     #expect(await service.stop().status == 0)
   }
 
-  @Test("nobody there, and nobody of that name, are told at once and with the reason")
+  @Test("an address without a service, and an unknown host name, fail at once with the reason")
   func unavailable() async throws {
     for (address, words) in [("127.0.0.1:1", "refused"), ("unix:/nonexistent", "No such file")] {
       var configuration = UserServiceClient.Configuration.test(1)
@@ -211,7 +211,7 @@ import UserProtos
     try await proxy.close()
   }
 
-  /// `@unchecked Sendable`: nobody uses the iterator any more.
+  /// `@unchecked Sendable`: the iterator is not used after it is kept.
   private struct Kept: @unchecked Sendable {
     let iterator: UserStream.Iterator
 

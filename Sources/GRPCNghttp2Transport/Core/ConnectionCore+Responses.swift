@@ -76,7 +76,7 @@ extension ConnectionCore {
     case goesOn
     /// The method has ended the call.
     case concluded
-    /// The call is over without its doing.
+    /// The call has ended for another reason.
     case over
   }
 

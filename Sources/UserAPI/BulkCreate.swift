@@ -49,15 +49,18 @@ struct BulkMemory {
 ///
 /// Its memory is bounded: one batch of rows, and a ``BulkResponse``.
 struct BulkCreate {
-  /// A row waiting for its batch: valid, or the reason why it is invalid.
-  private typealias Row = Result<UserDraft, GoogleRPCStatus>
+  private typealias Draft = (index: Int, user: UserDraft)
+  private typealias Failure = (index: Int, status: GoogleRPCStatus)
 
   private let directory: UserDirectory
   private let limits: BulkLimits
   private let authorization: CallAuthorization
-  private var batch: [Row] = []
+  /// The valid rows of the batch, and the others with their indexes in the call.
+  private var drafts: [Draft] = []
+  private var rejected: [Failure] = []
   private let share: CallMemory.Share
   private var rows = 0
+  private var hasTooManyRows = false
   private var response: BulkResponse
 
   /// Creates a call with `authorization`. It stores nothing after its token has become invalid.
@@ -77,34 +80,49 @@ struct BulkCreate {
 
   private var hashRequester: HashRequester { authorization.caller.hashRequester.inBackground }
 
-  /// Adds a row; nil stands for a row that cannot be decoded. Stores the batch when it is full, or when there is no
-  /// memory for more rows.
+  /// Adds a row; nil stands for a row that cannot be decoded. Returns whether ``storeBatch()`` must run before the next
+  /// row: the batch is full, there is no memory for more rows, or there are too many.
+  ///
+  /// - Throws: `.unauthenticated` when the caller's token has become invalid.
+  mutating func add(_ request: User_V1_CreateUserRequest?) throws -> Bool {
+    if drafts.isEmpty, rejected.isEmpty { try authorization.checkStillValid() }
+    if rows == limits.rows {
+      hasTooManyRows = true
+      return true
+    }
+    let hasRoom: Bool
+    switch try draft(request) {
+    case .success(let draft):
+      drafts.append((rows, draft))
+      hasRoom = share.hold(Self.size(of: draft))
+    case .failure(let status):
+      rejected.append((rows, status))
+      hasRoom = share.hold(Self.sizeOfRejected)
+    }
+    rows += 1
+    return drafts.count + rejected.count == limits.batch || !hasRoom
+  }
+
+  /// Stores the batch.
   ///
   /// - Throws: `GoogleRPCStatus` when there are too many rows, after storing the earlier ones; `UserError` when the
   ///   store fails as a whole; `.unauthenticated` when the caller's token has become invalid.
-  mutating func add(_ request: User_V1_CreateUserRequest?) async throws {
-    if batch.isEmpty { try authorization.checkStillValid() }
-    if rows == limits.rows {
-      try await flush()
-      throw GoogleRPCStatus.tooManyRows(limit: limits.rows, stored: createdCount)
-    }
-    rows += 1
-    let row = try row(request)
-    batch.append(row)
-    let hasRoom = share.hold(Self.size(of: row))
-    if batch.count == limits.batch || !hasRoom { try await flush() }
+  mutating func storeBatch() async throws {
+    try await flush()
+    if hasTooManyRows { throw GoogleRPCStatus.tooManyRows(limit: limits.rows, stored: createdCount) }
   }
 
-  /// Estimates the bytes of a waiting row: its place in the batch and its texts, each allocated separately, or the
-  /// details of its failure.
-  private static func size(of row: Row) -> Int {
-    guard case .success(let draft) = row else { return 2_048 }
-    return 256 + draft.email.address.utf8.count + draft.name.text.utf8.count
+  /// Estimates the bytes of a waiting row: its place in the batch and its texts, each allocated separately.
+  private static func size(of draft: UserDraft) -> Int {
+    256 + draft.email.address.utf8.count + draft.name.text.utf8.count
       + (draft.password?.normalized.utf8.count ?? 0)
   }
 
-  private func row(_ request: User_V1_CreateUserRequest?) throws -> Row {
-    guard let row = request else { return .failure(.undecodable()) }
+  /// The estimated bytes of a row that waits with the details of its failure.
+  private static let sizeOfRejected = 2_048
+
+  private func draft(_ row: User_V1_CreateUserRequest?) throws -> Result<UserDraft, GoogleRPCStatus> {
+    guard let row else { return .failure(.undecodable()) }
     do {
       return .success(
         try UserDraft(
@@ -128,82 +146,71 @@ struct BulkCreate {
   }
 
   private mutating func flush() async throws {
-    try response.makeRoom(rows: rows, new: batch.count)
-    let first = rows - batch.count
-    let rejected = batch.compactMap { row -> Result<User, GoogleRPCStatus>? in
-      if case .failure(let status) = row { .failure(status) } else { nil }
-    }
+    try response.makeRoom(rows: rows, new: drafts.count + rejected.count)
     // A batch of invalid rows needs no transaction.
-    let outcomes = rejected.count == batch.count ? rejected : try await store(batch)
-    // Released here, so that many calls do not hold the memory of many batches.
-    batch = []
-    share.release()
-    for (offset, outcome) in outcomes.enumerated() {
+    let outcomes = drafts.isEmpty ? [] : try await store()
+    var failures = rejected
+    for (draft, outcome) in zip(drafts, outcomes) {
       switch outcome {
-      case .success(let user): response.created(user.id)
-      case .failure(let status): try response.failed(status, index: first + offset)
+      case .success(let id): response.created(id)
+      case .failure(let status): failures.append((draft.index, status))
       }
+    }
+    // Released here, so that many calls do not hold the memory of many batches.
+    drafts = []
+    rejected = []
+    share.release()
+    for failure in failures.sorted(by: { $0.index < $1.index }) {
+      try response.failed(failure.status, index: failure.index)
     }
   }
 
-  private func store(_ rows: [Row]) async throws -> [Result<User, GoogleRPCStatus>] {
-    let prepared = try await hash(rows)
-    // Invalid rows have their status already; only the others go to the store.
-    var outcomes = try await retrying { () async throws(UserError) in
+  /// Stores the drafts. Returns one outcome per draft.
+  private func store() async throws -> [Result<UserID, GoogleRPCStatus>] {
+    let requests = try await hashed()
+    let creations = try await retrying { () async throws(UserError) in
       // A call with an invalid token must not wait for the database.
       try authorization.checkStillValid()
-      // Rows that failed are reported with their errors, and are not stored.
-      return try await directory.repository.create(
-        prepared.compactMap { try? $0.get() }, by: authorization.authority)
-    }.makeIterator()
-    var users: [Result<User, GoogleRPCStatus>] = []
-    users.reserveCapacity(rows.count)
-    for (row, prepared) in zip(rows, prepared) {
-      switch prepared {
-      case .success:
-        // The store returns one outcome per row.
-        users.append(try await user(outcomes.next() ?? .failure(.cancelled), of: row))
-      case .failure(let status):
-        users.append(.failure(status))
+      return try await directory.repository.create(requests, by: authorization.authority)
+    }
+    var outcomes: [Result<UserID, GoogleRPCStatus>] = []
+    outcomes.reserveCapacity(creations.count)
+    for (draft, creation) in zip(drafts, creations) {
+      switch creation {
+      case .success(let creation) where creation.earlier == nil: outcomes.append(.success(creation.user.id))
+      case .success(let creation): outcomes.append(try await confirm(creation, of: draft.user))
+      case .failure(let error): outcomes.append(.failure(try Self.status(of: error)))
       }
     }
-    return users
+    return outcomes
   }
 
-  private func user(
-    _ outcome: Result<Creation, UserError>, of row: Row
-  ) async throws -> Result<User, GoogleRPCStatus> {
+  private func confirm(_ creation: Creation, of draft: UserDraft) async throws -> Result<
+    UserID, GoogleRPCStatus
+  > {
     do throws(UserError) {
-      let creation = try outcome.get()
-      guard creation.earlier != nil, case .success(let draft) = row else { return .success(creation.user) }
-      return .success(
-        try await retrying { () async throws(UserError) in
-          try await directory.confirm(creation, of: draft, for: hashRequester)
-        })
+      let user = try await retrying { () async throws(UserError) in
+        try await directory.confirm(creation, of: draft, for: hashRequester)
+      }
+      return .success(user.id)
     } catch {
       return .failure(try Self.status(of: error))
     }
   }
 
-  /// Hashes the passwords of a batch, a few concurrently, and keeps the order of the rows.
-  private func hash(_ rows: [Row]) async throws -> [Result<CreateRequest, GoogleRPCStatus>] {
-    var prepared: [Result<CreateRequest, GoogleRPCStatus>] = []
-    prepared.reserveCapacity(rows.count)
-    var costly: [(Int, UserDraft)] = []
-    for row in rows {
-      switch row {
-      case .failure(let status): prepared.append(.failure(status))
-      case .success(let draft):
-        if draft.password != nil { costly.append((prepared.count, draft)) }
-        prepared.append(
-          .success(CreateRequest(NewUser(email: draft.email, name: draft.name), id: draft.requestID)))
-      }
+  /// Returns the requests of the drafts, in their order, their passwords hashed, a few concurrently.
+  private func hashed() async throws -> [CreateRequest] {
+    var requests = drafts.map { draft in
+      CreateRequest(NewUser(email: draft.user.email, name: draft.user.name), id: draft.user.requestID)
     }
+    let costly = drafts.indices.filter { drafts[$0].user.password != nil }
+    if costly.isEmpty { return requests }
     try await withThrowingTaskGroup(of: (Int, CreateRequest).self) { group in
-      for (count, (index, draft)) in costly.enumerated() {
+      for (count, index) in costly.enumerated() {
         if count >= limits.concurrentHashes, let (index, request) = try await group.next() {
-          prepared[index] = .success(request)
+          requests[index] = request
         }
+        let draft = drafts[index].user
         group.addTask {
           // Hashing a batch takes seconds, in which the token can expire.
           try authorization.checkStillValid()
@@ -213,9 +220,9 @@ struct BulkCreate {
           return (index, CreateRequest(user, id: draft.requestID))
         }
       }
-      for try await (index, request) in group { prepared[index] = .success(request) }
+      for try await (index, request) in group { requests[index] = request }
     }
-    return prepared
+    return requests
   }
 
   /// Performs `work`, and retries after a pause while a queue is full. The pause applies back-pressure to the client's
@@ -240,10 +247,18 @@ struct BulkCreate {
 }
 
 extension BulkCreate: StreamedCall {
-  mutating func receive(_ message: [UInt8]) async throws -> [UInt8]? {
+  mutating func receive(_ message: [UInt8]) throws -> StreamedCallStep {
     do {
       // A row that cannot be decoded fails alone.
-      try await add(try? User_V1_CreateUserRequest(serializedBytes: message))
+      return try add(try? User_V1_CreateUserRequest(serializedBytes: message)) ? .work : .next
+    } catch {
+      throw withCreatedCount(error)
+    }
+  }
+
+  mutating func work() async throws -> [UInt8]? {
+    do {
+      try await storeBatch()
       return nil
     } catch {
       throw withCreatedCount(error)

@@ -41,13 +41,13 @@ struct ReflectionCall: StreamedCall {
     self.authorization = authorization
   }
 
-  mutating func receive(_ message: [UInt8]) async throws -> [UInt8]? {
+  mutating func receive(_ message: [UInt8]) throws -> StreamedCallStep {
     let request = try Grpc_Reflection_V1_ServerReflectionRequest(request: message)
     try authorization.checkStillValid()
     // The call itself paid for the first message.
     if !isFirst { try authorization.admit(.little) }
     isFirst = false
-    return try index.answer(request).serializedBytes()
+    return .send(try index.answer(request).serializedBytes())
   }
 }
 

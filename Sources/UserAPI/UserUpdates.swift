@@ -9,18 +9,24 @@ struct UserUpdates: StreamedCall {
   private let directory: UserDirectory
   private let authorization: CallAuthorization
   private var index = 0
+  private var received = User_V1_UserUpdateRequest()
 
   init(directory: UserDirectory, authorization: CallAuthorization) {
     self.directory = directory
     self.authorization = authorization
   }
 
-  mutating func receive(_ message: [UInt8]) async throws -> [UInt8]? {
-    // The update's index in the stream, for a client that looks for the failed one.
-    let place = ["request_index": "\(index)"]
-    let update = try User_V1_UserUpdateRequest(request: message, metadata: place)
+  /// The update's index in the stream, for a client that looks for the failed one.
+  private var place: [String: String] { ["request_index": "\(index)"] }
+
+  mutating func receive(_ message: [UInt8]) throws -> StreamedCallStep {
+    received = try User_V1_UserUpdateRequest(request: message, metadata: place)
+    return .work
+  }
+
+  mutating func work() async throws -> [UInt8]? {
     do throws(UserError) {
-      let user = try await apply(update)
+      let user = try await apply(exchange(&received, with: User_V1_UserUpdateRequest()))
       index += 1
       return user.serialized
     } catch {

@@ -85,9 +85,11 @@ extension InlineMethod {
   private struct Requests: InlineRequests {
     var call: InlineStreamedCall
 
-    mutating func receive(_ message: MessageBytes) async -> InlineStep {
-      InlineStep(await call.receive(message.bytes))
+    mutating func receive(_ message: MessageBytes) -> InlineStep {
+      InlineStep(call.receive(message.bytes))
     }
+
+    mutating func work() async -> InlineStep { InlineStep(await call.work()) }
 
     mutating func requestEnded(_ failure: RPCError?) async -> InlineStep {
       InlineStep(await call.requestEnded(failure))
@@ -100,8 +102,9 @@ extension InlineMethod {
 extension InlineStep {
   fileprivate init(_ step: InlineStreamedCall.Step) {
     switch step {
-    case .goOn(nil): self = .next
-    case .goOn(let answer?): self = .send(MessageBytes(answer))
+    case .next: self = .next
+    case .send(let answer): self = .send(MessageBytes(answer))
+    case .work: self = .work
     case .end(let answer, let error): self = .end(answer.map { MessageBytes($0) }, error)
     }
   }

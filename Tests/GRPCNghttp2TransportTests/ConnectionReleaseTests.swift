@@ -14,7 +14,8 @@ import Testing
 
   /// Takes messages and never ends its call.
   private struct Silent: InlineRequests {
-    mutating func receive(_ message: MessageBytes) async -> InlineStep { .next }
+    mutating func receive(_ message: MessageBytes) -> InlineStep { .next }
+    mutating func work() async -> InlineStep { .next }
     mutating func requestEnded(_ failure: RPCError?) async -> InlineStep { .end(nil, failure) }
     mutating func callEnded() {}
   }

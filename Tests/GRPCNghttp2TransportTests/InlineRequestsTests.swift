@@ -44,19 +44,32 @@ import Testing
   private struct Talk: InlineRequests {
     let log: Log
     var count = 0
+    var message = MessageBytes([])
 
-    mutating func receive(_ message: MessageBytes) async -> InlineStep {
+    mutating func receive(_ message: MessageBytes) -> InlineStep {
       count += 1
+      self.message = message
       switch String(decoding: message.bytes, as: UTF8.self) {
       case "end": return .end(MessageBytes(Array("last".utf8)), nil)
       case "fail": return .end(nil, RPCError(code: .aborted, message: "as told", metadata: ["x-why": "told"]))
       case "silent": return .next
+      case "at once": return .send(MessageBytes(Array("\(count)!".utf8)))
+      default: return .work
+      }
+    }
+
+    mutating func work() async -> InlineStep {
+      switch String(decoding: message.bytes, as: UTF8.self) {
       case "wait":
         log.note("waits")
         // Throws when the task is cancelled, which ends the loop.
         do { while true { try await Task.sleep(for: .seconds(3_600)) } } catch {}
         log.note("was cancelled")
         return .next
+      case "end later": return .end(MessageBytes(Array("last".utf8)), nil)
+      case "twice":
+        message = MessageBytes(Array("worked twice".utf8))
+        return .work
       default:
         await Task.yield()
         return .send(MessageBytes(Array("\(count):".utf8) + message.bytes))
@@ -124,11 +137,13 @@ import Testing
       #expect(none == ["bye"])
       let some = try await self.answers(client, ["a", "silent", "b"])
       #expect(some == ["1:a", "3:b", "bye"])
+      let quick = try await self.answers(client, ["a", "at once", "twice", "at once"])
+      #expect(quick == ["1:a", "2!", "3:worked twice", "4!", "bye"])
       let messages = (1...3_000).map { "\($0)" }
       let many = try await self.answers(client, messages)
       #expect(many == messages.map { "\($0):\($0)" } + ["bye"])
     }
-    #expect(log.all == Array(repeating: "request ended", count: 3))
+    #expect(log.all == Array(repeating: "request ended", count: 4))
   }
 
   @Test("a message may end the call, with status OK or a failure, while the client still sends")
@@ -137,6 +152,8 @@ import Testing
     try await withClient(Self.talk(log)) { client in
       let answers = try await self.answers(client, ["a", "end"])
       #expect(answers == ["1:a", "last"])
+      let late = try await self.answers(client, ["a", "end later"])
+      #expect(late == ["1:a", "last"])
       let failure = await #expect(throws: RPCError.self) { try await self.answers(client, ["fail"]) }
       #expect(failure?.code == .aborted && failure?.message == "as told")
       #expect(failure.map { Array($0.metadata[stringValues: "x-why"]) } == ["told"])
@@ -244,7 +261,9 @@ import Testing
   private struct Busy: InlineRequests {
     let running: Counts
 
-    mutating func receive(_ message: MessageBytes) async -> InlineStep {
+    mutating func receive(_ message: MessageBytes) -> InlineStep { .work }
+
+    mutating func work() async -> InlineStep {
       running.change(1)
       for _ in 0..<50 { await Task.yield() }
       running.change(-1)

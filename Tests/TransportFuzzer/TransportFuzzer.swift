@@ -127,8 +127,9 @@ struct TransportFuzzer: ParsableCommand {
   /// Sends messages back, now or later, and sometimes ends the call.
   private struct Talk: InlineRequests {
     let calls: CallCounter
+    var late: MessageBytes?
 
-    mutating func receive(_ message: MessageBytes) async -> InlineStep {
+    mutating func receive(_ message: MessageBytes) -> InlineStep {
       switch message.count % 7 {
       case 0:
         calls.end()
@@ -136,11 +137,17 @@ struct TransportFuzzer: ParsableCommand {
       case 1:
         return .next
       case 2:
-        await Task.yield()
-        return .send(message)
+        late = message
+        return .work
       default:
         return .send(message)
       }
+    }
+
+    mutating func work() async -> InlineStep {
+      await Task.yield()
+      guard let message = late.take() else { fatalError("work without a message") }
+      return .send(message)
     }
 
     mutating func requestEnded(_ failure: RPCError?) async -> InlineStep {

@@ -30,7 +30,7 @@ import UserStore
     let directory = try directory(HashingLimits(threads: 1, queueLength: 0))
     var bulk = BulkCreate(
       directory: directory, limits: BulkLimits(concurrentHashes: 4), authorization: authorization)
-    for number in 0..<8 { try await bulk.add(row("user\(number)@example.com", password: "correct horse")) }
+    for number in 0..<8 { try await bulk.load(row("user\(number)@example.com", password: "correct horse")) }
     let response = try await response(of: &bulk)
     #expect(response.createdCount == 8)
     #expect(response.failures.isEmpty)
@@ -45,7 +45,7 @@ import UserStore
     let directory = try directory()
     var bulk = BulkCreate(
       directory: directory, limits: BulkLimits(batch: batch), authorization: authorization)
-    for number in 0..<20 { try await bulk.add(row(number % 4 == 3 ? "bad" : "user\(number)@example.com")) }
+    for number in 0..<20 { try await bulk.load(row(number % 4 == 3 ? "bad" : "user\(number)@example.com")) }
     let response = try await response(of: &bulk)
     #expect(response.failures.map(\.index) == [3, 7, 11, 15, 19])
     var listing = try directory.listing(pageSize: 100)
@@ -59,7 +59,7 @@ import UserStore
   func responseSize(goodOf4: Int) async throws {
     var bulk = BulkCreate(directory: try directory(), limits: BulkLimits(), authorization: authorization)
     for number in 0..<100_000 {
-      try await bulk.add(row(number % 4 < goodOf4 ? "user\(number)@example.com" : ""))
+      try await bulk.load(row(number % 4 < goodOf4 ? "user\(number)@example.com" : ""))
     }
     let response = try await response(of: &bulk)
     #expect(try response.serializedData().count < 4 << 20)
@@ -70,9 +70,9 @@ import UserStore
   @Test("a call with only valid rows fits too, and one more row is refused")
   func full() async throws {
     var bulk = BulkCreate(directory: try directory(), limits: BulkLimits(), authorization: authorization)
-    for number in 0..<100_000 { try await bulk.add(row("user\(number)@example.com")) }
+    for number in 0..<100_000 { try await bulk.load(row("user\(number)@example.com")) }
     await #expect(throws: GoogleRPCStatus.tooManyRows(limit: 100_000, stored: 100_000)) {
-      try await bulk.add(row("more@example.com"))
+      try await bulk.load(row("more@example.com"))
     }
     #expect(try await bulk.finish().count < 4 << 20)
   }
@@ -85,7 +85,7 @@ import UserStore
     var bulk = BulkCreate(
       directory: try directory(), limits: BulkLimits(batch: 500), authorization: authorization, memory: memory
     )
-    for number in 0..<100 { try await bulk.add(row("user\(number)@example.com")) }
+    for number in 0..<100 { try await bulk.load(row("user\(number)@example.com")) }
     #expect(bulk.createdCount > 0)
     let response = try await response(of: &bulk)
     #expect(response.createdCount == 100 && response.failures.isEmpty)
@@ -98,7 +98,7 @@ import UserStore
     let memory = BulkMemory(outcomes: CallMemory(limit: 8 << 10, largestShare: 8 << 20))
     var bulk = BulkCreate(
       directory: directory, limits: BulkLimits(batch: 100), authorization: authorization, memory: memory)
-    for number in 0..<599 { try await bulk.add(row("user\(number)@example.com")) }
+    for number in 0..<599 { try await bulk.load(row("user\(number)@example.com")) }
     await #expect(throws: UserError.overloaded(retryAfter: .seconds(1))) { _ = try await bulk.finish() }
     #expect(bulk.createdCount == 500)
     var listing = try directory.listing(pageSize: 1_000)
@@ -110,7 +110,7 @@ import UserStore
     let memory = BulkMemory(details: CallMemory(limit: 8 << 10, largestShare: 8 << 20))
     var bulk = BulkCreate(
       directory: try directory(), limits: BulkLimits(batch: 10), authorization: authorization, memory: memory)
-    for _ in 0..<500 { try await bulk.add(row("bad")) }
+    for _ in 0..<500 { try await bulk.load(row("bad")) }
     let failures = try await response(of: &bulk).failures
     #expect(failures.map(\.index) == Array(0..<500))
     #expect(failures.allSatisfy { $0.status.code == 3 })
@@ -124,7 +124,7 @@ import UserStore
     for call in 0..<20 {
       var bulk = BulkCreate(
         directory: directory, limits: BulkLimits(), authorization: authorization, memory: memory)
-      for number in 0..<400 { try await bulk.add(row("user\(call).\(number)@example.com")) }
+      for number in 0..<400 { try await bulk.load(row("user\(call).\(number)@example.com")) }
       #expect(try await response(of: &bulk).createdCount == 400)
     }
   }
@@ -139,15 +139,15 @@ import UserStore
     let authorization = try authorization(verifier, RevocationList())
     let directory = try directory()
     var bulk = BulkCreate(directory: directory, limits: BulkLimits(batch: 100), authorization: authorization)
-    for number in 0..<150 { try await bulk.add(row("user\(number)@example.com")) }
+    for number in 0..<150 { try await bulk.load(row("user\(number)@example.com")) }
     #expect(bulk.createdCount == 100)
     let newest = try directory.repository.newestUserID()
     verifier.fail(fault)
-    for number in 150..<199 { try await bulk.add(row("user\(number)@example.com")) }
+    for number in 150..<199 { try await bulk.load(row("user\(number)@example.com")) }
     // The batch is stored at its last row, or at the end of the stream.
     await #expect(throws: UserError.unauthenticated(fault)) { _ = try await bulk.finish() }
     await #expect(throws: UserError.unauthenticated(fault)) {
-      try await bulk.add(row("user199@example.com"))
+      try await bulk.load(row("user199@example.com"))
     }
     #expect(bulk.createdCount == 100)
     #expect(try directory.repository.newestUserID() == newest)
@@ -175,9 +175,9 @@ import UserStore
     let admin = try await repository.create(.init(email: EmailAddress("a@example.com"), name: UserName("")))
     let authorization = try authorization(admin, repository)
     var bulk = BulkCreate(directory: directory, limits: BulkLimits(), authorization: authorization)
-    for number in 0..<500 { try await bulk.add(row("user\(number)@example.com")) }
+    for number in 0..<500 { try await bulk.load(row("user\(number)@example.com")) }
     _ = try await repository.update(admin.id, UserChanges(status: .inactive))
-    for number in 500..<900 { try await bulk.add(row("user\(number)@example.com")) }
+    for number in 500..<900 { try await bulk.load(row("user\(number)@example.com")) }
     await #expect(throws: UserError.unauthenticated(.revoked)) { _ = try await bulk.finish() }
     #expect(try repository.newestUserID() == admin.id)
   }
@@ -191,7 +191,7 @@ import UserStore
     let admin = try await repository.create(.init(email: EmailAddress("a@example.com"), name: UserName("")))
     let authorization = try authorization(admin, repository)
     var bulk = BulkCreate(directory: directory, limits: BulkLimits(), authorization: authorization)
-    try await bulk.add(row("user@example.com"))
+    try await bulk.load(row("user@example.com"))
     _ = try await other.update(admin.id, UserChanges(status: .inactive))
     try authorization.checkStillValid()
     await #expect(throws: UserError.unauthenticated(.revoked)) { _ = try await bulk.finish() }
@@ -203,5 +203,12 @@ import UserStore
   @Test("limits are clamped to their bounds", arguments: [(0, 1), (-5, 1), (1_000_000, 100_000)])
   func bounds(asked: Int, given: Int) {
     #expect(BulkLimits(rows: asked).rows == given)
+  }
+}
+
+extension BulkCreate {
+  /// Adds a row, and stores the batch if it has to be.
+  fileprivate mutating func load(_ row: User_V1_CreateUserRequest) async throws {
+    if try add(row) { try await storeBatch() }
   }
 }

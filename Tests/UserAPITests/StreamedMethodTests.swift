@@ -77,13 +77,13 @@ import UserStore
       Issue.record("the call is not taken")
       return
     }
-    guard case .goOn(let inline?) = await call.receive(update) else {
+    guard case .work = call.receive(update), case .send(let inline) = await call.work() else {
       Issue.record("there is no answer")
       return
     }
     let handled = HandlerCall(Methods.UserUpdates.descriptor, messages: [update])
     #expect(try await method.handle(handled.request, handled.context).messages() == [inline])
-    guard case .end(nil, let failure?) = await call.receive([0xff]) else {
+    guard case .end(nil, let failure?) = call.receive([0xff]) else {
       Issue.record("an undecodable message does not end the call")
       return
     }

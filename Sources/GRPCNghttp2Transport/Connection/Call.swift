@@ -147,28 +147,30 @@ final class Call: @unchecked Sendable {
 
   /// Takes the available messages. Returns whether `requests` has ended the call.
   private func takeParts(with requests: inout any InlineRequests) async -> Bool {
-    while true {
-      if executor.fairShare.hasUsedSlice { await executor.fairShare.yield() }
-      guard let reading = connection.event({ $0.takeNext(id) }) else { return false }
-      let step: InlineStep
+    var next = connection.event { $0.takeNext(id) }
+    while let reading = next {
+      var step: InlineStep
       var isLast = true
       switch reading {
       case .part(.message(let message)):
-        step = await requests.receive(message)
+        step = requests.receive(message)
         isLast = false
-      case .part(.metadata):
-        continue
+      case .part(.metadata): step = .next
       case .end: step = await requests.requestEnded(nil)
       case .failure(let error): step = await requests.requestEnded(error)
       case .callEnded: return false
       }
+      while case .work = step { step = await requests.work() }
       await executor.comeBack()
-      switch connection.event({ $0.take(step, isLast: isLast, id) }) {
-      case .goesOn: break
-      case .concluded: return true
-      case .over: return false
+      if executor.fairShare.hasUsedSlice { await executor.fairShare.yield() }
+      let outcome: ConnectionCore.StepOutcome
+      (outcome, next) = connection.event { core in
+        let outcome = core.take(step, isLast: isLast, id)
+        return (outcome, outcome == .goesOn ? core.takeNext(id) : nil)
       }
+      if outcome == .concluded { return true }
     }
+    return false
   }
 
   // MARK: Reading by the handler

@@ -20,16 +20,33 @@ public struct InlineStreamedCall: Sendable {
 
   /// The next action of the transport.
   public enum Step: Sendable {
-    /// Send the response, if any, and take the next message.
-    case goOn([UInt8]?)
+    /// Take the next message.
+    case next
+    /// Send the response, then take the next message.
+    case send([UInt8])
+    /// Call ``InlineStreamedCall/work()``.
+    case work
     /// Send the response, if any, and end the call with status OK or with the error.
     case end([UInt8]?, RPCError?)
   }
 
-  /// Handles the next message.
-  public mutating func receive(_ message: [UInt8]) async -> Step {
+  /// Takes the next message.
+  public mutating func receive(_ message: [UInt8]) -> Step {
     do {
-      return .goOn(try await call.receive(message))
+      switch try call.receive(message) {
+      case .next: return .next
+      case .send(let response): return .send(response)
+      case .work: return .work
+      }
+    } catch {
+      return .end(nil, ended(error))
+    }
+  }
+
+  /// Does the work on the messages taken so far.
+  public mutating func work() async -> Step {
+    do {
+      return if let response = try await call.work() { .send(response) } else { .next }
     } catch {
       return .end(nil, ended(error))
     }

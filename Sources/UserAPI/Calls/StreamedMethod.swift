@@ -77,7 +77,7 @@ public struct StreamedMethod: Sendable {
     var call = call
     for try await message in messages {
       try Task.checkCancellation()
-      _ = try await call.receive(message)
+      _ = try await call.handle(message)
     }
     return try await call.requestEnded() ?? []
   }
@@ -88,7 +88,7 @@ public struct StreamedMethod: Sendable {
     var call = call
     for try await message in messages {
       try Task.checkCancellation()
-      if let answer = try await call.receive(message) { try await writer.write(answer) }
+      if let answer = try await call.handle(message) { try await writer.write(answer) }
     }
     if let answer = try await call.requestEnded() { try await writer.write(answer) }
   }

@@ -210,14 +210,39 @@ final class Connection {
     return call
   }
 
+  /// What an inline method has decided about a call.
+  private enum InlineDecision {
+    /// Its answer, nil if it declines, and the call's buffer for a response.
+    case unary(InlineCall.Answer?, ByteBuffer)
+    case streamTaken
+    case requests(InlineAcceptance)
+    case declined
+  }
+
   /// Asks the call's inline method for an answer. If it declines, the handler answers.
   private func answer(_ id: Int32) {
-    guard let request = session.core.inlineRequest(id) else { return declined(id) }
-    switch request.method.inline {
-    case .unary(let method): answer(id, request, method)
-    case .stream(let method): take(id, request, method)
-    case .requests(let method): takeRequests(id, request, method)
-    case nil: declined(id)
+    switch ask(id) {
+    case .unary(.given, let response):
+      resources.executor.fairShare.callBegan()
+      session.core.answered(id, response)
+    case .unary(.later(let later), let response):
+      resources.executor.fairShare.callBegan()
+      session.core.answersLater(id, response)
+      makeCall(id).startLater(later)
+    case .streamTaken:
+      resources.executor.fairShare.callBegan()
+      session.core.streamTaken(id)
+    case .requests(.taken(let requests)):
+      resources.executor.fairShare.callBegan()
+      calls[id]?.requests = requests
+      session.core.taken(id)
+    case .requests(.refused(let error)):
+      calls[id] = nil
+      session.core.refused(id, error)
+    case .unary(nil, let response): declined(id, response)
+    case .requests(.declined), .declined:
+      calls[id] = nil
+      declined(id)
     }
   }
 
@@ -225,66 +250,36 @@ final class Connection {
     if let action = session.core.declined(id, response) { perform(action) }
   }
 
-  private func answer(
-    _ id: Int32, _ request: consuming ConnectionCore.InlineRequest, _ method: (inout InlineCall) -> Void
-  ) {
-    let (answer, response) = ask(method, request)
-    switch answer {
-    case nil: declined(id, response)
-    case .given:
-      resources.executor.fairShare.callBegan()
-      session.core.answered(id, response)
-    case .later(let later):
-      resources.executor.fairShare.callBegan()
-      session.core.answersLater(id, response)
-      makeCall(id).startLater(later)
+  /// Asks the call's inline method. The request is gone when this returns.
+  private func ask(_ id: Int32) -> InlineDecision {
+    var response = ByteBuffer()
+    guard let request = session.core.inlineRequest(id, &response) else { return .declined }
+    switch request.method.inline {
+    case .unary(let method):
+      let answer = request.message.withUnsafeReadableBytes { ask(method, request.fields, $0, &response) }
+      return .unary(answer, response)
+    case .stream(let method):
+      let call = makeCall(id)
+      let isTaken = request.message.withUnsafeReadableBytes { method(inlineStream(call, request.fields, $0)) }
+      return isTaken ? .streamTaken : .declined
+    case .requests(let method):
+      let none = UnsafeRawBufferPointer(start: nil, count: 0)
+      return .requests(method(inlineStream(makeCall(id), request.fields, none)))
+    case nil: return .declined
     }
   }
 
-  /// Asks a unary method. The request is released before this returns, so that the core owns its buffers exclusively.
   private func ask(
-    _ method: (inout InlineCall) -> Void, _ request: consuming ConnectionCore.InlineRequest
-  ) -> (InlineCall.Answer?, ByteBuffer) {
-    request.message.withUnsafeReadableBytes { message in
-      var call = InlineCall(
-        fields: request.fields, message: message, peer: peer, limit: maxSendMessageSize,
-        response: request.response)
-      method(&call)
-      return call.finish()
-    }
-  }
-
-  private func take(
-    _ id: Int32, _ request: ConnectionCore.InlineRequest, _ method: (borrowing InlineStream) -> Bool
-  ) {
-    let call = makeCall(id)
-    let isTaken = request.message.withUnsafeReadableBytes { method(inlineStream(call, request.fields, $0)) }
-    guard isTaken else {
-      calls[id] = nil
-      return declined(id)
-    }
-    resources.executor.fairShare.callBegan()
-    session.core.streamTaken(id)
-  }
-
-  private func takeRequests(
-    _ id: Int32, _ request: ConnectionCore.InlineRequest,
-    _ method: (borrowing InlineStream) -> InlineAcceptance
-  ) {
-    let call = makeCall(id)
-    let none = UnsafeRawBufferPointer(start: nil, count: 0)
-    switch method(inlineStream(call, request.fields, none)) {
-    case .taken(let requests):
-      resources.executor.fairShare.callBegan()
-      call.requests = requests
-      session.core.taken(id)
-    case .refused(let error):
-      calls[id] = nil
-      session.core.refused(id, error)
-    case .declined:
-      calls[id] = nil
-      declined(id)
-    }
+    _ method: (inout InlineCall) -> Void, _ fields: RequestFields, _ message: UnsafeRawBufferPointer,
+    _ response: inout ByteBuffer
+  ) -> InlineCall.Answer? {
+    var call = InlineCall(
+      fields: fields, message: message, peer: peer, limit: maxSendMessageSize,
+      response: exchange(&response, with: ByteBuffer()))
+    method(&call)
+    let answer: InlineCall.Answer?
+    (answer, response) = call.finish()
+    return answer
   }
 
   private func inlineStream(

@@ -16,7 +16,8 @@ struct ClientStreams {
 
   private var highest: UInt32 = 0
   private var gaps: [ClosedRange<UInt32>] = []
-  private var open: Set<UInt32> = []
+  /// In ascending order.
+  private var open: [UInt32] = []
 
   /// How many streams and gaps it keeps.
   var count: Int { open.count + gaps.count }
@@ -25,8 +26,8 @@ struct ClientStreams {
   mutating func headersReceived(_ id: UInt32, endsStream: Bool) -> Violation? {
     guard id % 2 == 1 else { return nil }
     if id <= highest {
-      if open.contains(id) {
-        if endsStream { open.remove(id) }
+      if let index = openIndex(of: id) {
+        if endsStream { open.remove(at: index) }
         return nil
       }
       return gaps.contains { $0.contains(id) } ? .passedOver : .ended
@@ -37,8 +38,17 @@ struct ClientStreams {
       gaps.append(expected...id - 2)
     }
     highest = id
-    if !endsStream { open.insert(id) }
+    if !endsStream { open.append(id) }
     return nil
+  }
+
+  private func openIndex(of id: UInt32) -> Int? {
+    var (low, high) = (0, open.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if open[middle] < id { low = middle + 1 } else { high = middle }
+    }
+    return low < open.count && open[low] == id ? low : nil
   }
 
   /// Whether there are more open streams than may stay: ``forget(where:)`` is to be called.
@@ -46,19 +56,23 @@ struct ClientStreams {
 
   /// Forgets the older half of the streams, but for those that are not `unserved`.
   mutating func forget(where unserved: (UInt32) -> Bool) {
-    let newest = open.sorted().suffix(Self.maxOpen / 2)
-    open = open.filter { !unserved($0) }.union(newest)
+    let older = open.dropLast(Self.maxOpen / 2)
+    open = older.filter { !unserved($0) } + open.suffix(Self.maxOpen / 2)
   }
 
   /// Records DATA of the client. nghttp2 reports DATA on streams that were never opened.
   mutating func dataReceived(_ id: UInt32, endsStream: Bool) -> Violation? {
     guard id <= highest, id % 2 == 1 else { return nil }
-    guard open.contains(id) else { return gaps.contains { $0.contains(id) } ? nil : .ended }
-    if endsStream { open.remove(id) }
+    guard let index = openIndex(of: id) else { return gaps.contains { $0.contains(id) } ? nil : .ended }
+    if endsStream { open.remove(at: index) }
     return nil
   }
 
   /// Records RST_STREAM of the client. Returns whether the client could still have sent on the stream.
   @discardableResult
-  mutating func resetReceived(_ id: UInt32) -> Bool { open.remove(id) != nil }
+  mutating func resetReceived(_ id: UInt32) -> Bool {
+    guard let index = openIndex(of: id) else { return false }
+    open.remove(at: index)
+    return true
+  }
 }

@@ -3,26 +3,26 @@ import NIOCore
 
 /// Calls answered by inline methods.
 extension ConnectionCore {
-  /// The parts of a call that an inline method receives.
-  struct InlineRequest {
+  /// The parts of a call that an inline method receives. It is never copied, so that the core's buffers have one owner
+  /// again when it is gone, and are reused.
+  struct InlineRequest: ~Copyable {
     let method: Method
     let fields: RequestFields
     /// The request's message; empty for a method that takes many messages.
     let message: ByteBuffer
-    /// The call's buffer for the response of a unary method, which goes back with ``ConnectionCore/answered(_:_:)``,
-    /// ``ConnectionCore/answersLater(_:_:)`` or ``ConnectionCore/declined(_:_:)``.
-    var response = ByteBuffer()
   }
 
   /// Returns the request of a call to answer inline. Nil if its message cannot be read, in which case the handler
   /// answers.
-  mutating func inlineRequest(_ id: Int32) -> InlineRequest? {
+  ///
+  /// - Parameter response: is set to the call's buffer for the response of a unary method, which goes back with
+  ///   ``answered(_:_:)``, ``answersLater(_:_:)`` or ``declined(_:_:)``.
+  mutating func inlineRequest(_ id: Int32, _ response: inout ByteBuffer) -> InlineRequest? {
     guard let slot = streams.find(id), !streams.slots[slot].hasEnded, let method = streams.slots[slot].method,
       let inline = method.inline, let message = inlineMessage(slot, inline)
     else { return nil }
-    var request = InlineRequest(method: method, fields: streams.slots[slot].head.fields, message: message)
-    if case .unary = inline { swap(&request.response, &streams.slots[slot].output) }
-    return request
+    if case .unary = inline { swap(&response, &streams.slots[slot].output) }
+    return InlineRequest(method: method, fields: streams.slots[slot].head.fields, message: message)
   }
 
   private func inlineMessage(_ slot: Int, _ method: InlineMethod.Answer) -> ByteBuffer? {

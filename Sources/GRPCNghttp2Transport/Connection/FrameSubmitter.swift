@@ -55,11 +55,8 @@ struct FrameSubmitter {
       var provider = nghttp2_data_provider()
       provider.read_callback = SessionCallbacks.readData
       _ = nghttp2_submit_data(session, endsStream ? Self.endStream : Self.noFlags, id, &provider)
-    case .headers(let metadata, .identity) where metadata.isEmpty:
-      Self.submit(id, .plainHeaders, endsStream: false, to: session)
-    case .trailers(let status, let metadata)
-    where status.code == .ok && status.message.isEmpty && metadata.isEmpty:
-      Self.submit(id, .plainTrailers, endsStream: true, to: session)
+    case .plainHeaders: Self.submit(id, .plainHeaders, endsStream: false, to: session)
+    case .plainTrailers: Self.submit(id, .plainTrailers, endsStream: true, to: session)
     case .headers, .trailersOnly, .httpHeaders, .trailers:
       block.removeAll()
       let endsStream = block.add(frame)

@@ -2,6 +2,8 @@ import GRPCCore
 
 /// An action that a ``ConnectionCore`` requests. ``Connection`` performs actions one at a time, in order. Streams are
 /// identified by their ids.
+///
+/// Large values are indirect: an action is copied many times on its way.
 enum ConnectionAction {
   /// Ask the call's inline method to answer: ``ConnectionCore/inlineRequest(_:)``.
   case answer(Int32)
@@ -10,7 +12,7 @@ enum ConnectionAction {
   /// Start a task that takes the messages of the call's request.
   case startTaker(Int32)
   /// Pass a waiting reader its result.
-  case resumeReader(Int32, RequestReading)
+  indirect case resumeReader(Int32, RequestReading)
   /// Resume the writers that wait for room.
   case resumeWriters(Int32)
   /// Cancel the call's task and notify its method: the call has ended before its status.
@@ -34,7 +36,7 @@ enum ConnectionAction {
   /// Send GOAWAY with the last accepted stream, then report ``ConnectionCore/goAwaySent(last:)``.
   case goAway
   /// Send GOAWAY for a connection error.
-  case goAwayFor(ConnectionFault)
+  indirect case goAwayFor(ConnectionFault)
   /// Release the connection: it is lost and its last task has ended.
   case ended
 

@@ -40,18 +40,8 @@ extension ConnectionCore {
   /// Returns what is due for a response: first the window to return, then its frames.
   private mutating func nextSubmission(_ id: Int32) -> ConnectionAction? {
     guard let slot = streams.find(id) else { return nil }
-    let window = streams.slots[slot].account.windowToReturn
-    if window > 0 {
-      streams.slots[slot].account.windowToReturn = 0
-      return .returnStreamWindow(id, window)
-    }
-    if !streams.slots[slot].hasEnded,
-      let frame = streams.slots[slot].nextFrame(sendTimeout: sendTimeout, now: now)
-    {
-      if case .data = frame { noteWakeup(slot) }
-      return .send(id, frame)
-    }
-    streams.slots[slot].notes.remove(.submission)
-    return nil
+    let action = streams.slots[slot].nextSubmission(sendTimeout: sendTimeout, now: now)
+    if case .send(_, .data) = action { noteWakeup(slot) }
+    return action
   }
 }

@@ -2,16 +2,20 @@ import GRPCCore
 
 /// The progress of a response, which determines its next frame.
 struct ResponseState {
-  /// A frame to submit.
+  /// A frame to submit. The usual ones are small, and have nothing to release.
   enum Frame {
-    case headers(Metadata, MessageEncoding)
+    /// HEADERS without metadata, before uncompressed messages.
+    case plainHeaders
+    indirect case headers(Metadata, MessageEncoding)
     /// HEADERS that end the stream and contain only the status.
-    case trailersOnly(httpStatus: Int, Status, Metadata)
+    indirect case trailersOnly(httpStatus: Int, Status, Metadata)
     /// HEADERS of a plain HTTP response.
-    case httpHeaders(status: Int, endsStream: Bool)
+    indirect case httpHeaders(status: Int, endsStream: Bool)
     /// DATA, which nghttp2 requests in portions until all is sent.
     case data(endsStream: Bool)
-    case trailers(Status, Metadata)
+    /// Trailers with status OK, without message and metadata.
+    case plainTrailers
+    indirect case trailers(Status, Metadata)
   }
 
   /// The last frame that was submitted.
@@ -29,6 +33,8 @@ struct ResponseState {
   /// The end of the response, once known.
   private enum Outcome {
     case open
+    /// Status OK, without message and metadata.
+    case ok
     case status(Status, Metadata)
     /// A plain HTTP response.
     case http
@@ -53,12 +59,15 @@ struct ResponseState {
   mutating func message() { hasMessages = true }
 
   /// Sets the status that ends the response.
-  mutating func status(_ status: Status, _ metadata: Metadata) { outcome = .status(status, metadata) }
+  mutating func status(_ status: Status, _ metadata: Metadata) {
+    let isPlain = status.code == .ok && status.message.isEmpty && metadata.isEmpty
+    outcome = isPlain ? .ok : .status(status, metadata)
+  }
 
   /// Makes the response a single message with status OK.
   mutating func unary() {
     hasMessages = true
-    outcome = .status(Status(code: .ok, message: ""), [:])
+    outcome = .ok
   }
 
   /// Sets the `:status` of a gRPC response, which is 200 by default.
@@ -78,11 +87,20 @@ struct ResponseState {
     case .headers where buffered > 0:
       progress = .sendingData
       return .data(endsStream: isHTTP)
-    case .headers:
-      guard case .status(let status, let metadata) = outcome else { return nil }
+    case .headers: return trailers()
+    case .sendingData, .end, .endSent: return nil
+    }
+  }
+
+  private mutating func trailers() -> Frame? {
+    switch outcome {
+    case .open, .http: return nil
+    case .ok:
+      progress = .end
+      return .plainTrailers
+    case .status(let status, let metadata):
       progress = .end
       return .trailers(status, metadata)
-    case .sendingData, .end, .endSent: return nil
     }
   }
 
@@ -95,12 +113,13 @@ struct ResponseState {
     where status.code != .ok && !hasMessages && initial?.isEmpty ?? true:
       progress = .end
       return .trailersOnly(httpStatus: httpStatus, status, metadata)
-    case .status:
+    case .ok, .status:
       break
     case .open:
       guard initial != nil || hasMessages else { return nil }
     }
     progress = .headers
+    if encoding == .identity, initial?.isEmpty ?? true { return .plainHeaders }
     return .headers(initial ?? [:], encoding)
   }
 

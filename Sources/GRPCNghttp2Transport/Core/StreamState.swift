@@ -299,11 +299,16 @@ struct StreamState {
     }
   }
 
-  /// Returns the next frame of the response, which then counts as submitted.
-  mutating func nextFrame(sendTimeout: TimeAmount, now: NIODeadline) -> ResponseState.Frame? {
-    let frame = response.nextFrame(buffered: output.readableBytes, encoding)
+  /// Returns the window that is due to be returned, then the next frame of the response, which then counts as submitted.
+  mutating func nextSubmission(sendTimeout: TimeAmount, now: NIODeadline) -> ConnectionAction? {
+    let window = exchange(&account.windowToReturn, with: 0)
+    if window > 0 { return .returnStreamWindow(id, window) }
+    guard !hasEnded, let frame = response.nextFrame(buffered: output.readableBytes, encoding) else {
+      notes.remove(.submission)
+      return nil
+    }
     if case .data = frame { times.awaitSending(timeout: sendTimeout, now: now) }
-    return frame
+    return .send(id, frame)
   }
 
   /// Returns how many bytes of DATA there are, at most `limit`, and whether they are all.

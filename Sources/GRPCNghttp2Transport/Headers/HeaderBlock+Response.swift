@@ -3,22 +3,22 @@ import GRPCCore
 /// Conversion of response frames to header blocks.
 extension HeaderBlock {
   /// The headers of a response without metadata.
-  static let plainHeaders = {
-    var block = HeaderBlock()
-    block.addResponseHeaders(httpStatus: 200, .identity)
-    return block
-  }()
+  static let plainHeaders = HeaderBlock(.plainHeaders)
 
   /// The trailers of a successful response without metadata.
-  static let plainTrailers = {
-    var block = HeaderBlock()
-    block.add(Status(code: .ok, message: ""))
-    return block
-  }()
+  static let plainTrailers = HeaderBlock(.plainTrailers)
+
+  private init(_ frame: ResponseState.Frame) {
+    self.init()
+    _ = add(frame)
+  }
 
   /// Adds the fields of `frame`, none for DATA. Returns whether it ends the stream.
   mutating func add(_ frame: ResponseState.Frame) -> Bool {
     switch frame {
+    case .plainHeaders:
+      addResponseHeaders(httpStatus: 200, .identity)
+      return false
     case .headers(let metadata, let encoding):
       addResponseHeaders(httpStatus: 200, encoding)
       add(metadata)
@@ -33,6 +33,9 @@ extension HeaderBlock {
       if httpStatus == 405 { add("allow", "POST") }
       add("content-type", "text/plain; charset=utf-8")
       return endsStream
+    case .plainTrailers:
+      add(Status(code: .ok, message: ""))
+      return true
     case .trailers(let status, let metadata):
       add(status)
       add(metadata)

@@ -194,8 +194,8 @@ struct CoreDriver {
     log.append("\(Self.text(frame)) \(id)")
     switch frame {
     case .data(let endsStream): sending[id] = endsStream
-    case .headers, .httpHeaders(_, endsStream: false): core.headersSent(id, endsStream: false)
-    case .trailersOnly, .trailers, .httpHeaders(_, endsStream: true): endResponse(id)
+    case .plainHeaders, .headers, .httpHeaders(_, endsStream: false): core.headersSent(id, endsStream: false)
+    case .trailersOnly, .plainTrailers, .trailers, .httpHeaders(_, endsStream: true): endResponse(id)
     }
   }
 
@@ -240,11 +240,13 @@ struct CoreDriver {
 
   private static func text(_ frame: ResponseState.Frame) -> String {
     switch frame {
+    case .plainHeaders: "headers"
     case .headers(let metadata, let encoding):
       encoding == .identity ? "headers\(metadata.isEmpty ? "" : " \(metadata)")" : "headers \(encoding)"
     case .trailersOnly(let http, let status, _): "trailersOnly \(http) \(status.code)"
     case .httpHeaders(let status, let endsStream): "http \(status)\(endsStream ? " end" : "")"
     case .data: "submitData"
+    case .plainTrailers: "trailers ok"
     case .trailers(let status, _): "trailers \(status.code)"
     }
   }

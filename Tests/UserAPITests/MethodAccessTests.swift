@@ -8,13 +8,10 @@ import UserProtos
 @Suite struct MethodAccessTests {
   @Test("the table has exactly the methods that are served")
   func complete() {
-    let table = MethodAccessTable(reflectionIsPublic: true)
     let served =
       User_V1_UserService.Method.descriptors + Auth_V1_AuthService.Method.descriptors
       + Grpc_Health_V1_Health.Method.descriptors + MethodDescriptor.serverReflection
-    for method in served { #expect(table[method] != nil, "\(method)") }
-    #expect(
-      table[MethodDescriptor(fullyQualifiedService: "user.v1.UserService", method: "DeleteUser")] == nil)
+    #expect(Set(MethodAccessTable(reflectionIsPublic: true).rules.keys) == Set(served))
   }
 
   @Test("every method that needs no token is limited, except health checks")

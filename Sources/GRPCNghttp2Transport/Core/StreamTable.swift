@@ -7,6 +7,9 @@ struct StreamTable {
   /// The calls, each changed in place: without an accessor of our own, whose frame Swift 6.3 reads after it has freed it.
   var slots: [StreamState] = []
   private var free: [Int] = []
+  /// The slots by id, once there are more than ``searched``; a hint is then often wrong, and a client can make it so.
+  private var slotsByID: [Int32: Int]?
+  private static let searched = 128
   /// For each of the lowest bits of an id, the slot that an id with these bits was found in last.
   private var hints = [UInt16](repeating: 0, count: hintCount)
   private static let hintCount = 64
@@ -30,6 +33,10 @@ struct StreamTable {
       ids.append(id)
     }
     hints[Self.hint(id)] = UInt16(truncatingIfNeeded: slot)
+    slotsByID?[id] = slot
+    if slotsByID == nil, ids.count > Self.searched {
+      slotsByID = Dictionary(uniqueKeysWithValues: zip(ids, ids.indices).filter { $0.0 != 0 })
+    }
     return slot
   }
 
@@ -41,6 +48,7 @@ struct StreamTable {
 
   /// Removes the call in `slot`.
   mutating func remove(_ slot: Int) {
+    slotsByID?[ids[slot]] = nil
     ids[slot] = 0
     free.append(slot)
   }
@@ -53,7 +61,7 @@ struct StreamTable {
     guard id > 0 else { return nil }
     let hinted = Int(hints[Self.hint(id)])
     if hinted < ids.count, ids[hinted] == id { return hinted }
-    return ids.firstIndex(of: id)
+    return if let slotsByID { slotsByID[id] } else { ids.firstIndex(of: id) }
   }
 
   /// Whether the stream is open and the last frame of its response has not been sent.
@@ -74,6 +82,6 @@ struct StreamTable {
   /// Releases the memory of the slots if none is in use.
   mutating func giveBackMemory() {
     guard free.count == slots.count else { return }
-    (ids, slots, free) = ([], [], [])
+    (ids, slots, free, slotsByID) = ([], [], [], nil)
   }
 }

@@ -38,7 +38,7 @@ struct MethodRule: Sendable {
 
 /// The one table of access and costs. A method missing from it cannot be called.
 struct MethodAccessTable: Sendable {
-  private let rules: [MethodDescriptor: MethodRule]
+  let rules: [MethodDescriptor: MethodRule]
 
   /// Creates the table. Server reflection is open to every caller if `reflectionIsPublic`, else to those with
   /// `users:read`.

@@ -33,11 +33,10 @@ public struct UserServiceHandler: Sendable {
     )
     let bulkMemory = BulkMemory()
     streamedMethods = [
-      StreamedMethod(calls.pipeline(of: Methods.BulkCreateUsers.descriptor, isInline: true)) {
-        authorization in
+      StreamedMethod(Methods.BulkCreateUsers.descriptor, calls) { authorization in
         BulkCreate(directory: directory, limits: bulkLimits, authorization: authorization, memory: bulkMemory)
       },
-      StreamedMethod(calls.pipeline(of: Methods.UserUpdates.descriptor, isInline: true)) { authorization in
+      StreamedMethod(Methods.UserUpdates.descriptor, calls) { authorization in
         UserUpdates(directory: directory, authorization: authorization)
       },
     ]

@@ -7,9 +7,12 @@ public struct StreamedMethod: Sendable {
   private let pipeline: MethodPipeline
   private let makeCall: @Sendable (CallAuthorization) -> any StreamedCall
 
-  /// - Parameter makeCall: begins a call with its authorization.
-  init(_ pipeline: MethodPipeline, makeCall: @escaping @Sendable (CallAuthorization) -> any StreamedCall) {
-    self.pipeline = pipeline
+  /// - Parameter makeCall: begins a call of `method` with its authorization.
+  init(
+    _ method: MethodDescriptor, _ calls: CallPipeline,
+    makeCall: @escaping @Sendable (CallAuthorization) -> any StreamedCall
+  ) {
+    pipeline = calls.pipeline(of: method, isInline: true)
     self.makeCall = makeCall
   }
 

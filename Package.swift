@@ -23,7 +23,6 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
-    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
     .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
@@ -145,7 +144,6 @@ let package = Package(
         "UserProtos",
         "UserStore",
         .product(name: "Configuration", package: "swift-configuration"),
-        .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -153,7 +151,6 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-        .product(name: "SystemPackage", package: "swift-system"),
       ]
     ),
 
@@ -214,7 +211,7 @@ let package = Package(
 
     .target(
       name: "TestSupport",
-      dependencies: ["UserDomain", "UserStore", .product(name: "Logging", package: "swift-log")],
+      dependencies: ["UserDomain", .product(name: "Logging", package: "swift-log")],
       path: "Tests/TestSupport"
     ),
     .target(
@@ -314,7 +311,6 @@ let package = Package(
         "interop-server",
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
-        .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOEmbedded", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
@@ -368,7 +364,6 @@ let package = Package(
       dependencies: [
         "PrometheusMetrics",
         "TestSupport",
-        "UserDomain",
         "UserProtos",
         "UserServiceApp",
         "UserStore",

@@ -211,9 +211,10 @@ let package = Package(
 
     .target(
       name: "TestSupport",
-      dependencies: ["UserDomain", .product(name: "Logging", package: "swift-log")],
+      dependencies: ["UserDomain", "VisibleMutex", .product(name: "Logging", package: "swift-log")],
       path: "Tests/TestSupport"
     ),
+    .target(name: "VisibleMutex", path: "Tests/VisibleMutex"),
     .target(
       name: "FaultVFS", path: "Tests/FaultVFS", linkerSettings: [.linkedLibrary("sqlite3")]
     ),

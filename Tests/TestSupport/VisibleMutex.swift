@@ -1,0 +1,2 @@
+// Links what ThreadSanitizer needs to all tests.
+internal import VisibleMutex

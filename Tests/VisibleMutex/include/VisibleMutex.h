@@ -1,0 +1,1 @@
+// See VisibleMutex.c. There is nothing to call.

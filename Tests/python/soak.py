@@ -67,9 +67,18 @@ class Load:
         """Creates twice as many users as fill SQLite's page caches, which would look like a leak while they grow."""
         with self.connect() as channel:
             stub = self.pb.Stub(grpc.intercept_channel(channel, self.bearer))
-            for half in range(2):
-                rows = (self.pb.CreateUserRequest(email=f"{half}-{number}@example.com") for number in range(users))
+            for load in range(4):
+                rows = (self.pb.CreateUserRequest(email=f"{load}-{number}@example.com") for number in range(users))
                 assert stub.BulkCreateUsers(rows, timeout=600).created_count == users
+
+    def fill_readers(self):
+        """Lists the users on each event loop: the connections that read have caches of their own."""
+        # Connections are assigned to the loops in turn.
+        for _ in range(os.cpu_count()):
+            with self.connect() as channel:
+                stub = self.pb.Stub(grpc.intercept_channel(channel, self.bearer))
+                for _ in stub.ListUsers(self.pb.ListUsersRequest(page_size=1_000), timeout=600):
+                    pass
 
     def fill_tokens(self, database, token, tokens=17_000):
         """Uses as many tokens as each event loop caches, for the same reason: twice 8,192."""
@@ -194,6 +203,7 @@ def main(seconds):
         os.mkdir(generated)
         load = Load(service.address, conftest.contract(generated), token)
         load.fill()
+        load.fill_readers()
         load.fill_tokens(service.database, token)
         workers = load.run()
         samples = []

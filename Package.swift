@@ -238,6 +238,7 @@ let package = Package(
       dependencies: [
         "GRPCNghttp2Transport",
         "InteropProtos",
+        "VisibleMutex",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),

@@ -6,10 +6,12 @@ public import GRPCCore
 /// Its methods run in a task on the connection's event loop, never concurrently. Like a handler's, the task is
 /// cancelled when the call ends before its status. No message is taken while the client does not read its responses.
 public protocol InlineRequests: Sendable {
-  /// Takes the next message, inflated. It must not block: what takes time is left to ``work()``.
-  mutating func receive(_ message: MessageBytes) -> InlineStep
+  /// Takes the next message, inflated, within microseconds. Returns nil to leave what may suspend to ``work()``, which is
+  /// then called.
+  mutating func receive(_ message: MessageBytes) -> InlineStep?
 
-  /// Does the work for which a step was ``InlineStep/work``. No message is taken until it returns.
+  /// Does the work that ``receive(_:)`` has left. No message is taken until it returns. It may suspend, but not occupy the
+  /// event loop for long.
   mutating func work() async -> InlineStep
 
   /// Called at the end of the request, with `failure` if the request violates the protocol or a limit. Must end the
@@ -38,8 +40,6 @@ public enum InlineStep: Sendable {
   case next
   /// Send a message of the response, then take the next message.
   case send(MessageBytes)
-  /// Call ``InlineRequests/work()``, and do what it returns.
-  case work
   /// End the call: send the message, if any, then status OK, or the status and metadata of the error.
   case end(MessageBytes?, RPCError?)
 }

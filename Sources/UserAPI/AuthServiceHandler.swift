@@ -29,28 +29,28 @@ public struct AuthServiceHandler: Sendable {
     calls.register(Methods.GetJsonWebKeySet.descriptor, with: &router, getJsonWebKeySet)
   }
 
-  func signIn(_ request: Auth_V1_SignInRequest, for caller: Caller) async throws -> Auth_V1_Tokens {
+  func signIn(_ request: Auth_V1_SignInRequest, by authorization: CallAuthorization) async throws -> Auth_V1_Tokens {
     Auth_V1_Tokens(
       try await sessions.signIn(
-        email: request.email, password: request.password, from: caller.network,
-        knownDevice: request.refreshToken, for: caller.hashRequester))
+        email: request.email, password: request.password, from: authorization.caller.network,
+        knownDevice: request.refreshToken, for: authorization.caller.hashRequester))
   }
 
   func refreshToken(
-    _ request: Auth_V1_RefreshTokenRequest, for caller: Caller
+    _ request: Auth_V1_RefreshTokenRequest, by authorization: CallAuthorization
   ) async throws -> Auth_V1_Tokens {
     Auth_V1_Tokens(try await sessions.refresh(request.refreshToken))
   }
 
   func revokeToken(
-    _ request: Auth_V1_RevokeTokenRequest, for caller: Caller
+    _ request: Auth_V1_RevokeTokenRequest, by authorization: CallAuthorization
   ) async throws -> Auth_V1_RevokeTokenResponse {
     try await sessions.revoke(request.refreshToken)
     return Auth_V1_RevokeTokenResponse()
   }
 
   func getJsonWebKeySet(
-    _ request: Auth_V1_GetJsonWebKeySetRequest, for caller: Caller
+    _ request: Auth_V1_GetJsonWebKeySetRequest, by authorization: CallAuthorization
   ) async throws -> Auth_V1_JsonWebKeySet {
     .with { set in
       set.keys = publicKeys().map { key in

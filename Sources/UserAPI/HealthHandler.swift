@@ -30,14 +30,14 @@ public struct HealthHandler: Sendable {
   }
 
   func check(
-    _ request: Grpc_Health_V1_HealthCheckRequest, for caller: Caller
+    _ request: Grpc_Health_V1_HealthCheckRequest, by authorization: CallAuthorization
   ) async throws -> Grpc_Health_V1_HealthCheckResponse {
     guard monitor.speaks(for: request.service) else { throw GoogleRPCStatus.unknownService }
     return Grpc_Health_V1_HealthCheckResponse(isServing: monitor.refresh())
   }
 
   func list(
-    _ request: Grpc_Health_V1_HealthListRequest, for caller: Caller
+    _ request: Grpc_Health_V1_HealthListRequest, by authorization: CallAuthorization
   ) async throws -> Grpc_Health_V1_HealthListResponse {
     let response = Grpc_Health_V1_HealthCheckResponse(isServing: monitor.refresh())
     return .with { list in

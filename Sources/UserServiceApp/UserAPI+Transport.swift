@@ -85,8 +85,8 @@ extension InlineMethod {
   private struct Requests: InlineRequests {
     var call: InlineStreamedCall
 
-    mutating func receive(_ message: MessageBytes) -> InlineStep {
-      InlineStep(call.receive(message.bytes))
+    mutating func receive(_ message: MessageBytes) -> InlineStep? {
+      call.receive(message.bytes).map { InlineStep($0) }
     }
 
     mutating func work() async -> InlineStep { InlineStep(await call.work()) }
@@ -104,7 +104,6 @@ extension InlineStep {
     switch step {
     case .next: self = .next
     case .send(let answer): self = .send(MessageBytes(answer))
-    case .work: self = .work
     case .end(let answer, let error): self = .end(answer.map { MessageBytes($0) }, error)
     }
   }

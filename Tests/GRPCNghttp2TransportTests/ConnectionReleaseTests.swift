@@ -14,25 +14,10 @@ import Testing
 
   /// Takes messages and never ends its call.
   private struct Silent: InlineRequests {
-    mutating func receive(_ message: MessageBytes) -> InlineStep { .next }
+    mutating func receive(_ message: MessageBytes) -> InlineStep? { .next }
     mutating func work() async -> InlineStep { .next }
     mutating func requestEnded(_ failure: RPCError?) async -> InlineStep { .end(nil, failure) }
     mutating func callEnded() {}
-  }
-
-  private static func frame(_ type: UInt8, _ flags: UInt8, _ stream: UInt8, _ payload: [UInt8]) -> [UInt8] {
-    [0, 0, UInt8(payload.count), type, flags, 0, 0, 0, stream] + payload
-  }
-
-  private static func literal(_ name: String, _ value: String) -> [UInt8] {
-    [0, UInt8(name.utf8.count)] + Array(name.utf8) + [UInt8(value.utf8.count)] + Array(value.utf8)
-  }
-
-  /// :method POST and :scheme http as indexed fields (RFC 7541, appendix A).
-  private static func headers(_ path: String, timeout: Bool) -> [UInt8] {
-    [0x83, 0x86] + literal(":path", path) + literal(":authority", "a")
-      + literal("content-type", "application/grpc") + literal("te", "trailers")
-      + (timeout ? literal("grpc-timeout", "5m") : [])
   }
 
   @Test(
@@ -60,9 +45,9 @@ import Testing
     #expect(connection != nil)
     let isWatch = path.hasSuffix("Watch")
     let bytes =
-      Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + Self.frame(4, 0, 0, [])
-      + Self.frame(1, 4, 1, Self.headers(path, timeout: timeout))
-      + Self.frame(0, isWatch ? 1 : 0, 1, [0, 0, 0, 0, 0])
+      Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + ClientFrames.frame(4, 0, 0, [])
+      + ClientFrames.frame(1, 4, 1, ClientFrames.headers(path, timeout: timeout))
+      + ClientFrames.frame(0, isWatch ? 1 : 0, 1, [0, 0, 0, 0, 0])
     try channel.writeInbound(ByteBuffer(bytes: bytes))
     channel.pipeline.fireChannelReadComplete()
     loop.advanceTime(by: .milliseconds(10))

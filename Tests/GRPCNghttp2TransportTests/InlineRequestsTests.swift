@@ -46,7 +46,7 @@ import Testing
     var count = 0
     var message = MessageBytes([])
 
-    mutating func receive(_ message: MessageBytes) -> InlineStep {
+    mutating func receive(_ message: MessageBytes) -> InlineStep? {
       count += 1
       self.message = message
       switch String(decoding: message.bytes, as: UTF8.self) {
@@ -54,7 +54,7 @@ import Testing
       case "fail": return .end(nil, RPCError(code: .aborted, message: "as told", metadata: ["x-why": "told"]))
       case "silent": return .next
       case "at once": return .send(MessageBytes(Array("\(count)!".utf8)))
-      default: return .work
+      default: return nil
       }
     }
 
@@ -67,9 +67,6 @@ import Testing
         log.note("was cancelled")
         return .next
       case "end later": return .end(MessageBytes(Array("last".utf8)), nil)
-      case "twice":
-        message = MessageBytes(Array("worked twice".utf8))
-        return .work
       default:
         await Task.yield()
         return .send(MessageBytes(Array("\(count):".utf8) + message.bytes))
@@ -137,8 +134,8 @@ import Testing
       #expect(none == ["bye"])
       let some = try await self.answers(client, ["a", "silent", "b"])
       #expect(some == ["1:a", "3:b", "bye"])
-      let quick = try await self.answers(client, ["a", "at once", "twice", "at once"])
-      #expect(quick == ["1:a", "2!", "3:worked twice", "4!", "bye"])
+      let quick = try await self.answers(client, ["a", "at once", "b", "at once"])
+      #expect(quick == ["1:a", "2!", "3:b", "4!", "bye"])
       let messages = (1...3_000).map { "\($0)" }
       let many = try await self.answers(client, messages)
       #expect(many == messages.map { "\($0):\($0)" } + ["bye"])
@@ -261,7 +258,7 @@ import Testing
   private struct Busy: InlineRequests {
     let running: Counts
 
-    mutating func receive(_ message: MessageBytes) -> InlineStep { .work }
+    mutating func receive(_ message: MessageBytes) -> InlineStep? { nil }
 
     mutating func work() async -> InlineStep {
       running.change(1)

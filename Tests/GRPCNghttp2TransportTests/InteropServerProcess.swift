@@ -1,5 +1,6 @@
 import Foundation
 import TestSupport
+import Testing
 
 /// Runs `interop-server` as a process on a free port.
 final class InteropServerProcess: Sendable {
@@ -18,9 +19,12 @@ final class InteropServerProcess: Sendable {
     let errors: String
   }
 
+  /// Stops the server. What a sanitizer has reported in it fails the test.
   func stop() async {
     process.signal(SIGTERM)
     _ = await process.waitUntilExit()
+    let errors = await process.errors
+    #expect(!errors.contains("Sanitizer"), "\(errors)")
   }
 }
 

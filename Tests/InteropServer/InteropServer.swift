@@ -2,6 +2,8 @@ import ArgumentParser
 import Foundation
 import GRPCCore
 import GRPCNghttp2Transport
+// Linked for ThreadSanitizer.
+import VisibleMutex
 
 /// Serves gRPC's interoperability test service, so that official clients of other languages can test our transport
 /// (github.com/grpc/grpc, doc/interop-test-descriptions.md).

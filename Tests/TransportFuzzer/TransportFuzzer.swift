@@ -129,7 +129,7 @@ struct TransportFuzzer: ParsableCommand {
     let calls: CallCounter
     var late: MessageBytes?
 
-    mutating func receive(_ message: MessageBytes) -> InlineStep {
+    mutating func receive(_ message: MessageBytes) -> InlineStep? {
       switch message.count % 7 {
       case 0:
         calls.end()
@@ -138,7 +138,7 @@ struct TransportFuzzer: ParsableCommand {
         return .next
       case 2:
         late = message
-        return .work
+        return nil
       default:
         return .send(message)
       }

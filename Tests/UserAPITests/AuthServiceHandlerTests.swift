@@ -42,8 +42,8 @@ import UserStore
   }
 
   /// The caller of a call without a token.
-  private func stranger(_ peer: String = "ipv4:192.0.2.1:50000") -> Caller {
-    Caller(principal: .anonymous, peer: peer, hasToken: false)
+  private func stranger(_ peer: String = "ipv4:192.0.2.1:50000") -> CallAuthorization {
+    CallAuthorization(nil, peer: peer)
   }
 
   private func signIn(
@@ -51,11 +51,11 @@ import UserStore
     peer: String = "ipv4:192.0.2.1:50000"
   ) async throws -> Auth_V1_Tokens {
     try await handler.signIn(
-      .with { ($0.email, $0.password, $0.refreshToken) = (email, password, device) }, for: stranger(peer))
+      .with { ($0.email, $0.password, $0.refreshToken) = (email, password, device) }, by: stranger(peer))
   }
 
   private func refresh(_ token: String) async throws -> Auth_V1_Tokens {
-    try await handler.refreshToken(.with { $0.refreshToken = token }, for: stranger())
+    try await handler.refreshToken(.with { $0.refreshToken = token }, by: stranger())
   }
 
   @Test("a sign-in returns both tokens and their expiry times")
@@ -88,13 +88,13 @@ import UserStore
     let first = try await signIn()
     let second = try await refresh(first.refreshToken)
     #expect(second.refreshToken != first.refreshToken)
-    _ = try await handler.revokeToken(.with { $0.refreshToken = second.refreshToken }, for: stranger())
+    _ = try await handler.revokeToken(.with { $0.refreshToken = second.refreshToken }, by: stranger())
     await #expect(throws: UserError.unauthenticated(.revoked)) { try await refresh(second.refreshToken) }
   }
 
   @Test("public keys are published as JSON web keys (RFC 8037)")
   func keys() async throws {
-    let set = try await handler.getJsonWebKeySet(.init(), for: stranger())
+    let set = try await handler.getJsonWebKeySet(.init(), by: stranger())
     #expect(set.keys.map(\.kid) == ["key 1", "key 2"])
     #expect(set.keys.map(\.x) == ["eA", "eQ"])
     for key in set.keys {

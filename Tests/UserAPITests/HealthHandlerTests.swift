@@ -17,7 +17,7 @@ import UserProtos
   private let database = Database()
   private let monitor: HealthMonitor
   private let handler: HealthHandler
-  private let caller = Caller(principal: .anonymous, peer: "ipv4:192.0.2.1:7", hasToken: false)
+  private let caller = CallAuthorization(nil, peer: "ipv4:192.0.2.1:7")
 
   init() throws {
     monitor = HealthMonitor(services: ["user.v1.UserService"]) { [database] in
@@ -27,7 +27,7 @@ import UserProtos
   }
 
   private func check(_ service: String) async throws -> Grpc_Health_V1_HealthCheckResponse.ServingStatus {
-    try await handler.check(.with { $0.service = service }, for: caller).status
+    try await handler.check(.with { $0.service = service }, by: caller).status
   }
 
   /// Watches `service`, and reports each response and the end to a test.
@@ -58,7 +58,7 @@ import UserProtos
 
   @Test("a list names the server and each service")
   func list() async throws {
-    let list = try await handler.list(.init(), for: caller)
+    let list = try await handler.list(.init(), by: caller)
     #expect(list.statuses.mapValues(\.status) == ["": .serving, "user.v1.UserService": .serving])
   }
 

@@ -77,7 +77,7 @@ import UserStore
       Issue.record("the call is not taken")
       return
     }
-    guard case .work = call.receive(update), case .send(let inline) = await call.work() else {
+    guard call.receive(update) == nil, case .send(let inline) = await call.work() else {
       Issue.record("there is no answer")
       return
     }

@@ -189,6 +189,17 @@ import UserStore
     }
   }
 
+  /// Is cancelled in its work.
+  private struct Cancelled: UnaryRPC {
+    func decode(_ message: UnsafeRawBufferPointer) {}
+
+    func answer<Response: UnaryResponse & ~Copyable>(
+      _ request: Void, for caller: Caller, to response: inout Response
+    ) -> UnaryAnswer<Bool> { .later(true) }
+
+    func finish(_ work: Bool) async throws -> [UInt8] { throw CancellationError() }
+  }
+
   @Test(
     "a cancelled answer says why",
     arguments: [
@@ -197,8 +208,7 @@ import UserStore
     ])
   func cancelled(cause: CancellationCause, code: RPCError.Code) async throws {
     let method = UnaryMethod(
-      ProtobufRPC<User_V1_GetUserRequest, User_V1_User> { _, _ in throw CancellationError() },
-      pipeline(.off).pipeline(of: Methods.GetUser.descriptor, isInline: true))
+      Cancelled(), pipeline(.off).pipeline(of: Methods.GetUser.descriptor, isInline: true))
     #expect(await method.answer([], cause: cause)?.failure?.code == code)
   }
 }

@@ -93,3 +93,21 @@ def test_types_in_extensions_belong_to_their_file(offenders):
     files["A/T2.swift"] = "struct T2 { var next: Space.T3? }\n"
     [line] = offenders(files)
     assert "4 files" in line
+
+
+def test_unused_dependencies(offenders, tmp_path):
+    (tmp_path / "Package.swift").write_text("""// swift-tools-version: 6.2
+import PackageDescription
+let package = Package(
+  name: "p",
+  targets: [
+    .target(name: "A"), .target(name: "B"), .executableTarget(name: "program"),
+    .target(name: "C", dependencies: ["A", "B", "program"]),
+  ]
+)
+""")
+    found = offenders({
+        "A/A.swift": "", "B/B.swift": "", "program/P.swift": "",
+        "C/C.swift": "// import A\npublic import struct B.B\n",
+    })
+    assert found == ["Package.swift: no file of C imports A"]

@@ -149,26 +149,34 @@ final class Call: @unchecked Sendable {
   private func takeParts(with requests: inout any InlineRequests) async -> Bool {
     var next = connection.event { $0.takeNext(id) }
     while let reading = next {
-      var step: InlineStep
-      var isLast = true
+      var step = InlineStep.next
+      var isLast = false
       switch reading {
       case .part(.message(let message)):
-        step = requests.receive(message)
-        isLast = false
-      case .part(.metadata): step = .next
-      case .end: step = await requests.requestEnded(nil)
-      case .failure(let error): step = await requests.requestEnded(error)
+        // No `??`, whose right side may not suspend.
+        if let now = requests.receive(message) { step = now } else { step = await requests.work() }
+      case .part(.metadata): break
+      case .end:
+        step = await requests.requestEnded(nil)
+        isLast = true
+      case .failure(let error):
+        step = await requests.requestEnded(error)
+        isLast = true
       case .callEnded: return false
       }
-      while case .work = step { step = await requests.work() }
       await executor.comeBack()
-      if executor.fairShare.hasUsedSlice { await executor.fairShare.yield() }
+      // A step takes effect before others get the loop, so that what the method has decided is what the client sees.
+      let mustYield = executor.fairShare.hasUsedSlice
       let outcome: ConnectionCore.StepOutcome
       (outcome, next) = connection.event { core in
         let outcome = core.take(step, isLast: isLast, id)
-        return (outcome, outcome == .goesOn ? core.takeNext(id) : nil)
+        return (outcome, outcome == .goesOn && !mustYield ? core.takeNext(id) : nil)
       }
       if outcome == .concluded { return true }
+      if mustYield, outcome == .goesOn {
+        await executor.fairShare.yield()
+        next = connection.event { $0.takeNext(id) }
+      }
     }
     return false
   }

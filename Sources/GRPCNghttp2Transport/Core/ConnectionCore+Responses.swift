@@ -88,7 +88,7 @@ extension ConnectionCore {
     case .next where isLast:
       endResponse(slot, .notConcluded)
       return .over
-    case .next, .work:
+    case .next:
       expect(slot, 0)
     case .send(let message):
       sendOrEnd(id, message)

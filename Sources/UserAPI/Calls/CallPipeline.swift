@@ -1,4 +1,5 @@
 public import GRPCCore
+import SwiftProtobuf
 import UserDomain
 
 /// The steps of every call on either road: observe, authorise the caller, decode, answer, and map an error to a status.
@@ -32,5 +33,20 @@ public struct CallPipeline: Sendable {
     MethodPipeline(
       method, authorizer: authorizer, observer: observer.observer(of: method, isInline: isInline),
       errors: errors, cause: cause)
+  }
+
+  /// Registers the handler of a unary method without an inline road. `respond` answers a request; an error fails the call.
+  func register<Transport: ServerTransport, Request: Message, Response: Message>(
+    _ method: MethodDescriptor, with router: inout RPCRouter<Transport>,
+    _ respond: @escaping @Sendable (Request, CallAuthorization) async throws -> Response
+  ) {
+    let pipeline = pipeline(of: method)
+    router.registerHandler(forMethod: method, deserializer: PlainBytes(), serializer: PlainBytes()) {
+      request, context in
+      try await pipeline.respond(to: request, context) { authorization in
+        let message = try await ServerRequest(stream: request).message
+        return try await respond(Request(request: message), authorization).serializedBytes() as [UInt8]
+      }
+    }
   }
 }

@@ -24,19 +24,17 @@ public struct InlineStreamedCall: Sendable {
     case next
     /// Send the response, then take the next message.
     case send([UInt8])
-    /// Call ``InlineStreamedCall/work()``.
-    case work
     /// Send the response, if any, and end the call with status OK or with the error.
     case end([UInt8]?, RPCError?)
   }
 
-  /// Takes the next message.
-  public mutating func receive(_ message: [UInt8]) -> Step {
+  /// Takes the next message. Returns nil if ``work()`` has to follow.
+  public mutating func receive(_ message: [UInt8]) -> Step? {
     do {
       switch try call.receive(message) {
       case .next: return .next
       case .send(let response): return .send(response)
-      case .work: return .work
+      case .work: return nil
       }
     } catch {
       return .end(nil, ended(error))

@@ -29,7 +29,9 @@ public struct AuthServiceHandler: Sendable {
     calls.register(Methods.GetJsonWebKeySet.descriptor, with: &router, getJsonWebKeySet)
   }
 
-  func signIn(_ request: Auth_V1_SignInRequest, by authorization: CallAuthorization) async throws -> Auth_V1_Tokens {
+  func signIn(_ request: Auth_V1_SignInRequest, by authorization: CallAuthorization) async throws
+    -> Auth_V1_Tokens
+  {
     Auth_V1_Tokens(
       try await sessions.signIn(
         email: request.email, password: request.password, from: authorization.caller.network,

@@ -5,7 +5,7 @@ import UserProtos
 /// `user.v1.UserService`: maps messages to use cases and back.
 ///
 /// It registers its methods itself, without the generated protocol: users are encoded by ``UserMessageEncoding``, and
-/// all methods except ListUsers have an inline road.
+/// some methods have an inline road.
 public struct UserServiceHandler: Sendable {
   private typealias Methods = User_V1_UserService.Method
 
@@ -42,7 +42,7 @@ public struct UserServiceHandler: Sendable {
     ]
   }
 
-  /// Registers the handlers of the five methods.
+  /// Registers the handlers of its methods.
   public func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>)
   where Transport.Bytes: FramedMessageBytes {
     getUser.register(with: &router)

@@ -3,6 +3,7 @@ import GRPCNghttp2Transport
 import Logging
 import PrometheusMetrics
 import ServiceLifecycle
+import TestSupport
 import Testing
 
 @testable import UserServiceApp
@@ -11,7 +12,7 @@ import Testing
   import FoundationNetworking
 #endif
 
-@Suite(.timeLimit(.minutes(5))) struct MetricsServerTests {
+@Suite(.tags(.io), .timeLimit(.minutes(5))) struct MetricsServerTests {
   private static func server(
     port: Int = 0, _ registry: PrometheusRegistry = PrometheusRegistry(),
     bound: @escaping @Sendable (ListenAddress) -> Void

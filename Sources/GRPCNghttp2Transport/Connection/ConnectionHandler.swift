@@ -174,7 +174,6 @@ final class ConnectionHandler: ChannelInboundHandler {
   /// unprocessed (RFC 9113 §6.8).
   ///
   /// - Returns: whether the connection ends; false if it has streams.
-  /// - Returns: whether it ends; false if it has streams.
   func makeRoom() -> Bool {
     guard let context, !isClosing else { return true }
     guard let connection else {

@@ -10,7 +10,7 @@ struct StreamTable {
   /// The slots by id, once there are more than ``searched``; a hint is then often wrong, and a client can make it so.
   private var slotsByID: [Int32: Int]?
   private static let searched = 128
-  /// For each of the lowest bits of an id, the slot that an id with these bits was found in last.
+  /// For each value of the lowest bits of an id, the slot of the call with such an id that was opened last.
   private var hints = [UInt16](repeating: 0, count: hintCount)
   private static let hintCount = 64
   /// The number of streams that are open in nghttp2.

@@ -40,12 +40,24 @@ public struct CallPipeline: Sendable {
     _ method: MethodDescriptor, with router: inout RPCRouter<Transport>,
     _ respond: @escaping @Sendable (Request, CallAuthorization) async throws -> Response
   ) {
+    register(method, with: &router) { (request: Request, authorization) -> [UInt8] in
+      try await respond(request, authorization).serializedBytes()
+    }
+  }
+
+  /// Registers the handler of a unary method without an inline road, whose `respond` returns a serialized message, such as
+  /// ``User/serialized``.
+  func register<Transport: ServerTransport, Request: Message>(
+    _ method: MethodDescriptor, with router: inout RPCRouter<Transport>,
+    _ respond: @escaping @Sendable (Request, CallAuthorization) async throws -> [UInt8]
+  ) {
     let pipeline = pipeline(of: method)
-    router.registerHandler(forMethod: method, deserializer: PlainBytes(), serializer: PlainBytes()) {
-      request, context in
+    router.registerHandler(
+      forMethod: method, deserializer: PlainBytes(), serializer: PlainBytes()
+    ) { request, context in
       try await pipeline.respond(to: request, context) { authorization in
-        let message = try await ServerRequest(stream: request).message
-        return try await respond(Request(request: message), authorization).serializedBytes() as [UInt8]
+        try await respond(
+          Request(request: await ServerRequest(stream: request).message), authorization)
       }
     }
   }

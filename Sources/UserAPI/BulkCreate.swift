@@ -81,7 +81,7 @@ struct BulkCreate {
   private var hashRequester: HashRequester { authorization.caller.hashRequester.inBackground }
 
   /// Adds a row; nil stands for a row that cannot be decoded. Returns whether ``storeBatch()`` must run before the next
-  /// row: the batch is full, there is no memory for more rows, or there are too many.
+  /// row: the batch is full, memory for more rows is short, or there are too many.
   ///
   /// - Throws: `.unauthenticated` when the caller's token has become invalid.
   mutating func add(_ request: User_V1_CreateUserRequest?) throws -> Bool {

@@ -146,6 +146,7 @@ struct TransportFuzzer: ParsableCommand {
 
     mutating func work() async -> InlineStep {
       await Task.yield()
+      // The transport asks for work after a message alone. The fuzzer looks for traps such as this one.
       guard let message = late.take() else { fatalError("work without a message") }
       return .send(message)
     }

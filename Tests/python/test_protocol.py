@@ -264,6 +264,23 @@ def test_a_deadline_holds_for_a_response_that_is_not_read(service, connect):
     assert client.is_healthy(3)
 
 
+@pytest.mark.parametrize("step", [2, 128, 2_048])
+def test_every_call_of_many_is_found(serve, connect, step):
+    """The calls of one connection are told apart, whatever the ids of their streams have in common."""
+    # The calls wait for the disk together, each with a task: more than the default memory of a connection.
+    limits = {"grpc.max.concurrent.streams": 400, "grpc.max.connection.memory": 64 << 20}
+    client = connect(serve(settings=limits).address)
+    streams = [1 + step * number for number in range(300)]
+    client.send(*(client.header_frame(stream, request("CreateUser")) for stream in streams))
+    # The bodies arrive in another order than the headers.
+    for stream in reversed(streams):
+        client.send(frames.data(stream, message(field(1, f"u{stream}@example.com")), end=True))
+    for stream in streams:
+        response = client.response(stream)
+        assert response.status == "0"
+        assert f"u{stream}@example.com".encode() in response.messages[0][1]
+
+
 @pytest.mark.parametrize("loses", [False, True])
 def test_a_call_ends_with_its_stream_or_connection(serve, connect, loses):
     """Rule 20: Its handler is cancelled, so it no longer counts as a running call."""

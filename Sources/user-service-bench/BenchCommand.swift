@@ -37,13 +37,13 @@ struct BenchCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Run only these parts: reads, scan, transport, service, start, creates, bulk, hash, token, scale.",
+      "Run only these parts: reads, scan, transport, gets, service, writes, start, memory, creates, bulk, hash, token, scale.",
       valueName: "part")
   )
   var only: [Part] = []
 
   enum Part: String, CaseIterable, ExpressibleByArgument {
-    case reads, scan, transport, service, start, creates, bulk, hash, token, scale
+    case reads, scan, transport, gets, service, writes, start, memory, creates, bulk, hash, token, scale
   }
 
   func validate() throws {
@@ -65,7 +65,7 @@ struct BenchCommand: AsyncParsableCommand {
 
     let parts = only.isEmpty ? Part.allCases : only
     var report = Report()
-    if !Set([.bulk, .reads, .scan, .transport, .service, .start]).isDisjoint(with: parts) {
+    if !Set([.bulk, .reads, .scan, .transport, .gets, .service, .start, .memory]).isDisjoint(with: parts) {
       let path = folder.appendingPathComponent("users.db").path
       try await BulkBenchmark(path: path, rawPath: path + "-raw", users: users).run(into: &report)
       if parts.contains(.reads) { try await ReadBenchmark(path: path, reads: reads).run(into: &report) }
@@ -75,11 +75,22 @@ struct BenchCommand: AsyncParsableCommand {
           .run(into: &report)
       }
       if parts.contains(.start) { try StartBenchmark(database: path, users: users).run(into: &report) }
-      if parts.contains(.service) {
-        try await ServiceBenchmark(
-          folder: folder, database: path, users: users, requests: calls / 4, creates: creates
-        ).run(into: &report)
+      if parts.contains(.gets) {
+        try await GetUserBenchmark(folder: folder, database: path, users: users, requests: calls / 8)
+          .run(into: &report)
       }
+      if parts.contains(.service) {
+        try await ServiceBenchmark(folder: folder, database: path, users: users, requests: calls / 4)
+          .run(into: &report)
+      }
+      if parts.contains(.memory) {
+        let database = path + "-raw"
+        try await MemoryBenchmark(folder: folder, database: database, users: users, requests: calls / 4)
+          .run(into: &report)
+      }
+    }
+    if parts.contains(.writes) {
+      try await WriteBenchmark(folder: folder, users: users, creates: creates).run(into: &report)
     }
     if parts.contains(.creates) {
       try await CreateBenchmark(folder: folder, creates: creates, writers: writers).run(into: &report)

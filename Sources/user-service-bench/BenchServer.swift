@@ -37,13 +37,14 @@ struct BenchServer {
       .appendingPathComponent("user-service")
   }
 
-  /// Starts `user-service serve` with its defaults, except for the log and authentication.
-  init(programServing database: String) throws {
+  /// Starts `user-service serve` with its defaults, except for the log and, unless `auth`, authentication.
+  init(programServing database: String, auth: Bool = false) throws {
     let output = Pipe()
     process = Process()
     process.executableURL = Self.program
     process.arguments = [
-      "serve", "--listen", "127.0.0.1:0", "--database", database, "--auth", "off", "--log-level", "error",
+      "serve", "--listen", "127.0.0.1:0", "--database", database, "--auth", auth ? "on" : "off",
+      "--log-level", "error",
     ]
     process.standardOutput = output
     process.standardError = FileHandle.nullDevice
@@ -56,13 +57,15 @@ struct BenchServer {
     address = String(match.1)
   }
 
-  /// Starts nghttp2's own server, which serves the files in `folder`, with its defaults.
-  init(nghttpdIn folder: URL) throws {
+  /// Starts nghttp2's own server with `workers` threads, which serves the files in `folder`.
+  init(nghttpdIn folder: URL, workers: Int) throws {
     let port = try LoadGenerator.freePort()
     address = "127.0.0.1:\(port)"
     process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["nghttpd", "--no-tls", "-a", "127.0.0.1", "-d", folder.path, "\(port)"]
+    process.arguments = [
+      "nghttpd", "--no-tls", "-n", "\(workers)", "-a", "127.0.0.1", "-d", folder.path, "\(port)",
+    ]
     process.standardOutput = FileHandle.nullDevice
     process.standardInput = FileHandle.nullDevice
     try process.run()

@@ -17,6 +17,18 @@ extension RawDatabase {
     try await insert((0..<count).map(SampleUser.init), rowsPerTransaction: 1_000, into: path)
   }
 
+  /// Returns a count that every transaction of `path` raises by one: `iChange` of the WAL index
+  /// (sqlite.org/walformat.html). This process must not have the database open, because closing the file would end its
+  /// locks.
+  static func transactions(_ path: String) throws -> UInt32 {
+    let index = try FileHandle(forReadingFrom: URL(fileURLWithPath: path + "-shm"))
+    defer { index.closeFile() }
+    guard let header = try index.read(upToCount: 12), header.count == 12 else {
+      throw Failure(description: "\(path) has no WAL index")
+    }
+    return header.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 8, as: UInt32.self) }
+  }
+
   /// Returns the id of the n-th loaded user.
   static func id(_ number: Int) -> UserID { UserID(high: UInt64(number), low: 1 << 63) }
 

@@ -36,7 +36,7 @@ struct ScaleBenchmark {
   private static let loaded = 20_000
 
   func run(into report: inout Report) async throws {
-    try Self.raiseFileLimit()
+    try LoadGenerator.raiseFileLimit()
     var points: [Point] = []
     var size = 10_000
     while size <= users {
@@ -78,28 +78,28 @@ struct ScaleBenchmark {
   private func growth(with users: Int, into report: inout Report) async throws -> [Point] {
     let database = try await database(of: users, "users-\(users)")
     defer { remove(database) }
+    try StartBenchmark(database: database, users: users).start(into: &report)
     var points = [note(.users, users, "GetUser", try await getUser(database, users: users), into: &report)]
     let token = try await BenchToken.make([.usersRead, .usersWrite], database: database)
     let server = try BenchServer(.own, auth: true, database: database)
     defer { server.stop() }
 
-    var listing = generator("ListUsers", token, of: server)
-    (listing.connections, listing.streams) = (1, 1)
-    let page = try User_V1_ListUsersRequest.with { $0.pageSize = 1_000 }.framed()
+    let listing = LoadGenerator("ListUsers", token, of: server, connections: 1, streams: 1)
+    let page = try SampleRequests.list.framed()
     // The listings take long enough for the clock of /proc, which ticks every 10 ms.
     let listings = max(1_000_000 / users, 1)
-    let listed = try server.cpuSeconds { try check(listing.run(listings) { _ in page }) }
+    let listed = try server.cpuSeconds { try listing.run(listings) { _ in page }.checked() }
     points.append(
       note(.users, users, "a user of ListUsers", listed * 1_000_000 / Double(listings * users), into: &report)
     )
 
-    let bodies = try (0..<Self.created).map { try create(users + $0).framed() }
-    let creating = generator("CreateUser", token, of: server)
-    let created = try server.cpuSeconds { try check(creating.run(Self.created) { bodies[$0] }) }
+    let bodies = try (0..<Self.created).map { try SampleRequests.create(users + $0).framed() }
+    let creating = LoadGenerator("CreateUser", token, of: server)
+    let created = try server.cpuSeconds { try creating.run(Self.created) { bodies[$0] }.checked() }
     points.append(
       note(.users, users, "CreateUser", created * 1_000_000 / Double(Self.created), into: &report))
 
-    let rows = (0..<Self.loaded).map { create(users + Self.created + $0) }
+    let rows = (0..<Self.loaded).map { SampleRequests.create(users + Self.created + $0) }
     let load = H2Load(server: server, folder: folder, token: token)
     let loaded = try server.cpuSeconds { try load.run("BulkCreateUsers", rows, requests: 1) }
     points.append(
@@ -115,37 +115,17 @@ struct ScaleBenchmark {
     let token = try await BenchToken.make(.usersRead, database: database)
     let server = try BenchServer(.own, auth: true, database: database, loops: loops)
     defer { server.stop() }
-    let bodies = try (0..<10_000).map { _ in
-      try User_V1_GetUserRequest.with { $0.userID = "\(RawDatabase.id(.random(in: 0..<users)))" }.framed()
-    }
-    var calls = generator("GetUser", token, of: server)
-    (calls.connections, calls.streams) = (
-      connections, min(max(Self.inFlight.all / connections, 1), Self.inFlight.connection)
-    )
+    let bodies = try SampleRequests.scattered(users: users)
+    let calls = LoadGenerator(
+      "GetUser", token, of: server, connections: connections,
+      streams: min(max(Self.inFlight.all / connections, 1), Self.inFlight.connection))
     var costs: [Double] = []
     // The first round only warms up.
     for round in 0...Self.rounds {
-      let used = try server.cpuSeconds { try check(calls.run(requests) { bodies[$0 % bodies.count] }) }
+      let used = try server.cpuSeconds { try calls.run(requests) { bodies[$0 % bodies.count] }.checked() }
       if round > 0 { costs.append(used * 1_000_000 / Double(requests)) }
     }
     return costs.median
-  }
-
-  private func create(_ number: Int) -> User_V1_CreateUserRequest {
-    let user = SampleUser(number)
-    return .with { ($0.email, $0.name) = (user.email, user.name) }
-  }
-
-  private func generator(_ method: String, _ token: String, of server: BenchServer) -> LoadGenerator {
-    LoadGenerator(
-      address: server.address,
-      headers: LoadGenerator.headers("/user.v1.UserService/\(method)", at: server.address, token: token))
-  }
-
-  private func check(_ outcome: LoadGenerator.Outcome) throws {
-    guard outcome.failures == 0 else {
-      throw RawDatabase.Failure(description: "\(outcome.failures) calls have failed")
-    }
   }
 
   // MARK: Where it is measured
@@ -159,16 +139,5 @@ struct ScaleBenchmark {
   private func remove(_ database: String) {
     // A file that cannot be removed now goes with the folder.
     for ending in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: database + ending) }
-  }
-
-  /// Raises the limit of open files: a thousand connections need as many, here and in the server, which inherits the
-  /// limit.
-  private static func raiseFileLimit() throws {
-    var limit = rlimit()
-    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-    limit.rlim_cur = min(4_096, limit.rlim_max)
-    guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur >= 2_048 else {
-      throw RawDatabase.Failure(description: "this process may not open enough files; see ulimit -Hn")
-    }
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import UserDomain
 
 /// Measures GetUser beside nghttp2's own server with a file of 100 bytes: in batches, one call a connection, and one call
 /// at a time; with one event loop and with two, as nghttpd with as many threads. Authentication is on, with a cached
@@ -44,7 +45,7 @@ struct GetUserBenchmark {
     let bareServer = try BenchServer(.own, auth: false, metrics: false, database: database, loops: 2)
     let bare = Contender(
       server: bareServer, calls: LoadGenerator("GetUser", token, of: bareServer), body: request)
-    let nghttpd = try [1, 2].map { try nghttpd(workers: $0) }
+    let nghttpd = try [1, 2].map { try startNghttpd(workers: $0) }
     let all = own + [bare] + nghttpd
     defer { for contender in all { contender.server.stop() } }
 
@@ -78,7 +79,7 @@ struct GetUserBenchmark {
       note: "raw: nghttpd; limit 1.3")
   }
 
-  private func nghttpd(workers: Int) throws -> Contender {
+  private func startNghttpd(workers: Int) throws -> Contender {
     let files = folder.appendingPathComponent("www")
     try FileManager.default.createDirectory(at: files, withIntermediateDirectories: true)
     try Data(repeating: UInt8(ascii: "x"), count: 100).write(to: files.appendingPathComponent("file"))

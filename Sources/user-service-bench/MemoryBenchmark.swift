@@ -1,4 +1,6 @@
 import Foundation
+import SwiftProtobuf
+import UserDomain
 import UserProtos
 
 /// Measures the memory of `user-service serve`: when it is idle after its start, after every kind of load, and when it has

@@ -1,4 +1,6 @@
 import Foundation
+import SwiftProtobuf
+import UserDomain
 import UserProtos
 
 /// Measures CreateUser and BulkCreateUsers beside inserts by SQLite's C API, in transactions of as many rows. Every write

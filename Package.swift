@@ -35,7 +35,9 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CArgon2", providers: [.apt(["libargon2-dev"])]),
     .systemLibrary(name: "CIdn2", providers: [.apt(["libidn2-dev"])]),
+    .systemLibrary(name: "CJemalloc", providers: [.apt(["libjemalloc-dev"])]),
     .systemLibrary(name: "CNghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
     // What several targets need and no library has: tools for secrets, texts of bytes, times and addresses, polling, thread
@@ -67,6 +69,7 @@ let package = Package(
     .target(
       name: "UserStore",
       dependencies: [
+        "CSQLite",
         "Primitives",
         "UserDomain",
         .product(name: "Crypto", package: "swift-crypto"),
@@ -134,6 +137,7 @@ let package = Package(
     .target(
       name: "UserServiceApp",
       dependencies: [
+        "CJemalloc",
         "GRPCNghttp2Transport",
         "PasswordHashing",
         "Primitives",

@@ -1,5 +1,4 @@
 public import GRPCCore
-import NIOCore
 
 /// A method whose calls are answered on the connection's event loop, without GRPCCore's task, interceptors and
 /// handler, at a fraction of their cost.
@@ -59,7 +58,7 @@ public struct InlineCall: ~Copyable {
   public let message: UnsafeRawBufferPointer
   private let peer: ConnectionPeer
   private let limit: Int
-  private var response: ByteBuffer
+  private var response: ByteQueue
   private var answer: Answer?
 
   /// The method's answer.
@@ -75,7 +74,7 @@ public struct InlineCall: ~Copyable {
   /// the empty buffer `response`.
   init(
     fields: RequestFields, message: UnsafeRawBufferPointer, peer: ConnectionPeer, limit: Int,
-    response: ByteBuffer
+    response: ByteQueue
   ) {
     self.fields = fields
     self.message = message
@@ -84,8 +83,12 @@ public struct InlineCall: ~Copyable {
     self.response = response
   }
 
-  /// Returns the method's answer, or nil if it declined, and the response with its prefix.
-  consuming func finish() -> (Answer?, ByteBuffer) { (answer, response) }
+  /// Returns the method's answer, or nil if it declined. Passes the response with its prefix to `response`, in exchange
+  /// for an empty one, so that its memory is not copied.
+  mutating func finish(_ response: inout ByteQueue) -> Answer? {
+    swap(&self.response, &response)
+    return answer
+  }
 
   /// The request's metadata.
   public var metadata: Metadata { fields.metadata }
@@ -111,9 +114,8 @@ public struct InlineCall: ~Copyable {
     guard count <= limit else { return false }
     answer = .given
     let end = MessageDeframer.prefixLength + count
-    response.writeWithUnsafeMutableBytes(minimumWritableBytes: end) { buffer in
+    response.append(atMost: end) { buffer in
       // The memory may contain data of another call.
-      let buffer = UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(end))
       buffer.initializeMemory(as: UInt8.self, repeating: 0)
       buffer.storeBytes(of: UInt32(count).bigEndian, toByteOffset: 1, as: UInt32.self)
       write(UnsafeMutableRawBufferPointer(rebasing: buffer.dropFirst(MessageDeframer.prefixLength)))

@@ -26,34 +26,30 @@ public struct UserID: Hashable, Sendable {
   ///
   /// Returns nil for anything else: no braces, no `urn:uuid:`, no missing hyphens.
   public init?(_ text: some StringProtocol) {
-    self.init(text: text.utf8)
+    guard text.utf8.count == Self.textLength else { return nil }
+    let id = Array(text.utf8).withUnsafeBytes { UserID(utf8: $0) }
+    guard let id else { return nil }
+    self = id
   }
 
   /// Parses the same form in UTF-8.
   public init?(utf8 text: UnsafeRawBufferPointer) {
-    self.init(text: text)
-  }
-
-  private init?(text: some Sequence<UInt8>) {
-    var halves: (UInt64, UInt64) = (0, 0)
-    var position = 0
-    for byte in text {
-      switch position {
-      case 8, 13, 18, 23:
-        guard byte == UInt8(ascii: "-") else { return nil }
-      case 0..<18:
-        guard let digit = Hexadecimal.value(of: byte) else { return nil }
-        halves.0 = halves.0 << 4 | UInt64(digit)
-      case 18..<36:
-        guard let digit = Hexadecimal.value(of: byte) else { return nil }
-        halves.1 = halves.1 << 4 | UInt64(digit)
-      default:
-        return nil
-      }
-      position += 1
+    let hyphen = UInt8(ascii: "-")
+    guard text.count == Self.textLength, text[8] == hyphen, text[13] == hyphen, text[18] == hyphen,
+      text[23] == hyphen
+    else { return nil }
+    func eight(at offset: Int) -> UInt64 {
+      UInt64(bigEndian: text.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
-    guard position == 36 else { return nil }
-    self.init(high: halves.0, low: halves.1)
+    func four(at offset: Int) -> UInt64 {
+      UInt64(UInt32(bigEndian: text.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
+    }
+    guard let first = Hexadecimal.number(of: eight(at: 0)),
+      let second = Hexadecimal.number(of: four(at: 9) << 32 | four(at: 14)),
+      let third = Hexadecimal.number(of: four(at: 19) << 32 | four(at: 24)),
+      let fourth = Hexadecimal.number(of: eight(at: 28))
+    else { return nil }
+    self.init(high: UInt64(first) << 32 | UInt64(second), low: UInt64(third) << 32 | UInt64(fourth))
   }
 
   /// Calls `body` with the id's 16 bytes, most significant first.

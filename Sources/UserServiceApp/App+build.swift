@@ -49,6 +49,7 @@ extension UserServiceApp {
     makeTransport: ([InlineMethod]) -> Nghttp2ServerTransport
   ) async throws -> Assembly {
     let logger = makeLogger(configuration)
+    _ = MemoryAllocator.returnsIdleMemory
     let parts = try await ServiceParts(configuration, logger: logger)
     if let metrics { parts.observe(in: metrics) }
     let calls = CallPipeline(

@@ -7,8 +7,9 @@ import UserDomain
 /// A pool of connections that threads use inline. A thread keeps its own connection while there are enough, so that
 /// SQLite's memory for it stays in one processor's cache.
 ///
-/// A thread takes its own connection. If that is in use or not open, it takes any idle open one. If all are in use, it
-/// opens its own, or waits for it, which takes as long as one short read. Beyond the limit, threads share connections.
+/// A thread takes its own connection. If that is in use or not open, it takes any idle open one. If all are in use, or
+/// it has often taken one, it opens its own, or waits for it, which takes as long as one short read. Beyond the limit,
+/// threads share connections.
 /// No caller suspends while it holds a connection, or takes a second one.
 ///
 /// GRDB's `DatabasePool` is not used: there each read is a transaction of its own, and all threads share the pool's
@@ -22,9 +23,14 @@ final class ConnectionPool: Sendable {
   /// The maximum delay before a read sees a commit of another process.
   static let snapshotLifetime = DispatchTimeInterval.milliseconds(5)
 
+  /// How often a thread uses the idle connections of others before it opens its own.
+  private static let fewBorrowings = 100
+
   /// A slot for a connection, whose lock is held while the connection is in use.
   private final class Place: Sendable {
     let connection: Mutex<UserConnection?>
+    /// How often a thread of this place has used another connection.
+    let borrowings = Atomic(0)
 
     init(_ connection: UserConnection? = nil) {
       self.connection = Mutex(connection)
@@ -63,30 +69,56 @@ final class ConnectionPool: Sendable {
   func withConnection<Value>(
     _ body: (UserConnection) throws(DatabaseError) -> Value
   ) throws(UserError) -> Value {
-    let own = ThreadNumber.current % places.count
+    let number = ThreadNumber.current
+    let own = number < places.count ? number : number % places.count
+    if let result = resultIfIdle(places[own], body) { return try result.get() }
+    return try withOtherConnection(body, own: own)
+  }
+
+  /// Returns the result of `body` with the connection of `place`; nil if it is in use or not open.
+  @inline(__always)
+  private func resultIfIdle<Value>(
+    _ place: Place, _ body: (UserConnection) throws(DatabaseError) -> Value
+  ) -> Result<Value, UserError>? {
+    // In a variable, because a lock returns only what can be sent to other threads.
     var result: Result<Value, UserError>?
-    func use(_ place: inout UserConnection?) {
-      guard let connection = place else { return }
-      result = Result { () throws(UserError) in try self.use(connection, body) }
-      Self.discardIfBroken(&place)
-    }
-    for offset in places.indices {
-      _ = places[(own + offset) % places.count].connection.withLockIfAvailable { use(&$0) }
-      if let result { return try result.get() }
+    _ = place.connection.withLockIfAvailable { result = self.result(&$0, body) }
+    return result
+  }
+
+  /// Returns the result of `body` with the connection in a place; nil if it is not open.
+  @inline(__always)
+  private func result<Value>(
+    _ place: inout UserConnection?, _ body: (UserConnection) throws(DatabaseError) -> Value
+  ) -> Result<Value, UserError>? {
+    guard let connection = place else { return nil }
+    let result = Result { () throws(UserError) in try use(connection, body) }
+    if connection.isBroken { Self.discard(&place) }
+    return result
+  }
+
+  /// Runs `body` with a connection of another thread, or one that is opened for this one.
+  private func withOtherConnection<Value>(
+    _ body: (UserConnection) throws(DatabaseError) -> Value, own: Int
+  ) throws(UserError) -> Value {
+    let hasBorrowedOften = places[own].borrowings.wrappingAdd(1, ordering: .relaxed).newValue > Self.fewBorrowings
+    for offset in places.indices.dropFirst() where !hasBorrowedOften {
+      if let result = resultIfIdle(places[(own + offset) % places.count], body) { return try result.get() }
     }
     var failure = UserError.shuttingDown
+    var result: Result<Value, UserError>?
     places[own].connection.withLock { place in
       do throws(UserError) {
         if place == nil { place = try openAnother() }
       } catch {
         failure = error
       }
-      use(&place)
+      result = self.result(&place, body)
     }
     if let result { return try result.get() }
     // The process cannot open another connection, but may have idle ones.
     for place in places {
-      place.connection.withLock { use(&$0) }
+      place.connection.withLock { result = self.result(&$0, body) }
       if let result { return try result.get() }
     }
     throw failure
@@ -108,11 +140,10 @@ final class ConnectionPool: Sendable {
     }
   }
 
-  private static func discardIfBroken(_ place: inout UserConnection?) {
-    guard let connection = place, connection.isBroken else { return }
-    place = nil
+  /// Closes a broken connection.
+  private static func discard(_ place: inout UserConnection?) {
     // Closing rolls back (sqlite.org/c3ref/close.html). The caller has the failure that broke the connection already.
-    try? connection.close()
+    try? place.take()?.close()
   }
 
   private func openAnother() throws(UserError) -> UserConnection {
@@ -144,7 +175,7 @@ final class ConnectionPool: Sendable {
       let isIdle: Void? = place.connection.withLockIfAvailable { connection in
         if let open = connection, let snapshot = open.snapshotGeneration, snapshot < now {
           open.endSnapshot()
-          Self.discardIfBroken(&connection)
+          if open.isBroken { Self.discard(&connection) }
         }
       }
       if isIdle == nil { someAreInUse = true }

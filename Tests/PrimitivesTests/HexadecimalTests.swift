@@ -21,6 +21,24 @@ import Testing
     }
   }
 
+  @Test("eight digits are read back, in either case, and nothing else is")
+  func number() {
+    for _ in 0..<1_000 {
+      let number = UInt32.random(in: 0 ... .max)
+      #expect(Hexadecimal.number(of: Hexadecimal.digits(number)) == number)
+    }
+    #expect(Hexadecimal.number(of: 0x4142_4344_4546_3039) == 0xabcd_ef09)
+    // Every byte at every place, beside digits.
+    for place in UInt64(0)..<8 {
+      for byte in UInt8.min...UInt8.max {
+        let others = 0x3131_3131_3131_3131 & ~(0xff << (place * 8))
+        let number = Hexadecimal.number(of: others | UInt64(byte) << (place * 8))
+        let value = Hexadecimal.value(of: byte).map { UInt32($0) << (place * 4) }
+        #expect(number == value.map { 0x1111_1111 & ~(0xf << (place * 4)) | $0 })
+      }
+    }
+  }
+
   @Test("a code point has at least four digits, in upper case")
   func codePoint() {
     #expect(("\u{7}" as Unicode.Scalar).codePoint == "U+0007")

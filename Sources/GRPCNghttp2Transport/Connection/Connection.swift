@@ -213,7 +213,7 @@ final class Connection {
   /// What an inline method has decided about a call.
   private enum InlineDecision {
     /// Its answer, nil if it declines, and the call's buffer for a response.
-    case unary(InlineCall.Answer?, ByteBuffer)
+    case unary(InlineCall.Answer?, ByteQueue)
     case streamTaken
     case requests(InlineAcceptance)
     case declined
@@ -246,40 +246,37 @@ final class Connection {
     }
   }
 
-  private func declined(_ id: Int32, _ response: ByteBuffer? = nil) {
+  private func declined(_ id: Int32, _ response: ByteQueue? = nil) {
     if let action = session.core.declined(id, response) { perform(action) }
   }
 
   /// Asks the call's inline method. The request is gone when this returns.
   private func ask(_ id: Int32) -> InlineDecision {
-    var response = ByteBuffer()
+    var response = ByteQueue()
     guard let request = session.core.inlineRequest(id, &response) else { return .declined }
-    switch request.method.inline {
+    switch request.inline {
     case .unary(let method):
-      let answer = request.message.withUnsafeReadableBytes { ask(method, request.fields, $0, &response) }
+      let answer = request.message.withUnsafeBytes { ask(method, request.fields, $0, &response) }
       return .unary(answer, response)
     case .stream(let method):
       let call = makeCall(id)
-      let isTaken = request.message.withUnsafeReadableBytes { method(inlineStream(call, request.fields, $0)) }
+      let isTaken = request.message.withUnsafeBytes { method(inlineStream(call, request.fields, $0)) }
       return isTaken ? .streamTaken : .declined
     case .requests(let method):
       let none = UnsafeRawBufferPointer(start: nil, count: 0)
       return .requests(method(inlineStream(makeCall(id), request.fields, none)))
-    case nil: return .declined
     }
   }
 
   private func ask(
     _ method: (inout InlineCall) -> Void, _ fields: RequestFields, _ message: UnsafeRawBufferPointer,
-    _ response: inout ByteBuffer
+    _ response: inout ByteQueue
   ) -> InlineCall.Answer? {
     var call = InlineCall(
       fields: fields, message: message, peer: peer, limit: maxSendMessageSize,
-      response: exchange(&response, with: ByteBuffer()))
+      response: exchange(&response, with: ByteQueue()))
     method(&call)
-    let answer: InlineCall.Answer?
-    (answer, response) = call.finish()
-    return answer
+    return call.finish(&response)
   }
 
   private func inlineStream(

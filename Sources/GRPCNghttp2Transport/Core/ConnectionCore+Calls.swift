@@ -264,7 +264,7 @@ extension ConnectionCore {
     let held = streams.slots[slot].account.heldWindow
     streams.slots[slot].account.heldWindow = 0
     memory.unread -= held
-    memory.unsent -= streams.slots[slot].output.readableBytes
+    memory.unsent -= streams.slots[slot].output.count
     owe(held)
     expect(slot, 0)
     pool.giveBack(streams.slots[slot].takeMemory())

@@ -6,10 +6,10 @@ extension ConnectionCore {
   /// The parts of a call that an inline method receives. It is never copied, so that the core's buffers have one owner
   /// again when it is gone, and are reused.
   struct InlineRequest: ~Copyable {
-    let method: Method
+    let inline: InlineMethod.Answer
     let fields: RequestFields
     /// The request's message; empty for a method that takes many messages.
-    let message: ByteBuffer
+    let message: ArraySlice<UInt8>
   }
 
   /// Returns the request of a call to answer inline. Nil if its message cannot be read, in which case the handler
@@ -17,30 +17,19 @@ extension ConnectionCore {
   ///
   /// - Parameter response: is set to the call's buffer for the response of a unary method, which goes back with
   ///   ``answered(_:_:)``, ``answersLater(_:_:)`` or ``declined(_:_:)``.
-  mutating func inlineRequest(_ id: Int32, _ response: inout ByteBuffer) -> InlineRequest? {
-    guard let slot = streams.find(id), !streams.slots[slot].hasEnded, let method = streams.slots[slot].method,
-      let inline = method.inline, let message = inlineMessage(slot, inline)
+  mutating func inlineRequest(_ id: Int32, _ response: inout ByteQueue) -> InlineRequest? {
+    guard let slot = streams.find(id), !streams.slots[slot].hasEnded,
+      let inline = streams.slots[slot].method?.inline, let message = streams.slots[slot].inlineMessage(inline)
     else { return nil }
     if case .unary = inline { swap(&response, &streams.slots[slot].output) }
-    return InlineRequest(method: method, fields: streams.slots[slot].head.fields, message: message)
-  }
-
-  private func inlineMessage(_ slot: Int, _ method: InlineMethod.Answer) -> ByteBuffer? {
-    if case .requests = method { return ByteBuffer() }
-    if let message = streams.slots[slot].deframer.plainMessage { return message }
-    // A compressed message is at most as long as the method's limit. One that cannot be inflated is left to the
-    // handler, which reports it.
-    guard let frame = streams.slots[slot].deframer.peek(),
-      let message = try? streams.slots[slot].inflate(frame)
-    else { return nil }
-    return ByteBuffer(bytes: message.bytes)
+    return InlineRequest(inline: inline, fields: streams.slots[slot].head.fields, message: message)
   }
 
   /// Records the answer: the message in `response`, which includes its prefix, and status OK.
-  mutating func answered(_ id: Int32, _ response: ByteBuffer) {
+  mutating func answered(_ id: Int32, _ response: consuming ByteQueue) {
     guard let slot = streams.find(id), !streams.slots[slot].hasEnded else { return }
+    memory.unsent += response.count
     streams.slots[slot].output = response
-    memory.unsent += response.readableBytes
     streams.slots[slot].stage = .done
     returnWindow(slot, streams.slots[slot].account.heldWindow)
     settle(slot)
@@ -49,7 +38,7 @@ extension ConnectionCore {
   }
 
   /// Records that the method answers later, from a task, and takes the buffer back.
-  mutating func answersLater(_ id: Int32, _ response: ByteBuffer) {
+  mutating func answersLater(_ id: Int32, _ response: consuming ByteQueue) {
     guard let slot = streams.find(id), !streams.slots[slot].hasEnded else { return }
     streams.slots[slot].output = response
     // The request is not read again, so its memory is released before the answer.
@@ -69,7 +58,7 @@ extension ConnectionCore {
   }
 
   /// Records that the method declines the call, and takes the buffer back. The handler answers.
-  mutating func declined(_ id: Int32, _ response: ByteBuffer? = nil) -> ConnectionAction? {
+  mutating func declined(_ id: Int32, _ response: ByteQueue? = nil) -> ConnectionAction? {
     guard let slot = streams.find(id), !streams.slots[slot].hasEnded else { return nil }
     if let response { streams.slots[slot].output = response }
     return launchHandler(slot)

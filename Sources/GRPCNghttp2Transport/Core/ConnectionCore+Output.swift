@@ -71,7 +71,7 @@ extension ConnectionCore {
 
   /// Records that bytes of the response were sent: submits further frames and resumes writers.
   mutating func outputSent(_ slot: Int) -> ConnectionAction? {
-    let left = streams.slots[slot].output.readableBytes
+    let left = streams.slots[slot].output.count
     streams.slots[slot].times.renewSending(left: left, timeout: sendTimeout, now: now)
     noteWakeup(slot)
     submit(slot)

@@ -46,9 +46,9 @@ extension ConnectionCore {
     }
     let framer = MessageFramer(
       encoding: streams.slots[slot].encoding, minSize: configuration.compressionMinSize, deflater: deflater)
-    let before = streams.slots[slot].output.readableBytes
+    let before = streams.slots[slot].output.count
     framer.append(message, to: &streams.slots[slot].output)
-    memory.unsent += streams.slots[slot].output.readableBytes - before
+    memory.unsent += streams.slots[slot].output.count - before
     expect(slot, 0)
     streams.slots[slot].response.message()
   }
@@ -126,7 +126,11 @@ extension ConnectionCore {
     else { return }
     streams.slots[slot].times.receiveBy = .distantFuture
     streams.slots[slot].response.refuse(httpStatus: httpStatus)
-    if !streams.slots[slot].head.isHead { memory.unsent += streams.slots[slot].output.writeString(message) }
+    if !streams.slots[slot].head.isHead {
+      let text = Array(message.utf8)
+      text.withUnsafeBytes { streams.slots[slot].output.append($0) }
+      memory.unsent += text.count
+    }
     submit(slot)
   }
 }

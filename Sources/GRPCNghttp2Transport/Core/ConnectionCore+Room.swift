@@ -8,7 +8,7 @@ extension ConnectionCore {
 
   /// Whether a writer has to wait.
   func isFull(_ slot: Int) -> Bool {
-    let count = streams.slots[slot].output.readableBytes
+    let count = streams.slots[slot].output.count
     guard !streams.slots[slot].response.hasStatus, count > 0 else { return false }
     return count > configuration.writeBufferSize || (memory.isSendingFull && count > Self.smallResponse)
   }
@@ -76,7 +76,7 @@ extension ConnectionCore {
   mutating func endStalled() {
     waitingForRoom.renew(now: now)
     for slot in streams.openSlots {
-      if streams.slots[slot].output.readableBytes > Self.smallResponse,
+      if streams.slots[slot].output.count > Self.smallResponse,
         streams.slots[slot].times.isStalled(since: now - RoomQueue.patience, timeout: sendTimeout)
       {
         push(.reset(streams.slots[slot].id, .cancel))

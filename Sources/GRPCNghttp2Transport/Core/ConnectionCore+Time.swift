@@ -55,7 +55,7 @@ extension ConnectionCore {
     let times = streams.slots[slot].times
     if now >= times.deadline {
       streams.slots[slot].times.deadline = .distantFuture
-      if streams.slots[slot].output.readableBytes == 0 {
+      if streams.slots[slot].output.isEmpty {
         endResponse(slot, .deadlinePassed)
       } else {
         // The unread messages precede the status, so the stream is reset.

@@ -1,13 +1,11 @@
-import NIOCore
-
 /// The recycled buffers of a call.
 struct StreamMemory {
   /// Buffers larger than this, in bytes, are released.
   private static let largest = 4_096
 
   var fields = RequestFields()
-  var request = ByteBuffer()
-  var response = ByteBuffer()
+  var request = ByteQueue()
+  var response = ByteQueue()
 
   /// Whether the buffers are worth keeping and small enough.
   fileprivate var isReusable: Bool {
@@ -17,8 +15,8 @@ struct StreamMemory {
   /// Empties the buffers and keeps their capacity.
   fileprivate mutating func clear() {
     fields.removeAll()
-    request.clear()
-    response.clear()
+    request.removeAll()
+    response.removeAll()
   }
 }
 

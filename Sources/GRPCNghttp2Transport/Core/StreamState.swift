@@ -99,7 +99,7 @@ struct StreamState {
   private var keepsHead = true
   /// Whether a handler waits for the next part.
   var readerWaits = false
-  var output: ByteBuffer
+  var output: ByteQueue
   /// The compression of response messages.
   var encoding = MessageEncoding.identity
   /// Whether handlers wait for room to write.
@@ -172,7 +172,7 @@ struct StreamState {
   /// Releases large buffers while the call waits.
   mutating func giveBackMemory() {
     deframer.giveBackMemory(beyond: StreamAccount.smallMessage)
-    if output.readableBytes == 0, output.capacity > StreamAccount.smallMessage { output = ByteBuffer() }
+    if output.isEmpty { output.removeAll(keepingAtMost: StreamAccount.smallMessage) }
   }
 
   /// Whether a message or the end of the request is available.
@@ -266,6 +266,19 @@ struct StreamState {
       try Zlib.inflate(frame.bytes, from: head.encoding, maxLength: deframer.maxLength), isCompressed: true)
   }
 
+  /// Returns the message for an inline method; nil if it cannot be read. A method that takes many messages gets an
+  /// empty one.
+  ///
+  /// Mutating, so that the deframer is not copied.
+  mutating func inlineMessage(_ method: InlineMethod.Answer) -> ArraySlice<UInt8>? {
+    if case .requests = method { return [] }
+    if let message = deframer.plainMessage { return message }
+    // A compressed message is at most as long as the method's limit. One that cannot be inflated is left to the
+    // handler, which reports it.
+    guard let frame = deframer.peek(), let message = try? inflate(frame) else { return nil }
+    return message.bytes[...]
+  }
+
   /// Whether the call waits only for the client.
   private var awaitsClient: Bool {
     if notes.contains(.room) { return false }
@@ -303,7 +316,7 @@ struct StreamState {
   mutating func nextSubmission(sendTimeout: TimeAmount, now: NIODeadline) -> ConnectionAction? {
     let window = exchange(&account.windowToReturn, with: 0)
     if window > 0 { return .returnStreamWindow(id, window) }
-    guard !hasEnded, let frame = response.nextFrame(buffered: output.readableBytes, encoding) else {
+    guard !hasEnded, let frame = response.nextFrame(buffered: output.count, encoding) else {
       notes.remove(.submission)
       return nil
     }
@@ -313,8 +326,8 @@ struct StreamState {
 
   /// Returns how many bytes of DATA there are, at most `limit`, and whether they are all.
   mutating func dataWanted(atMost limit: Int) -> (count: Int, isLast: Bool) {
-    let count = min(limit, output.readableBytes)
-    let isLast = count == output.readableBytes
+    let count = min(limit, output.count)
+    let isLast = count == output.count
     if isLast { response.dataSubmitted() }
     return (count, isLast)
   }
@@ -322,13 +335,9 @@ struct StreamState {
   /// Moves `count` bytes of the response to the end of `buffer`. A buffer larger than `largest` bytes is released.
   mutating func moveOutput(_ count: Int, to buffer: inout ByteBuffer, largest: Int) {
     times.sent(count)
-    output.readWithUnsafeReadableBytes { bytes in
-      buffer.writeBytes(UnsafeRawBufferPointer(rebasing: bytes.prefix(count)))
-      return min(count, bytes.count)
-    }
-    if output.readableBytes == 0 {
-      if output.capacity > largest { output = ByteBuffer() } else { output.clear() }
-    }
+    output.withUnsafeBytes { _ = buffer.writeBytes(UnsafeRawBufferPointer(rebasing: $0.prefix(count))) }
+    output.removeFirst(count)
+    if output.isEmpty { output.removeAll(keepingAtMost: largest) }
   }
 
   /// Takes the buffers for another call. A running task keeps the header fields, because it may still read its
@@ -336,6 +345,6 @@ struct StreamState {
   mutating func takeMemory() -> StreamMemory {
     StreamMemory(
       fields: hasTask ? RequestFields() : head.takeFields(), request: deframer.takeBuffer(),
-      response: exchange(&output, with: ByteBuffer()))
+      response: exchange(&output, with: ByteQueue()))
   }
 }

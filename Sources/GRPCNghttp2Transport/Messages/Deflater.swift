@@ -1,5 +1,4 @@
 import CZlib
-import NIOCore
 
 /// Compresses messages independently of each other (doc/compression.md).
 ///
@@ -33,7 +32,7 @@ final class Deflater {
   /// Appends `message`, compressed, to `output` if the result is shorter. Returns whether it did; otherwise `output`
   /// is unchanged.
   func deflate(
-    _ message: UnsafeRawBufferPointer, to encoding: MessageEncoding, into output: inout ByteBuffer
+    _ message: UnsafeRawBufferPointer, to encoding: MessageEncoding, into output: inout ByteQueue
   ) -> Bool {
     guard message.count > 1, let stream = stream(encoding) else { return false }
     // Z_STREAM_ERROR is impossible: the stream is initialized.
@@ -42,17 +41,17 @@ final class Deflater {
     stream.pointee.next_in = UnsafeMutablePointer(
       mutating: message.bindMemory(to: UInt8.self).baseAddress)
     stream.pointee.avail_in = UInt32(message.count)
-    let start = output.writerIndex
+    let start = output.count
     let room = message.count - 1
     var isWhole = false
-    output.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { buffer in
+    output.append(atMost: room) { buffer in
       stream.pointee.next_out = buffer.bindMemory(to: UInt8.self).baseAddress
       stream.pointee.avail_out = UInt32(room)
       // Z_STREAM_END: everything fits. Z_OK or Z_BUF_ERROR: it does not.
       isWhole = CZlib.deflate(stream, Z_FINISH) == Z_STREAM_END
       return room - Int(stream.pointee.avail_out)
     }
-    if !isWhole { output.moveWriterIndex(to: start) }
+    if !isWhole { output.truncate(to: start) }
     return isWhole
   }
 }

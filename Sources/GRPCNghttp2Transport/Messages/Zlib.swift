@@ -1,6 +1,5 @@
 import CZlib
 import GRPCCore
-import NIOCore
 
 /// Inflates messages independently of each other (doc/compression.md).
 ///

@@ -37,6 +37,25 @@ public enum Hexadecimal {
     return digits + 0x3030_3030_3030_3030 + letters * 39
   }
 
+  /// Returns the number of eight ASCII digits, in either case, the first in the most significant byte; nil if one of them
+  /// is no digit. The inverse of ``digits(_:)``.
+  @inlinable public static func number(of digits: UInt64) -> UInt32? {
+    let highBits: UInt64 = 0x8080_8080_8080_8080
+    let lowerCase = digits | 0x2020_2020_2020_2020
+    // Sets the high bit of each byte from `first` on. Bytes are below 0x80, so that no sum carries into the next byte.
+    func from(_ first: UInt8, _ bytes: UInt64) -> UInt64 {
+      (bytes & ~highBits) + 0x0101_0101_0101_0101 * UInt64(0x80 - first)
+    }
+    let figures = from(UInt8(ascii: "0"), digits) & ~from(UInt8(ascii: "9") + 1, digits)
+    let letters = from(UInt8(ascii: "a"), lowerCase) & ~from(UInt8(ascii: "f") + 1, lowerCase) & highBits
+    guard digits & highBits == 0, (figures | letters) & highBits == highBits else { return nil }
+    // One nibble per byte, gathered in three steps.
+    var number = (digits & 0x0f0f_0f0f_0f0f_0f0f) + (letters >> 7) * 9
+    number = (number | number >> 4) & 0x00ff_00ff_00ff_00ff
+    number = (number | number >> 8) & 0x0000_ffff_0000_ffff
+    return UInt32(truncatingIfNeeded: number | number >> 16)
+  }
+
   /// Returns the value of one ASCII digit, in either case, or nil for any other byte.
   @inlinable public static func value(of digit: UInt8) -> UInt8? {
     switch digit {

@@ -101,10 +101,9 @@ struct PreparedStatement {
   /// Calls `body` with the text of a column as stored, or repaired if another program stored invalid UTF-8. The text is
   /// SQLite's until the next step.
   func withText<Result>(at column: Int32, _ body: (UTF8Span) -> Result) -> Result {
-    // Null only as in `text(at:)`.
-    let start = sqlite3_column_text(handle, column)
-    let bytes = UnsafeBufferPointer(
-      start: start, count: start == nil ? 0 : Int(sqlite3_column_bytes(handle, column)))
+    // As a BLOB, because SQLite would copy a text to end it with a zero. The database is encoded in UTF-8.
+    let start = sqlite3_column_blob(handle, column)?.assumingMemoryBound(to: UInt8.self)
+    let bytes = UnsafeBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column)))
     // Most text is ASCII, which is faster to detect than to validate UTF-8: a listing would take 1 % more instructions.
     if bytes.reduce(0, |) < 0x80 { return body(UTF8Span(unchecked: bytes.span, isKnownASCII: true)) }
     // The position of the fault does not matter: the whole text is repaired.

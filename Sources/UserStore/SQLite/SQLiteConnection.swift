@@ -45,6 +45,7 @@ final class SQLiteConnection {
   /// - Throws: the failure of any step, after closing what was opened.
   init(_ location: DatabaseLocation, _ access: Access, settings: Settings = Settings()) throws(StoreError) {
     busyTimeout = settings.busyTimeout
+    _ = SQLiteLibrary.isConfigured
     var configuration = Configuration()
     configuration.readonly = access == .readOnly
     // Hot statements begin and end transactions, and roll back those that a failure has left open. GRDB must not end

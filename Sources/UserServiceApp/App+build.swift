@@ -49,7 +49,7 @@ extension UserServiceApp {
     makeTransport: ([InlineMethod]) -> Nghttp2ServerTransport
   ) async throws -> Assembly {
     let logger = makeLogger(configuration)
-    _ = MemoryAllocator.returnsIdleMemory
+    _ = MemoryAllocator.returnsUnusedMemory
     let parts = try await ServiceParts(configuration, logger: logger)
     if let metrics { parts.observe(in: metrics) }
     let calls = CallPipeline(

@@ -183,6 +183,14 @@ final class ConnectionPool: Sendable {
     return someAreInUse
   }
 
+  /// Releases the page caches of connections that have not been used for a while, as far as calls of this method show.
+  func releaseIdleMemory(now: ContinuousClock.Instant) {
+    for place in places {
+      // A busy connection is not idle.
+      _ = place.connection.withLockIfAvailable { $0?.releaseMemoryIfIdle(now: now) }
+    }
+  }
+
   /// Closes the connections, busy ones as soon as they are idle. Later uses throw `.shuttingDown`.
   ///
   /// - Throws: the first failure to close, after all are closed.

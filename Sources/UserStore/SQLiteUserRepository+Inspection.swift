@@ -15,13 +15,14 @@ extension SQLiteUserRepository {
   }
 
   /// Checks whether the files have moved (see ``writeFault``), and whether another process has revoked tokens, which
-  /// ``revocations`` then has. It runs on its own thread, in microseconds unless revocations must be loaded. Call it at
-  /// least once a second.
+  /// ``revocations`` then has; releases the page caches of idle connections. It runs on its own thread, in microseconds
+  /// unless revocations must be loaded. Call it at least once a second.
   public func inspect() async {
     await withCheckedContinuation { continuation in
       inspectionQueue.async {
         self.writer.checkFiles()
         self.learnRevocations()
+        for pool in [self.readers, self.writers] { pool.releaseIdleMemory(now: .now) }
         continuation.resume()
       }
     }

@@ -30,8 +30,10 @@ public final class SQLiteUserRepository: UserRepository {
     public var readers = 4 * ProcessInfo.processInfo.activeProcessorCount
     /// The maximum wait for another process's lock, 5 s by default.
     public var busyTimeout: Duration = .seconds(5)
-    /// The maximum page cache of each connection in bytes, 16 MiB by default.
-    public var cacheSize = 16 << 20
+    /// The maximum page cache of each reading connection in bytes, 2 MiB by default: the inner pages of millions of users.
+    public var readerCacheSize = 2 << 20
+    /// The maximum page cache of the writing connection in bytes, 8 MiB by default: the pages of a large transaction.
+    public var writerCacheSize = 8 << 20
     var writes = WriteQueue.Limits()
     var maximumPageCount: Int?
 
@@ -40,7 +42,7 @@ public final class SQLiteUserRepository: UserRepository {
 
     var connectionSettings: SQLiteConnection.Settings {
       SQLiteConnection.Settings(
-        busyTimeout: busyTimeout, cacheSize: cacheSize, maximumPageCount: maximumPageCount)
+        busyTimeout: busyTimeout, cacheSize: writerCacheSize, maximumPageCount: maximumPageCount)
     }
   }
 
@@ -81,7 +83,9 @@ public final class SQLiteUserRepository: UserRepository {
     }
     let connection = try SQLiteConnection(
       location, schema == .migrate ? .create : .readWrite, settings: settings)
-    let opening = Opening(location: location, settings: settings, schemaVersion: migrations.count)
+    let opening = Opening(
+      location: location, settings: settings, readerCacheSize: configuration.readerCacheSize,
+      schemaVersion: migrations.count)
     let first: UserConnection
     do {
       let schemaMigrator = SchemaMigrator(connection, at: location, migrations: migrations)

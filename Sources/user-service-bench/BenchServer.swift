@@ -3,7 +3,7 @@ import Foundation
 /// A running server, and its use of the processor.
 struct BenchServer {
   let address: String
-  private let process: Process
+  let process: Process
 
   /// Prints the address of the server, for the process that started it.
   static func announce(_ address: String) {
@@ -91,13 +91,13 @@ struct BenchServer {
     }
   }
 
-  /// The memory that the server has written and shares with no other process (proc(5)). That is its cost for the
-  /// machine: the kernel can drop and reload the pages of its program.
+  /// The memory that the server has written and that no file backs (proc(5)). That is its cost for the machine: the
+  /// kernel can drop and reload the pages of its program.
   var privateBytes: Double {
     get throws {
       let text = try String(
         contentsOfFile: "/proc/\(process.processIdentifier)/smaps_rollup", encoding: .utf8)
-      guard let kibibytes = text.firstMatch(of: /Private_Dirty:\s+(\d+) kB/).flatMap({ Double($0.1) }) else {
+      guard let kibibytes = text.firstMatch(of: /Anonymous:\s+(\d+) kB/).flatMap({ Double($0.1) }) else {
         throw RawDatabase.Failure(description: "/proc/PID/smaps_rollup is not as expected")
       }
       return kibibytes * 1_024

@@ -69,14 +69,17 @@ struct GetUserBenchmark {
             format: "authentication, log and metrics take %.2f µs of it; limit 1", costs[1] - costs[2]))
       }
     }
-    let latencies = try all.map { _ in [Double]() }.filled(rounds: Self.rounds) { index in
-      try outcome(all[index], .single).median
-    }.map(\.median)
-    report.line(
-      "GetUser, 1 × 1, p50, one loop", ours: latencies[0], raw: latencies[3], unit: "µs", note: "raw: nghttpd")
-    report.line(
-      "GetUser, 1 × 1, p50, two loops", ours: latencies[1], raw: latencies[4], unit: "µs",
-      note: "raw: nghttpd; limit 1.3")
+    for (processor, places) in [(0, "one core"), (1, "two cores")]
+    where processor < ProcessInfo.processInfo.processorCount {
+      let latencies = try all.map { _ in [Double]() }.filled(rounds: Self.rounds) { index in
+        try Affinity.with(client: 0, server: all[index].server, on: processor) {
+          try outcome(all[index], .single).median
+        }
+      }.map(\.median)
+      report.line(
+        "GetUser, 1 × 1, p50, client and server on \(places)", ours: latencies[0], raw: latencies[3],
+        unit: "µs", note: "raw: nghttpd; limit 1.3")
+    }
   }
 
   private func startNghttpd(workers: Int) throws -> Contender {

@@ -5,6 +5,8 @@ import UserDomain
 struct Opening: Sendable {
   let location: DatabaseLocation
   let settings: SQLiteConnection.Settings
+  /// The page cache of a read-only connection, in bytes.
+  let readerCacheSize: Int
   /// The schema version that the statements need.
   let schemaVersion: Int
 
@@ -16,6 +18,8 @@ struct Opening: Sendable {
   ) throws(StoreError) -> UserConnection {
     if case .inMemory = location { throw .inaccessible(path: "\(location)", reason: "the database is gone") }
     try requireUnmoved(files)
+    var settings = settings
+    if access == .readOnly { settings.cacheSize = readerCacheSize }
     let connection = try SQLiteConnection(location, access, settings: settings)
     do throws(StoreError) {
       // The path may have changed during the opening.

@@ -26,7 +26,7 @@ final class SQLiteConnection {
     /// The maximum wait for another process's lock.
     var busyTimeout: Duration = .seconds(5)
     /// The size of the page cache in bytes.
-    var cacheSize = 16 << 20
+    var cacheSize = 8 << 20
     /// The size in bytes that the WAL file keeps after a checkpoint.
     var journalSizeLimit = 64 << 20
     /// The maximum number of pages of the database; nil for SQLite's own limit. Lets tests fill a disk.
@@ -170,6 +170,17 @@ final class SQLiteConnection {
     } catch {
       throw DatabaseError(resultCode: .SQLITE_ERROR, message: "\(error)")
     }
+  }
+
+  /// Releases the page cache, which later statements fill again (sqlite.org/c3ref/db_release_memory.html).
+  func releaseMemory() { sqlite3_db_release_memory(connection) }
+
+  /// The bytes of the page cache (sqlite.org/c3ref/c_dbstatus_options.html).
+  var cachedBytes: Int {
+    var (current, highest): (Int32, Int32) = (0, 0)
+    // SQLITE_ERROR only for an unknown option.
+    sqlite3_db_status(connection, SQLITE_DBSTATUS_CACHE_USED, &current, &highest, 0)
+    return Int(current)
   }
 
   /// Whether no transaction is open. After some failures SQLite itself rolls a transaction back

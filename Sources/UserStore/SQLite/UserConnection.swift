@@ -10,6 +10,10 @@ final class UserConnection: @unchecked Sendable {
   private(set) var snapshotGeneration: UInt64?
   /// Whether a transaction cannot be rolled back. The pool then closes the connection and opens another.
   private(set) var isBroken = false
+  /// Whether a transaction has begun since the last call of ``releaseMemoryIfIdle(now:)``.
+  private var isUsed = true
+  /// The time of the first of the calls without a transaction in between; nil once the memory is released.
+  private var idleSince: ContinuousClock.Instant?
   private let schemaVersion: Int
   private var seenDataVersion: Int64?
   private var readStatements: UserReadStatements?
@@ -56,6 +60,7 @@ final class UserConnection: @unchecked Sendable {
   /// Begins a read transaction for the following reads, in place of an older one.
   func beginSnapshot(_ generation: UInt64) throws(DatabaseError) {
     endSnapshot()
+    isUsed = true
     try reads.begin.run()
     snapshotGeneration = generation
   }
@@ -68,6 +73,28 @@ final class UserConnection: @unchecked Sendable {
     // (sqlite.org/lang_transaction.html). If it failed, no other could begin.
     try? reads.end.run()
     if !connection.isInAutocommit { isBroken = true }
+  }
+
+  /// Begins a write transaction, and returns its statements. After a failure the transaction may be open.
+  func beginTransaction() throws(DatabaseError) -> UserWriteStatements {
+    isUsed = true
+    let statements = try writes
+    try statements.beginTransaction()
+    return statements
+  }
+
+  /// How long a connection keeps its page cache without a transaction.
+  static let idleTime: Duration = .seconds(10)
+
+  /// Releases the page cache of a connection without a transaction for ``idleTime``, as far as calls of this method show.
+  func releaseMemoryIfIdle(now: ContinuousClock.Instant) {
+    if isUsed {
+      isUsed = false
+      idleSince = now
+    } else if let since = idleSince, now - since >= Self.idleTime {
+      idleSince = nil
+      connection.releaseMemory()
+    }
   }
 
   /// Rolls back the open transaction, if any.

@@ -177,8 +177,7 @@ final class GroupCommitWriter: Sendable {
       throw DatabaseError(resultCode: .SQLITE_IOERR, message: "an earlier transaction cannot be rolled back")
     }
     defer { connection.endTransaction() }
-    let statements = try connection.writes
-    try statements.beginTransaction()
+    let statements = try connection.beginTransaction()
     do throws(DatabaseError) {
       for write in group { try write.perform(statements) }
     } catch {

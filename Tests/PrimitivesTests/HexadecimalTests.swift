@@ -33,8 +33,8 @@ import Testing
       for byte in UInt8.min...UInt8.max {
         let others = 0x3131_3131_3131_3131 & ~(0xff << (place * 8))
         let number = Hexadecimal.number(of: others | UInt64(byte) << (place * 8))
-        let value = Hexadecimal.value(of: byte).map { UInt32($0) << (place * 4) }
-        #expect(number == value.map { 0x1111_1111 & ~(0xf << (place * 4)) | $0 })
+        let value = Hexadecimal.value(of: byte).map { UInt32($0) << UInt32(place * 4) }
+        #expect(number == value.map { 0x1111_1111 & ~(0xf << UInt32(place * 4)) | $0 })
       }
     }
   }

@@ -29,17 +29,12 @@ public struct UserListing: Sendable {
   /// - Throws: `UserError.storage`, possibly after some users; another call reads the page again.
   public mutating func readNextPage(_ body: UserReader) throws(UserError) -> Bool {
     guard let last, !isOver, position.map({ $0 < last }) ?? true else { return false }
-    var count = 0
-    var end: UserID?
-    try repository.readUsers(after: position, through: last, limit: pageSize) { row, email, name in
-      count += 1
-      end = row.id
-      body(row, email, name)
-    }
+    let page = try repository.readUsers(after: position, through: last, limit: pageSize, body)
     // A short page is the last one: another read would find nothing.
-    isOver = count < pageSize
-    if let end { position = end }
-    return count > 0
+    isOver = page.count < pageSize
+    guard let end = page.last else { return false }
+    position = end
+    return true
   }
 
   /// Returns the next page, or nil after the last.

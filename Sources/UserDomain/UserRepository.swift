@@ -22,12 +22,12 @@ public protocol UserRepository: Sendable {
   func newestUserID() throws(UserError) -> UserID?
 
   /// Calls `body` with at most `limit` users, by ascending id, whose ids are greater than `after` (nil: from the first)
-  /// and at most `through`.
+  /// and at most `through`. Returns how many there were.
   ///
   /// - Throws: `UserError.storage`, possibly after some users.
   func readUsers(
     after: UserID?, through: UserID, limit: Int, _ body: UserReader
-  ) throws(UserError)
+  ) throws(UserError) -> UsersRead
 
   /// Stores one user.
   ///

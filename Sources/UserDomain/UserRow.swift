@@ -19,6 +19,17 @@ public struct UserRow: Hashable, Sendable {
 /// cannot outlive it.
 public typealias UserReader = (_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span) -> Void
 
+/// The extent of a read of several users.
+public struct UsersRead: Hashable, Sendable {
+  /// The number of users.
+  public var count = 0
+  /// The id of the last user; nil if there was none.
+  public var last: UserID?
+
+  /// Creates the extent of a read without users.
+  public init() {}
+}
+
 extension User {
   /// Creates a copy of a user that a read lends.
   public init(_ row: UserRow, email: UTF8Span, name: UTF8Span) {

@@ -185,7 +185,7 @@ public final class SQLiteUserRepository: UserRepository {
 
   public func readUsers(
     after: UserID?, through: UserID, limit: Int, _ body: UserReader
-  ) throws(UserError) {
+  ) throws(UserError) -> UsersRead {
     try readers.withConnection { (connection) throws(DatabaseError) in
       try connection.reads.readUsers(after: after, through: through, limit: limit, body)
     }

@@ -46,7 +46,7 @@ import UserDomain
       let statement = try database.makeStatement(sql: UserReadStatements.pageSQL)
       return try ids.prefix(8).map { id in
         sqlite3_stmt_status(statement.sqliteStatement, SQLITE_STMTSTATUS_VM_STEP, 1)
-        _ = try Row.fetchAll(statement, arguments: [id, Data(repeating: 0xff, count: 16), 1_000])
+        _ = try Row.fetchAll(statement, arguments: [id, 1_000])
         return sqlite3_stmt_status(statement.sqliteStatement, SQLITE_STMTSTATUS_VM_STEP, 1)
       }
     }

@@ -168,10 +168,10 @@ import UserStore
   @Test("pages are ascending, bounded and without gaps", arguments: Kind.allCases, [1, 3, 10, 11, 1_000])
   func pages(kind: Kind, size: Int) async throws {
     let fixture = try Fixture(kind)
-    try fixture.repository.readUsers(after: nil, through: UserID(high: .max, low: .max), limit: 10) {
-      row, _, _ in
-      Issue.record("\(row)")
-    }
+    let none = try fixture.repository.readUsers(
+      after: nil, through: UserID(high: .max, low: .max), limit: 10
+    ) { row, _, _ in Issue.record("\(row)") }
+    #expect(none == UsersRead())
     let created = try await fixture.repository.create((0..<10).map { .sample($0) }).map { try $0.get() }
     var listing = try UserListing(repository: fixture.repository, after: nil, pageSize: size)
     // The user arrives after the listing began, and so is not part of it.

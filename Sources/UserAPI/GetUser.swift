@@ -37,8 +37,9 @@ public final class GetUser: UnaryRPC {
   ) throws -> UnaryAnswer<Never> {
     try caller.principal.require(.usersRead, orBe: user.id)
     try directory.readUser(user) { row, email, name in
-      let encoding = UserMessageEncoding(row, email, name)
-      response.take(count: encoding.count) { encoding.write(email, name, to: $0) }
+      response.take(count: UserMessageEncoding.count(row, email, name)) {
+        UserMessageEncoding.write(row, email, name, to: $0.baseAddress!)
+      }
     }
     return .given
   }

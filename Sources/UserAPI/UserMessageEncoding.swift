@@ -1,56 +1,52 @@
 import UserDomain
 
 /// The wire format of a user (protobuf.dev/programming-guides/encoding): the bytes that SwiftProtobuf would write,
-/// without a message in between. Every user in a response is encoded by it.
-struct UserMessageEncoding {
-  private let row: UserRow
-  private let seconds: Int64
-  private let nanos: UInt64
-  private let timeLength: Int
-  /// The length of the message in bytes.
-  let count: Int
-
-  /// Prepares the message of a row that a read lends.
-  init(_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span) {
-    self.row = row
-    (seconds, nanos) = row.createdAt.secondsAndNanos
-    timeLength =
-      (seconds == 0 ? 0 : 1 + Self.length(UInt64(bitPattern: seconds)))
-      + (nanos == 0 ? 0 : 1 + Self.length(nanos))
-    count =
-      2 + UserID.textLength + Self.fieldLength(email.count) + Self.fieldLength(name.count)
-      + 1 + Self.length(UInt64(row.status.rawValue)) + 2 + timeLength
+/// without a message in between. Every user in a response is encoded by it, from a row that a read lends.
+enum UserMessageEncoding {
+  /// Returns the length of the message in bytes.
+  static func count(_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span) -> Int {
+    let (seconds, nanos) = row.createdAt.secondsAndNanos
+    let timeLength =
+      (seconds == 0 ? 0 : 1 + length(UInt64(bitPattern: seconds))) + (nanos == 0 ? 0 : 1 + length(nanos))
+    return 2 + UserID.textLength + fieldLength(email.count) + fieldLength(name.count)
+      + 1 + length(UInt64(row.status.rawValue)) + 2 + timeLength
   }
 
-  /// Writes the message to `buffer`, which has exactly ``count`` bytes. The texts must be those given to the
-  /// initializer.
-  func write(_ email: UTF8Span, _ name: UTF8Span, to buffer: UnsafeMutableRawBufferPointer) {
-    var writer = Writer(buffer: buffer)
+  /// Returns a length in bytes that the message does not exceed: texts and id, and at most 48 bytes of tags, lengths and
+  /// numbers. Cheaper than ``count(_:_:_:)``.
+  static func maximumCount(_ email: UTF8Span, _ name: UTF8Span) -> Int {
+    UserID.textLength + email.count + name.count + 48
+  }
+
+  /// Writes the message at `start`, where there is room for it. Returns its length in bytes.
+  @discardableResult
+  static func write(
+    _ row: UserRow, _ email: UTF8Span, _ name: UTF8Span, to start: UnsafeMutableRawPointer
+  ) -> Int {
+    var writer = Writer(next: start)
     writer.byte(Tag.id)
     writer.byte(UInt8(UserID.textLength))
-    row.id.writeText(to: UnsafeMutableRawBufferPointer(rebasing: buffer[writer.position...]))
-    writer.position += UserID.textLength
+    row.id.writeText(to: UnsafeMutableRawBufferPointer(start: writer.next, count: UserID.textLength))
+    writer.next += UserID.textLength
     writer.text(Tag.email, email.span)
     writer.text(Tag.name, name.span)
     writer.byte(Tag.status)
     writer.varint(UInt64(row.status.rawValue))
     writer.byte(Tag.createdAt)
-    writer.byte(UInt8(timeLength))
-    if seconds != 0 {
-      writer.byte(Tag.seconds)
-      writer.varint(UInt64(bitPattern: seconds))
-    }
-    if nanos != 0 {
-      writer.byte(Tag.nanos)
-      writer.varint(nanos)
-    }
+    let timeLength = writer.next
+    writer.byte(0)
+    writer.time(row.createdAt)
+    timeLength.storeBytes(of: UInt8(writer.next - timeLength - 1), as: UInt8.self)
+    return writer.next - start
   }
 
   /// Returns the field of the page token, the last field of its message.
   static func pageTokenField(_ pageToken: String) -> [UInt8] {
     let count = fieldLength(pageToken.utf8.count)
     return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-      var writer = Writer(buffer: UnsafeMutableRawBufferPointer(buffer))
+      // A field without text has no bytes, and an array without bytes no buffer.
+      guard let start = buffer.baseAddress, count > 0 else { return }
+      var writer = Writer(next: UnsafeMutableRawPointer(start))
       writer.text(Tag.pageToken, pageToken.utf8Span.span)
       initialized = count
     }
@@ -76,13 +72,13 @@ struct UserMessageEncoding {
     count == 0 ? 0 : 1 + length(UInt64(count)) + count
   }
 
+  /// Writes without checks of room, which the caller provides.
   private struct Writer {
-    let buffer: UnsafeMutableRawBufferPointer
-    var position = 0
+    var next: UnsafeMutableRawPointer
 
     mutating func byte(_ byte: UInt8) {
-      buffer[position] = byte
-      position += 1
+      next.storeBytes(of: byte, as: UInt8.self)
+      next += 1
     }
 
     mutating func varint(_ value: UInt64) {
@@ -91,17 +87,28 @@ struct UserMessageEncoding {
         byte(UInt8(truncatingIfNeeded: rest) | 0x80)
         rest >>= 7
       }
-      byte(UInt8(rest))
+      byte(UInt8(truncatingIfNeeded: rest))
     }
 
     mutating func text(_ tag: UInt8, _ utf8: Span<UInt8>) {
       guard !utf8.isEmpty else { return }
       byte(tag)
       varint(UInt64(utf8.count))
-      utf8.withUnsafeBytes {
-        UnsafeMutableRawBufferPointer(rebasing: buffer[position..<position + utf8.count]).copyMemory(from: $0)
+      utf8.withUnsafeBytes { next.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+      next += utf8.count
+    }
+
+    /// Writes the fields of a google.protobuf.Timestamp.
+    mutating func time(_ time: Timestamp) {
+      let (seconds, nanos) = time.secondsAndNanos
+      if seconds != 0 {
+        byte(Tag.seconds)
+        varint(UInt64(bitPattern: seconds))
       }
-      position += utf8.count
+      if nanos != 0 {
+        byte(Tag.nanos)
+        varint(nanos)
+      }
     }
   }
 }

@@ -24,16 +24,14 @@ struct UserPage: Sendable {
   }
 
   mutating func append(_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span) {
-    let encoding = UserMessageEncoding(row, email, name)
+    reserve(Self.prefixLength + UserMessageEncoding.maximumCount(email, name))
     last = used
-    reserve(Self.prefixLength + encoding.count)
     frames.withUnsafeMutableBytes { buffer in
-      let start = used + Self.prefixLength
-      encoding.write(
-        email, name, to: UnsafeMutableRawBufferPointer(rebasing: buffer[start..<start + encoding.count]))
+      let prefix = buffer.baseAddress! + last
+      let count = UserMessageEncoding.write(row, email, name, to: prefix + Self.prefixLength)
+      Self.write(UInt32(count), to: prefix)
+      used = last + Self.prefixLength + count
     }
-    used += Self.prefixLength + encoding.count
-    writePrefix()
   }
 
   /// Ends the page: adds the page token to the last user, as the last field of its message. The page must not be empty.
@@ -42,7 +40,8 @@ struct UserPage: Sendable {
     reserve(field.count)
     frames.replaceSubrange(used..<used + field.count, with: field)
     used += field.count
-    writePrefix()
+    let length = UInt32(used - last - Self.prefixLength)
+    frames.withUnsafeMutableBytes { Self.write(length, to: $0.baseAddress! + last) }
     frames.removeLast(frames.count - used)
   }
 
@@ -51,12 +50,9 @@ struct UserPage: Sendable {
     frames.append(contentsOf: repeatElement(0, count: max(count, frames.count)))
   }
 
-  private mutating func writePrefix() {
-    let length = UInt32(used - last - Self.prefixLength)
-    frames.withUnsafeMutableBytes { buffer in
-      buffer.storeBytes(of: 0, toByteOffset: last, as: UInt8.self)
-      buffer.storeBytes(of: length.bigEndian, toByteOffset: last + 1, as: UInt32.self)
-    }
+  private static func write(_ length: UInt32, to prefix: UnsafeMutableRawPointer) {
+    prefix.storeBytes(of: 0, as: UInt8.self)
+    prefix.storeBytes(of: length.bigEndian, toByteOffset: 1, as: UInt32.self)
   }
 }
 

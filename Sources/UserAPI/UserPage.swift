@@ -12,42 +12,34 @@ public protocol FramedMessageBytes: GRPCContiguousBytes {
 struct UserPage: Sendable {
   private static let prefixLength = 5
 
-  /// The messages, once the page has ended. Until then unused zeros follow them.
-  private(set) var frames: [UInt8]
-  private var used = 0
+  /// The messages.
+  private(set) var frames: [UInt8] = []
   /// The offset of the last message's prefix.
   private var last = 0
 
   /// Creates an empty page with room for `rows` users of typical length.
   init(rows: Int = 0) {
-    frames = [UInt8](repeating: 0, count: 128 * rows)
+    frames.reserveCapacity(128 * rows)
   }
 
   mutating func append(_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span) {
-    reserve(Self.prefixLength + UserMessageEncoding.maximumCount(email, name))
-    last = used
-    frames.withUnsafeMutableBytes { buffer in
-      let prefix = buffer.baseAddress! + last
-      let count = UserMessageEncoding.write(row, email, name, to: prefix + Self.prefixLength)
-      Self.write(UInt32(count), to: prefix)
-      used = last + Self.prefixLength + count
+    last = frames.count
+    let room = Self.prefixLength + UserMessageEncoding.maximumCount(email, name)
+    frames.append(addingCapacity: room) { output in
+      output.withUnsafeMutableBufferPointer { buffer, count in
+        let prefix = UnsafeMutableRawPointer(buffer.baseAddress!)
+        let length = UserMessageEncoding.write(row, email, name, to: prefix + Self.prefixLength)
+        Self.write(UInt32(length), to: prefix)
+        count = Self.prefixLength + length
+      }
     }
   }
 
   /// Ends the page: adds the page token to the last user, as the last field of its message. The page must not be empty.
   mutating func end(pageToken: String) {
-    let field = UserMessageEncoding.pageTokenField(pageToken)
-    reserve(field.count)
-    frames.replaceSubrange(used..<used + field.count, with: field)
-    used += field.count
-    let length = UInt32(used - last - Self.prefixLength)
+    frames += UserMessageEncoding.pageTokenField(pageToken)
+    let length = UInt32(frames.count - last - Self.prefixLength)
     frames.withUnsafeMutableBytes { Self.write(length, to: $0.baseAddress! + last) }
-    frames.removeLast(frames.count - used)
-  }
-
-  private mutating func reserve(_ count: Int) {
-    guard used + count > frames.count else { return }
-    frames.append(contentsOf: repeatElement(0, count: max(count, frames.count)))
   }
 
   private static func write(_ length: UInt32, to prefix: UnsafeMutableRawPointer) {

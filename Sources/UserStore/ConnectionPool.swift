@@ -7,9 +7,9 @@ import UserDomain
 /// A pool of connections that threads use inline. A thread keeps its own connection while there are enough, so that
 /// SQLite's memory for it stays in one processor's cache.
 ///
-/// A thread takes its own connection. If that is in use or not open, it takes any idle open one. If all are in use, or
-/// it has often taken one, it opens its own, or waits for it, which takes as long as one short read. Beyond the limit,
-/// threads share connections.
+/// A thread takes its own connection. If that is in use or not open, it takes any idle open one, but not often without
+/// opening its own. If all are in use, it opens its own, or waits for it, which takes as long as one short read. Beyond
+/// the limit, threads share connections.
 /// No caller suspends while it holds a connection, or takes a second one.
 ///
 /// GRDB's `DatabasePool` is not used: there each read is a transaction of its own, and all threads share the pool's
@@ -24,13 +24,19 @@ final class ConnectionPool: Sendable {
   static let snapshotLifetime = DispatchTimeInterval.milliseconds(5)
 
   /// How often a thread uses the idle connections of others before it opens its own.
-  private static let fewBorrowings = 100
+  private static let fewMisses = 100
 
   /// A slot for a connection, whose lock is held while the connection is in use.
   private final class Place: Sendable {
     let connection: Mutex<UserConnection?>
-    /// How often a thread of this place has used another connection.
-    let borrowings = Atomic(0)
+    /// How often a thread has looked here for a connection that was not open.
+    private let misses = Atomic(0)
+
+    /// Whether the connection is not open, but often wanted.
+    var mustOpen: Bool {
+      guard connection.withLockIfAvailable({ $0 == nil }) == true else { return false }
+      return misses.wrappingAdd(1, ordering: .relaxed).newValue > ConnectionPool.fewMisses
+    }
 
     init(_ connection: UserConnection? = nil) {
       self.connection = Mutex(connection)
@@ -101,8 +107,8 @@ final class ConnectionPool: Sendable {
   private func withOtherConnection<Value>(
     _ body: (UserConnection) throws(DatabaseError) -> Value, own: Int
   ) throws(UserError) -> Value {
-    let hasBorrowedOften = places[own].borrowings.wrappingAdd(1, ordering: .relaxed).newValue > Self.fewBorrowings
-    for offset in places.indices.dropFirst() where !hasBorrowedOften {
+    let mustOpen = places[own].mustOpen
+    for offset in places.indices.dropFirst() where !mustOpen {
       if let result = resultIfIdle(places[(own + offset) % places.count], body) { return try result.get() }
     }
     var failure = UserError.shuttingDown

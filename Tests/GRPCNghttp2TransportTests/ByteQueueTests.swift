@@ -7,10 +7,10 @@ import Testing
 
   @Test("any order of changes has the contents of an array")
   func model() {
-    for _ in 0..<100 {
+    for _ in 0..<30 {
       var queue = ByteQueue()
       var model: [UInt8] = []
-      for _ in 0..<200 {
+      for _ in 0..<100 {
         switch Int.random(in: 0..<8) {
         case 0..<3:
           let bytes = (0..<Int.random(in: 0..<3_000)).map { _ in UInt8.random(in: 0...255) }

@@ -29,12 +29,13 @@ import Testing
     }
     #expect(Hexadecimal.number(of: 0x4142_4344_4546_3039) == 0xabcd_ef09)
     // Every byte at every place, beside digits.
-    for place in UInt64(0)..<8 {
+    for place in 0..<8 {
       for byte in UInt8.min...UInt8.max {
-        let others = 0x3131_3131_3131_3131 & ~(0xff << (place * 8))
-        let number = Hexadecimal.number(of: others | UInt64(byte) << (place * 8))
-        let value = Hexadecimal.value(of: byte).map { UInt32($0) << UInt32(place * 4) }
-        #expect(number == value.map { 0x1111_1111 & ~(0xf << UInt32(place * 4)) | $0 })
+        var digits = [UInt8](repeating: UInt8(ascii: "1"), count: 8)
+        digits[place] = byte
+        let number = Hexadecimal.number(of: digits.reduce(0) { $0 << 8 | UInt64($1) })
+        let text = String(decoding: digits, as: UTF8.self)
+        #expect(number == (Hexadecimal.value(of: byte) == nil ? nil : UInt32(text, radix: 16)))
       }
     }
   }

@@ -21,6 +21,7 @@ import UserDomain
     }
 
     var refused: Int { counts.withLock { $0.refused } }
+    var opened: Int { counts.withLock { $0.opened } }
 
     func open() throws(StoreError) -> UserConnection {
       let location = DatabaseLocation.file(directory.path("users.db"))
@@ -38,8 +39,10 @@ import UserDomain
           StorageFault(kind: .inputOutput, resultCode: 14, message: "unable to open database file"))
       }
       let connection = try SQLiteConnection(location, .readOnly)
-      return try Opening(location: location, settings: .init(), schemaVersion: Migration.embedded.count)
-        .prepare(connection, writes: nil)
+      return try Opening(
+        location: location, settings: .init(), readerCacheSize: 1 << 20,
+        schemaVersion: Migration.embedded.count
+      ).prepare(connection, writes: nil)
     }
   }
 
@@ -74,6 +77,49 @@ import UserDomain
     #expect(try await first.get() == 0)
     for (number, other) in zip(1..., others) { #expect(try await other.value.get() == number) }
     try pool.close()
+  }
+
+  @Test("a thread that often uses the connections of others opens its own")
+  func ownConnection() async throws {
+    let opener = try Opener(limit: 64)
+    let pool = ConnectionPool(limit: 64, keepsSnapshots: false) { () throws(StoreError) in try opener.open() }
+    @Sendable func read(_ times: Int) -> Result<Void, any Error> {
+      Result { for _ in 0..<times { try pool.withConnection { _ throws(DatabaseError) in } } }
+    }
+    try await onThread { read(1) }.get()
+    try await onThread { read(100) }.get()
+    #expect(opener.opened == 1)
+    try await onThread { read(1_000) }.get()
+    #expect(opener.opened == 2)
+    try pool.close()
+  }
+
+  @Test("an idle connection gives its page cache back, and reads again")
+  func idleMemory() async throws {
+    let directory = try TemporaryDirectory()
+    let repository = try SQLiteUserRepository(.file(directory.path("users.db")))
+    let outcomes = try await repository.create((0..<2_000).map { .sample($0) })
+    let id = try #require(try outcomes.first?.get().id)
+    func scan() throws { _ = try repository.readUsers(after: nil, through: UserID(high: .max, low: .max), limit: 2_000) { _, _, _ in } }
+    func cached(_ pool: ConnectionPool) throws -> Int {
+      try pool.withConnection { (connection) throws(DatabaseError) in connection.connection.cachedBytes }
+    }
+    let pools = [repository.readers, repository.writers]
+    let start = ContinuousClock.now
+    func release(_ seconds: Int) { for pool in pools { pool.releaseIdleMemory(now: start + .seconds(seconds)) } }
+    try scan()
+    for pool in pools { #expect(try cached(pool) > 100_000) }
+    release(0)
+    release(9)
+    for pool in pools { #expect(try cached(pool) > 100_000) }
+    release(10)
+    for pool in pools { #expect(try cached(pool) < 20_000) }
+    // A connection in use is not idle, however late the calls come.
+    #expect(try repository.user(id: id)?.id == id)
+    try scan()
+    release(100)
+    #expect(try cached(repository.readers) > 100_000)
+    try await repository.close()
   }
 
   @Test("a read without a descriptor for any connection says why it fails")

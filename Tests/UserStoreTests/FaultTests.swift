@@ -87,6 +87,46 @@ import UserDomain
     try await reopened.close()
   }
 
+  @Test("a user with an unknown status, stored by another program, fails its page after the users before it")
+  func unknownStatus() async throws {
+    let repository = try SQLiteUserRepository(.file(path))
+    let users = try await repository.create((0..<3).map { .sample($0) }).map { try $0.get() }
+    let other = try OtherConnection(path)
+    try await other.execute("PRAGMA ignore_check_constraints = 1")
+    try await other.execute("UPDATE users SET status = 3 WHERE email = 'user1@example.com'")
+    try other.close()
+    try await repository.close()
+    let reopened = try SQLiteUserRepository(.file(path))
+    var listing = try UserListing(repository: reopened, after: nil, pageSize: 10)
+    var read: [UserID] = []
+    do {
+      _ = try listing.readNextPage { row, _, _ in read.append(row.id) }
+      Issue.record("the page was read")
+    } catch {
+      guard case .storage(let fault) = error else { throw error }
+      #expect(fault.kind == .corrupt)
+    }
+    #expect(read == [users[0].id])
+    try await reopened.close()
+  }
+
+  @Test("texts are read from a database in UTF-16, which another program has begun")
+  func otherEncoding() async throws {
+    let other = try OtherConnection(path)
+    try await other.execute("PRAGMA encoding = 'UTF-16le'; CREATE TABLE first (id); DROP TABLE first")
+    try other.close()
+    try Migrator(path: path).up()
+    let repository = try SQLiteUserRepository(.file(path))
+    let user = try await repository.create(
+      NewUser(email: try EmailAddress("grün@example.com"), name: try UserName("Grün 😀")))
+    #expect(try repository.user(id: user.id) == user)
+    var listing = try UserListing(repository: repository, after: nil, pageSize: 10)
+    var names: [String] = []
+    while try listing.readNextPage({ _, _, name in names.append(String(copying: name)) }) {}
+    #expect(names == ["Grün 😀"])
+    try await repository.close()
+  }
+
   @Test("a full disk fails the writes that do not fit, keeps the rest and serves reads")
   func fullDisk() async throws {
     var configuration = SQLiteUserRepository.Configuration()

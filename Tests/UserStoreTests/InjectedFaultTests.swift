@@ -110,7 +110,8 @@ import Testing
   private func repository() throws -> SQLiteUserRepository {
     var configuration = SQLiteUserRepository.Configuration()
     // The cache is so small that statements read from the disk.
-    configuration.cacheSize = 4_096
+    configuration.readerCacheSize = 4_096
+    configuration.writerCacheSize = 4_096
     configuration.readers = 1
     return try SQLiteUserRepository(.file(path), configuration: configuration)
   }

@@ -10,8 +10,12 @@ struct PreparedStatement {
   private let handle: OpaquePointer
   private let connection: OpaquePointer
 
-  init(_ statement: Statement, of connection: OpaquePointer) {
+  /// Whether the database's texts are stored in UTF-8, as in every database that this project has made.
+  private let hasUTF8: Bool
+
+  init(_ statement: Statement, of connection: OpaquePointer, hasUTF8: Bool) {
     self.statement = statement
+    self.hasUTF8 = hasUTF8
     handle = statement.sqliteStatement
     self.connection = connection
   }
@@ -81,7 +85,6 @@ struct PreparedStatement {
   }
 
   // MARK: Columns of the current row, counted from 0
-
   //
   // The bytes and their count are those of the column's value: that takes one look at the column instead of two. In
   // SQLite's multi-thread mode such a value may be used like any other (sqlite.org/c3ref/value.html).
@@ -120,7 +123,12 @@ struct PreparedStatement {
   private func textBytes(at column: Int32) -> UnsafeBufferPointer<UInt8> {
     let value = sqlite3_column_value(handle, column)
     // Null only for a NULL value or when out of memory. A column that allows NULL is tested for it first.
-    let start = sqlite3_value_text(value)
+    guard hasUTF8 else {
+      let start = sqlite3_value_text(value)
+      return UnsafeBufferPointer(start: start, count: start == nil ? 0 : Int(sqlite3_value_bytes(value)))
+    }
+    // As a BLOB, because SQLite would copy a text to end it with a zero.
+    let start = sqlite3_value_blob(value)?.assumingMemoryBound(to: UInt8.self)
     return UnsafeBufferPointer(start: start, count: start == nil ? 0 : Int(sqlite3_value_bytes(value)))
   }
 

@@ -35,6 +35,7 @@ final class SQLiteConnection {
 
   private let queue: DatabaseQueue
   private let connection: OpaquePointer
+  private let hasUTF8: Bool
   private let busyTimeout: Duration
   /// The open files, to detect that they have moved; nil for a database in memory.
   private(set) var files: DatabaseFiles?
@@ -69,9 +70,9 @@ final class SQLiteConnection {
         files.noteOpened()
         self.files = files
       }
-      connection = try queue.unsafeRead { database in
+      (connection, hasUTF8) = try queue.unsafeRead { database in
         guard let handle = database.sqliteConnection else { throw DatabaseError(resultCode: .SQLITE_MISUSE) }
-        return handle
+        return (handle, try String.fetchOne(database, sql: "PRAGMA encoding") == "UTF-8")
       }
     } catch {
       walPages.deallocate()
@@ -163,7 +164,7 @@ final class SQLiteConnection {
   func prepare(_ sql: String) throws(DatabaseError) -> PreparedStatement {
     do {
       return try queue.unsafeRead { database in
-        PreparedStatement(try database.makeStatement(sql: sql), of: connection)
+        PreparedStatement(try database.makeStatement(sql: sql), of: connection, hasUTF8: hasUTF8)
       }
     } catch let error as DatabaseError {
       throw error

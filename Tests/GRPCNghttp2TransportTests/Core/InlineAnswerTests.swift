@@ -165,7 +165,7 @@ import Testing
     driver.open(1, .inlineTalk)
     driver.open(3, .inlineTalk)
     #expect(driver.done() == ["answer 1", "answer 3"])
-    #expect(inlineMessage(1, &driver)?.readableBytes == 0)
+    #expect(inlineMessage(1, &driver)?.count == 0)
     driver.core.refused(1, RPCError(code: .permissionDenied, message: ""))
     #expect(driver.core.declined(3).map { "\($0)" } == "startHandler(3)")
     #expect(driver.done() == ["trailersOnly 200 permissionDenied 1", "reset 1 NO_ERROR"])

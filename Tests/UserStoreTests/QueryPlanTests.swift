@@ -1,4 +1,5 @@
 import GRDB
+import GRDBSQLite
 import TestSupport
 import Testing
 import UserDomain
@@ -13,6 +14,7 @@ import UserDomain
     // As in memory, nothing is left behind.
     defer { try? connection.close() }
     return try connection.withDatabase { database in
+      #expect(UserPageStatement.defineFunction(on: database) == SQLITE_OK)
       let statement = try database.makeStatement(sql: "EXPLAIN QUERY PLAN \(sql)")
       // Unbound parameters are NULL, which makes no difference to the plan.
       statement.setUncheckedArguments([])
@@ -22,7 +24,7 @@ import UserDomain
 
   @Test("a page is a range of the primary key, without a sort")
   func page() throws {
-    #expect(try plan(UserReadStatements.pageSQL) == ["SEARCH users USING PRIMARY KEY (id>?)"])
+    #expect(try plan(UserPageStatement.sql) == ["SEARCH users USING PRIMARY KEY (id>?)"])
   }
 
   @Test("a point read is one search of the primary key")

@@ -11,7 +11,7 @@ struct PreparedStatement {
   private let connection: OpaquePointer
 
   /// Whether the database's texts are stored in UTF-8, as in every database that this project has made.
-  private let hasUTF8: Bool
+  let hasUTF8: Bool
 
   init(_ statement: Statement, of connection: OpaquePointer, hasUTF8: Bool) {
     self.statement = statement
@@ -54,6 +54,13 @@ struct PreparedStatement {
     try check(sqlite3_bind_zeroblob(handle, index, 0))
   }
 
+  /// Binds a pointer, which only SQL functions that know its `type` can see (sqlite.org/bindptr.html).
+  func bind(
+    _ pointer: UnsafeMutableRawPointer?, type: StaticString, at index: Int32
+  ) throws(DatabaseError) {
+    try check(sqlite3_bind_pointer(handle, index, pointer, type.characters, nil))
+  }
+
   func bindNull(at index: Int32) throws(DatabaseError) {
     try check(sqlite3_bind_null(handle, index))
   }
@@ -85,56 +92,17 @@ struct PreparedStatement {
   }
 
   // MARK: Columns of the current row, counted from 0
-  //
-  // The bytes and their count are those of the column's value: that takes one look at the column instead of two. In
-  // SQLite's multi-thread mode such a value may be used like any other (sqlite.org/c3ref/value.html).
 
-  func id(at column: Int32) throws(DatabaseError) -> UserID {
-    guard let id = UserID(bytes: blobBytes(at: column)) else {
-      throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "an id is not 16 bytes")
-    }
-    return id
-  }
+  /// The value is SQLite's until the next step.
+  func value(at column: Int32) -> SQLiteValue { SQLiteValue(sqlite3_column_value(handle, column), isUTF8: hasUTF8) }
 
-  func text(at column: Int32) -> String {
-    String(decoding: textBytes(at: column), as: UTF8.self)
-  }
+  func id(at column: Int32) throws(DatabaseError) -> UserID { try value(at: column).id() }
 
-  /// Calls `body` with the text of a column as stored, or repaired if another program stored invalid UTF-8. The text is
-  /// SQLite's until the next step.
-  func withText<Result>(at column: Int32, _ body: (UTF8Span) -> Result) -> Result {
-    let bytes = textBytes(at: column)
-    // Most text is ASCII, which is faster to detect than to validate UTF-8.
-    if bytes.isASCII { return body(UTF8Span(unchecked: bytes.span, isKnownASCII: true)) }
-    // The position of the fault does not matter: the whole text is repaired.
-    if let text = try? UTF8Span(validating: bytes.span) { return body(text) }
-    return body(String(decoding: bytes, as: UTF8.self).utf8Span)
-  }
+  func text(at column: Int32) -> String { value(at: column).text }
 
-  func blob(at column: Int32) -> [UInt8] { Array(blobBytes(at: column)) }
+  func blob(at column: Int32) -> [UInt8] { Array(value(at: column).blob) }
 
-  /// The bytes are SQLite's until the next step.
-  private func blobBytes(at column: Int32) -> UnsafeRawBufferPointer {
-    let value = sqlite3_column_value(handle, column)
-    return UnsafeRawBufferPointer(start: sqlite3_value_blob(value), count: Int(sqlite3_value_bytes(value)))
-  }
-
-  /// The bytes are SQLite's until the next step.
-  private func textBytes(at column: Int32) -> UnsafeBufferPointer<UInt8> {
-    let value = sqlite3_column_value(handle, column)
-    // Null only for a NULL value or when out of memory. A column that allows NULL is tested for it first.
-    guard hasUTF8 else {
-      let start = sqlite3_value_text(value)
-      return UnsafeBufferPointer(start: start, count: start == nil ? 0 : Int(sqlite3_value_bytes(value)))
-    }
-    // As a BLOB, because SQLite would copy a text to end it with a zero.
-    let start = sqlite3_value_blob(value)?.assumingMemoryBound(to: UInt8.self)
-    return UnsafeBufferPointer(start: start, count: start == nil ? 0 : Int(sqlite3_value_bytes(value)))
-  }
-
-  func integer(at column: Int32) -> Int64 {
-    sqlite3_column_int64(handle, column)
-  }
+  func integer(at column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
 
   func isNull(at column: Int32) -> Bool {
     sqlite3_column_type(handle, column) == SQLITE_NULL
@@ -155,22 +123,12 @@ struct PreparedStatement {
     unsafeBitCast(-1, to: sqlite3_destructor_type.self)
   }
 
-  private static var emptyText: UnsafePointer<CChar> {
-    let text: StaticString = ""
-    return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
-  }
+  private static var emptyText: UnsafePointer<CChar> { ("" as StaticString).characters }
 }
 
-extension UnsafeBufferPointer<UInt8> {
-  /// Whether no byte has its highest bit set. Looks at eight at a time.
-  fileprivate var isASCII: Bool {
-    let bytes = UnsafeRawBufferPointer(self)
-    guard count >= 8 else { return allSatisfy { $0 < 0x80 } }
-    // The last eight overlap those before.
-    var union = bytes.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self)
-    for offset in stride(from: 0, to: count - 8, by: 8) {
-      union |= bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-    }
-    return union & 0x8080_8080_8080_8080 == 0
+extension StaticString {
+  /// The text as C takes it, with a zero at its end.
+  var characters: UnsafePointer<CChar> {
+    UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self)
   }
 }

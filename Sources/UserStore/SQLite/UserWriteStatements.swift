@@ -66,7 +66,7 @@ final class UserWriteStatements {
       UPDATE users SET
         email = coalesce(?2, email), email_key = coalesce(?3, email_key), name = coalesce(?4, name),
         status = coalesce(?5, status)
-      WHERE id = ?1 RETURNING \(UserReadStatements.columns)
+      WHERE id = ?1 RETURNING \(StoredUser.columns)
       """)
     offerSecret = try connection.prepare(
       "INSERT INTO secrets (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING")

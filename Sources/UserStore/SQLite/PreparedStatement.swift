@@ -65,6 +65,23 @@ struct PreparedStatement {
     try check(sqlite3_bind_null(handle, index))
   }
 
+  // MARK: Lent parameters
+  //
+  // SQLite does not copy their bytes, which saves an allocation each. They must stay where they are until the statement
+  // has run; nothing reads them between that and the next binding.
+
+  func bind(lent id: UnsafeRawBufferPointer, at index: Int32) throws(DatabaseError) {
+    try check(sqlite3_bind_blob(handle, index, id.baseAddress, Int32(clamping: id.count), nil))
+  }
+
+  func bind(lent text: UnsafeBufferPointer<UInt8>, at index: Int32) throws(DatabaseError) {
+    let code = text.withMemoryRebound(to: CChar.self) { characters in
+      sqlite3_bind_text(
+        handle, index, characters.baseAddress ?? Self.emptyText, Int32(clamping: characters.count), nil)
+    }
+    try check(code)
+  }
+
   // MARK: Execution
 
   /// Steps to the next row. Returns false after the last row.

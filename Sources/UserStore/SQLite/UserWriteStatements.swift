@@ -103,20 +103,33 @@ final class UserWriteStatements {
   private func create(_ new: NewUser, at now: Timestamp) throws(DatabaseError) -> Result<User, UserError> {
     let user = User(
       id: ids.next(at: now), email: new.email, name: new.name, status: .active, createdAt: now)
-    try insertUser.bind(user.id, at: 1)
-    try insertUser.bind(user.email.address, at: 2)
-    try insertUser.bind(user.email.uniquenessKey, at: 3)
-    try insertUser.bind(user.name.text, at: 4)
-    try insertUser.bind(Int64(user.status.rawValue), at: 5)
-    try insertUser.bind(user.createdAt.microsecondsSinceEpoch, at: 6)
     do {
-      try insertUser.run()
+      try insert(user)
     } catch  where error.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE {
       // email_key is the only UNIQUE column; a clash of ids is SQLITE_CONSTRAINT_PRIMARYKEY.
       return .failure(.emailAlreadyRegistered)
     }
     if let hash = new.passwordHash { try put(hash, for: user.id) }
     return .success(user)
+  }
+
+  private func insert(_ user: User) throws(DatabaseError) {
+    let (email, key, name) = (user.email.address, user.email.uniquenessKey, user.name.text)
+    try insertUser.bind(Int64(user.status.rawValue), at: 5)
+    try insertUser.bind(user.createdAt.microsecondsSinceEpoch, at: 6)
+    try user.id.withUnsafeBytes { (id) throws(DatabaseError) in
+      try insertUser.bind(lent: id, at: 1)
+      try email.utf8Span.span.withUnsafeBufferPointer { (email) throws(DatabaseError) in
+        try insertUser.bind(lent: email, at: 2)
+        try key.utf8Span.span.withUnsafeBufferPointer { (key) throws(DatabaseError) in
+          try insertUser.bind(lent: key, at: 3)
+          try name.utf8Span.span.withUnsafeBufferPointer { (name) throws(DatabaseError) in
+            try insertUser.bind(lent: name, at: 4)
+            try insertUser.run()
+          }
+        }
+      }
+    }
   }
 
   func update(

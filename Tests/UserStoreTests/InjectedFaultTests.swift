@@ -113,6 +113,7 @@ import Testing
     configuration.readerCacheSize = 4_096
     configuration.writerCacheSize = 4_096
     configuration.readers = 1
+    configuration.pagesBetweenCheckpoints = 1_000
     return try SQLiteUserRepository(.file(path), configuration: configuration)
   }
 

@@ -43,7 +43,9 @@ import UserDomain
 
   @Test("the log does not grow without bound while users are written and read all the time")
   func logIsReused() async throws {
-    let repository = try SQLiteUserRepository(.file(path))
+    var configuration = SQLiteUserRepository.Configuration()
+    configuration.pagesBetweenCheckpoints = 1_000
+    let repository = try SQLiteUserRepository(.file(path), configuration: configuration)
     let user = try await repository.create(.sample(0))
     let readers = (0..<4).map { _ in
       Task {

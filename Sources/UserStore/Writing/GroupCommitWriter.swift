@@ -8,28 +8,27 @@ import UserDomain
 /// It runs on its own dispatch queue and never delays a write: a lone write is committed at once, and transactions
 /// follow each other as long as writes wait. Each caller gets its response after its commit is durable.
 final class GroupCommitWriter: Sendable {
-  /// SQLite's own default (sqlite.org/pragma.html#pragma_wal_autocheckpoint).
-  private static let pagesBetweenCheckpoints = 1_000
-
   private let queue: Mutex<WriteQueue>
   private let connections: ConnectionPool
   private let readers: ConnectionPool
   private let revocations: RevocationList
   private let files: DatabaseFiles?
+  private let pagesBetweenCheckpoints: Int
   private let health = WriteHealth()
   private let dispatchQueue = DispatchQueue(label: "user-store.writer", qos: .userInitiated)
 
   /// Creates a writer that uses a connection of `connections` for each transaction. It invalidates the snapshots of
   /// `readers` after commits, and reports revoked tokens to `revocations`. It commits nothing to `files` that have
-  /// moved.
+  /// moved. It moves the log into the database when it has `pagesBetweenCheckpoints` or more.
   init(
     connections: ConnectionPool, readers: ConnectionPool, revocations: RevocationList, files: DatabaseFiles?,
-    limits: WriteQueue.Limits
+    limits: WriteQueue.Limits, pagesBetweenCheckpoints: Int
   ) {
     self.connections = connections
     self.readers = readers
     self.revocations = revocations
     self.files = files
+    self.pagesBetweenCheckpoints = pagesBetweenCheckpoints
     queue = Mutex(WriteQueue(limits: limits))
   }
 
@@ -117,7 +116,7 @@ final class GroupCommitWriter: Sendable {
   private func checkpointIfDue() {
     do {
       try connections.withConnection { (connection) throws(DatabaseError) in
-        guard connection.connection.pagesInWAL >= Self.pagesBetweenCheckpoints else { return }
+        guard connection.connection.pagesInWAL >= pagesBetweenCheckpoints else { return }
         readers.endIdleSnapshots()  // The last commit made them stale.
         try connection.connection.checkpoint(.passive)
         readers.invalidateSnapshots()

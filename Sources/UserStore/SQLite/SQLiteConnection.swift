@@ -137,7 +137,7 @@ final class SQLiteConnection {
     files?.noteOpened()
   }
 
-  /// Turns write-ahead logging on; a database in memory keeps its own journal mode.
+  /// Turns write-ahead logging on, with a ``BufferedLog``; a database in memory keeps its own journal mode.
   ///
   /// SQLite does not call its busy handler while it changes the journal mode, so two processes creating the same
   /// database would fail each other. This method waits instead.
@@ -145,7 +145,8 @@ final class SQLiteConnection {
     let deadline = ContinuousClock.now + timeout
     while true {
       do {
-        _ = try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL")
+        let mode = try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL")
+        if mode == "wal", let connection = database.sqliteConnection { BufferedLog.install(on: connection) }
         return
       } catch let error as DatabaseError
         where error.resultCode == .SQLITE_BUSY && ContinuousClock.now < deadline

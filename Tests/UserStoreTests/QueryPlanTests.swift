@@ -73,14 +73,16 @@ import UserDomain
   func createRequests() throws {
     let steps = try plan(CreateRequestStatements.rememberedSQL)
     #expect(steps.count == 2 && steps.allSatisfy { $0.contains("USING PRIMARY KEY") })
-    #expect(
-      try plan(CreateRequestStatements.purgeSQL).contains {
-        $0.contains("USING COVERING INDEX create_requests_by_made_at (made_at<?)")
-      })
-    #expect(
-      try plan(CreateRequestStatements.purgeFutureSQL).contains {
-        $0.contains("USING COVERING INDEX create_requests_by_made_at (made_at>?)")
-      })
+    for (condition, range) in [
+      (CreateRequestStatements.Purge.expired, "(made_at<?)"), (CreateRequestStatements.Purge.ahead, "(made_at>?)"),
+    ] {
+      for sql in [
+        CreateRequestStatements.Purge.searchSQL(condition), CreateRequestStatements.Purge.deleteSQL(condition),
+      ] {
+        #expect(
+          try plan(sql).contains { $0.contains("USING COVERING INDEX create_requests_by_made_at \(range)") })
+      }
+    }
     #expect(
       try plan(CreateRequestStatements.forgetSQL).contains {
         $0.contains("create_requests_by_user (user_id=?)")

@@ -9,19 +9,12 @@ final class CreateRequestStatements {
     LEFT JOIN password_credentials ON password_credentials.user_id = create_requests.user_id
     WHERE id = ?1
     """
-  static let purgeSQL = """
-    DELETE FROM create_requests WHERE id IN (SELECT id FROM create_requests WHERE made_at < ?1 LIMIT 64)
-    """
-  /// Deletes requests stored by a clock that was ahead.
-  static let purgeFutureSQL = """
-    DELETE FROM create_requests WHERE id IN (SELECT id FROM create_requests WHERE made_at > ?1 LIMIT 64)
-    """
   static let forgetSQL = "DELETE FROM create_requests WHERE user_id = ?1"
 
   private let remembered: PreparedStatement
   private let put: PreparedStatement
-  private let purge: PreparedStatement
-  private let purgeFuture: PreparedStatement
+  private let purge: Purge
+  private let purgeFuture: Purge
   private let forget: PreparedStatement
 
   init(_ connection: SQLiteConnection) throws(DatabaseError) {
@@ -32,8 +25,8 @@ final class CreateRequestStatements {
       ON CONFLICT (id) DO UPDATE SET
         user_id = excluded.user_id, content_hash = excluded.content_hash, made_at = excluded.made_at
       """)
-    purge = try connection.prepare(Self.purgeSQL)
-    purgeFuture = try connection.prepare(Self.purgeFutureSQL)
+    purge = try Purge(connection, Purge.expired)
+    purgeFuture = try Purge(connection, Purge.ahead)
     forget = try connection.prepare(Self.forgetSQL)
   }
 
@@ -57,16 +50,14 @@ final class CreateRequestStatements {
     return .success(Creation(user, earlier: Creation.Earlier(passwordHash: hash)))
   }
 
-  /// Deletes expired requests: a few per transaction, so that none is long.
+  /// Deletes expired requests.
   func purge(at now: Timestamp) throws(DatabaseError) {
-    try purge.bind((now - CreateRequest.retention).microsecondsSinceEpoch, at: 1)
-    try purge.run()
+    try purge.run(now - CreateRequest.retention)
   }
 
   /// Records a request that stored `user`.
   func remember(_ id: RequestID, _ new: NewUser, as user: User) throws(DatabaseError) {
-    try purgeFuture.bind((user.createdAt + CreateRequest.retention).microsecondsSinceEpoch, at: 1)
-    try purgeFuture.run()
+    try purgeFuture.run(user.createdAt + CreateRequest.retention)
     try put.bind(id.bytes, at: 1)
     try put.bind(user.id, at: 2)
     try put.bind(Self.contentHash(of: new), at: 3)
@@ -87,5 +78,46 @@ final class CreateRequestStatements {
     hash.update(data: [0])
     hash.update(data: Array(new.name.text.utf8))
     return Array(hash.finalize())
+  }
+
+  /// Deletes the requests that meet a condition: a few per transaction, so that none is long.
+  struct Purge {
+    static let expired = "made_at < ?1"
+    /// Requests stored by a clock that was ahead.
+    static let ahead = "made_at > ?1"
+
+    private let search: PreparedStatement
+    private let delete: PreparedStatement
+
+    /// - Parameter condition: compares `made_at` with `?1`.
+    init(_ connection: SQLiteConnection, _ condition: String) throws(DatabaseError) {
+      search = try connection.prepare(Self.searchSQL(condition))
+      delete = try connection.prepare(Self.deleteSQL(condition))
+    }
+
+    static func searchSQL(_ condition: String) -> String {
+      "SELECT 1 FROM create_requests WHERE \(condition) LIMIT 1"
+    }
+
+    static func deleteSQL(_ condition: String) -> String {
+      """
+      DELETE FROM create_requests
+      WHERE id IN (SELECT id FROM create_requests WHERE \(condition) LIMIT 64)
+      """
+    }
+
+    func run(_ time: Timestamp) throws(DatabaseError) {
+      // Mostly there is nothing to delete, and DELETE takes several times as long as an insert to find that out: it
+      // makes a table of the ids.
+      guard try isNeeded(time) else { return }
+      try delete.bind(time.microsecondsSinceEpoch, at: 1)
+      try delete.run()
+    }
+
+    private func isNeeded(_ time: Timestamp) throws(DatabaseError) -> Bool {
+      try search.bind(time.microsecondsSinceEpoch, at: 1)
+      defer { search.reset() }
+      return try search.step()
+    }
   }
 }

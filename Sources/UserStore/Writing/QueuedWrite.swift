@@ -95,7 +95,9 @@ final class QueuedWrite: Sendable {
 }
 
 /// The result of a write: kept by the writer, and taken by the caller once the write has ended.
-final class WriteAnswer<Value: Sendable>: Sendable {
+///
+/// A value that a closure captures: an object would ask the runtime for its types when it is destroyed.
+struct WriteAnswer<Value: Sendable>: ~Copyable, Sendable {
   typealias Answer = Result<Value, UserError>
 
   private let answer = Mutex<Answer?>(nil)

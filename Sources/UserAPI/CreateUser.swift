@@ -33,11 +33,9 @@ public final class CreateUser: UnaryRPC {
 
   public func finish(_ work: Work) async throws -> [UInt8] {
     // Without a password nothing is hashed or checked for the caller.
-    guard work.draft.password != nil else {
-      return try await directory.createUser(work.draft, for: .service).serialized
-    }
+    let caller = work.draft.password == nil ? nil : work.caller
     return try await directory.createUser(
-      work.draft, from: work.caller.network, for: work.caller.hashRequester
+      work.draft, from: caller?.network, for: caller?.hashRequester ?? .service
     ).serialized
   }
 }

@@ -67,7 +67,15 @@ public struct UserDirectory: Sendable {
   ) async throws(UserError) -> User {
     let user = try await prepare(draft, for: requester)
     guard let id = draft.requestID else { return try await repository.create(user) }
-    let creation = try await repository.create(CreateRequest(user, id: id))
+    return try await createUser(CreateRequest(user, id: id), of: draft, from: network, for: requester)
+  }
+
+  // Not inlined: its large frame would be one of every creation.
+  @inline(never)
+  private func createUser(
+    _ request: CreateRequest, of draft: UserDraft, from network: PeerNetwork?, for requester: HashRequester
+  ) async throws(UserError) -> User {
+    let creation = try await repository.create(request)
     return try await confirm(creation, of: draft, from: network, for: requester)
   }
 

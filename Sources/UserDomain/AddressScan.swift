@@ -69,7 +69,8 @@ struct AddressScan {
     }
     var start = bytes.startIndex
     var union: UInt8 = 0
-    for index in bytes.indices {
+    // Not `indices`, whose type the compiler does not specialise away.
+    for index in bytes.startIndex..<bytes.endIndex {
       let byte = bytes[index]
       if byte == UInt8(ascii: ".") {
         try takeLabel(bytes[start..<index], union)

@@ -11,17 +11,30 @@ public struct UserName: Hashable, Sendable {
   ///
   /// - Throws: a violation of the field `name`.
   public init(_ text: String) throws(FieldViolation) {
-    // A scalar takes at most four bytes, so a longer text is refused without being walked.
-    guard text.utf8.count <= Self.maximumLength * 4, text.unicodeScalars.count <= Self.maximumLength else {
-      throw FieldViolation(
-        field: "name", reason: .tooLong, description: "must be at most \(Self.maximumLength) characters")
+    if !Self.isShortVisibleASCII(text) { try Self.check(text) }
+    self.text = text
+  }
+
+  /// Returns whether the bytes alone show that ``check(_:)`` has nothing to find, as those of most names do.
+  static func isShortVisibleASCII(_ text: String) -> Bool {
+    var text = text
+    return text.withUTF8 { bytes in
+      bytes.count <= maximumLength && bytes.allSatisfy { byte in 0x20...0x7e ~= byte }
     }
-    guard !text.unicodeScalars.contains(where: Self.isForbidden) else {
+  }
+
+  /// - Throws: a violation of the field `name`.
+  static func check(_ text: String) throws(FieldViolation) {
+    // A scalar takes at most four bytes, so a longer text is refused without being walked.
+    guard text.utf8.count <= maximumLength * 4, text.unicodeScalars.count <= maximumLength else {
+      throw FieldViolation(
+        field: "name", reason: .tooLong, description: "must be at most \(maximumLength) characters")
+    }
+    guard !text.unicodeScalars.contains(where: isForbidden) else {
       throw FieldViolation(
         field: "name", reason: .forbiddenCharacter,
         description: "must not contain control characters or line separators")
     }
-    self.text = text
   }
 
   /// Creates a name that was validated before, such as one read from the store.

@@ -1,5 +1,6 @@
 import Testing
-import UserDomain
+
+@testable import UserDomain
 
 @Suite struct UserNameTests {
   @Test(
@@ -31,6 +32,23 @@ import UserDomain
   func control(character: String) {
     for text in [character, "a" + character, character + "a", "a" + character + "a"] {
       #expect(throws: FieldViolation.self) { try UserName(text) }
+    }
+  }
+
+  @Test("the bytes of a name never pass for valid what its characters show to be invalid")
+  func quickCheck() throws {
+    for value in UInt32(0)..<0x2100 {
+      guard let scalar = Unicode.Scalar(value) else { continue }
+      let character = String(Character(scalar))
+      for text in [character, "a" + character + "b", String(repeating: character, count: 256)]
+      where UserName.isShortVisibleASCII(text) {
+        #expect(scalar.isASCII)
+        try UserName.check(text)
+      }
+    }
+    for count in 0..<600 {
+      let text = String(repeating: "x", count: count)
+      #expect(UserName.isShortVisibleASCII(text) == ((try? UserName.check(text)) != nil))
     }
   }
 }

@@ -9,9 +9,9 @@ import UserProtos
 struct BulkResponse {
   /// The maximum size of a response: 4 MiB less the two counts.
   private static let largest = (4 << 20) - 64
-  /// The bytes of an id in the response; a failure without details takes fewer.
-  private static let bytesPerRow = 38
-  /// The number of rows that are turned into messages at once.
+  /// The bytes of an id in the response: the field's tag and length, and the text. A failure without details takes fewer.
+  private static let bytesPerRow = 2 + UserID.textLength
+  /// The number of rows that are encoded at once.
   private static let piece = 1_000
 
   private let outcomes: CallMemory.Share
@@ -69,10 +69,7 @@ struct BulkResponse {
       try User_V1_BulkCreateResponse.with { $0.createdCount = Int32(ids.count) }
       .serializedBytes() as [UInt8]
     for start in stride(from: 0, to: ids.count, by: Self.piece) {
-      bytes +=
-        try User_V1_BulkCreateResponse.with { response in
-          response.userIds = ids[start..<min(start + Self.piece, ids.count)].map(\.description)
-        }.serializedBytes() as [UInt8]
+      bytes += Self.idFields(ids[start..<min(start + Self.piece, ids.count)])
     }
     for start in stride(from: 0, to: failures.count, by: Self.piece) {
       bytes +=
@@ -81,6 +78,20 @@ struct BulkResponse {
         }.serializedBytes() as [UInt8]
     }
     return bytes
+  }
+
+  /// Returns the fields `user_ids` of the response, as SwiftProtobuf would write them, without texts in between.
+  private static func idFields(_ ids: ArraySlice<UserID>) -> [UInt8] {
+    [UInt8](count: bytesPerRow * ids.count) { buffer in
+      var rest = buffer[...]
+      for id in ids {
+        let field = UnsafeMutableRawBufferPointer(rebasing: rest.prefix(bytesPerRow))
+        field[0] = 2 << 3 | 2  // Number and wire type.
+        field[1] = UInt8(UserID.textLength)
+        id.writeText(to: UnsafeMutableRawBufferPointer(rebasing: field[2...]))
+        rest = rest.dropFirst(bytesPerRow)
+      }
+    }
   }
 
   private func failure(_ number: Int) throws -> User_V1_BulkCreateFailure {

@@ -21,11 +21,13 @@ import Testing
   func commits(synchronous: String, seed: UInt64) throws {
     let writer = try Connection(path)
     // With so small a cache, pages go to the log in the middle of a transaction, and are changed in it afterwards.
-    try writer.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = \(synchronous); PRAGMA cache_size = 4")
+    try writer.execute("PRAGMA journal_mode = WAL; PRAGMA cache_size = 4")
+    try writer.execute("PRAGMA synchronous = \(synchronous)")
     writer.bufferLog()
     // The second time has no effect.
     writer.bufferLog()
-    try writer.execute("CREATE TABLE texts (id INTEGER PRIMARY KEY, text BLOB); CREATE INDEX i ON texts (text)")
+    try writer.execute("CREATE TABLE texts (id INTEGER PRIMARY KEY, text BLOB)")
+    try writer.execute("CREATE INDEX texts_by_text ON texts (text)")
     let reader = try Connection(path)
     var random = seed
     func next(_ bound: UInt64) -> UInt64 {
@@ -36,7 +38,8 @@ import Testing
       try writer.execute("BEGIN IMMEDIATE")
       for _ in 0..<next(60) {
         switch next(8) {
-        case 0: try writer.execute("UPDATE texts SET text = randomblob(\(next(900))) WHERE id % 7 = \(next(7))")
+        case 0:
+          try writer.execute("UPDATE texts SET text = randomblob(\(next(900))) WHERE id % 7 = \(next(7))")
         case 1: try writer.execute("DELETE FROM texts WHERE id % 11 = \(next(11))")
         case 2: try writer.execute("INSERT INTO texts (text) VALUES (randomblob(90000))")
         default: try writer.execute("INSERT INTO texts (text) VALUES (randomblob(\(next(6_000))))")

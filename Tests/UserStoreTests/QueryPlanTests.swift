@@ -73,12 +73,9 @@ import UserDomain
   func createRequests() throws {
     let steps = try plan(CreateRequestStatements.rememberedSQL)
     #expect(steps.count == 2 && steps.allSatisfy { $0.contains("USING PRIMARY KEY") })
-    for (condition, range) in [
-      (CreateRequestStatements.Purge.expired, "(made_at<?)"), (CreateRequestStatements.Purge.ahead, "(made_at>?)"),
-    ] {
-      for sql in [
-        CreateRequestStatements.Purge.searchSQL(condition), CreateRequestStatements.Purge.deleteSQL(condition),
-      ] {
+    typealias Purge = CreateRequestStatements.Purge
+    for (condition, range) in [(Purge.expired, "(made_at<?)"), (Purge.ahead, "(made_at>?)")] {
+      for sql in [Purge.searchSQL(condition), Purge.deleteSQL(condition)] {
         #expect(
           try plan(sql).contains { $0.contains("USING COVERING INDEX create_requests_by_made_at \(range)") })
       }

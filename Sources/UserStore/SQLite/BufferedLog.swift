@@ -62,12 +62,12 @@ struct BufferedLog {
 
   private typealias File = UnsafeMutablePointer<sqlite3_file>
 
-  private static let write:
-    @convention(c) (File?, UnsafeRawPointer?, Int32, sqlite3_int64) -> Int32 = { file, bytes, count, offset in
-      guard let file, let bytes else { return SQLITE_MISUSE }
-      return log(of: file).pointee.write(
-        UnsafeRawBufferPointer(start: bytes, count: Int(count)), to: file, at: offset)
-    }
+  private static let write: @convention(c) (File?, UnsafeRawPointer?, Int32, sqlite3_int64) -> Int32 = {
+    file, bytes, count, offset in
+    guard let file, let bytes else { return SQLITE_MISUSE }
+    return log(of: file).pointee.write(
+      UnsafeRawBufferPointer(start: bytes, count: Int(count)), to: file, at: offset)
+  }
 
   /// Calls a method of the file itself once the buffer is written.
   private static func afterBuffer(of file: File?, _ method: (sqlite3_io_methods) -> Int32) -> Int32 {

@@ -3,13 +3,11 @@ import NIOCore
 
 /// Output: nghttp2 requests DATA, and reports the frames that it has sent.
 extension ConnectionCore {
-  /// Starts to gather about `limit` bytes in `buffer`.
+  /// Starts to gather about `limit` bytes in the empty buffer `buffer`.
   mutating func beginOutput(in buffer: ByteBuffer, limit: Int, now: NIODeadline) {
     self.now = now
     outputLimit = limit
     output = buffer
-    // Reuses the buffer's memory if the socket has taken its contents, and allocates otherwise.
-    output.clear()
   }
 
   /// Whether fewer bytes than the limit have been gathered.

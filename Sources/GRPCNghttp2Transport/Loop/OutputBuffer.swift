@@ -7,8 +7,12 @@ final class OutputBuffer {
 
   private var spare = ByteBuffer()
 
-  /// Takes the buffer, which still has the contents of the previous batch.
-  func take() -> ByteBuffer { exchange(&spare, with: ByteBuffer()) }
+  /// Takes the buffer, empty. It has the memory of the previous batch if the socket has taken that, else new memory.
+  func take() -> ByteBuffer {
+    // Here, where no other reference to the memory is left, not by the one who takes it.
+    spare.clear()
+    return exchange(&spare, with: ByteBuffer())
+  }
 
   /// Takes back the buffer of a batch.
   func giveBack(_ buffer: ByteBuffer) {

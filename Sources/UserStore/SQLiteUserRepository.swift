@@ -32,8 +32,8 @@ public final class SQLiteUserRepository: UserRepository {
     public var busyTimeout: Duration = .seconds(5)
     /// The maximum page cache of each reading connection in bytes, 2 MiB by default: the inner pages of millions of users.
     public var readerCacheSize = 2 << 20
-    /// The maximum page cache of the writing connection in bytes, 8 MiB by default: the pages of a large transaction.
-    public var writerCacheSize = 8 << 20
+    /// The maximum page cache of the writing connection in bytes, 4 MiB by default: a thousand pages.
+    public var writerCacheSize = 4 << 20
     var writes = WriteQueue.Limits()
     /// The pages of the write-ahead log from which a commit is followed by a checkpoint.
     ///

@@ -26,7 +26,7 @@ final class SQLiteConnection {
     /// The maximum wait for another process's lock.
     var busyTimeout: Duration = .seconds(5)
     /// The size of the page cache in bytes.
-    var cacheSize = 8 << 20
+    var cacheSize = 4 << 20
     /// The size in bytes that the WAL file keeps after a checkpoint.
     var journalSizeLimit = 64 << 20
     /// The maximum number of pages of the database; nil for SQLite's own limit. Lets tests fill a disk.

@@ -10,9 +10,9 @@ final class UserConnection: @unchecked Sendable {
   private(set) var snapshotGeneration: UInt64?
   /// Whether a transaction cannot be rolled back. The pool then closes the connection and opens another.
   private(set) var isBroken = false
-  /// Whether a transaction has begun since the last call of ``releaseMemoryIfIdle(now:)``.
-  private var isUsed = true
-  /// The time of the first of the calls without a transaction in between; nil once the memory is released.
+  /// The number of transactions since the last call of ``releaseMemoryIfIdle(now:)``.
+  private var transactions = 0
+  /// The time since which it seems idle; nil if it is, and its memory is released.
   private var idleSince: ContinuousClock.Instant?
   private let schemaVersion: Int
   private var seenDataVersion: Int64?
@@ -60,7 +60,7 @@ final class UserConnection: @unchecked Sendable {
   /// Begins a read transaction for the following reads, in place of an older one.
   func beginSnapshot(_ generation: UInt64) throws(DatabaseError) {
     endSnapshot()
-    isUsed = true
+    transactions += 1
     try reads.begin.run()
     snapshotGeneration = generation
   }
@@ -77,19 +77,20 @@ final class UserConnection: @unchecked Sendable {
 
   /// Begins a write transaction, and returns its statements. After a failure the transaction may be open.
   func beginTransaction() throws(DatabaseError) -> UserWriteStatements {
-    isUsed = true
+    transactions += 1
     let statements = try writes
     try statements.beginTransaction()
     return statements
   }
 
-  /// How long a connection keeps its page cache without a transaction.
+  /// How long a connection that is not used keeps its page cache.
   static let idleTime: Duration = .seconds(10)
 
-  /// Releases the page cache of a connection without a transaction for ``idleTime``, as far as calls of this method show.
+  /// Releases the page cache of a connection that was not used for ``idleTime``, as far as calls of this method show.
   func releaseMemoryIfIdle(now: ContinuousClock.Instant) {
-    if isUsed {
-      isUsed = false
+    defer { transactions = 0 }
+    // The service itself reads once between two calls, to see whether it can. That delays nothing.
+    if transactions > 1 || (transactions > 0 && idleSince == nil) {
       idleSince = now
     } else if let since = idleSince, now - since >= Self.idleTime {
       idleSince = nil

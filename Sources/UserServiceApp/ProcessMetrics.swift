@@ -25,11 +25,11 @@ enum ProcessMetrics {
     }
     registry.observe(
       "process.private.memory.bytes", .gauge,
-      help: "Memory that the process has written and shares with no other, in bytes."
+      help: "Memory that the process has written and no file backs, in bytes."
     ) {
-      // A line `Private_Dirty:` with KiB.
+      // A line `Anonymous:` with KiB.
       let line = text("/proc/self/smaps_rollup").split(separator: "\n").first {
-        $0.hasPrefix("Private_Dirty:")
+        $0.hasPrefix("Anonymous:")
       }
       let fields = line?.split(separator: " ") ?? []
       return fields.count > 1 ? (Double(fields[1]) ?? 0) * 1_024 : 0

@@ -91,6 +91,24 @@ import Testing
     #expect(pool.take().response.capacity == 0)
   }
 
+  @Test("what a loop recycles is released with its last connection")
+  func lastConnection() {
+    let resources = LoopResources(
+      executor: EventLoopTaskExecutor(loop: MultiThreadedEventLoopGroup.singleton.any()))
+    for _ in 0..<2 { resources.connectionBegan() }
+    var memory = StreamMemory()
+    memory.response = ByteQueue([1])
+    resources.streamMemory.giveBack(memory)
+    resources.output.giveBack(ByteBuffer(repeating: 0, count: 100))
+    resources.connectionEnded()
+    let (kept, output) = (resources.streamMemory.take(), resources.output.take())
+    #expect(kept.response.capacity > 0 && output.capacity > 0)
+    resources.streamMemory.giveBack(kept)
+    resources.output.giveBack(output)
+    resources.connectionEnded()
+    #expect(resources.streamMemory.take().response.capacity == 0 && resources.output.take().capacity == 0)
+  }
+
   @Test("the buffer of a batch serves the next one, unless it is large")
   func outputBuffer() {
     let buffer = OutputBuffer()

@@ -180,6 +180,6 @@ struct TransportFuzzer: ParsableCommand {
 
   private static func privateKiB() throws -> Int {
     let rollup = try String(contentsOfFile: "/proc/self/smaps_rollup", encoding: .utf8)
-    return rollup.firstMatch(of: /Private_Dirty:\s+(\d+)/).flatMap { Int($0.1) } ?? 0
+    return rollup.firstMatch(of: /Anonymous:\s+(\d+)/).flatMap { Int($0.1) } ?? 0
   }
 }

@@ -27,7 +27,7 @@ NOBODY = frames.message(frames.field(1, "nobody"))
 
 def private_kib(pid):
     with open(f"/proc/{pid}/smaps_rollup") as rollup:
-        return next(int(line.split()[1]) for line in rollup if line.startswith("Private_Dirty"))
+        return next(int(line.split()[1]) for line in rollup if line.startswith("Anonymous"))
 
 
 def descriptors(pid):
@@ -63,7 +63,7 @@ class Load:
             worker.start()
         return workers
 
-    def fill(self, users=75_000):
+    def fill(self, users=20_000):
         """Creates twice as many users as fill SQLite's page caches, which would look like a leak while they grow."""
         with self.connect() as channel:
             stub = self.pb.Stub(grpc.intercept_channel(channel, self.bearer))

@@ -18,7 +18,7 @@ final class ConnectionHandler: ChannelInboundHandler {
   private let makeConnection: (any Channel) -> Connection
   private let requiresALPN: Bool
   private let registry: ConnectionRegistry
-  private let executor: EventLoopTaskExecutor
+  private let resources: LoopResources
   private let logger: Logger
 
   private var context: ChannelHandlerContext?
@@ -41,14 +41,14 @@ final class ConnectionHandler: ChannelInboundHandler {
 
   init(
     _ configuration: HTTP2Configuration, requiresALPN: Bool, registry: ConnectionRegistry,
-    executor: EventLoopTaskExecutor, idleTime: IdleTime, logger: Logger,
+    resources: LoopResources, idleTime: IdleTime, logger: Logger,
     makeConnection: @escaping (any Channel) -> Connection
   ) {
     self.requiresALPN = requiresALPN
     connectionTimeout = TimeAmount(configuration.connectionTimeout)
     sendTimeout = TimeAmount(configuration.sendTimeout)
     self.registry = registry
-    self.executor = executor
+    self.resources = resources
     self.idleTime = idleTime
     self.logger = logger
     self.makeConnection = makeConnection
@@ -58,6 +58,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
+    resources.connectionBegan()
     if context.channel.isActive { channelActive(context: context) }
   }
 
@@ -105,7 +106,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
   func channelReadComplete(context: ChannelHandlerContext) {
     // Output of other connections' handlers leaves in the same turn.
-    executor.drain()
+    resources.executor.drain()
     isReading = false
     flush()
   }
@@ -143,6 +144,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     hasEnded = true
     connection?.onEnd = {}
     registry.remove(self)
+    resources.connectionEnded()
   }
 
   // MARK: Requests of the server
@@ -192,7 +194,7 @@ final class ConnectionHandler: ChannelInboundHandler {
   private func flushLater() {
     guard !isReading, !willFlush, !isClosing else { return }
     willFlush = true
-    executor.flushLater { self.flush() }
+    resources.executor.flushLater { self.flush() }
   }
 
   /// Sends pending output as far as the socket accepts it.

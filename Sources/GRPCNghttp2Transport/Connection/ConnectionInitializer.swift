@@ -39,7 +39,7 @@ package struct ConnectionInitializer: Sendable {
     }
     let idleTime = IdleTime(now: channel.eventLoop.now)
     let handler = ConnectionHandler(
-      configuration, requiresALPN: security != nil, registry: registry, executor: resources.executor,
+      configuration, requiresALPN: security != nil, registry: registry, resources: resources,
       idleTime: idleTime, logger: logger
     ) { channel in
       let core = ConnectionCore(

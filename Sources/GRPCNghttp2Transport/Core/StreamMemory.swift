@@ -29,6 +29,9 @@ final class StreamMemoryPool {
   /// Returns empty buffers for a call.
   func take() -> StreamMemory { spare.popLast() ?? StreamMemory() }
 
+  /// Releases the buffers.
+  func removeAll() { spare = [] }
+
   /// Takes back the buffers of a call that has ended.
   func giveBack(_ memory: consuming StreamMemory) {
     guard memory.isReusable, spare.count < Self.largest else { return }

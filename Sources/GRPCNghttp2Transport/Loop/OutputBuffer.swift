@@ -14,6 +14,9 @@ final class OutputBuffer {
     return exchange(&spare, with: ByteBuffer())
   }
 
+  /// Releases the buffer.
+  func removeAll() { spare = ByteBuffer() }
+
   /// Takes back the buffer of a batch.
   func giveBack(_ buffer: ByteBuffer) {
     if buffer.capacity <= Self.largest { spare = buffer }

@@ -76,10 +76,9 @@ struct ByteQueue {
   }
 
   private mutating func makeRoom(for count: Int) {
-    let needed = self.count + count
-    var size = max(storage.count, Self.smallest)
-    // Twice as large, so that appending takes constant time a byte on average.
-    while size < needed { size *= 2 }
+    // Half as large again, so that appending takes constant time a byte on average; no more, because a thousand calls may
+    // wait with a message each.
+    let size = max(self.count + count, storage.count + storage.count / 2, Self.smallest)
     var larger = [UInt8](repeating: 0, count: size)
     withUnsafeBytes { contents in larger.withUnsafeMutableBytes { $0.copyMemory(from: contents) } }
     (storage, start, end) = (larger, 0, self.count)

@@ -6,11 +6,15 @@ import CZlib
 final class Deflater {
   private var streams: [MessageEncoding: UnsafeMutablePointer<z_stream>] = [:]
 
-  deinit {
+  deinit { removeAll() }
+
+  /// Releases the streams.
+  func removeAll() {
     for stream in streams.values {
       deflateEnd(stream)
       stream.deallocate()
     }
+    streams = [:]
   }
 
   /// Returns a stream for a message, or nil if memory is exhausted.

@@ -56,7 +56,8 @@ struct GetUserBenchmark {
       for (index, loops) in ["one loop", "two loops"].enumerated() {
         let limit = index == 0 ? "" : load.connections == 8 ? "; limit 1.8" : "; limit 1.6"
         report.line(
-          "GetUser, \(load.description), \(loops)", ours: costs[index], raw: costs[3 + index], unit: "µs CPU/call",
+          "GetUser, \(load.description), \(loops)", ours: costs[index], raw: costs[3 + index],
+          unit: "µs CPU/call",
           note: "raw: nghttpd, a file of 100 bytes" + limit)
       }
       report.line(

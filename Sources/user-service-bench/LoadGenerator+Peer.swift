@@ -192,7 +192,11 @@ extension LoadGenerator {
         return nil
       case 0x7: throw RawDatabase.Failure(description: "the server sent GOAWAY")
       case 0x8:
-        if stream == 0 { window.connection += Self.number(payload) } else { window.upload += Self.number(payload) }
+        if stream == 0 {
+          window.connection += Self.number(payload)
+        } else {
+          window.upload += Self.number(payload)
+        }
         return nil
       default: return nil
       }

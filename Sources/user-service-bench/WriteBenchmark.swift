@@ -33,7 +33,8 @@ struct WriteBenchmark {
       let used = try server.cpuSeconds {
         rate = Double(count) / (try calls.run(count) { bodies[$0] }.checked()).seconds
       }
-      let rowsPerTransaction = Double(count) / Double(max(try RawDatabase.transactions(database) &- before, 1))
+      let rowsPerTransaction =
+        Double(count) / Double(max(try RawDatabase.transactions(database) &- before, 1))
       rates.ours.append(rate)
       costs.append(used * 1_000_000 / Double(count))
       rows.append(rowsPerTransaction)
@@ -49,7 +50,8 @@ struct WriteBenchmark {
         format: "raw: %.0f rows a transaction, as here; at least 0.9; %.1f µs CPU/call", rows.median,
         costs.median))
     report.line(
-      "the same beside a transaction a user", ours: rates.ours.median, raw: rates.single.median, unit: "users/s",
+      "the same beside a transaction a user", ours: rates.ours.median, raw: rates.single.median,
+      unit: "users/s",
       note: "at least 6")
   }
 
@@ -61,7 +63,8 @@ struct WriteBenchmark {
     for round in 0..<Self.rounds {
       filled.append(
         try await load("bulk-\(round)", rows) { server, token in
-          try H2Load(server: server, folder: folder, token: token).run("BulkCreateUsers", requests, requests: 1)
+          try H2Load(server: server, folder: folder, token: token).run(
+            "BulkCreateUsers", requests, requests: 1)
         })
       single.append(
         try await load("frames-\(round)", rows) { server, token in

@@ -100,13 +100,19 @@ import UserDomain
     let repository = try SQLiteUserRepository(.file(directory.path("users.db")))
     let outcomes = try await repository.create((0..<2_000).map { .sample($0) })
     let id = try #require(try outcomes.first?.get().id)
-    func scan() throws { _ = try repository.readUsers(after: nil, through: UserID(high: .max, low: .max), limit: 2_000) { _, _, _ in } }
+    func scan() throws {
+      _ = try repository.readUsers(after: nil, through: UserID(high: .max, low: .max), limit: 2_000) {
+        _, _, _ in
+      }
+    }
     func cached(_ pool: ConnectionPool) throws -> Int {
       try pool.withConnection { (connection) throws(DatabaseError) in connection.connection.cachedBytes }
     }
     let pools = [repository.readers, repository.writers]
     let start = ContinuousClock.now
-    func release(_ seconds: Int) { for pool in pools { pool.releaseIdleMemory(now: start + .seconds(seconds)) } }
+    func release(_ seconds: Int) {
+      for pool in pools { pool.releaseIdleMemory(now: start + .seconds(seconds)) }
+    }
     try scan()
     for pool in pools { #expect(try cached(pool) > 100_000) }
     release(0)

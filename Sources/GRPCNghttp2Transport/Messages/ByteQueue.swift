@@ -99,7 +99,9 @@ struct ByteQueue {
     if isEmpty { (start, end) = (0, 0) }
     guard start > Self.largestGap, start > self.count else { return }
     let (from, size) = (start, self.count)
-    storage.withUnsafeMutableBytes { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[from..<from + size])) }
+    storage.withUnsafeMutableBytes {
+      $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[from..<from + size]))
+    }
     (start, end) = (0, size)
   }
 

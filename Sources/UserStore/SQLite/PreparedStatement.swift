@@ -111,7 +111,9 @@ struct PreparedStatement {
   // MARK: Columns of the current row, counted from 0
 
   /// The value is SQLite's until the next step.
-  func value(at column: Int32) -> SQLiteValue { SQLiteValue(sqlite3_column_value(handle, column), isUTF8: hasUTF8) }
+  func value(at column: Int32) -> SQLiteValue {
+    SQLiteValue(sqlite3_column_value(handle, column), isUTF8: hasUTF8)
+  }
 
   func id(at column: Int32) throws(DatabaseError) -> UserID { try value(at: column).id() }
 

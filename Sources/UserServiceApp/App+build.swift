@@ -49,7 +49,9 @@ extension UserServiceApp {
     makeTransport: ([InlineMethod]) -> Nghttp2ServerTransport
   ) async throws -> Assembly {
     let logger = makeLogger(configuration)
-    _ = MemoryAllocator.returnsUnusedMemory
+    if !MemoryAllocator.returnsUnusedMemory {
+      logger.notice("this version of jemalloc does not return the memory of a load while the service is idle")
+    }
     let parts = try await ServiceParts(configuration, logger: logger)
     if let metrics { parts.observe(in: metrics) }
     let calls = CallPipeline(

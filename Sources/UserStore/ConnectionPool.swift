@@ -32,6 +32,9 @@ final class ConnectionPool: Sendable {
     /// How often a thread has looked here for a connection that was not open.
     private let misses = Atomic(0)
 
+    /// Records that no connection can be opened now.
+    func openingFailed() { misses.store(0, ordering: .relaxed) }
+
     /// Whether the connection is not open, but often wanted.
     var mustOpen: Bool {
       guard connection.withLockIfAvailable({ $0 == nil }) == true else { return false }
@@ -118,6 +121,7 @@ final class ConnectionPool: Sendable {
         if place == nil { place = try openAnother() }
       } catch {
         failure = error
+        places[own].openingFailed()
       }
       result = self.result(&place, body)
     }

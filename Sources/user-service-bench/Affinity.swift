@@ -11,11 +11,13 @@ enum Affinity {
   ) throws -> Value {
     let own = ProcessInfo.processInfo.processIdentifier
     let every = "0-\(ProcessInfo.processInfo.processorCount - 1)"
+    defer {
+      // What could be bound can be released.
+      for process in [own, server.process.processIdentifier] { try? bind(process, to: every) }
+    }
     try bind(own, to: "\(client)")
     try bind(server.process.processIdentifier, to: "\(other)")
-    let value = try work()
-    for process in [own, server.process.processIdentifier] { try bind(process, to: every) }
-    return value
+    return try work()
   }
 
   /// Binds all threads of a process to a list of processors.

@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import GRDBSQLite
 import TestSupport
 import Testing
@@ -23,11 +24,11 @@ import Testing
     // With so small a cache, pages go to the log in the middle of a transaction, and are changed in it afterwards.
     try writer.execute("PRAGMA journal_mode = WAL; PRAGMA cache_size = 4")
     try writer.execute("PRAGMA synchronous = \(synchronous)")
-    writer.bufferLog()
-    // The second time has no effect.
-    writer.bufferLog()
     try writer.execute("CREATE TABLE texts (id INTEGER PRIMARY KEY, text BLOB)")
     try writer.execute("CREATE INDEX texts_by_text ON texts (text)")
+    // The second time has no effect.
+    for _ in 0..<2 { writer.bufferLog() }
+    #expect(writer.hasBufferedLog)
     let reader = try Connection(path)
     var random = seed
     func next(_ bound: UInt64) -> UInt64 {
@@ -56,6 +57,50 @@ import Testing
       if turn.isMultiple(of: 17) { try writer.execute("PRAGMA wal_checkpoint(PASSIVE)") }
     }
     #expect(try reader.content() == writer.content())
+    #expect(writer.hasBufferedLog)
+  }
+
+  @Test("a rollback leaves nothing that overwrites the commits of another writer", arguments: ["UPDATE", "INSERT"])
+  func rollback(change: String) throws {
+    let first = try Connection(path)
+    try first.execute("PRAGMA journal_mode = WAL; PRAGMA cache_size = 20")
+    try first.execute("CREATE TABLE texts (id INTEGER PRIMARY KEY, text BLOB); CREATE TABLE others (id INTEGER)")
+    let rows = "WITH r (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 300) SELECT randomblob(3000) FROM r"
+    try first.execute("INSERT INTO texts (text) \(rows)")
+    first.bufferLog()
+    #expect(first.hasBufferedLog)
+    // Then the rollback need not read the log.
+    try first.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    try first.execute("BEGIN IMMEDIATE")
+    // More than the cache has room for, so that pages go to the log.
+    try first.execute(
+      change == "UPDATE"
+        ? "UPDATE texts SET text = randomblob(3000) WHERE id < 150"
+        : "INSERT INTO texts (text) SELECT randomblob(3000) FROM texts WHERE id < 150")
+    try first.execute("ROLLBACK")
+    let second = try Connection(path)
+    try second.execute("INSERT INTO texts (text) \(rows)")
+    let committed = try second.content()
+    // A use of the first connection, which reads the log.
+    #expect(try first.content() == committed)
+    #expect(try second.content() == committed)
+    #expect(try contentAfterCrash(0) == committed)
+  }
+
+  @Test("the connection that writes has a buffered log, in a new database and in an older one")
+  func installed() async throws {
+    let repository = try SQLiteUserRepository(.file(path))
+    _ = try await repository.create(.sample(1))
+    func isBuffered(_ repository: SQLiteUserRepository) throws -> Bool {
+      try repository.writers.withConnection { (connection) throws(DatabaseError) in
+        connection.connection.hasBufferedLog
+      }
+    }
+    #expect(try isBuffered(repository))
+    try await repository.close()
+    let reopened = try SQLiteUserRepository(.file(path))
+    #expect(try isBuffered(reopened))
+    try await reopened.close()
   }
 
   /// The content of a copy of the database file and the log, whose index SQLite makes again.
@@ -82,6 +127,8 @@ private final class Connection {
   }
 
   deinit { sqlite3_close(handle) }
+
+  var hasBufferedLog: Bool { BufferedLog.isInstalled(on: handle) }
 
   func bufferLog() { BufferedLog.install(on: handle) }
 

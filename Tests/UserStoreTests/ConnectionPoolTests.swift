@@ -82,7 +82,8 @@ import UserDomain
   @Test("a thread that often uses the connections of others opens its own")
   func ownConnection() async throws {
     let opener = try Opener(limit: 64)
-    let pool = ConnectionPool(limit: 64, keepsSnapshots: false) { () throws(StoreError) in try opener.open() }
+    // So many places that threads have different ones.
+    let pool = ConnectionPool(limit: 1_000, keepsSnapshots: false) { () throws(StoreError) in try opener.open() }
     @Sendable func read(_ times: Int) -> Result<Void, any Error> {
       Result { for _ in 0..<times { try pool.withConnection { _ throws(DatabaseError) in } } }
     }
@@ -91,6 +92,19 @@ import UserDomain
     #expect(opener.opened == 1)
     try await onThread { read(1_000) }.get()
     #expect(opener.opened == 2)
+    try pool.close()
+  }
+
+  @Test("a thread that cannot open its own connection goes on with the others, and seldom tries again")
+  func withoutOwnConnection() async throws {
+    let opener = try Opener(limit: 1)
+    let pool = ConnectionPool(limit: 1_000, keepsSnapshots: false) { () throws(StoreError) in try opener.open() }
+    @Sendable func read(_ times: Int) -> Result<Void, any Error> {
+      Result { for _ in 0..<times { try pool.withConnection { _ throws(DatabaseError) in } } }
+    }
+    try await onThread { read(1) }.get()
+    try await onThread { read(1_000) }.get()
+    #expect((1...10).contains(opener.refused))
     try pool.close()
   }
 

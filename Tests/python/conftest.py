@@ -86,9 +86,9 @@ class Service:
 
     @property
     def memory(self):
-        """The bytes that the process has written and shares with no other."""
+        """The bytes that the process has written and no file backs."""
         rollup = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
-        return int(re.search(r"Private_Dirty:\s+(\d+) kB", rollup)[1]) * 1_024
+        return int(re.search(r"Anonymous:\s+(\d+) kB", rollup)[1]) * 1_024
 
     @property
     def processor_time(self):

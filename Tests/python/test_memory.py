@@ -130,18 +130,12 @@ def peak(service, reset=False):
     return int(re.search(r"VmHWM:\s+(\d+) kB", (process / "status").read_text())[1]) * 1_024
 
 
-def written(service):
-    """Returns the bytes that the service has written and no file backs."""
-    rollup = pathlib.Path(f"/proc/{service.process.pid}/smaps_rollup").read_text()
-    return int(re.search(r"Anonymous:\s+(\d+) kB", rollup)[1]) * 1_024
-
-
 def test_an_idle_service_gives_the_memory_of_a_load_back(serve):
     service = serve()
-    before = written(service)
+    before = service.memory
     fill(service, 60_000, "x" * 256)
-    assert written(service) > before + (4 << 20)
-    wait_until(lambda: written(service) < before + (3 << 20))
+    assert service.memory > before + (4 << 20)
+    wait_until(lambda: service.memory < before + (3 << 20))
 
 
 @pytest.mark.parametrize("kind,name,method", [

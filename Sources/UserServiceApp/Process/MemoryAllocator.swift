@@ -8,9 +8,10 @@ enum MemoryAllocator {
   /// How long unused memory is kept before the system gets it back, in milliseconds. Memory in use under a steady load is
   /// used again sooner.
   private static let decay = 200
-  /// Starts jemalloc's background threads, which return unused memory to the system a fifth of a second after its release. Without
-  /// them a thread returns memory only when it next allocates or releases some: an idle service would keep the memory of
-  /// its last load.
+
+  /// Starts jemalloc's background threads, which return unused memory to the system a fifth of a second after its
+  /// release. Without them a thread returns memory only when it next allocates or releases some: an idle service would
+  /// keep the memory of its last load.
   ///
   /// False if a setting is unknown to this version, or the system has no thread for it.
   static let returnsUnusedMemory: Bool = {

@@ -8,10 +8,12 @@ import GRDBSQLite
 /// syncs it, and before any other connection looks for it. Everything else that SQLite does with the log comes after the
 /// bytes in the buffer.
 ///
+/// A rollback drops the buffer. SQLite may release its write lock then without another call: what the buffer has would
+/// later overwrite the commits of other connections, which are in the same place of the log.
+///
 /// Its thread is the connection's, whose handle owns it.
 struct BufferedLog {
-  /// The size of the buffer in bytes: that of SQLite's largest page, because its methods of a file take no more than that
-  /// at once.
+  /// The size of the buffer in bytes: that of SQLite's largest page. Its methods of a file take less than 128 KiB at once.
   private static let capacity = 64 * 1_024
   /// The size in bytes of what precedes a page. Its bytes 4 to 7 are zero, except in the last page of a commit
   /// (sqlite.org/fileformat.html#the_write_ahead_log).
@@ -30,14 +32,14 @@ struct BufferedLog {
   /// Whether the next write is the last page of a commit.
   private var commits = false
 
-  /// Buffers the log of `connection`, which must be open, unless that is done already.
+  /// Buffers the log of `connection`, which must be open, unless that is done already. Takes the connection's hook for
+  /// rollbacks.
   static func install(on connection: OpaquePointer) {
     precondition(MemoryLayout<BufferedLog>.offset(of: \.methods) == 0)
-    var log: UnsafeMutablePointer<sqlite3_file>?
-    guard
-      sqlite3_file_control(connection, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK,
-      let log, let methods = log.pointee.pMethods, !isInstalled(methods)
+    guard let log = logFile(of: connection), let methods = log.pointee.pMethods, !isInstalled(methods)
     else { return }
+    sqlite3_rollback_hook(
+      connection, { BufferedLog.rolledBack(OpaquePointer($0!)) }, UnsafeMutableRawPointer(connection))
     let buffered = UnsafeMutablePointer<BufferedLog>.allocate(capacity: 1)
     buffered.initialize(to: BufferedLog(over: methods))
     log.pointee.pMethods = UnsafeRawPointer(buffered).assumingMemoryBound(to: sqlite3_io_methods.self)
@@ -56,6 +58,26 @@ struct BufferedLog {
     methods.xTruncate = { file, size in Self.afterBuffer(of: file) { $0.xTruncate(file, size) } }
     methods.xSync = { file, flags in Self.afterBuffer(of: file) { $0.xSync(file, flags) } }
     methods.xFileSize = { file, size in Self.afterBuffer(of: file) { $0.xFileSize(file, size) } }
+  }
+
+  /// Whether the log of `connection` is buffered.
+  static func isInstalled(on connection: OpaquePointer) -> Bool {
+    logFile(of: connection)?.pointee.pMethods.map(isInstalled) ?? false
+  }
+
+  /// The file of the connection's log, or of its rollback journal.
+  private static func logFile(of connection: OpaquePointer) -> File? {
+    var log: File?
+    let code = sqlite3_file_control(connection, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log)
+    return code == SQLITE_OK ? log : nil
+  }
+
+  /// Drops the buffer: nothing in it is committed.
+  private static func rolledBack(_ connection: OpaquePointer) {
+    // The log may have been closed and opened again, without a buffer.
+    guard let file = logFile(of: connection), let methods = file.pointee.pMethods, isInstalled(methods)
+    else { return }
+    log(of: file).pointee.drop()
   }
 
   // MARK: The methods
@@ -119,6 +141,8 @@ struct BufferedLog {
     count += bytes.count
     return isLastPage ? writeBuffer(to: file) : SQLITE_OK
   }
+
+  private mutating func drop() { (count, end, commits) = (0, -1, false) }
 
   /// Writes the buffer to the file and empties it. After a failure SQLite rolls back, and writes all of it again later.
   private mutating func writeBuffer(to file: File) -> Int32 {

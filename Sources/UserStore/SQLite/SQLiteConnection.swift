@@ -177,7 +177,10 @@ final class SQLiteConnection {
   /// Releases the page cache, which later statements fill again (sqlite.org/c3ref/db_release_memory.html).
   func releaseMemory() { sqlite3_db_release_memory(connection) }
 
-  /// The bytes of the page cache (sqlite.org/c3ref/c_dbstatus_options.html).
+  /// Whether the pages of a commit are written to the log together. For tests.
+  var hasBufferedLog: Bool { BufferedLog.isInstalled(on: connection) }
+
+  /// The bytes of the page cache, for tests (sqlite.org/c3ref/c_dbstatus_options.html).
   var cachedBytes: Int {
     var (current, highest): (Int32, Int32) = (0, 0)
     // SQLITE_ERROR only for an unknown option.

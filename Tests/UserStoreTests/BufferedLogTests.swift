@@ -60,12 +60,16 @@ import Testing
     #expect(writer.hasBufferedLog)
   }
 
-  @Test("a rollback leaves nothing that overwrites the commits of another writer", arguments: ["UPDATE", "INSERT"])
+  @Test(
+    "a rollback leaves nothing that overwrites the commits of another writer",
+    arguments: ["UPDATE", "INSERT"])
   func rollback(change: String) throws {
     let first = try Connection(path)
     try first.execute("PRAGMA journal_mode = WAL; PRAGMA cache_size = 20")
-    try first.execute("CREATE TABLE texts (id INTEGER PRIMARY KEY, text BLOB); CREATE TABLE others (id INTEGER)")
-    let rows = "WITH r (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 300) SELECT randomblob(3000) FROM r"
+    try first.execute(
+      "CREATE TABLE texts (id INTEGER PRIMARY KEY, text BLOB); CREATE TABLE others (id INTEGER)")
+    let rows =
+      "WITH r (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 300) SELECT randomblob(3000) FROM r"
     try first.execute("INSERT INTO texts (text) \(rows)")
     first.bufferLog()
     #expect(first.hasBufferedLog)

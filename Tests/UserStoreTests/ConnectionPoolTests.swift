@@ -83,7 +83,9 @@ import UserDomain
   func ownConnection() async throws {
     let opener = try Opener(limit: 64)
     // So many places that threads have different ones.
-    let pool = ConnectionPool(limit: 1_000, keepsSnapshots: false) { () throws(StoreError) in try opener.open() }
+    let pool = ConnectionPool(limit: 1_000, keepsSnapshots: false) { () throws(StoreError) in
+      try opener.open()
+    }
     @Sendable func read(_ times: Int) -> Result<Void, any Error> {
       Result { for _ in 0..<times { try pool.withConnection { _ throws(DatabaseError) in } } }
     }
@@ -98,7 +100,9 @@ import UserDomain
   @Test("a thread that cannot open its own connection goes on with the others, and seldom tries again")
   func withoutOwnConnection() async throws {
     let opener = try Opener(limit: 1)
-    let pool = ConnectionPool(limit: 1_000, keepsSnapshots: false) { () throws(StoreError) in try opener.open() }
+    let pool = ConnectionPool(limit: 1_000, keepsSnapshots: false) { () throws(StoreError) in
+      try opener.open()
+    }
     @Sendable func read(_ times: Int) -> Result<Void, any Error> {
       Result { for _ in 0..<times { try pool.withConnection { _ throws(DatabaseError) in } } }
     }

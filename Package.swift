@@ -1,6 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+// A sanitizer has an allocator of its own (`./dev sanitize`).
+let hasJemalloc = Context.environment["USER_SERVICE_SANITIZER"] == nil
+
 let package = Package(
   name: "user-service",
   products: [
@@ -136,8 +139,7 @@ let package = Package(
     .target(name: "UserFiles", dependencies: ["Primitives", "UserServiceClient"]),
     .target(
       name: "UserServiceApp",
-      dependencies: [
-        "CJemalloc",
+      dependencies: (hasJemalloc ? ["CJemalloc"] : []) + [
         "GRPCNghttp2Transport",
         "PasswordHashing",
         "Primitives",
@@ -400,4 +402,5 @@ for target in package.targets where target.type != .system {
     // A newer toolchain or dependency may deprecate what we use; that must not break a stranger's build.
     .treatWarning("DeprecatedDeclaration", as: .warning),
   ]
+  if hasJemalloc { target.swiftSettings?.append(.define("JEMALLOC")) }
 }

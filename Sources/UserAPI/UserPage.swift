@@ -29,6 +29,7 @@ struct UserPage: Sendable {
       output.withUnsafeMutableBufferPointer { buffer, count in
         let prefix = UnsafeMutableRawPointer(buffer.baseAddress!)
         let length = UserMessageEncoding.write(row, email, name, to: prefix + Self.prefixLength)
+        precondition(Self.prefixLength + length <= buffer.count, "a user is longer than its maximum")
         Self.write(UInt32(length), to: prefix)
         count = Self.prefixLength + length
       }

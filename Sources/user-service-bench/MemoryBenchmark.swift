@@ -21,6 +21,7 @@ struct MemoryBenchmark {
     let idle = try server.privateBytes
     try load(server, token)
     let loaded = try server.privateBytes
+    // What is measured is how much an idle service keeps after this time.
     try await Task.sleep(for: Self.pause)
     let rested = try server.privateBytes
     report.line(

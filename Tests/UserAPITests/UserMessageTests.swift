@@ -36,6 +36,22 @@ import UserProtos
     }
   }
 
+  @Test(
+    "a user of any length and time, as another program may have stored it, fits its maximum",
+    arguments: [0, 1, 127, 128, 16_384, 3_000_000], [Int64.min, -1, 0, 1, .max])
+  func longest(count: Int, microseconds: Int64) {
+    let text = String(repeating: "x", count: count)
+    let row = UserRow(
+      id: UserID(high: .max, low: .max), status: .inactive,
+      createdAt: Timestamp(microsecondsSinceEpoch: microseconds))
+    let length = UserMessageEncoding.count(row, text.utf8Span, text.utf8Span)
+    #expect(length <= UserMessageEncoding.maximumCount(text.utf8Span, text.utf8Span))
+    var page = UserPage()
+    page.append(row, text.utf8Span, text.utf8Span)
+    // A prefix of five bytes precedes the message.
+    #expect(page.frames.count == 5 + length)
+  }
+
   @Test("a page is its users' messages, each with its prefix")
   func page() throws {
     let users = try (0..<300).map { number in

@@ -37,8 +37,8 @@ public enum Hexadecimal {
     return digits + 0x3030_3030_3030_3030 + letters * 39
   }
 
-  /// Returns the number of eight ASCII digits, in either case, the first in the most significant byte; nil if one of them
-  /// is no digit. The inverse of ``digits(_:)``.
+  /// Returns the number of eight ASCII digits, in either case, the first in the most significant byte; nil if any of them
+  /// is not a digit. The inverse of ``digits(_:)``.
   @inlinable public static func number(of digits: UInt64) -> UInt32? {
     let highBits: UInt64 = 0x8080_8080_8080_8080
     let lowerCase = digits | 0x2020_2020_2020_2020

@@ -3,6 +3,7 @@ import GRDB
 import GRDBSQLite
 import TestSupport
 import Testing
+import UserDomain
 
 @testable import UserStore
 
@@ -91,13 +92,19 @@ import Testing
     #expect(try contentAfterCrash(0) == committed)
   }
 
-  @Test("the connection that writes has a buffered log, in a new database and in an older one")
+  @Test(
+    "the connection that writes has a buffered log and its hook for rollbacks, in a new database and in an older one"
+  )
   func installed() async throws {
     let repository = try SQLiteUserRepository(.file(path))
     _ = try await repository.create(.sample(1))
+    /// Takes the hook away. SQLite returns the argument that it had (sqlite.org/c3ref/commit_hook.html).
     func isBuffered(_ repository: SQLiteUserRepository) throws -> Bool {
       try repository.writers.withConnection { (connection) throws(DatabaseError) in
-        connection.connection.hasBufferedLog
+        let argument = connection.connection.withDatabase {
+          sqlite3_rollback_hook($0.sqliteConnection, nil, nil)
+        }
+        return connection.connection.hasBufferedLog && argument != nil
       }
     }
     #expect(try isBuffered(repository))

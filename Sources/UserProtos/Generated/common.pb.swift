@@ -96,11 +96,55 @@ public nonisolated struct User_V1_User: Sendable {
   /// listing right after this user.
   public var pageToken: String = String()
 
+  /// When the user was last changed; created_at until then. Later than every earlier update_time of the user.
+  public var updateTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_updateTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_updateTime = newValue}
+  }
+  /// Returns true if `updateTime` has been explicitly set.
+  public var hasUpdateTime: Bool {self._updateTime != nil}
+  /// Clears the value of `updateTime`. Subsequent reads from it will return its default value.
+  public mutating func clearUpdateTime() {self._updateTime = nil}
+
+  /// When the user was deleted; absent unless it is.
+  public var deleteTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_deleteTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_deleteTime = newValue}
+  }
+  /// Returns true if `deleteTime` has been explicitly set.
+  public var hasDeleteTime: Bool {self._deleteTime != nil}
+  /// Clears the value of `deleteTime`. Subsequent reads from it will return its default value.
+  public mutating func clearDeleteTime() {self._deleteTime = nil}
+
+  /// When a deleted user will be purged; absent unless it is deleted.
+  public var purgeTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_purgeTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_purgeTime = newValue}
+  }
+  /// Returns true if `purgeTime` has been explicitly set.
+  public var hasPurgeTime: Bool {self._purgeTime != nil}
+  /// Clears the value of `purgeTime`. Subsequent reads from it will return its default value.
+  public mutating func clearPurgeTime() {self._purgeTime = nil}
+
+  /// Opaque, and different after every change of the user. Passed back in a request that changes the user, it makes sure
+  /// that the user has not changed since (AIP-154).
+  public var etag: String = String()
+
+  /// At most 16. A key is a DNS label (RFC 1123 section 2.1): 1 to 63 lower-case ASCII letters, digits and hyphens, neither
+  /// beginning nor ending with a hyphen. A value has at most 128 bytes and no control characters.
+  public var labels: Dictionary<String,String> = [:]
+
+  /// Only in UserUpdates: the update_id of the request that this user answers.
+  public var updateID: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _createdAt: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _updateTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _deleteTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _purgeTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -113,7 +157,7 @@ nonisolated extension User_V1_UserStatus: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension User_V1_User: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".User"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}email\0\u{1}name\0\u{1}status\0\u{3}created_at\0\u{3}page_token\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}email\0\u{1}name\0\u{1}status\0\u{3}created_at\0\u{3}page_token\0\u{3}update_time\0\u{3}delete_time\0\u{3}purge_time\0\u{1}etag\0\u{1}labels\0\u{3}update_id\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -127,6 +171,12 @@ nonisolated extension User_V1_User: SwiftProtobuf.Message, SwiftProtobuf._Messag
       case 4: try { try decoder.decodeSingularEnumField(value: &self.status) }()
       case 5: try { try decoder.decodeSingularMessageField(value: &self._createdAt) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._updateTime) }()
+      case 8: try { try decoder.decodeSingularMessageField(value: &self._deleteTime) }()
+      case 9: try { try decoder.decodeSingularMessageField(value: &self._purgeTime) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self.etag) }()
+      case 11: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.labels) }()
+      case 12: try { try decoder.decodeSingularStringField(value: &self.updateID) }()
       default: break
       }
     }
@@ -155,6 +205,24 @@ nonisolated extension User_V1_User: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if !self.pageToken.isEmpty {
       try visitor.visitSingularStringField(value: self.pageToken, fieldNumber: 6)
     }
+    try { if let v = self._updateTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    try { if let v = self._deleteTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    } }()
+    try { if let v = self._purgeTime {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+    } }()
+    if !self.etag.isEmpty {
+      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 10)
+    }
+    if !self.labels.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.labels, fieldNumber: 11)
+    }
+    if !self.updateID.isEmpty {
+      try visitor.visitSingularStringField(value: self.updateID, fieldNumber: 12)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -165,6 +233,12 @@ nonisolated extension User_V1_User: SwiftProtobuf.Message, SwiftProtobuf._Messag
     if lhs.status != rhs.status {return false}
     if lhs._createdAt != rhs._createdAt {return false}
     if lhs.pageToken != rhs.pageToken {return false}
+    if lhs._updateTime != rhs._updateTime {return false}
+    if lhs._deleteTime != rhs._deleteTime {return false}
+    if lhs._purgeTime != rhs._purgeTime {return false}
+    if lhs.etag != rhs.etag {return false}
+    if lhs.labels != rhs.labels {return false}
+    if lhs.updateID != rhs.updateID {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

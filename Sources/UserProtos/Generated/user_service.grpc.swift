@@ -33,6 +33,32 @@ public enum User_V1_UserService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "GetUserByEmail" metadata.
+        public enum GetUserByEmail: Sendable {
+            /// Request type for "GetUserByEmail".
+            public typealias Input = User_V1_GetUserByEmailRequest
+            /// Response type for "GetUserByEmail".
+            public typealias Output = User_V1_User
+            /// Descriptor for "GetUserByEmail".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "user.v1.UserService"),
+                method: "GetUserByEmail",
+                type: .unary
+            )
+        }
+        /// Namespace for "BatchGetUsers" metadata.
+        public enum BatchGetUsers: Sendable {
+            /// Request type for "BatchGetUsers".
+            public typealias Input = User_V1_BatchGetUsersRequest
+            /// Response type for "BatchGetUsers".
+            public typealias Output = User_V1_BatchGetUsersResponse
+            /// Descriptor for "BatchGetUsers".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "user.v1.UserService"),
+                method: "BatchGetUsers",
+                type: .unary
+            )
+        }
         /// Namespace for "CreateUser" metadata.
         public enum CreateUser: Sendable {
             /// Request type for "CreateUser".
@@ -72,6 +98,71 @@ public enum User_V1_UserService: Sendable {
                 type: .clientStreaming
             )
         }
+        /// Namespace for "UpdateUser" metadata.
+        public enum UpdateUser: Sendable {
+            /// Request type for "UpdateUser".
+            public typealias Input = User_V1_UpdateUserRequest
+            /// Response type for "UpdateUser".
+            public typealias Output = User_V1_User
+            /// Descriptor for "UpdateUser".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "user.v1.UserService"),
+                method: "UpdateUser",
+                type: .unary
+            )
+        }
+        /// Namespace for "DeleteUser" metadata.
+        public enum DeleteUser: Sendable {
+            /// Request type for "DeleteUser".
+            public typealias Input = User_V1_DeleteUserRequest
+            /// Response type for "DeleteUser".
+            public typealias Output = User_V1_User
+            /// Descriptor for "DeleteUser".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "user.v1.UserService"),
+                method: "DeleteUser",
+                type: .unary
+            )
+        }
+        /// Namespace for "UndeleteUser" metadata.
+        public enum UndeleteUser: Sendable {
+            /// Request type for "UndeleteUser".
+            public typealias Input = User_V1_UndeleteUserRequest
+            /// Response type for "UndeleteUser".
+            public typealias Output = User_V1_User
+            /// Descriptor for "UndeleteUser".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "user.v1.UserService"),
+                method: "UndeleteUser",
+                type: .unary
+            )
+        }
+        /// Namespace for "ImportUsers" metadata.
+        public enum ImportUsers: Sendable {
+            /// Request type for "ImportUsers".
+            public typealias Input = User_V1_ImportUserRequest
+            /// Response type for "ImportUsers".
+            public typealias Output = User_V1_ImportUserResult
+            /// Descriptor for "ImportUsers".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "user.v1.UserService"),
+                method: "ImportUsers",
+                type: .bidirectionalStreaming
+            )
+        }
+        /// Namespace for "ExportUsers" metadata.
+        public enum ExportUsers: Sendable {
+            /// Request type for "ExportUsers".
+            public typealias Input = User_V1_ExportUsersRequest
+            /// Response type for "ExportUsers".
+            public typealias Output = User_V1_ImportUserRequest
+            /// Descriptor for "ExportUsers".
+            public static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "user.v1.UserService"),
+                method: "ExportUsers",
+                type: .serverStreaming
+            )
+        }
         /// Namespace for "UserUpdates" metadata.
         public enum UserUpdates: Sendable {
             /// Request type for "UserUpdates".
@@ -88,9 +179,16 @@ public enum User_V1_UserService: Sendable {
         /// Descriptors for all methods in the "user.v1.UserService" service.
         public static let descriptors: [GRPCCore.MethodDescriptor] = [
             GetUser.descriptor,
+            GetUserByEmail.descriptor,
+            BatchGetUsers.descriptor,
             CreateUser.descriptor,
             ListUsers.descriptor,
             BulkCreateUsers.descriptor,
+            UpdateUser.descriptor,
+            DeleteUser.descriptor,
+            UndeleteUser.descriptor,
+            ImportUsers.descriptor,
+            ExportUsers.descriptor,
             UserUpdates.descriptor
         ]
     }
@@ -126,9 +224,13 @@ extension User_V1_UserService {
     /// > reasons:
     /// > 
     /// >   INVALID_REQUEST           INVALID_ARGUMENT     fields are invalid; google.rpc.BadRequest names each of them
-    /// >   USER_NOT_FOUND            NOT_FOUND            no user has this id
+    /// >   USER_NOT_FOUND            NOT_FOUND            no user has this id or address, or the user is deleted; for several
+    /// >                                                  ids, the metadata's "missing" lists the first of them
     /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has this address, or one that differs only in letter
     /// >                                                  case, in any script
+    /// >   USER_ID_TAKEN             ALREADY_EXISTS       another user has the id of an imported row
+    /// >   USER_NOT_DELETED          ALREADY_EXISTS       the user to be undeleted is not deleted
+    /// >   ETAG_MISMATCH             ABORTED              the user has changed since the etag in the request was read
     /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service accepts
     /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to retry
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
@@ -166,8 +268,12 @@ extension User_V1_UserService {
     /// > Only a call of an unknown method (UNIMPLEMENTED) carries none.
     /// > 
     /// > Every method except CreateUser needs an access token of auth.v1.AuthService or another trusted issuer. Its scopes
-    /// > are permissions for all users; without them, a user may read and update itself. Permission is checked before anything
-    /// > else in a request.
+    /// > are permissions for all users; without them, a user may read, update and delete itself. Permission is checked before
+    /// > anything else in a request.
+    /// > 
+    /// > A deleted user keeps its address and data until it is purged, 30 days later unless the service is configured
+    /// > otherwise, and can be undeleted until then. It cannot sign in, its tokens are revoked, and it is not found except where
+    /// > a request says show_deleted. Purging erases it.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
     /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL. A call with a token that
@@ -192,6 +298,48 @@ extension User_V1_UserService {
             request: GRPCCore.StreamingServerRequest<User_V1_GetUserRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<User_V1_User>
+
+        /// Handle the "GetUserByEmail" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Returns the user with an address, compared as in EMAIL_ALREADY_REGISTERED. Needs the scope users:read, or a token of
+        /// > that user; the answer to any other caller does not depend on whether a user has the address. Costs as much as GetUser.
+        /// > 
+        /// > Errors: INVALID_REQUEST for text that is not an address, USER_NOT_FOUND.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `User_V1_GetUserByEmailRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `User_V1_User` messages.
+        func getUserByEmail(
+            request: GRPCCore.StreamingServerRequest<User_V1_GetUserByEmailRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<User_V1_User>
+
+        /// Handle the "BatchGetUsers" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Returns several users, in the order of the request's ids (AIP-231). Needs the scope users:read. Each user is read by
+        /// > itself, so that a change that happens meanwhile may be seen in some and not in others.
+        /// > 
+        /// > Errors: INVALID_REQUEST for no ids, more than 1,000 or an empty one; USER_NOT_FOUND if any is missing.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `User_V1_BatchGetUsersRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `User_V1_BatchGetUsersResponse` messages.
+        func batchGetUsers(
+            request: GRPCCore.StreamingServerRequest<User_V1_BatchGetUsersRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<User_V1_BatchGetUsersResponse>
 
         /// Handle the "CreateUser" method.
         ///
@@ -222,9 +370,15 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Streams every user that exists when the call begins, by ascending id. Needs the scope users:read.
+        /// > Streams every user that exists when the call begins, or those that match a filter. Needs the scope users:read.
         /// > 
-        /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not issue.
+        /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
+        /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
+        /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
+        /// > USER_STATUS_INACTIVE in the order of their ids as bytes.
+        /// > 
+        /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
+        /// > for the same filter.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `User_V1_ListUsersRequest` messages.
@@ -260,6 +414,116 @@ extension User_V1_UserService {
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<User_V1_BulkCreateResponse>
 
+        /// Handle the "UpdateUser" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes fields of one user, and returns it as stored (AIP-134). The same permissions, passwords and revocations as
+        /// > in UserUpdates apply. A retry with an etag is safe: the second attempt fails if the first one was stored.
+        /// > 
+        /// > Errors: those of UserUpdates, ETAG_MISMATCH.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `User_V1_UpdateUserRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `User_V1_User` messages.
+        func updateUser(
+            request: GRPCCore.StreamingServerRequest<User_V1_UpdateUserRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<User_V1_User>
+
+        /// Handle the "DeleteUser" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Deletes one user, and returns it as deleted (AIP-164). Revokes its tokens and ends its sessions. Needs the scope
+        /// > users:write, or a token of that user and its current password; only users:write may expunge.
+        /// > 
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, which a user that is already deleted is too, ETAG_MISMATCH,
+        /// > PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED, CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `User_V1_DeleteUserRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `User_V1_User` messages.
+        func deleteUser(
+            request: GRPCCore.StreamingServerRequest<User_V1_DeleteUserRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<User_V1_User>
+
+        /// Handle the "UndeleteUser" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a deleted user one that is not, and returns it. Its status is what it was, and it has to sign in again. Needs
+        /// > the scope users:write.
+        /// > 
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, USER_NOT_DELETED, ETAG_MISMATCH.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `User_V1_UndeleteUserRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `User_V1_User` messages.
+        func undeleteUser(
+            request: GRPCCore.StreamingServerRequest<User_V1_UndeleteUserRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<User_V1_User>
+
+        /// Handle the "ImportUsers" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Stores users as another system, or this one, had them: with their ids, times and password hashes. Takes any number of
+        /// > rows, and returns a result for each, in order, as soon as it is durable. A row that is invalid, or whose id or address
+        /// > is taken, fails alone. Needs the scope users:import.
+        /// > 
+        /// > A row that is stored already, with the same id and address, or the same address and no id, is left unchanged: an
+        /// > import can be repeated after it was interrupted.
+        /// > 
+        /// > Errors: only those of any call. Rows whose results were returned stay stored; rows after them may be, too.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `User_V1_ImportUserRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `User_V1_ImportUserResult` messages.
+        func importUsers(
+            request: GRPCCore.StreamingServerRequest<User_V1_ImportUserRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<User_V1_ImportUserResult>
+
+        /// Handle the "ExportUsers" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Streams every user, deleted ones included, as ImportUsers takes it, in the order of ListUsers. Needs the scope
+        /// > users:export, and for password hashes users:export-hashes, too.
+        /// > 
+        /// > Errors: INVALID_REQUEST for a page token that this service did not issue.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `User_V1_ExportUsersRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `User_V1_ImportUserRequest` messages.
+        func exportUsers(
+            request: GRPCCore.StreamingServerRequest<User_V1_ExportUsersRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<User_V1_ImportUserRequest>
+
         /// Handle the "UserUpdates" method.
         ///
         /// > Source IDL Documentation:
@@ -274,9 +538,9 @@ extension User_V1_UserService {
         /// > set by another caller, end SIGN_IN_DISABLED.
         /// > 
         /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
-        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
-        /// > scope changes its address or password too often. An error ends the stream, with the index of its request in the
-        /// > metadata's "request_index"; earlier updates are stored and were returned.
+        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, ETAG_MISMATCH, and PEER_LIMIT_EXCEEDED when a caller
+        /// > without that scope changes its address or password too often. An error ends the stream, with the index of its request
+        /// > in the metadata's "request_index" and its "update_id"; earlier updates are stored and were returned.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `User_V1_UserUpdateRequest` messages.
@@ -307,9 +571,13 @@ extension User_V1_UserService {
     /// > reasons:
     /// > 
     /// >   INVALID_REQUEST           INVALID_ARGUMENT     fields are invalid; google.rpc.BadRequest names each of them
-    /// >   USER_NOT_FOUND            NOT_FOUND            no user has this id
+    /// >   USER_NOT_FOUND            NOT_FOUND            no user has this id or address, or the user is deleted; for several
+    /// >                                                  ids, the metadata's "missing" lists the first of them
     /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has this address, or one that differs only in letter
     /// >                                                  case, in any script
+    /// >   USER_ID_TAKEN             ALREADY_EXISTS       another user has the id of an imported row
+    /// >   USER_NOT_DELETED          ALREADY_EXISTS       the user to be undeleted is not deleted
+    /// >   ETAG_MISMATCH             ABORTED              the user has changed since the etag in the request was read
     /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service accepts
     /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to retry
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
@@ -347,8 +615,12 @@ extension User_V1_UserService {
     /// > Only a call of an unknown method (UNIMPLEMENTED) carries none.
     /// > 
     /// > Every method except CreateUser needs an access token of auth.v1.AuthService or another trusted issuer. Its scopes
-    /// > are permissions for all users; without them, a user may read and update itself. Permission is checked before anything
-    /// > else in a request.
+    /// > are permissions for all users; without them, a user may read, update and delete itself. Permission is checked before
+    /// > anything else in a request.
+    /// > 
+    /// > A deleted user keeps its address and data until it is purged, 30 days later unless the service is configured
+    /// > otherwise, and can be undeleted until then. It cannot sign in, its tokens are revoked, and it is not found except where
+    /// > a request says show_deleted. Purging erases it.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
     /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL. A call with a token that
@@ -373,6 +645,48 @@ extension User_V1_UserService {
             request: GRPCCore.ServerRequest<User_V1_GetUserRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<User_V1_User>
+
+        /// Handle the "GetUserByEmail" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Returns the user with an address, compared as in EMAIL_ALREADY_REGISTERED. Needs the scope users:read, or a token of
+        /// > that user; the answer to any other caller does not depend on whether a user has the address. Costs as much as GetUser.
+        /// > 
+        /// > Errors: INVALID_REQUEST for text that is not an address, USER_NOT_FOUND.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `User_V1_GetUserByEmailRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `User_V1_User` message.
+        func getUserByEmail(
+            request: GRPCCore.ServerRequest<User_V1_GetUserByEmailRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<User_V1_User>
+
+        /// Handle the "BatchGetUsers" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Returns several users, in the order of the request's ids (AIP-231). Needs the scope users:read. Each user is read by
+        /// > itself, so that a change that happens meanwhile may be seen in some and not in others.
+        /// > 
+        /// > Errors: INVALID_REQUEST for no ids, more than 1,000 or an empty one; USER_NOT_FOUND if any is missing.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `User_V1_BatchGetUsersRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `User_V1_BatchGetUsersResponse` message.
+        func batchGetUsers(
+            request: GRPCCore.ServerRequest<User_V1_BatchGetUsersRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<User_V1_BatchGetUsersResponse>
 
         /// Handle the "CreateUser" method.
         ///
@@ -403,9 +717,15 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Streams every user that exists when the call begins, by ascending id. Needs the scope users:read.
+        /// > Streams every user that exists when the call begins, or those that match a filter. Needs the scope users:read.
         /// > 
-        /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not issue.
+        /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
+        /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
+        /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
+        /// > USER_STATUS_INACTIVE in the order of their ids as bytes.
+        /// > 
+        /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
+        /// > for the same filter.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `User_V1_ListUsersRequest` message.
@@ -441,6 +761,116 @@ extension User_V1_UserService {
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<User_V1_BulkCreateResponse>
 
+        /// Handle the "UpdateUser" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes fields of one user, and returns it as stored (AIP-134). The same permissions, passwords and revocations as
+        /// > in UserUpdates apply. A retry with an etag is safe: the second attempt fails if the first one was stored.
+        /// > 
+        /// > Errors: those of UserUpdates, ETAG_MISMATCH.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `User_V1_UpdateUserRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `User_V1_User` message.
+        func updateUser(
+            request: GRPCCore.ServerRequest<User_V1_UpdateUserRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<User_V1_User>
+
+        /// Handle the "DeleteUser" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Deletes one user, and returns it as deleted (AIP-164). Revokes its tokens and ends its sessions. Needs the scope
+        /// > users:write, or a token of that user and its current password; only users:write may expunge.
+        /// > 
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, which a user that is already deleted is too, ETAG_MISMATCH,
+        /// > PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED, CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `User_V1_DeleteUserRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `User_V1_User` message.
+        func deleteUser(
+            request: GRPCCore.ServerRequest<User_V1_DeleteUserRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<User_V1_User>
+
+        /// Handle the "UndeleteUser" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a deleted user one that is not, and returns it. Its status is what it was, and it has to sign in again. Needs
+        /// > the scope users:write.
+        /// > 
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, USER_NOT_DELETED, ETAG_MISMATCH.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `User_V1_UndeleteUserRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `User_V1_User` message.
+        func undeleteUser(
+            request: GRPCCore.ServerRequest<User_V1_UndeleteUserRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<User_V1_User>
+
+        /// Handle the "ImportUsers" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Stores users as another system, or this one, had them: with their ids, times and password hashes. Takes any number of
+        /// > rows, and returns a result for each, in order, as soon as it is durable. A row that is invalid, or whose id or address
+        /// > is taken, fails alone. Needs the scope users:import.
+        /// > 
+        /// > A row that is stored already, with the same id and address, or the same address and no id, is left unchanged: an
+        /// > import can be repeated after it was interrupted.
+        /// > 
+        /// > Errors: only those of any call. Rows whose results were returned stay stored; rows after them may be, too.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `User_V1_ImportUserRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `User_V1_ImportUserResult` messages.
+        func importUsers(
+            request: GRPCCore.StreamingServerRequest<User_V1_ImportUserRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<User_V1_ImportUserResult>
+
+        /// Handle the "ExportUsers" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Streams every user, deleted ones included, as ImportUsers takes it, in the order of ListUsers. Needs the scope
+        /// > users:export, and for password hashes users:export-hashes, too.
+        /// > 
+        /// > Errors: INVALID_REQUEST for a page token that this service did not issue.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `User_V1_ExportUsersRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `User_V1_ImportUserRequest` messages.
+        func exportUsers(
+            request: GRPCCore.ServerRequest<User_V1_ExportUsersRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<User_V1_ImportUserRequest>
+
         /// Handle the "UserUpdates" method.
         ///
         /// > Source IDL Documentation:
@@ -455,9 +885,9 @@ extension User_V1_UserService {
         /// > set by another caller, end SIGN_IN_DISABLED.
         /// > 
         /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
-        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
-        /// > scope changes its address or password too often. An error ends the stream, with the index of its request in the
-        /// > metadata's "request_index"; earlier updates are stored and were returned.
+        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, ETAG_MISMATCH, and PEER_LIMIT_EXCEEDED when a caller
+        /// > without that scope changes its address or password too often. An error ends the stream, with the index of its request
+        /// > in the metadata's "request_index" and its "update_id"; earlier updates are stored and were returned.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `User_V1_UserUpdateRequest` messages.
@@ -486,9 +916,13 @@ extension User_V1_UserService {
     /// > reasons:
     /// > 
     /// >   INVALID_REQUEST           INVALID_ARGUMENT     fields are invalid; google.rpc.BadRequest names each of them
-    /// >   USER_NOT_FOUND            NOT_FOUND            no user has this id
+    /// >   USER_NOT_FOUND            NOT_FOUND            no user has this id or address, or the user is deleted; for several
+    /// >                                                  ids, the metadata's "missing" lists the first of them
     /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has this address, or one that differs only in letter
     /// >                                                  case, in any script
+    /// >   USER_ID_TAKEN             ALREADY_EXISTS       another user has the id of an imported row
+    /// >   USER_NOT_DELETED          ALREADY_EXISTS       the user to be undeleted is not deleted
+    /// >   ETAG_MISMATCH             ABORTED              the user has changed since the etag in the request was read
     /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service accepts
     /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to retry
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
@@ -526,8 +960,12 @@ extension User_V1_UserService {
     /// > Only a call of an unknown method (UNIMPLEMENTED) carries none.
     /// > 
     /// > Every method except CreateUser needs an access token of auth.v1.AuthService or another trusted issuer. Its scopes
-    /// > are permissions for all users; without them, a user may read and update itself. Permission is checked before anything
-    /// > else in a request.
+    /// > are permissions for all users; without them, a user may read, update and delete itself. Permission is checked before
+    /// > anything else in a request.
+    /// > 
+    /// > A deleted user keeps its address and data until it is purged, 30 days later unless the service is configured
+    /// > otherwise, and can be undeleted until then. It cannot sign in, its tokens are revoked, and it is not found except where
+    /// > a request says show_deleted. Purging erases it.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
     /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL. A call with a token that
@@ -552,6 +990,48 @@ extension User_V1_UserService {
             request: User_V1_GetUserRequest,
             context: GRPCCore.ServerContext
         ) async throws -> User_V1_User
+
+        /// Handle the "GetUserByEmail" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Returns the user with an address, compared as in EMAIL_ALREADY_REGISTERED. Needs the scope users:read, or a token of
+        /// > that user; the answer to any other caller does not depend on whether a user has the address. Costs as much as GetUser.
+        /// > 
+        /// > Errors: INVALID_REQUEST for text that is not an address, USER_NOT_FOUND.
+        ///
+        /// - Parameters:
+        ///   - request: A `User_V1_GetUserByEmailRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `User_V1_User` to respond with.
+        func getUserByEmail(
+            request: User_V1_GetUserByEmailRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> User_V1_User
+
+        /// Handle the "BatchGetUsers" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Returns several users, in the order of the request's ids (AIP-231). Needs the scope users:read. Each user is read by
+        /// > itself, so that a change that happens meanwhile may be seen in some and not in others.
+        /// > 
+        /// > Errors: INVALID_REQUEST for no ids, more than 1,000 or an empty one; USER_NOT_FOUND if any is missing.
+        ///
+        /// - Parameters:
+        ///   - request: A `User_V1_BatchGetUsersRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `User_V1_BatchGetUsersResponse` to respond with.
+        func batchGetUsers(
+            request: User_V1_BatchGetUsersRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> User_V1_BatchGetUsersResponse
 
         /// Handle the "CreateUser" method.
         ///
@@ -582,9 +1062,15 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Streams every user that exists when the call begins, by ascending id. Needs the scope users:read.
+        /// > Streams every user that exists when the call begins, or those that match a filter. Needs the scope users:read.
         /// > 
-        /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not issue.
+        /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
+        /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
+        /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
+        /// > USER_STATUS_INACTIVE in the order of their ids as bytes.
+        /// > 
+        /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
+        /// > for the same filter.
         ///
         /// - Parameters:
         ///   - request: A `User_V1_ListUsersRequest` message.
@@ -621,6 +1107,118 @@ extension User_V1_UserService {
             context: GRPCCore.ServerContext
         ) async throws -> User_V1_BulkCreateResponse
 
+        /// Handle the "UpdateUser" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes fields of one user, and returns it as stored (AIP-134). The same permissions, passwords and revocations as
+        /// > in UserUpdates apply. A retry with an etag is safe: the second attempt fails if the first one was stored.
+        /// > 
+        /// > Errors: those of UserUpdates, ETAG_MISMATCH.
+        ///
+        /// - Parameters:
+        ///   - request: A `User_V1_UpdateUserRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `User_V1_User` to respond with.
+        func updateUser(
+            request: User_V1_UpdateUserRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> User_V1_User
+
+        /// Handle the "DeleteUser" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Deletes one user, and returns it as deleted (AIP-164). Revokes its tokens and ends its sessions. Needs the scope
+        /// > users:write, or a token of that user and its current password; only users:write may expunge.
+        /// > 
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, which a user that is already deleted is too, ETAG_MISMATCH,
+        /// > PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED, CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
+        ///
+        /// - Parameters:
+        ///   - request: A `User_V1_DeleteUserRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `User_V1_User` to respond with.
+        func deleteUser(
+            request: User_V1_DeleteUserRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> User_V1_User
+
+        /// Handle the "UndeleteUser" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a deleted user one that is not, and returns it. Its status is what it was, and it has to sign in again. Needs
+        /// > the scope users:write.
+        /// > 
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, USER_NOT_DELETED, ETAG_MISMATCH.
+        ///
+        /// - Parameters:
+        ///   - request: A `User_V1_UndeleteUserRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `User_V1_User` to respond with.
+        func undeleteUser(
+            request: User_V1_UndeleteUserRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> User_V1_User
+
+        /// Handle the "ImportUsers" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Stores users as another system, or this one, had them: with their ids, times and password hashes. Takes any number of
+        /// > rows, and returns a result for each, in order, as soon as it is durable. A row that is invalid, or whose id or address
+        /// > is taken, fails alone. Needs the scope users:import.
+        /// > 
+        /// > A row that is stored already, with the same id and address, or the same address and no id, is left unchanged: an
+        /// > import can be repeated after it was interrupted.
+        /// > 
+        /// > Errors: only those of any call. Rows whose results were returned stay stored; rows after them may be, too.
+        ///
+        /// - Parameters:
+        ///   - request: A stream of `User_V1_ImportUserRequest` messages.
+        ///   - response: A response stream of `User_V1_ImportUserResult` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        func importUsers(
+            request: GRPCCore.RPCAsyncSequence<User_V1_ImportUserRequest, any Swift.Error>,
+            response: GRPCCore.RPCWriter<User_V1_ImportUserResult>,
+            context: GRPCCore.ServerContext
+        ) async throws
+
+        /// Handle the "ExportUsers" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Streams every user, deleted ones included, as ImportUsers takes it, in the order of ListUsers. Needs the scope
+        /// > users:export, and for password hashes users:export-hashes, too.
+        /// > 
+        /// > Errors: INVALID_REQUEST for a page token that this service did not issue.
+        ///
+        /// - Parameters:
+        ///   - request: A `User_V1_ExportUsersRequest` message.
+        ///   - response: A response stream of `User_V1_ImportUserRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        func exportUsers(
+            request: User_V1_ExportUsersRequest,
+            response: GRPCCore.RPCWriter<User_V1_ImportUserRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws
+
         /// Handle the "UserUpdates" method.
         ///
         /// > Source IDL Documentation:
@@ -635,9 +1233,9 @@ extension User_V1_UserService {
         /// > set by another caller, end SIGN_IN_DISABLED.
         /// > 
         /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
-        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
-        /// > scope changes its address or password too often. An error ends the stream, with the index of its request in the
-        /// > metadata's "request_index"; earlier updates are stored and were returned.
+        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, ETAG_MISMATCH, and PEER_LIMIT_EXCEEDED when a caller
+        /// > without that scope changes its address or password too often. An error ends the stream, with the index of its request
+        /// > in the metadata's "request_index" and its "update_id"; earlier updates are stored and were returned.
         ///
         /// - Parameters:
         ///   - request: A stream of `User_V1_UserUpdateRequest` messages.
@@ -664,6 +1262,28 @@ extension User_V1_UserService.StreamingServiceProtocol {
             serializer: GRPCProtobuf.ProtobufSerializer<User_V1_User>(),
             handler: { request, context in
                 try await self.getUser(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: User_V1_UserService.Method.GetUserByEmail.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<User_V1_GetUserByEmailRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<User_V1_User>(),
+            handler: { request, context in
+                try await self.getUserByEmail(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: User_V1_UserService.Method.BatchGetUsers.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<User_V1_BatchGetUsersRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<User_V1_BatchGetUsersResponse>(),
+            handler: { request, context in
+                try await self.batchGetUsers(
                     request: request,
                     context: context
                 )
@@ -703,6 +1323,61 @@ extension User_V1_UserService.StreamingServiceProtocol {
             }
         )
         router.registerHandler(
+            forMethod: User_V1_UserService.Method.UpdateUser.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<User_V1_UpdateUserRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<User_V1_User>(),
+            handler: { request, context in
+                try await self.updateUser(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: User_V1_UserService.Method.DeleteUser.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<User_V1_DeleteUserRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<User_V1_User>(),
+            handler: { request, context in
+                try await self.deleteUser(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: User_V1_UserService.Method.UndeleteUser.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<User_V1_UndeleteUserRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<User_V1_User>(),
+            handler: { request, context in
+                try await self.undeleteUser(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: User_V1_UserService.Method.ImportUsers.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<User_V1_ImportUserRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<User_V1_ImportUserResult>(),
+            handler: { request, context in
+                try await self.importUsers(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: User_V1_UserService.Method.ExportUsers.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<User_V1_ExportUsersRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<User_V1_ImportUserRequest>(),
+            handler: { request, context in
+                try await self.exportUsers(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
             forMethod: User_V1_UserService.Method.UserUpdates.descriptor,
             deserializer: GRPCProtobuf.ProtobufDeserializer<User_V1_UserUpdateRequest>(),
             serializer: GRPCProtobuf.ProtobufSerializer<User_V1_User>(),
@@ -724,6 +1399,28 @@ extension User_V1_UserService.ServiceProtocol {
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<User_V1_User> {
         let response = try await self.getUser(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func getUserByEmail(
+        request: GRPCCore.StreamingServerRequest<User_V1_GetUserByEmailRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<User_V1_User> {
+        let response = try await self.getUserByEmail(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func batchGetUsers(
+        request: GRPCCore.StreamingServerRequest<User_V1_BatchGetUsersRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<User_V1_BatchGetUsersResponse> {
+        let response = try await self.batchGetUsers(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -762,6 +1459,50 @@ extension User_V1_UserService.ServiceProtocol {
         )
         return GRPCCore.StreamingServerResponse(single: response)
     }
+
+    public func updateUser(
+        request: GRPCCore.StreamingServerRequest<User_V1_UpdateUserRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<User_V1_User> {
+        let response = try await self.updateUser(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func deleteUser(
+        request: GRPCCore.StreamingServerRequest<User_V1_DeleteUserRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<User_V1_User> {
+        let response = try await self.deleteUser(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func undeleteUser(
+        request: GRPCCore.StreamingServerRequest<User_V1_UndeleteUserRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<User_V1_User> {
+        let response = try await self.undeleteUser(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    public func exportUsers(
+        request: GRPCCore.StreamingServerRequest<User_V1_ExportUsersRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<User_V1_ImportUserRequest> {
+        let response = try await self.exportUsers(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return response
+    }
 }
 
 // Default implementation of methods from 'ServiceProtocol'.
@@ -773,6 +1514,32 @@ extension User_V1_UserService.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<User_V1_User> {
         return GRPCCore.ServerResponse<User_V1_User>(
             message: try await self.getUser(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func getUserByEmail(
+        request: GRPCCore.ServerRequest<User_V1_GetUserByEmailRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<User_V1_User> {
+        return GRPCCore.ServerResponse<User_V1_User>(
+            message: try await self.getUserByEmail(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func batchGetUsers(
+        request: GRPCCore.ServerRequest<User_V1_BatchGetUsersRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<User_V1_BatchGetUsersResponse> {
+        return GRPCCore.ServerResponse<User_V1_BatchGetUsersResponse>(
+            message: try await self.batchGetUsers(
                 request: request.message,
                 context: context
             ),
@@ -823,6 +1590,79 @@ extension User_V1_UserService.SimpleServiceProtocol {
         )
     }
 
+    public func updateUser(
+        request: GRPCCore.ServerRequest<User_V1_UpdateUserRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<User_V1_User> {
+        return GRPCCore.ServerResponse<User_V1_User>(
+            message: try await self.updateUser(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func deleteUser(
+        request: GRPCCore.ServerRequest<User_V1_DeleteUserRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<User_V1_User> {
+        return GRPCCore.ServerResponse<User_V1_User>(
+            message: try await self.deleteUser(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func undeleteUser(
+        request: GRPCCore.ServerRequest<User_V1_UndeleteUserRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<User_V1_User> {
+        return GRPCCore.ServerResponse<User_V1_User>(
+            message: try await self.undeleteUser(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    public func importUsers(
+        request: GRPCCore.StreamingServerRequest<User_V1_ImportUserRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<User_V1_ImportUserResult> {
+        return GRPCCore.StreamingServerResponse<User_V1_ImportUserResult>(
+            metadata: [:],
+            producer: { writer in
+                try await self.importUsers(
+                    request: request.messages,
+                    response: writer,
+                    context: context
+                )
+                return [:]
+            }
+        )
+    }
+
+    public func exportUsers(
+        request: GRPCCore.ServerRequest<User_V1_ExportUsersRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<User_V1_ImportUserRequest> {
+        return GRPCCore.StreamingServerResponse<User_V1_ImportUserRequest>(
+            metadata: [:],
+            producer: { writer in
+                try await self.exportUsers(
+                    request: request.message,
+                    response: writer,
+                    context: context
+                )
+                return [:]
+            }
+        )
+    }
+
     public func userUpdates(
         request: GRPCCore.StreamingServerRequest<User_V1_UserUpdateRequest>,
         context: GRPCCore.ServerContext
@@ -858,9 +1698,13 @@ extension User_V1_UserService {
     /// > reasons:
     /// > 
     /// >   INVALID_REQUEST           INVALID_ARGUMENT     fields are invalid; google.rpc.BadRequest names each of them
-    /// >   USER_NOT_FOUND            NOT_FOUND            no user has this id
+    /// >   USER_NOT_FOUND            NOT_FOUND            no user has this id or address, or the user is deleted; for several
+    /// >                                                  ids, the metadata's "missing" lists the first of them
     /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has this address, or one that differs only in letter
     /// >                                                  case, in any script
+    /// >   USER_ID_TAKEN             ALREADY_EXISTS       another user has the id of an imported row
+    /// >   USER_NOT_DELETED          ALREADY_EXISTS       the user to be undeleted is not deleted
+    /// >   ETAG_MISMATCH             ABORTED              the user has changed since the etag in the request was read
     /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service accepts
     /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to retry
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
@@ -898,8 +1742,12 @@ extension User_V1_UserService {
     /// > Only a call of an unknown method (UNIMPLEMENTED) carries none.
     /// > 
     /// > Every method except CreateUser needs an access token of auth.v1.AuthService or another trusted issuer. Its scopes
-    /// > are permissions for all users; without them, a user may read and update itself. Permission is checked before anything
-    /// > else in a request.
+    /// > are permissions for all users; without them, a user may read, update and delete itself. Permission is checked before
+    /// > anything else in a request.
+    /// > 
+    /// > A deleted user keeps its address and data until it is purged, 30 days later unless the service is configured
+    /// > otherwise, and can be undeleted until then. It cannot sign in, its tokens are revoked, and it is not found except where
+    /// > a request says show_deleted. Purging erases it.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
     /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL. A call with a token that
@@ -928,6 +1776,58 @@ extension User_V1_UserService {
             deserializer: some GRPCCore.MessageDeserializer<User_V1_User>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_User>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "GetUserByEmail" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Returns the user with an address, compared as in EMAIL_ALREADY_REGISTERED. Needs the scope users:read, or a token of
+        /// > that user; the answer to any other caller does not depend on whether a user has the address. Costs as much as GetUser.
+        /// > 
+        /// > Errors: INVALID_REQUEST for text that is not an address, USER_NOT_FOUND.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `User_V1_GetUserByEmailRequest` message.
+        ///   - serializer: A serializer for `User_V1_GetUserByEmailRequest` messages.
+        ///   - deserializer: A deserializer for `User_V1_User` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func getUserByEmail<Result>(
+            request: GRPCCore.ClientRequest<User_V1_GetUserByEmailRequest>,
+            serializer: some GRPCCore.MessageSerializer<User_V1_GetUserByEmailRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<User_V1_User>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_User>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "BatchGetUsers" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Returns several users, in the order of the request's ids (AIP-231). Needs the scope users:read. Each user is read by
+        /// > itself, so that a change that happens meanwhile may be seen in some and not in others.
+        /// > 
+        /// > Errors: INVALID_REQUEST for no ids, more than 1,000 or an empty one; USER_NOT_FOUND if any is missing.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `User_V1_BatchGetUsersRequest` message.
+        ///   - serializer: A serializer for `User_V1_BatchGetUsersRequest` messages.
+        ///   - deserializer: A deserializer for `User_V1_BatchGetUsersResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func batchGetUsers<Result>(
+            request: GRPCCore.ClientRequest<User_V1_BatchGetUsersRequest>,
+            serializer: some GRPCCore.MessageSerializer<User_V1_BatchGetUsersRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<User_V1_BatchGetUsersResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_BatchGetUsersResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
 
         /// Call the "CreateUser" method.
@@ -964,9 +1864,15 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Streams every user that exists when the call begins, by ascending id. Needs the scope users:read.
+        /// > Streams every user that exists when the call begins, or those that match a filter. Needs the scope users:read.
         /// > 
-        /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not issue.
+        /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
+        /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
+        /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
+        /// > USER_STATUS_INACTIVE in the order of their ids as bytes.
+        /// > 
+        /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
+        /// > for the same filter.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `User_V1_ListUsersRequest` message.
@@ -1012,6 +1918,141 @@ extension User_V1_UserService {
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_BulkCreateResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
 
+        /// Call the "UpdateUser" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes fields of one user, and returns it as stored (AIP-134). The same permissions, passwords and revocations as
+        /// > in UserUpdates apply. A retry with an etag is safe: the second attempt fails if the first one was stored.
+        /// > 
+        /// > Errors: those of UserUpdates, ETAG_MISMATCH.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `User_V1_UpdateUserRequest` message.
+        ///   - serializer: A serializer for `User_V1_UpdateUserRequest` messages.
+        ///   - deserializer: A deserializer for `User_V1_User` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func updateUser<Result>(
+            request: GRPCCore.ClientRequest<User_V1_UpdateUserRequest>,
+            serializer: some GRPCCore.MessageSerializer<User_V1_UpdateUserRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<User_V1_User>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_User>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "DeleteUser" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Deletes one user, and returns it as deleted (AIP-164). Revokes its tokens and ends its sessions. Needs the scope
+        /// > users:write, or a token of that user and its current password; only users:write may expunge.
+        /// > 
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, which a user that is already deleted is too, ETAG_MISMATCH,
+        /// > PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED, CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `User_V1_DeleteUserRequest` message.
+        ///   - serializer: A serializer for `User_V1_DeleteUserRequest` messages.
+        ///   - deserializer: A deserializer for `User_V1_User` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func deleteUser<Result>(
+            request: GRPCCore.ClientRequest<User_V1_DeleteUserRequest>,
+            serializer: some GRPCCore.MessageSerializer<User_V1_DeleteUserRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<User_V1_User>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_User>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "UndeleteUser" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a deleted user one that is not, and returns it. Its status is what it was, and it has to sign in again. Needs
+        /// > the scope users:write.
+        /// > 
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, USER_NOT_DELETED, ETAG_MISMATCH.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `User_V1_UndeleteUserRequest` message.
+        ///   - serializer: A serializer for `User_V1_UndeleteUserRequest` messages.
+        ///   - deserializer: A deserializer for `User_V1_User` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func undeleteUser<Result>(
+            request: GRPCCore.ClientRequest<User_V1_UndeleteUserRequest>,
+            serializer: some GRPCCore.MessageSerializer<User_V1_UndeleteUserRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<User_V1_User>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_User>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ImportUsers" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Stores users as another system, or this one, had them: with their ids, times and password hashes. Takes any number of
+        /// > rows, and returns a result for each, in order, as soon as it is durable. A row that is invalid, or whose id or address
+        /// > is taken, fails alone. Needs the scope users:import.
+        /// > 
+        /// > A row that is stored already, with the same id and address, or the same address and no id, is left unchanged: an
+        /// > import can be repeated after it was interrupted.
+        /// > 
+        /// > Errors: only those of any call. Rows whose results were returned stay stored; rows after them may be, too.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request producing `User_V1_ImportUserRequest` messages.
+        ///   - serializer: A serializer for `User_V1_ImportUserRequest` messages.
+        ///   - deserializer: A deserializer for `User_V1_ImportUserResult` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func importUsers<Result>(
+            request: GRPCCore.StreamingClientRequest<User_V1_ImportUserRequest>,
+            serializer: some GRPCCore.MessageSerializer<User_V1_ImportUserRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<User_V1_ImportUserResult>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<User_V1_ImportUserResult>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ExportUsers" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Streams every user, deleted ones included, as ImportUsers takes it, in the order of ListUsers. Needs the scope
+        /// > users:export, and for password hashes users:export-hashes, too.
+        /// > 
+        /// > Errors: INVALID_REQUEST for a page token that this service did not issue.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `User_V1_ExportUsersRequest` message.
+        ///   - serializer: A serializer for `User_V1_ExportUsersRequest` messages.
+        ///   - deserializer: A deserializer for `User_V1_ImportUserRequest` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func exportUsers<Result>(
+            request: GRPCCore.ClientRequest<User_V1_ExportUsersRequest>,
+            serializer: some GRPCCore.MessageSerializer<User_V1_ExportUsersRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<User_V1_ImportUserRequest>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<User_V1_ImportUserRequest>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
         /// Call the "UserUpdates" method.
         ///
         /// > Source IDL Documentation:
@@ -1026,9 +2067,9 @@ extension User_V1_UserService {
         /// > set by another caller, end SIGN_IN_DISABLED.
         /// > 
         /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
-        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
-        /// > scope changes its address or password too often. An error ends the stream, with the index of its request in the
-        /// > metadata's "request_index"; earlier updates are stored and were returned.
+        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, ETAG_MISMATCH, and PEER_LIMIT_EXCEEDED when a caller
+        /// > without that scope changes its address or password too often. An error ends the stream, with the index of its request
+        /// > in the metadata's "request_index" and its "update_id"; earlier updates are stored and were returned.
         ///
         /// - Parameters:
         ///   - request: A streaming request producing `User_V1_UserUpdateRequest` messages.
@@ -1062,9 +2103,13 @@ extension User_V1_UserService {
     /// > reasons:
     /// > 
     /// >   INVALID_REQUEST           INVALID_ARGUMENT     fields are invalid; google.rpc.BadRequest names each of them
-    /// >   USER_NOT_FOUND            NOT_FOUND            no user has this id
+    /// >   USER_NOT_FOUND            NOT_FOUND            no user has this id or address, or the user is deleted; for several
+    /// >                                                  ids, the metadata's "missing" lists the first of them
     /// >   EMAIL_ALREADY_REGISTERED  ALREADY_EXISTS       another user has this address, or one that differs only in letter
     /// >                                                  case, in any script
+    /// >   USER_ID_TAKEN             ALREADY_EXISTS       another user has the id of an imported row
+    /// >   USER_NOT_DELETED          ALREADY_EXISTS       the user to be undeleted is not deleted
+    /// >   ETAG_MISMATCH             ABORTED              the user has changed since the etag in the request was read
     /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service accepts
     /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to retry
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
@@ -1102,8 +2147,12 @@ extension User_V1_UserService {
     /// > Only a call of an unknown method (UNIMPLEMENTED) carries none.
     /// > 
     /// > Every method except CreateUser needs an access token of auth.v1.AuthService or another trusted issuer. Its scopes
-    /// > are permissions for all users; without them, a user may read and update itself. Permission is checked before anything
-    /// > else in a request.
+    /// > are permissions for all users; without them, a user may read, update and delete itself. Permission is checked before
+    /// > anything else in a request.
+    /// > 
+    /// > A deleted user keeps its address and data until it is purged, 30 days later unless the service is configured
+    /// > otherwise, and can be undeleted until then. It cannot sign in, its tokens are revoked, and it is not found except where
+    /// > a request says show_deleted. Purging erases it.
     /// > 
     /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
     /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL. A call with a token that
@@ -1148,6 +2197,80 @@ extension User_V1_UserService {
             try await self.client.unary(
                 request: request,
                 descriptor: User_V1_UserService.Method.GetUser.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "GetUserByEmail" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Returns the user with an address, compared as in EMAIL_ALREADY_REGISTERED. Needs the scope users:read, or a token of
+        /// > that user; the answer to any other caller does not depend on whether a user has the address. Costs as much as GetUser.
+        /// > 
+        /// > Errors: INVALID_REQUEST for text that is not an address, USER_NOT_FOUND.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `User_V1_GetUserByEmailRequest` message.
+        ///   - serializer: A serializer for `User_V1_GetUserByEmailRequest` messages.
+        ///   - deserializer: A deserializer for `User_V1_User` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func getUserByEmail<Result>(
+            request: GRPCCore.ClientRequest<User_V1_GetUserByEmailRequest>,
+            serializer: some GRPCCore.MessageSerializer<User_V1_GetUserByEmailRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<User_V1_User>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_User>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: User_V1_UserService.Method.GetUserByEmail.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "BatchGetUsers" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Returns several users, in the order of the request's ids (AIP-231). Needs the scope users:read. Each user is read by
+        /// > itself, so that a change that happens meanwhile may be seen in some and not in others.
+        /// > 
+        /// > Errors: INVALID_REQUEST for no ids, more than 1,000 or an empty one; USER_NOT_FOUND if any is missing.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `User_V1_BatchGetUsersRequest` message.
+        ///   - serializer: A serializer for `User_V1_BatchGetUsersRequest` messages.
+        ///   - deserializer: A deserializer for `User_V1_BatchGetUsersResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func batchGetUsers<Result>(
+            request: GRPCCore.ClientRequest<User_V1_BatchGetUsersRequest>,
+            serializer: some GRPCCore.MessageSerializer<User_V1_BatchGetUsersRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<User_V1_BatchGetUsersResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_BatchGetUsersResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: User_V1_UserService.Method.BatchGetUsers.descriptor,
                 serializer: serializer,
                 deserializer: deserializer,
                 options: options,
@@ -1200,9 +2323,15 @@ extension User_V1_UserService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Streams every user that exists when the call begins, by ascending id. Needs the scope users:read.
+        /// > Streams every user that exists when the call begins, or those that match a filter. Needs the scope users:read.
         /// > 
-        /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not issue.
+        /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
+        /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
+        /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
+        /// > USER_STATUS_INACTIVE in the order of their ids as bytes.
+        /// > 
+        /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
+        /// > for the same filter.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `User_V1_ListUsersRequest` message.
@@ -1268,6 +2397,192 @@ extension User_V1_UserService {
             )
         }
 
+        /// Call the "UpdateUser" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Changes fields of one user, and returns it as stored (AIP-134). The same permissions, passwords and revocations as
+        /// > in UserUpdates apply. A retry with an etag is safe: the second attempt fails if the first one was stored.
+        /// > 
+        /// > Errors: those of UserUpdates, ETAG_MISMATCH.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `User_V1_UpdateUserRequest` message.
+        ///   - serializer: A serializer for `User_V1_UpdateUserRequest` messages.
+        ///   - deserializer: A deserializer for `User_V1_User` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func updateUser<Result>(
+            request: GRPCCore.ClientRequest<User_V1_UpdateUserRequest>,
+            serializer: some GRPCCore.MessageSerializer<User_V1_UpdateUserRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<User_V1_User>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_User>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: User_V1_UserService.Method.UpdateUser.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "DeleteUser" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Deletes one user, and returns it as deleted (AIP-164). Revokes its tokens and ends its sessions. Needs the scope
+        /// > users:write, or a token of that user and its current password; only users:write may expunge.
+        /// > 
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, which a user that is already deleted is too, ETAG_MISMATCH,
+        /// > PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED, CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `User_V1_DeleteUserRequest` message.
+        ///   - serializer: A serializer for `User_V1_DeleteUserRequest` messages.
+        ///   - deserializer: A deserializer for `User_V1_User` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func deleteUser<Result>(
+            request: GRPCCore.ClientRequest<User_V1_DeleteUserRequest>,
+            serializer: some GRPCCore.MessageSerializer<User_V1_DeleteUserRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<User_V1_User>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_User>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: User_V1_UserService.Method.DeleteUser.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "UndeleteUser" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Makes a deleted user one that is not, and returns it. Its status is what it was, and it has to sign in again. Needs
+        /// > the scope users:write.
+        /// > 
+        /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, USER_NOT_DELETED, ETAG_MISMATCH.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `User_V1_UndeleteUserRequest` message.
+        ///   - serializer: A serializer for `User_V1_UndeleteUserRequest` messages.
+        ///   - deserializer: A deserializer for `User_V1_User` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func undeleteUser<Result>(
+            request: GRPCCore.ClientRequest<User_V1_UndeleteUserRequest>,
+            serializer: some GRPCCore.MessageSerializer<User_V1_UndeleteUserRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<User_V1_User>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_User>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: User_V1_UserService.Method.UndeleteUser.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "ImportUsers" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Stores users as another system, or this one, had them: with their ids, times and password hashes. Takes any number of
+        /// > rows, and returns a result for each, in order, as soon as it is durable. A row that is invalid, or whose id or address
+        /// > is taken, fails alone. Needs the scope users:import.
+        /// > 
+        /// > A row that is stored already, with the same id and address, or the same address and no id, is left unchanged: an
+        /// > import can be repeated after it was interrupted.
+        /// > 
+        /// > Errors: only those of any call. Rows whose results were returned stay stored; rows after them may be, too.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request producing `User_V1_ImportUserRequest` messages.
+        ///   - serializer: A serializer for `User_V1_ImportUserRequest` messages.
+        ///   - deserializer: A deserializer for `User_V1_ImportUserResult` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func importUsers<Result>(
+            request: GRPCCore.StreamingClientRequest<User_V1_ImportUserRequest>,
+            serializer: some GRPCCore.MessageSerializer<User_V1_ImportUserRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<User_V1_ImportUserResult>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<User_V1_ImportUserResult>) async throws -> Result
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.bidirectionalStreaming(
+                request: request,
+                descriptor: User_V1_UserService.Method.ImportUsers.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "ExportUsers" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Streams every user, deleted ones included, as ImportUsers takes it, in the order of ListUsers. Needs the scope
+        /// > users:export, and for password hashes users:export-hashes, too.
+        /// > 
+        /// > Errors: INVALID_REQUEST for a page token that this service did not issue.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `User_V1_ExportUsersRequest` message.
+        ///   - serializer: A serializer for `User_V1_ExportUsersRequest` messages.
+        ///   - deserializer: A deserializer for `User_V1_ImportUserRequest` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        public func exportUsers<Result>(
+            request: GRPCCore.ClientRequest<User_V1_ExportUsersRequest>,
+            serializer: some GRPCCore.MessageSerializer<User_V1_ExportUsersRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<User_V1_ImportUserRequest>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<User_V1_ImportUserRequest>) async throws -> Result
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.serverStreaming(
+                request: request,
+                descriptor: User_V1_UserService.Method.ExportUsers.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
         /// Call the "UserUpdates" method.
         ///
         /// > Source IDL Documentation:
@@ -1282,9 +2597,9 @@ extension User_V1_UserService {
         /// > set by another caller, end SIGN_IN_DISABLED.
         /// > 
         /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
-        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
-        /// > scope changes its address or password too often. An error ends the stream, with the index of its request in the
-        /// > metadata's "request_index"; earlier updates are stored and were returned.
+        /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, ETAG_MISMATCH, and PEER_LIMIT_EXCEEDED when a caller
+        /// > without that scope changes its address or password too often. An error ends the stream, with the index of its request
+        /// > in the metadata's "request_index" and its "update_id"; earlier updates are stored and were returned.
         ///
         /// - Parameters:
         ///   - request: A streaming request producing `User_V1_UserUpdateRequest` messages.
@@ -1348,6 +2663,70 @@ extension User_V1_UserService.ClientProtocol {
         )
     }
 
+    /// Call the "GetUserByEmail" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Returns the user with an address, compared as in EMAIL_ALREADY_REGISTERED. Needs the scope users:read, or a token of
+    /// > that user; the answer to any other caller does not depend on whether a user has the address. Costs as much as GetUser.
+    /// > 
+    /// > Errors: INVALID_REQUEST for text that is not an address, USER_NOT_FOUND.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `User_V1_GetUserByEmailRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getUserByEmail<Result>(
+        request: GRPCCore.ClientRequest<User_V1_GetUserByEmailRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_User>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.getUserByEmail(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<User_V1_GetUserByEmailRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<User_V1_User>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "BatchGetUsers" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Returns several users, in the order of the request's ids (AIP-231). Needs the scope users:read. Each user is read by
+    /// > itself, so that a change that happens meanwhile may be seen in some and not in others.
+    /// > 
+    /// > Errors: INVALID_REQUEST for no ids, more than 1,000 or an empty one; USER_NOT_FOUND if any is missing.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `User_V1_BatchGetUsersRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func batchGetUsers<Result>(
+        request: GRPCCore.ClientRequest<User_V1_BatchGetUsersRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_BatchGetUsersResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.batchGetUsers(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<User_V1_BatchGetUsersRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<User_V1_BatchGetUsersResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
     /// Call the "CreateUser" method.
     ///
     /// > Source IDL Documentation:
@@ -1388,9 +2767,15 @@ extension User_V1_UserService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Streams every user that exists when the call begins, by ascending id. Needs the scope users:read.
+    /// > Streams every user that exists when the call begins, or those that match a filter. Needs the scope users:read.
     /// > 
-    /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not issue.
+    /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
+    /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
+    /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
+    /// > USER_STATUS_INACTIVE in the order of their ids as bytes.
+    /// > 
+    /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
+    /// > for the same filter.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `User_V1_ListUsersRequest` message.
@@ -1446,6 +2831,167 @@ extension User_V1_UserService.ClientProtocol {
         )
     }
 
+    /// Call the "UpdateUser" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Changes fields of one user, and returns it as stored (AIP-134). The same permissions, passwords and revocations as
+    /// > in UserUpdates apply. A retry with an etag is safe: the second attempt fails if the first one was stored.
+    /// > 
+    /// > Errors: those of UserUpdates, ETAG_MISMATCH.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `User_V1_UpdateUserRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func updateUser<Result>(
+        request: GRPCCore.ClientRequest<User_V1_UpdateUserRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_User>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.updateUser(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<User_V1_UpdateUserRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<User_V1_User>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "DeleteUser" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Deletes one user, and returns it as deleted (AIP-164). Revokes its tokens and ends its sessions. Needs the scope
+    /// > users:write, or a token of that user and its current password; only users:write may expunge.
+    /// > 
+    /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, which a user that is already deleted is too, ETAG_MISMATCH,
+    /// > PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED, CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `User_V1_DeleteUserRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func deleteUser<Result>(
+        request: GRPCCore.ClientRequest<User_V1_DeleteUserRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_User>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.deleteUser(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<User_V1_DeleteUserRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<User_V1_User>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "UndeleteUser" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Makes a deleted user one that is not, and returns it. Its status is what it was, and it has to sign in again. Needs
+    /// > the scope users:write.
+    /// > 
+    /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, USER_NOT_DELETED, ETAG_MISMATCH.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `User_V1_UndeleteUserRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func undeleteUser<Result>(
+        request: GRPCCore.ClientRequest<User_V1_UndeleteUserRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_User>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.undeleteUser(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<User_V1_UndeleteUserRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<User_V1_User>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ImportUsers" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Stores users as another system, or this one, had them: with their ids, times and password hashes. Takes any number of
+    /// > rows, and returns a result for each, in order, as soon as it is durable. A row that is invalid, or whose id or address
+    /// > is taken, fails alone. Needs the scope users:import.
+    /// > 
+    /// > A row that is stored already, with the same id and address, or the same address and no id, is left unchanged: an
+    /// > import can be repeated after it was interrupted.
+    /// > 
+    /// > Errors: only those of any call. Rows whose results were returned stay stored; rows after them may be, too.
+    ///
+    /// - Parameters:
+    ///   - request: A streaming request producing `User_V1_ImportUserRequest` messages.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func importUsers<Result>(
+        request: GRPCCore.StreamingClientRequest<User_V1_ImportUserRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<User_V1_ImportUserResult>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        try await self.importUsers(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<User_V1_ImportUserRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<User_V1_ImportUserResult>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ExportUsers" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Streams every user, deleted ones included, as ImportUsers takes it, in the order of ListUsers. Needs the scope
+    /// > users:export, and for password hashes users:export-hashes, too.
+    /// > 
+    /// > Errors: INVALID_REQUEST for a page token that this service did not issue.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `User_V1_ExportUsersRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func exportUsers<Result>(
+        request: GRPCCore.ClientRequest<User_V1_ExportUsersRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<User_V1_ImportUserRequest>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        try await self.exportUsers(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<User_V1_ExportUsersRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<User_V1_ImportUserRequest>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
     /// Call the "UserUpdates" method.
     ///
     /// > Source IDL Documentation:
@@ -1460,9 +3006,9 @@ extension User_V1_UserService.ClientProtocol {
     /// > set by another caller, end SIGN_IN_DISABLED.
     /// > 
     /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
-    /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
-    /// > scope changes its address or password too often. An error ends the stream, with the index of its request in the
-    /// > metadata's "request_index"; earlier updates are stored and were returned.
+    /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, ETAG_MISMATCH, and PEER_LIMIT_EXCEEDED when a caller
+    /// > without that scope changes its address or password too often. An error ends the stream, with the index of its request
+    /// > in the metadata's "request_index" and its "update_id"; earlier updates are stored and were returned.
     ///
     /// - Parameters:
     ///   - request: A streaming request producing `User_V1_UserUpdateRequest` messages.
@@ -1524,6 +3070,78 @@ extension User_V1_UserService.ClientProtocol {
         )
     }
 
+    /// Call the "GetUserByEmail" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Returns the user with an address, compared as in EMAIL_ALREADY_REGISTERED. Needs the scope users:read, or a token of
+    /// > that user; the answer to any other caller does not depend on whether a user has the address. Costs as much as GetUser.
+    /// > 
+    /// > Errors: INVALID_REQUEST for text that is not an address, USER_NOT_FOUND.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func getUserByEmail<Result>(
+        _ message: User_V1_GetUserByEmailRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_User>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<User_V1_GetUserByEmailRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.getUserByEmail(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "BatchGetUsers" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Returns several users, in the order of the request's ids (AIP-231). Needs the scope users:read. Each user is read by
+    /// > itself, so that a change that happens meanwhile may be seen in some and not in others.
+    /// > 
+    /// > Errors: INVALID_REQUEST for no ids, more than 1,000 or an empty one; USER_NOT_FOUND if any is missing.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func batchGetUsers<Result>(
+        _ message: User_V1_BatchGetUsersRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_BatchGetUsersResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<User_V1_BatchGetUsersRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.batchGetUsers(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
     /// Call the "CreateUser" method.
     ///
     /// > Source IDL Documentation:
@@ -1568,9 +3186,15 @@ extension User_V1_UserService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Streams every user that exists when the call begins, by ascending id. Needs the scope users:read.
+    /// > Streams every user that exists when the call begins, or those that match a filter. Needs the scope users:read.
     /// > 
-    /// > Errors: INVALID_REQUEST for a negative page size, or a page token that this service did not issue.
+    /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
+    /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
+    /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
+    /// > USER_STATUS_INACTIVE in the order of their ids as bytes.
+    /// > 
+    /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
+    /// > for the same filter.
     ///
     /// - Parameters:
     ///   - message: request message to send.
@@ -1635,6 +3259,188 @@ extension User_V1_UserService.ClientProtocol {
         )
     }
 
+    /// Call the "UpdateUser" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Changes fields of one user, and returns it as stored (AIP-134). The same permissions, passwords and revocations as
+    /// > in UserUpdates apply. A retry with an etag is safe: the second attempt fails if the first one was stored.
+    /// > 
+    /// > Errors: those of UserUpdates, ETAG_MISMATCH.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func updateUser<Result>(
+        _ message: User_V1_UpdateUserRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_User>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<User_V1_UpdateUserRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.updateUser(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "DeleteUser" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Deletes one user, and returns it as deleted (AIP-164). Revokes its tokens and ends its sessions. Needs the scope
+    /// > users:write, or a token of that user and its current password; only users:write may expunge.
+    /// > 
+    /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, which a user that is already deleted is too, ETAG_MISMATCH,
+    /// > PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED, CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func deleteUser<Result>(
+        _ message: User_V1_DeleteUserRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_User>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<User_V1_DeleteUserRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.deleteUser(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "UndeleteUser" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Makes a deleted user one that is not, and returns it. Its status is what it was, and it has to sign in again. Needs
+    /// > the scope users:write.
+    /// > 
+    /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, USER_NOT_DELETED, ETAG_MISMATCH.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func undeleteUser<Result>(
+        _ message: User_V1_UndeleteUserRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<User_V1_User>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<User_V1_UndeleteUserRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.undeleteUser(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ImportUsers" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Stores users as another system, or this one, had them: with their ids, times and password hashes. Takes any number of
+    /// > rows, and returns a result for each, in order, as soon as it is durable. A row that is invalid, or whose id or address
+    /// > is taken, fails alone. Needs the scope users:import.
+    /// > 
+    /// > A row that is stored already, with the same id and address, or the same address and no id, is left unchanged: an
+    /// > import can be repeated after it was interrupted.
+    /// > 
+    /// > Errors: only those of any call. Rows whose results were returned stay stored; rows after them may be, too.
+    ///
+    /// - Parameters:
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - producer: A closure producing request messages to send to the server. Returning
+    ///       from the closure closes the request stream.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func importUsers<Result>(
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        requestProducer producer: @Sendable @escaping (GRPCCore.RPCWriter<User_V1_ImportUserRequest>) async throws -> Void,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<User_V1_ImportUserResult>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.StreamingClientRequest<User_V1_ImportUserRequest>(
+            metadata: metadata,
+            producer: producer
+        )
+        return try await self.importUsers(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ExportUsers" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Streams every user, deleted ones included, as ImportUsers takes it, in the order of ListUsers. Needs the scope
+    /// > users:export, and for password hashes users:export-hashes, too.
+    /// > 
+    /// > Errors: INVALID_REQUEST for a page token that this service did not issue.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    public func exportUsers<Result>(
+        _ message: User_V1_ExportUsersRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<User_V1_ImportUserRequest>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<User_V1_ExportUsersRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.exportUsers(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
     /// Call the "UserUpdates" method.
     ///
     /// > Source IDL Documentation:
@@ -1649,9 +3455,9 @@ extension User_V1_UserService.ClientProtocol {
     /// > set by another caller, end SIGN_IN_DISABLED.
     /// > 
     /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
-    /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, and PEER_LIMIT_EXCEEDED when a caller without that
-    /// > scope changes its address or password too often. An error ends the stream, with the index of its request in the
-    /// > metadata's "request_index"; earlier updates are stored and were returned.
+    /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, ETAG_MISMATCH, and PEER_LIMIT_EXCEEDED when a caller
+    /// > without that scope changes its address or password too often. An error ends the stream, with the index of its request
+    /// > in the metadata's "request_index" and its "update_id"; earlier updates are stored and were returned.
     ///
     /// - Parameters:
     ///   - metadata: Additional metadata to send, defaults to empty.

@@ -27,6 +27,53 @@ public nonisolated struct User_V1_GetUserRequest: Sendable {
 
   public var userID: String = String()
 
+  /// Return the user also if it is deleted.
+  public var showDeleted: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct User_V1_GetUserByEmailRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var email: String = String()
+
+  /// Return the user also if it is deleted.
+  public var showDeleted: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct User_V1_BatchGetUsersRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// At most 1,000. An id may come more than once.
+  public var userIds: [String] = []
+
+  /// Return users also if they are deleted.
+  public var showDeleted: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct User_V1_BatchGetUsersResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// One for each id of the request, in its order.
+  public var users: [User_V1_User] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -54,6 +101,12 @@ public nonisolated struct User_V1_CreateUserRequest: Sendable {
   /// Failed requests are not recorded. Optional.
   public var requestID: String = String()
 
+  /// Check the request, and return the user without id and times, but store nothing (AIP-163).
+  public var validateOnly: Bool = false
+
+  /// As in User.labels.
+  public var labels: Dictionary<String,String> = [:]
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -70,6 +123,22 @@ public nonisolated struct User_V1_ListUsersRequest: Sendable {
 
   /// A User.page_token: the listing begins right after that user. Empty: it begins with the first user.
   public var pageToken: String = String()
+
+  /// Which users to list, at most 4,096 bytes: comparisons joined by AND (a subset of AIP-160). Empty: all.
+  ///
+  ///   email = "ada@example.com"    the whole address, or its beginning in the form email = "ada*"; regardless of case
+  ///   name = "Ada"                 the whole name, or its beginning in the form name = "ad*"; regardless of case
+  ///   status = INACTIVE            or ACTIVE
+  ///   create_time >= "2026-01-31T00:00:00Z"    with >=, >, < or <=; a time of RFC 3339
+  ///   update_time < "2026-01-31T00:00:00Z"     the same
+  ///   labels.tenant = "a"          the whole value of the label with the key after the dot
+  ///
+  /// In a text, \" stands for a quotation mark, \* for an asterisk at its end, and \\ for a backslash. A field comes at
+  /// most once, a time twice, with a lower and an upper bound. INVALID_REQUEST names the character of a fault.
+  public var filter: String = String()
+
+  /// List deleted users, too.
+  public var showDeleted: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -89,6 +158,164 @@ public nonisolated struct User_V1_BulkCreateResponse: Sendable {
 
   /// The rows that were not created, in order.
   public var failures: [User_V1_BulkCreateFailure] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A user as one system hands it to another. Only email is required.
+public nonisolated struct User_V1_ImportUserRequest: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// A UUID of any version, in either case; empty: the service assigns one.
+  public var id: String {
+    get {_storage._id}
+    set {_uniqueStorage()._id = newValue}
+  }
+
+  /// As in CreateUserRequest.
+  public var email: String {
+    get {_storage._email}
+    set {_uniqueStorage()._email = newValue}
+  }
+
+  /// As in CreateUserRequest.
+  public var name: String {
+    get {_storage._name}
+    set {_uniqueStorage()._name = newValue}
+  }
+
+  /// USER_STATUS_UNSPECIFIED stands for USER_STATUS_ACTIVE.
+  public var status: User_V1_UserStatus {
+    get {_storage._status}
+    set {_uniqueStorage()._status = newValue}
+  }
+
+  /// Not in the future. Absent: the time of the import.
+  public var createdAt: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._createdAt ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._createdAt = newValue}
+  }
+  /// Returns true if `createdAt` has been explicitly set.
+  public var hasCreatedAt: Bool {_storage._createdAt != nil}
+  /// Clears the value of `createdAt`. Subsequent reads from it will return its default value.
+  public mutating func clearCreatedAt() {_uniqueStorage()._createdAt = nil}
+
+  /// Neither before created_at nor in the future. Absent: created_at.
+  public var updateTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._updateTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._updateTime = newValue}
+  }
+  /// Returns true if `updateTime` has been explicitly set.
+  public var hasUpdateTime: Bool {_storage._updateTime != nil}
+  /// Clears the value of `updateTime`. Subsequent reads from it will return its default value.
+  public mutating func clearUpdateTime() {_uniqueStorage()._updateTime = nil}
+
+  /// Present for a user that is deleted, which needs purge_time, too. Neither before created_at nor in the future.
+  public var deleteTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._deleteTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._deleteTime = newValue}
+  }
+  /// Returns true if `deleteTime` has been explicitly set.
+  public var hasDeleteTime: Bool {_storage._deleteTime != nil}
+  /// Clears the value of `deleteTime`. Subsequent reads from it will return its default value.
+  public mutating func clearDeleteTime() {_uniqueStorage()._deleteTime = nil}
+
+  /// When a deleted user will be purged; not before delete_time.
+  public var purgeTime: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_storage._purgeTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._purgeTime = newValue}
+  }
+  /// Returns true if `purgeTime` has been explicitly set.
+  public var hasPurgeTime: Bool {_storage._purgeTime != nil}
+  /// Clears the value of `purgeTime`. Subsequent reads from it will return its default value.
+  public mutating func clearPurgeTime() {_uniqueStorage()._purgeTime = nil}
+
+  /// As in User.labels.
+  public var labels: Dictionary<String,String> {
+    get {_storage._labels}
+    set {_uniqueStorage()._labels = newValue}
+  }
+
+  /// A hash of the user's password, in one of the formats that the documentation of the service lists: among them PHC
+  /// strings of Argon2, scrypt and PBKDF2, bcrypt, and those of several frameworks. Its cost is bounded. The user's first
+  /// sign-in replaces it by one of Argon2id. Empty: the user cannot sign in by password.
+  public var passwordHash: String {
+    get {_storage._passwordHash}
+    set {_uniqueStorage()._passwordHash = newValue}
+  }
+
+  /// The password in the clear, if its hash is not known; not together with password_hash. Rules for new passwords do not
+  /// apply to it. Hashing it takes the service about 20 ms.
+  public var password: String {
+    get {_storage._password}
+    set {_uniqueStorage()._password = newValue}
+  }
+
+  /// Only in ExportUsers, on the last user of each page: the page_token that resumes the export after this user.
+  public var pageToken: String {
+    get {_storage._pageToken}
+    set {_uniqueStorage()._pageToken = newValue}
+  }
+
+  /// Check the row, and whether its id and address are free, but store nothing.
+  public var validateOnly: Bool {
+    get {_storage._validateOnly}
+    set {_uniqueStorage()._validateOnly = newValue}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// What became of one row.
+public nonisolated struct User_V1_ImportUserResult: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The row's index in the request stream, from 0.
+  public var index: Int64 = 0
+
+  /// The id of the stored user; empty if the row has failed, or was only checked.
+  public var userID: String = String()
+
+  /// Whether the user was stored before.
+  public var alreadyStored: Bool = false
+
+  /// Why the row has failed; absent if it has not.
+  public var status: Google_Rpc_Status {
+    get {_status ?? Google_Rpc_Status()}
+    set {_status = newValue}
+  }
+  /// Returns true if `status` has been explicitly set.
+  public var hasStatus: Bool {self._status != nil}
+  /// Clears the value of `status`. Subsequent reads from it will return its default value.
+  public mutating func clearStatus() {self._status = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _status: Google_Rpc_Status? = nil
+}
+
+public nonisolated struct User_V1_ExportUsersRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Send password hashes.
+  public var passwordHashes: Bool = false
+
+  /// An ImportUserRequest.page_token: the export begins right after that user. Empty: it begins with the first user.
+  public var pageToken: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -119,6 +346,119 @@ public nonisolated struct User_V1_BulkCreateFailure: Sendable {
   public init() {}
 
   fileprivate var _status: Google_Rpc_Status? = nil
+}
+
+public nonisolated struct User_V1_UpdateUserRequest: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The id of the user, its etag if the update is to depend on it, and the new values of the fields in update_mask.
+  public var user: User_V1_User {
+    get {_storage._user ?? User_V1_User()}
+    set {_uniqueStorage()._user = newValue}
+  }
+  /// Returns true if `user` has been explicitly set.
+  public var hasUser: Bool {_storage._user != nil}
+  /// Clears the value of `user`. Subsequent reads from it will return its default value.
+  public mutating func clearUser() {_uniqueStorage()._user = nil}
+
+  /// The fields to change: email, name, status, labels. Absent: those of these that are not empty; "*": all four. Fields
+  /// that the service assigns are ignored. Labels are replaced as a whole.
+  public var updateMask: SwiftProtobuf.Google_Protobuf_FieldMask {
+    get {_storage._updateMask ?? SwiftProtobuf.Google_Protobuf_FieldMask()}
+    set {_uniqueStorage()._updateMask = newValue}
+  }
+  /// Returns true if `updateMask` has been explicitly set.
+  public var hasUpdateMask: Bool {_storage._updateMask != nil}
+  /// Clears the value of `updateMask`. Subsequent reads from it will return its default value.
+  public mutating func clearUpdateMask() {_uniqueStorage()._updateMask = nil}
+
+  /// As UserUpdateRequest.password; absent: unchanged, whatever the mask.
+  public var password: String {
+    get {_storage._password ?? String()}
+    set {_uniqueStorage()._password = newValue}
+  }
+  /// Returns true if `password` has been explicitly set.
+  public var hasPassword: Bool {_storage._password != nil}
+  /// Clears the value of `password`. Subsequent reads from it will return its default value.
+  public mutating func clearPassword() {_uniqueStorage()._password = nil}
+
+  /// As UserUpdateRequest.current_password.
+  public var currentPassword: String {
+    get {_storage._currentPassword ?? String()}
+    set {_uniqueStorage()._currentPassword = newValue}
+  }
+  /// Returns true if `currentPassword` has been explicitly set.
+  public var hasCurrentPassword: Bool {_storage._currentPassword != nil}
+  /// Clears the value of `currentPassword`. Subsequent reads from it will return its default value.
+  public mutating func clearCurrentPassword() {_uniqueStorage()._currentPassword = nil}
+
+  /// Check the request, and return the user as it would be, but store nothing. A password is not compared with its hash.
+  public var validateOnly: Bool {
+    get {_storage._validateOnly}
+    set {_uniqueStorage()._validateOnly = newValue}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+public nonisolated struct User_V1_DeleteUserRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var userID: String = String()
+
+  /// User.etag: delete the user only if it has not changed since. Optional.
+  public var etag: String = String()
+
+  /// Check the request, and return the user as it is, but store nothing.
+  public var validateOnly: Bool = false
+
+  /// Erase the user at once, also if it is already deleted: it cannot be undeleted, and its address is free.
+  public var expunge: Bool = false
+
+  /// Succeed also if the user is already deleted, and return it as it is.
+  public var allowMissing: Bool = false
+
+  /// The current password, required without users:write.
+  public var currentPassword: String {
+    get {_currentPassword ?? String()}
+    set {_currentPassword = newValue}
+  }
+  /// Returns true if `currentPassword` has been explicitly set.
+  public var hasCurrentPassword: Bool {self._currentPassword != nil}
+  /// Clears the value of `currentPassword`. Subsequent reads from it will return its default value.
+  public mutating func clearCurrentPassword() {self._currentPassword = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _currentPassword: String? = nil
+}
+
+public nonisolated struct User_V1_UndeleteUserRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var userID: String = String()
+
+  /// User.etag: undelete the user only if it has not changed since. Optional.
+  public var etag: String = String()
+
+  /// Check the request, and return the user as it is, but store nothing.
+  public var validateOnly: Bool = false
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 /// Changes to one user. A field that is absent stays unchanged.
@@ -177,6 +517,12 @@ public nonisolated struct User_V1_UserUpdateRequest: Sendable {
   /// Clears the value of `currentPassword`. Subsequent reads from it will return its default value.
   public mutating func clearCurrentPassword() {self._currentPassword = nil}
 
+  /// Returned in User.update_id, so that a client can match answers to its requests; at most 128 bytes. Optional.
+  public var updateID: String = String()
+
+  /// User.etag: change the user only if it has not changed since. Optional.
+  public var etag: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -194,7 +540,7 @@ fileprivate nonisolated let _protobuf_package = "user.v1"
 
 nonisolated extension User_V1_GetUserRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".GetUserRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}user_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}user_id\0\u{3}show_deleted\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -203,6 +549,7 @@ nonisolated extension User_V1_GetUserRequest: SwiftProtobuf.Message, SwiftProtob
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.userID) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.showDeleted) }()
       default: break
       }
     }
@@ -212,11 +559,115 @@ nonisolated extension User_V1_GetUserRequest: SwiftProtobuf.Message, SwiftProtob
     if !self.userID.isEmpty {
       try visitor.visitSingularStringField(value: self.userID, fieldNumber: 1)
     }
+    if self.showDeleted != false {
+      try visitor.visitSingularBoolField(value: self.showDeleted, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: User_V1_GetUserRequest, rhs: User_V1_GetUserRequest) -> Bool {
     if lhs.userID != rhs.userID {return false}
+    if lhs.showDeleted != rhs.showDeleted {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension User_V1_GetUserByEmailRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".GetUserByEmailRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}email\0\u{3}show_deleted\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.email) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.showDeleted) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.email.isEmpty {
+      try visitor.visitSingularStringField(value: self.email, fieldNumber: 1)
+    }
+    if self.showDeleted != false {
+      try visitor.visitSingularBoolField(value: self.showDeleted, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: User_V1_GetUserByEmailRequest, rhs: User_V1_GetUserByEmailRequest) -> Bool {
+    if lhs.email != rhs.email {return false}
+    if lhs.showDeleted != rhs.showDeleted {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension User_V1_BatchGetUsersRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".BatchGetUsersRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}user_ids\0\u{3}show_deleted\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedStringField(value: &self.userIds) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.showDeleted) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.userIds.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.userIds, fieldNumber: 1)
+    }
+    if self.showDeleted != false {
+      try visitor.visitSingularBoolField(value: self.showDeleted, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: User_V1_BatchGetUsersRequest, rhs: User_V1_BatchGetUsersRequest) -> Bool {
+    if lhs.userIds != rhs.userIds {return false}
+    if lhs.showDeleted != rhs.showDeleted {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension User_V1_BatchGetUsersResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".BatchGetUsersResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}users\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.users) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.users.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.users, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: User_V1_BatchGetUsersResponse, rhs: User_V1_BatchGetUsersResponse) -> Bool {
+    if lhs.users != rhs.users {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -224,7 +675,7 @@ nonisolated extension User_V1_GetUserRequest: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension User_V1_CreateUserRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".CreateUserRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}email\0\u{1}name\0\u{1}password\0\u{3}request_id\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}email\0\u{1}name\0\u{1}password\0\u{3}request_id\0\u{3}validate_only\0\u{1}labels\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -236,6 +687,8 @@ nonisolated extension User_V1_CreateUserRequest: SwiftProtobuf.Message, SwiftPro
       case 2: try { try decoder.decodeSingularStringField(value: &self.name) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.password) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.requestID) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.validateOnly) }()
+      case 6: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.labels) }()
       default: break
       }
     }
@@ -254,6 +707,12 @@ nonisolated extension User_V1_CreateUserRequest: SwiftProtobuf.Message, SwiftPro
     if !self.requestID.isEmpty {
       try visitor.visitSingularStringField(value: self.requestID, fieldNumber: 4)
     }
+    if self.validateOnly != false {
+      try visitor.visitSingularBoolField(value: self.validateOnly, fieldNumber: 5)
+    }
+    if !self.labels.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.labels, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -262,6 +721,8 @@ nonisolated extension User_V1_CreateUserRequest: SwiftProtobuf.Message, SwiftPro
     if lhs.name != rhs.name {return false}
     if lhs.password != rhs.password {return false}
     if lhs.requestID != rhs.requestID {return false}
+    if lhs.validateOnly != rhs.validateOnly {return false}
+    if lhs.labels != rhs.labels {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -269,7 +730,7 @@ nonisolated extension User_V1_CreateUserRequest: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension User_V1_ListUsersRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ListUsersRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}page_size\0\u{3}page_token\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}page_size\0\u{3}page_token\0\u{1}filter\0\u{3}show_deleted\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -279,6 +740,8 @@ nonisolated extension User_V1_ListUsersRequest: SwiftProtobuf.Message, SwiftProt
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularInt32Field(value: &self.pageSize) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.filter) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.showDeleted) }()
       default: break
       }
     }
@@ -291,12 +754,20 @@ nonisolated extension User_V1_ListUsersRequest: SwiftProtobuf.Message, SwiftProt
     if !self.pageToken.isEmpty {
       try visitor.visitSingularStringField(value: self.pageToken, fieldNumber: 2)
     }
+    if !self.filter.isEmpty {
+      try visitor.visitSingularStringField(value: self.filter, fieldNumber: 3)
+    }
+    if self.showDeleted != false {
+      try visitor.visitSingularBoolField(value: self.showDeleted, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   public static func ==(lhs: User_V1_ListUsersRequest, rhs: User_V1_ListUsersRequest) -> Bool {
     if lhs.pageSize != rhs.pageSize {return false}
     if lhs.pageToken != rhs.pageToken {return false}
+    if lhs.filter != rhs.filter {return false}
+    if lhs.showDeleted != rhs.showDeleted {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -342,6 +813,244 @@ nonisolated extension User_V1_BulkCreateResponse: SwiftProtobuf.Message, SwiftPr
   }
 }
 
+nonisolated extension User_V1_ImportUserRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ImportUserRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}email\0\u{1}name\0\u{1}status\0\u{3}created_at\0\u{3}update_time\0\u{3}delete_time\0\u{3}purge_time\0\u{1}labels\0\u{3}password_hash\0\u{1}password\0\u{3}page_token\0\u{3}validate_only\0")
+
+  fileprivate class _StorageClass {
+    var _id: String = String()
+    var _email: String = String()
+    var _name: String = String()
+    var _status: User_V1_UserStatus = .unspecified
+    var _createdAt: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _updateTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _deleteTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _purgeTime: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _labels: Dictionary<String,String> = [:]
+    var _passwordHash: String = String()
+    var _password: String = String()
+    var _pageToken: String = String()
+    var _validateOnly: Bool = false
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _id = source._id
+      _email = source._email
+      _name = source._name
+      _status = source._status
+      _createdAt = source._createdAt
+      _updateTime = source._updateTime
+      _deleteTime = source._deleteTime
+      _purgeTime = source._purgeTime
+      _labels = source._labels
+      _passwordHash = source._passwordHash
+      _password = source._password
+      _pageToken = source._pageToken
+      _validateOnly = source._validateOnly
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._id) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._email) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._name) }()
+        case 4: try { try decoder.decodeSingularEnumField(value: &_storage._status) }()
+        case 5: try { try decoder.decodeSingularMessageField(value: &_storage._createdAt) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._updateTime) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._deleteTime) }()
+        case 8: try { try decoder.decodeSingularMessageField(value: &_storage._purgeTime) }()
+        case 9: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &_storage._labels) }()
+        case 10: try { try decoder.decodeSingularStringField(value: &_storage._passwordHash) }()
+        case 11: try { try decoder.decodeSingularStringField(value: &_storage._password) }()
+        case 12: try { try decoder.decodeSingularStringField(value: &_storage._pageToken) }()
+        case 13: try { try decoder.decodeSingularBoolField(value: &_storage._validateOnly) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._id.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._id, fieldNumber: 1)
+      }
+      if !_storage._email.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._email, fieldNumber: 2)
+      }
+      if !_storage._name.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._name, fieldNumber: 3)
+      }
+      if _storage._status != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._status, fieldNumber: 4)
+      }
+      try { if let v = _storage._createdAt {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      } }()
+      try { if let v = _storage._updateTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
+      try { if let v = _storage._deleteTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      try { if let v = _storage._purgeTime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+      } }()
+      if !_storage._labels.isEmpty {
+        try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: _storage._labels, fieldNumber: 9)
+      }
+      if !_storage._passwordHash.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._passwordHash, fieldNumber: 10)
+      }
+      if !_storage._password.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._password, fieldNumber: 11)
+      }
+      if !_storage._pageToken.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._pageToken, fieldNumber: 12)
+      }
+      if _storage._validateOnly != false {
+        try visitor.visitSingularBoolField(value: _storage._validateOnly, fieldNumber: 13)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: User_V1_ImportUserRequest, rhs: User_V1_ImportUserRequest) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._id != rhs_storage._id {return false}
+        if _storage._email != rhs_storage._email {return false}
+        if _storage._name != rhs_storage._name {return false}
+        if _storage._status != rhs_storage._status {return false}
+        if _storage._createdAt != rhs_storage._createdAt {return false}
+        if _storage._updateTime != rhs_storage._updateTime {return false}
+        if _storage._deleteTime != rhs_storage._deleteTime {return false}
+        if _storage._purgeTime != rhs_storage._purgeTime {return false}
+        if _storage._labels != rhs_storage._labels {return false}
+        if _storage._passwordHash != rhs_storage._passwordHash {return false}
+        if _storage._password != rhs_storage._password {return false}
+        if _storage._pageToken != rhs_storage._pageToken {return false}
+        if _storage._validateOnly != rhs_storage._validateOnly {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension User_V1_ImportUserResult: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ImportUserResult"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}index\0\u{3}user_id\0\u{3}already_stored\0\u{1}status\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularInt64Field(value: &self.index) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.userID) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.alreadyStored) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._status) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.index != 0 {
+      try visitor.visitSingularInt64Field(value: self.index, fieldNumber: 1)
+    }
+    if !self.userID.isEmpty {
+      try visitor.visitSingularStringField(value: self.userID, fieldNumber: 2)
+    }
+    if self.alreadyStored != false {
+      try visitor.visitSingularBoolField(value: self.alreadyStored, fieldNumber: 3)
+    }
+    try { if let v = self._status {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: User_V1_ImportUserResult, rhs: User_V1_ImportUserResult) -> Bool {
+    if lhs.index != rhs.index {return false}
+    if lhs.userID != rhs.userID {return false}
+    if lhs.alreadyStored != rhs.alreadyStored {return false}
+    if lhs._status != rhs._status {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension User_V1_ExportUsersRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ExportUsersRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}password_hashes\0\u{3}page_token\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBoolField(value: &self.passwordHashes) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.pageToken) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.passwordHashes != false {
+      try visitor.visitSingularBoolField(value: self.passwordHashes, fieldNumber: 1)
+    }
+    if !self.pageToken.isEmpty {
+      try visitor.visitSingularStringField(value: self.pageToken, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: User_V1_ExportUsersRequest, rhs: User_V1_ExportUsersRequest) -> Bool {
+    if lhs.passwordHashes != rhs.passwordHashes {return false}
+    if lhs.pageToken != rhs.pageToken {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension User_V1_BulkCreateFailure: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".BulkCreateFailure"
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}index\0\u{1}status\0")
@@ -381,9 +1090,206 @@ nonisolated extension User_V1_BulkCreateFailure: SwiftProtobuf.Message, SwiftPro
   }
 }
 
+nonisolated extension User_V1_UpdateUserRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".UpdateUserRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}user\0\u{3}update_mask\0\u{1}password\0\u{3}current_password\0\u{3}validate_only\0")
+
+  fileprivate class _StorageClass {
+    var _user: User_V1_User? = nil
+    var _updateMask: SwiftProtobuf.Google_Protobuf_FieldMask? = nil
+    var _password: String? = nil
+    var _currentPassword: String? = nil
+    var _validateOnly: Bool = false
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _user = source._user
+      _updateMask = source._updateMask
+      _password = source._password
+      _currentPassword = source._currentPassword
+      _validateOnly = source._validateOnly
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._user) }()
+        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._updateMask) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._password) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._currentPassword) }()
+        case 5: try { try decoder.decodeSingularBoolField(value: &_storage._validateOnly) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if let v = _storage._user {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      } }()
+      try { if let v = _storage._updateMask {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+      } }()
+      try { if let v = _storage._password {
+        try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+      } }()
+      try { if let v = _storage._currentPassword {
+        try visitor.visitSingularStringField(value: v, fieldNumber: 4)
+      } }()
+      if _storage._validateOnly != false {
+        try visitor.visitSingularBoolField(value: _storage._validateOnly, fieldNumber: 5)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: User_V1_UpdateUserRequest, rhs: User_V1_UpdateUserRequest) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._user != rhs_storage._user {return false}
+        if _storage._updateMask != rhs_storage._updateMask {return false}
+        if _storage._password != rhs_storage._password {return false}
+        if _storage._currentPassword != rhs_storage._currentPassword {return false}
+        if _storage._validateOnly != rhs_storage._validateOnly {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension User_V1_DeleteUserRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DeleteUserRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}user_id\0\u{1}etag\0\u{3}validate_only\0\u{1}expunge\0\u{3}allow_missing\0\u{3}current_password\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.userID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.etag) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.validateOnly) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.expunge) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self.allowMissing) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self._currentPassword) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.userID.isEmpty {
+      try visitor.visitSingularStringField(value: self.userID, fieldNumber: 1)
+    }
+    if !self.etag.isEmpty {
+      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 2)
+    }
+    if self.validateOnly != false {
+      try visitor.visitSingularBoolField(value: self.validateOnly, fieldNumber: 3)
+    }
+    if self.expunge != false {
+      try visitor.visitSingularBoolField(value: self.expunge, fieldNumber: 4)
+    }
+    if self.allowMissing != false {
+      try visitor.visitSingularBoolField(value: self.allowMissing, fieldNumber: 5)
+    }
+    try { if let v = self._currentPassword {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 6)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: User_V1_DeleteUserRequest, rhs: User_V1_DeleteUserRequest) -> Bool {
+    if lhs.userID != rhs.userID {return false}
+    if lhs.etag != rhs.etag {return false}
+    if lhs.validateOnly != rhs.validateOnly {return false}
+    if lhs.expunge != rhs.expunge {return false}
+    if lhs.allowMissing != rhs.allowMissing {return false}
+    if lhs._currentPassword != rhs._currentPassword {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension User_V1_UndeleteUserRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".UndeleteUserRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}user_id\0\u{1}etag\0\u{3}validate_only\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.userID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.etag) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.validateOnly) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.userID.isEmpty {
+      try visitor.visitSingularStringField(value: self.userID, fieldNumber: 1)
+    }
+    if !self.etag.isEmpty {
+      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 2)
+    }
+    if self.validateOnly != false {
+      try visitor.visitSingularBoolField(value: self.validateOnly, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: User_V1_UndeleteUserRequest, rhs: User_V1_UndeleteUserRequest) -> Bool {
+    if lhs.userID != rhs.userID {return false}
+    if lhs.etag != rhs.etag {return false}
+    if lhs.validateOnly != rhs.validateOnly {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension User_V1_UserUpdateRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".UserUpdateRequest"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}user_id\0\u{1}email\0\u{1}name\0\u{1}status\0\u{1}password\0\u{3}current_password\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}user_id\0\u{1}email\0\u{1}name\0\u{1}status\0\u{1}password\0\u{3}current_password\0\u{3}update_id\0\u{1}etag\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -397,6 +1303,8 @@ nonisolated extension User_V1_UserUpdateRequest: SwiftProtobuf.Message, SwiftPro
       case 4: try { try decoder.decodeSingularEnumField(value: &self._status) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self._password) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self._currentPassword) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.updateID) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.etag) }()
       default: break
       }
     }
@@ -425,6 +1333,12 @@ nonisolated extension User_V1_UserUpdateRequest: SwiftProtobuf.Message, SwiftPro
     try { if let v = self._currentPassword {
       try visitor.visitSingularStringField(value: v, fieldNumber: 6)
     } }()
+    if !self.updateID.isEmpty {
+      try visitor.visitSingularStringField(value: self.updateID, fieldNumber: 7)
+    }
+    if !self.etag.isEmpty {
+      try visitor.visitSingularStringField(value: self.etag, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -435,6 +1349,8 @@ nonisolated extension User_V1_UserUpdateRequest: SwiftProtobuf.Message, SwiftPro
     if lhs._status != rhs._status {return false}
     if lhs._password != rhs._password {return false}
     if lhs._currentPassword != rhs._currentPassword {return false}
+    if lhs.updateID != rhs.updateID {return false}
+    if lhs.etag != rhs.etag {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -114,7 +114,7 @@ struct BulkCreate {
 
   /// Estimates the bytes of a waiting row: its place in the batch and its texts, each allocated separately.
   private static func size(of draft: UserDraft) -> Int {
-    256 + draft.email.address.utf8.count + draft.name.text.utf8.count
+    256 + draft.email.address.utf8.count + draft.name.text.utf8.count + draft.labels.text.utf8.count
       + (draft.password?.normalized.utf8.count ?? 0)
   }
 
@@ -127,7 +127,7 @@ struct BulkCreate {
       return .success(
         try UserDraft(
           email: row.email, name: row.name, password: row.password, requestID: row.requestID,
-          policy: directory.passwordPolicy))
+          labels: row.labels, policy: directory.passwordPolicy))
     } catch {
       return .failure(try Self.status(of: error))
     }
@@ -201,7 +201,8 @@ struct BulkCreate {
   /// Returns the requests of the drafts, in their order, their passwords hashed, a few concurrently.
   private func hashed() async throws -> [CreateRequest] {
     var requests = drafts.map { draft in
-      CreateRequest(NewUser(email: draft.user.email, name: draft.user.name), id: draft.user.requestID)
+      let user = NewUser(email: draft.user.email, name: draft.user.name, labels: draft.user.labels)
+      return CreateRequest(user, id: draft.user.requestID)
     }
     let costly = drafts.indices.filter { drafts[$0].user.password != nil }
     if costly.isEmpty { return requests }

@@ -10,6 +10,7 @@ public final class CreateUser: UnaryRPC {
   public struct Work: Sendable {
     fileprivate let draft: UserDraft
     fileprivate let caller: Caller
+    fileprivate let isOnlyChecked: Bool
   }
 
   private let directory: UserDirectory
@@ -27,15 +28,28 @@ public final class CreateUser: UnaryRPC {
   ) throws -> UnaryAnswer<Work> {
     let draft = try UserDraft(
       email: request.email, name: request.name, password: request.password, requestID: request.requestID,
-      policy: directory.passwordPolicy)
-    return .later(Work(draft: draft, caller: caller))
+      labels: request.labels, policy: directory.passwordPolicy)
+    return .later(Work(draft: draft, caller: caller, isOnlyChecked: request.validateOnly))
   }
 
   public func finish(_ work: Work) async throws -> [UInt8] {
+    if work.isOnlyChecked {
+      try directory.check(work.draft)
+      return try User_V1_User(of: work.draft).serializedBytes()
+    }
     // Without a password nothing is hashed or checked for the caller.
     let caller = work.draft.password == nil ? nil : work.caller
     return try await directory.createUser(
       work.draft, from: caller?.network, for: caller?.hashRequester ?? .service
     ).serialized
+  }
+}
+
+extension User_V1_User {
+  /// The user that a draft describes: without what the service assigns when it stores one.
+  fileprivate init(of draft: UserDraft) {
+    self.init()
+    (email, name, status) = (draft.email.address, draft.name.text, .active)
+    labels = draft.labels.byKey
   }
 }

@@ -2,10 +2,16 @@
 public enum ErrorReason: String, CaseIterable, Sendable {
   /// Fields of the request are invalid.
   case invalidRequest = "INVALID_REQUEST"
-  /// No user has this id.
+  /// No user has this id or address, or the user is deleted.
   case userNotFound = "USER_NOT_FOUND"
   /// Another user has this address.
   case emailAlreadyRegistered = "EMAIL_ALREADY_REGISTERED"
+  /// Another user has the id of an imported row.
+  case userIDTaken = "USER_ID_TAKEN"
+  /// The user to be undeleted is not deleted.
+  case userNotDeleted = "USER_NOT_DELETED"
+  /// The user has changed since the etag in the request was read.
+  case etagMismatch = "ETAG_MISMATCH"
   /// A bulk call has more rows than the service takes.
   case tooManyRows = "TOO_MANY_ROWS"
   /// A queue is full.

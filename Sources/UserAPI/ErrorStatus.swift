@@ -16,6 +16,14 @@ extension GoogleRPCStatus {
       )
     case .notFound(let id):
       self.init(.notFound, .userNotFound, "User \(Self.shortened(id)) not found", metadata)
+    case .notAllFound(let ids):
+      self.init(.notFound, .userNotFound, Self.missing(ids), metadata.merging(["missing": Self.list(ids)]) { $1 })
+    case .idTaken:
+      self.init(.alreadyExists, .userIDTaken, "Another user has this id", metadata)
+    case .notDeleted:
+      self.init(.alreadyExists, .userNotDeleted, "The user is not deleted", metadata)
+    case .versionMismatch:
+      self.init(.aborted, .etagMismatch, "The user has changed since the etag was read", metadata)
     case .emailAlreadyRegistered:
       self.init(.alreadyExists, .emailAlreadyRegistered, "Email already registered", metadata)
     case .overloaded(let delay):
@@ -131,6 +139,17 @@ extension GoogleRPCStatus {
         ErrorDetails.BadRequest.FieldViolation(
           field: $0.field, description: $0.description, reason: $0.reason.rawValue, localizedMessage: nil)
       })
+  }
+
+  /// The number of missing ids that an error lists.
+  private static let listedIDs = 50
+
+  private static func missing(_ ids: [String]) -> String {
+    ids.count == 1 ? "User \(shortened(ids[0])) not found" : "\(ids.count) users not found"
+  }
+
+  private static func list(_ ids: [String]) -> String {
+    ids.prefix(listedIDs).map(shortened).joined(separator: ",") + (ids.count > listedIDs ? ",…" : "")
   }
 
   /// Shortens an id: a client may send megabytes, but trailers must stay small.

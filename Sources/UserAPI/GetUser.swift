@@ -12,9 +12,13 @@ public final class GetUser: UnaryRPC {
     self.directory = directory
   }
 
-  public func decode(_ message: UnsafeRawBufferPointer) throws -> UserReference {
-    if let id = Self.plainID(in: message) { return UserReference(id) }
-    return UserReference(try User_V1_GetUserRequest(request: Array(message)).userID)
+  /// The user that a request names, and whether it is returned if it is deleted.
+  public typealias Request = (user: UserReference, showsDeleted: Bool)
+
+  public func decode(_ message: UnsafeRawBufferPointer) throws -> Request {
+    if let id = Self.plainID(in: message) { return (UserReference(id), false) }
+    let request = try User_V1_GetUserRequest(request: Array(message))
+    return (UserReference(request.userID), request.showDeleted)
   }
 
   /// Returns the id if the message is nothing but an id in canonical form, as in nearly every request; else nil.
@@ -33,10 +37,10 @@ public final class GetUser: UnaryRPC {
   }
 
   public func answer<Response: UnaryResponse & ~Copyable>(
-    _ user: UserReference, for caller: Caller, to response: inout Response
+    _ request: Request, for caller: Caller, to response: inout Response
   ) throws -> UnaryAnswer<Never> {
-    try caller.principal.require(.usersRead, orBe: user.id)
-    try directory.readUser(user) { row, email, name in
+    try caller.principal.require(.usersRead, orBe: request.user.id)
+    try directory.readUser(request.user, showsDeleted: request.showsDeleted) { row, email, name in
       response.take(count: UserMessageEncoding.count(row, email, name)) {
         UserMessageEncoding.write(row, email, name, to: $0.baseAddress!)
       }

@@ -34,33 +34,41 @@ struct ListUsers: Sendable {
   private func writePages(
     _ request: User_V1_ListUsersRequest, _ authorization: CallAuthorization, to writer: RPCWriter<UserPage>
   ) async throws {
-    var listing = try listing(for: request)
+    var (listing, tokens) = try listing(for: request)
     while true {
       try Task.checkCancellation()
       try authorization.checkStillValid()
       var page = UserPage(rows: listing.pageSize)
       guard try listing.readNextPage({ page.append($0, $1, $2) }), let last = listing.position else { return }
-      page.end(pageToken: pageTokens.token(after: last))
-      try await writer.write(page)
+      if page.isEmpty {
+        // Few users pass the filter. Others get their turn before the next are looked at.
+        await Task.yield()
+      } else {
+        page.end(pageToken: tokens.token(after: last))
+        try await writer.write(page)
+      }
     }
   }
 
-  private func listing(for request: User_V1_ListUsersRequest) throws(UserError) -> UserListing {
+  private func listing(
+    for request: User_V1_ListUsersRequest
+  ) throws(UserError) -> (UserListing, PageTokenCodec.Tokens) {
     var violations: [FieldViolation] = []
     if request.pageSize < 0 {
       violations.append(
         FieldViolation(field: "page_size", reason: .outOfRange, description: "must not be negative"))
     }
-    let position = request.pageToken.isEmpty ? nil : pageTokens.id(from: request.pageToken)
-    if position == nil, !request.pageToken.isEmpty {
-      violations.append(
-        FieldViolation(
-          field: "page_token", reason: .malformed,
-          description: "must be a page_token from an earlier response")
-      )
+    var query = UserQuery(showsDeleted: request.showDeleted)
+    do throws(FieldViolation) {
+      query.filter = try UserFilter(parsing: request.filter)
+    } catch {
+      violations.append(error)
     }
+    let tokens = pageTokens.tokens(filter: request.filter, showsDeleted: request.showDeleted)
+    let position = request.pageToken.isEmpty ? nil : tokens.position(from: request.pageToken)
+    if position == nil, !request.pageToken.isEmpty { violations.append(.foreignPageToken) }
     if !violations.isEmpty { throw .invalid(violations) }
-    return try directory.listing(
-      after: position, pageSize: request.pageSize == 0 ? 100 : Int(request.pageSize))
+    let pageSize = request.pageSize == 0 ? 100 : Int(request.pageSize)
+    return (try directory.listing(query, after: position, pageSize: pageSize), tokens)
   }
 }

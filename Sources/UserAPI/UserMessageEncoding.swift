@@ -5,17 +5,18 @@ import UserDomain
 enum UserMessageEncoding {
   /// Returns the length of the message in bytes.
   static func count(_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span) -> Int {
-    let (seconds, nanos) = row.createdAt.secondsAndNanos
-    let timeLength =
-      (seconds == 0 ? 0 : 1 + length(UInt64(bitPattern: seconds))) + (nanos == 0 ? 0 : 1 + length(nanos))
-    return 2 + UserID.textLength + fieldLength(email.count) + fieldLength(name.count)
-      + 1 + length(UInt64(row.status.rawValue)) + 2 + timeLength
+    var count =
+      2 + UserID.textLength + fieldLength(email.count) + fieldLength(name.count)
+      + 1 + length(UInt64(row.status.rawValue)) + timeLength(row.createdAt) + timeLength(row.updatedAt)
+      + 2 + UserVersion.etagLength
+    if let deletion = row.deletion { count += timeLength(deletion.deletedAt) + timeLength(deletion.purgeAt) }
+    return count + labelsLength(row.labels)
   }
 
-  /// Returns a length in bytes that the message does not exceed: texts and id, and at most 48 bytes of tags, lengths and
-  /// numbers. Cheaper than ``count(_:_:_:)``.
-  static func maximumCount(_ email: UTF8Span, _ name: UTF8Span) -> Int {
-    UserID.textLength + email.count + name.count + 48
+  /// Returns a length in bytes that the message does not exceed: texts, id and etag, and at most 96 bytes of tags, lengths
+  /// and numbers. Cheaper than ``count(_:_:_:)``.
+  static func maximumCount(_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span) -> Int {
+    UserID.textLength + UserVersion.etagLength + email.count + name.count + 96 + labelsLength(row.labels)
   }
 
   /// Writes the message at `start`, where there is room for it. Returns its length in bytes.
@@ -23,7 +24,7 @@ enum UserMessageEncoding {
   static func write(
     _ row: UserRow, _ email: UTF8Span, _ name: UTF8Span, to start: UnsafeMutableRawPointer
   ) -> Int {
-    var writer = Writer(next: start)
+    var writer = WireWriter(next: start)
     writer.byte(Tag.id)
     writer.byte(UInt8(UserID.textLength))
     row.id.writeText(to: UnsafeMutableRawBufferPointer(start: writer.next, count: UserID.textLength))
@@ -32,22 +33,47 @@ enum UserMessageEncoding {
     writer.text(Tag.name, name.span)
     writer.byte(Tag.status)
     writer.varint(UInt64(row.status.rawValue))
-    writer.byte(Tag.createdAt)
-    let timeLength = writer.next
-    writer.byte(0)
-    writer.time(row.createdAt)
-    timeLength.storeBytes(of: UInt8(writer.next - timeLength - 1), as: UInt8.self)
+    writer.time(Tag.createdAt, row.createdAt)
+    writer.time(Tag.updateTime, row.updatedAt)
+    if let deletion = row.deletion {
+      writer.time(Tag.deleteTime, deletion.deletedAt)
+      writer.time(Tag.purgeTime, deletion.purgeAt)
+    }
+    writer.byte(Tag.etag)
+    writer.byte(UInt8(UserVersion.etagLength))
+    UserVersion(row.updatedAt).writeEtag(to: writer.next)
+    writer.next += UserVersion.etagLength
+    row.labels.forEach { key, value in
+      writer.byte(Tag.labels)
+      writer.varint(UInt64(entryLength(key, value)))
+      writer.string(Tag.key, key)
+      writer.string(Tag.value, value)
+    }
     return writer.next - start
   }
 
-  /// Returns the field of the page token, the last field of its message.
-  static func pageTokenField(_ pageToken: String) -> [UInt8] {
-    let count = fieldLength(pageToken.utf8.count)
+  /// Returns the field of a user in a `BatchGetUsersResponse`.
+  static func batchField(of user: User) -> [UInt8] {
+    let message = user.serialized
+    return [UInt8](count: 1 + length(UInt64(message.count)) + message.count) { field in
+      var writer = WireWriter(next: field.baseAddress!)
+      writer.string(1 << 3 | 2, message.span)
+    }
+  }
+
+  /// Returns the field of the page token, which follows the message.
+  static func pageTokenField(_ pageToken: String) -> [UInt8] { textField(Tag.pageToken, pageToken) }
+
+  /// Returns the field of the update id, which follows the message.
+  static func updateIDField(_ id: String) -> [UInt8] { textField(Tag.updateID, id) }
+
+  private static func textField(_ tag: UInt8, _ text: String) -> [UInt8] {
+    let count = fieldLength(text.utf8.count)
     return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       // A field without text has no bytes, and an array without bytes no buffer.
       guard let start = buffer.baseAddress, count > 0 else { return }
-      var writer = Writer(next: UnsafeMutableRawPointer(start))
-      writer.text(Tag.pageToken, pageToken.utf8Span.span)
+      var writer = WireWriter(next: UnsafeMutableRawPointer(start))
+      writer.text(tag, text.utf8Span.span)
       initialized = count
     }
   }
@@ -60,56 +86,42 @@ enum UserMessageEncoding {
     static let status: UInt8 = 4 << 3 | 0
     static let createdAt: UInt8 = 5 << 3 | 2
     static let pageToken: UInt8 = 6 << 3 | 2
-    static let seconds: UInt8 = 1 << 3 | 0
-    static let nanos: UInt8 = 2 << 3 | 0
+    static let updateTime: UInt8 = 7 << 3 | 2
+    static let deleteTime: UInt8 = 8 << 3 | 2
+    static let purgeTime: UInt8 = 9 << 3 | 2
+    static let etag: UInt8 = 10 << 3 | 2
+    static let labels: UInt8 = 11 << 3 | 2
+    static let updateID: UInt8 = 12 << 3 | 2
+    /// In an entry of a map.
+    static let key: UInt8 = 1 << 3 | 2
+    static let value: UInt8 = 2 << 3 | 2
   }
 
-  /// Returns the length of a varint: one byte for each 7 bits.
-  private static func length(_ value: UInt64) -> Int { (70 - (value | 1).leadingZeroBitCount) / 7 }
+  private static func length(_ value: UInt64) -> Int { WireWriter.length(value) }
 
   /// Returns the length of a field with `count` bytes of text; 0 for an empty text, which proto3 omits.
   private static func fieldLength(_ count: Int) -> Int {
     count == 0 ? 0 : 1 + length(UInt64(count)) + count
   }
 
-  /// Writes without checks of room, which the caller provides.
-  private struct Writer {
-    var next: UnsafeMutableRawPointer
+  private static func timeLength(_ time: Timestamp) -> Int {
+    let (seconds, nanos) = time.secondsAndNanos
+    return 2 + (seconds == 0 ? 0 : 1 + length(UInt64(bitPattern: seconds))) + (nanos == 0 ? 0 : 1 + length(nanos))
+  }
 
-    mutating func byte(_ byte: UInt8) {
-      next.storeBytes(of: byte, as: UInt8.self)
-      next += 1
+  private static func labelsLength(_ labels: UserLabels) -> Int {
+    if labels.isEmpty { return 0 }
+    var count = 0
+    labels.forEach { key, value in
+      let entry = entryLength(key, value)
+      count += 1 + length(UInt64(entry)) + entry
     }
+    return count
+  }
 
-    mutating func varint(_ value: UInt64) {
-      var rest = value
-      while rest > 0x7f {
-        byte(UInt8(truncatingIfNeeded: rest) | 0x80)
-        rest >>= 7
-      }
-      byte(UInt8(truncatingIfNeeded: rest))
-    }
-
-    mutating func text(_ tag: UInt8, _ utf8: Span<UInt8>) {
-      guard !utf8.isEmpty else { return }
-      byte(tag)
-      varint(UInt64(utf8.count))
-      utf8.withUnsafeBytes { next.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
-      next += utf8.count
-    }
-
-    /// Writes the fields of a google.protobuf.Timestamp.
-    mutating func time(_ time: Timestamp) {
-      let (seconds, nanos) = time.secondsAndNanos
-      if seconds != 0 {
-        byte(Tag.seconds)
-        varint(UInt64(bitPattern: seconds))
-      }
-      if nanos != 0 {
-        byte(Tag.nanos)
-        varint(nanos)
-      }
-    }
+  /// Returns the length of a map's entry, whose fields are written even if they are empty.
+  private static func entryLength(_ key: Span<UInt8>, _ value: Span<UInt8>) -> Int {
+    2 + length(UInt64(key.count)) + key.count + length(UInt64(value.count)) + value.count
   }
 }
 

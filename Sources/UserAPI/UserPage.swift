@@ -19,12 +19,12 @@ struct UserPage: Sendable {
 
   /// Creates an empty page with room for `rows` users of typical length.
   init(rows: Int = 0) {
-    frames.reserveCapacity(128 * rows)
+    frames.reserveCapacity(160 * rows)
   }
 
   mutating func append(_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span) {
     last = frames.count
-    let room = Self.prefixLength + UserMessageEncoding.maximumCount(email, name)
+    let room = Self.prefixLength + UserMessageEncoding.maximumCount(row, email, name)
     frames.append(addingCapacity: room) { output in
       output.withUnsafeMutableBufferPointer { buffer, count in
         let prefix = UnsafeMutableRawPointer(buffer.baseAddress!)
@@ -35,6 +35,9 @@ struct UserPage: Sendable {
       }
     }
   }
+
+  /// Whether the page has no users.
+  var isEmpty: Bool { frames.isEmpty }
 
   /// Ends the page: adds the page token to the last user, as the last field of its message. The page must not be empty.
   mutating func end(pageToken: String) {

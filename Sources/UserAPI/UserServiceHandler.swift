@@ -13,9 +13,14 @@ public struct UserServiceHandler: Sendable {
 
   /// GetUser, which has an inline road.
   public let getUser: UnaryMethod<GetUser>
+  /// GetUserByEmail, which has an inline road.
+  public let getUserByEmail: UnaryMethod<GetUserByEmail>
   /// CreateUser, which has an inline road.
   public let createUser: UnaryMethod<CreateUser>
   private let listUsers: ListUsers
+  private let changes: UserChangeHandler
+  private let directory: UserDirectory
+  private let calls: CallPipeline
   /// The methods with many requests.
   public let streamedMethods: [StreamedMethod]
 
@@ -26,6 +31,12 @@ public struct UserServiceHandler: Sendable {
   ) {
     getUser = UnaryMethod(
       GetUser(directory: directory), calls.pipeline(of: Methods.GetUser.descriptor, isInline: true))
+    getUserByEmail = UnaryMethod(
+      GetUserByEmail(directory: directory),
+      calls.pipeline(of: Methods.GetUserByEmail.descriptor, isInline: true))
+    changes = UserChangeHandler(directory: directory)
+    self.directory = directory
+    self.calls = calls
     createUser = UnaryMethod(
       CreateUser(directory: directory), calls.pipeline(of: Methods.CreateUser.descriptor, isInline: true))
     listUsers = ListUsers(
@@ -46,8 +57,20 @@ public struct UserServiceHandler: Sendable {
   public func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>)
   where Transport.Bytes: FramedMessageBytes {
     getUser.register(with: &router)
+    getUserByEmail.register(with: &router)
+    calls.register(Methods.BatchGetUsers.descriptor, with: &router, batchGetUsers)
+    calls.register(Methods.UpdateUser.descriptor, with: &router, changes.update)
+    calls.register(Methods.DeleteUser.descriptor, with: &router, changes.delete)
+    calls.register(Methods.UndeleteUser.descriptor, with: &router, changes.undelete)
     createUser.register(with: &router)
     listUsers.register(with: &router)
     for method in streamedMethods { method.register(with: &router) }
+  }
+
+  private func batchGetUsers(
+    _ request: User_V1_BatchGetUsersRequest, by authorization: CallAuthorization
+  ) async throws -> [UInt8] {
+    let users = try await directory.users(ids: request.userIds, showsDeleted: request.showDeleted)
+    return users.reduce(into: []) { $0 += UserMessageEncoding.batchField(of: $1) }
   }
 }

@@ -16,21 +16,27 @@ struct UserUpdates: StreamedCall {
     self.authorization = authorization
   }
 
-  /// The update's index in the stream, for a client that looks for the failed one.
-  private var place: [String: String] { ["request_index": "\(index)"] }
+  /// What a client looks for the failed update by: its index in the stream, and its id.
+  private func place(_ updateID: String = "") -> [String: String] {
+    let hasID = !updateID.isEmpty && updateID.utf8.count <= Self.maximumIDLength
+    return ["request_index": "\(index)"].merging(hasID ? ["update_id": updateID] : [:]) { $1 }
+  }
 
   mutating func receive(_ message: [UInt8]) throws -> StreamedCallStep {
-    received = try User_V1_UserUpdateRequest(request: message, metadata: place)
+    received = try User_V1_UserUpdateRequest(request: message, metadata: place())
     return .work
   }
 
   mutating func work() async throws -> [UInt8]? {
+    let update = exchange(&received, with: User_V1_UserUpdateRequest())
     do throws(UserError) {
-      let user = try await apply(exchange(&received, with: User_V1_UserUpdateRequest()))
+      let user = try await apply(update)
       index += 1
-      return user.serialized
+      return user.serialized + UserMessageEncoding.updateIDField(update.updateID)
     } catch {
-      guard error != .cancelled, let status = GoogleRPCStatus(error, metadata: place) else { throw error }
+      guard error != .cancelled, let status = GoogleRPCStatus(error, metadata: place(update.updateID)) else {
+        throw error
+      }
       throw status
     }
   }
@@ -39,19 +45,25 @@ struct UserUpdates: StreamedCall {
     try authorization.checkStillValid()
     let user = UserReference(update.userID)
     try authorization.caller.principal.require(.usersWrite, orBe: user.id)
+    guard update.updateID.utf8.count <= Self.maximumIDLength else { throw .invalid([.longUpdateID]) }
     // Counted before anything is looked up: the outcome can reveal which addresses are registered.
     if update.hasEmail || update.hasPassword { try authorization.admitOwnUpdate() }
-    // A token that may change only its own user may have leaked from that user's device.
-    let proof = PasswordProof(
-      currentPassword: update.hasCurrentPassword ? update.currentPassword : nil,
-      isRequired: !authorization.caller.principal.scopes.contains(.usersWrite),
-      network: authorization.caller.network)
     return try await directory.updateUser(
       user,
-      email: update.hasEmail ? update.email : nil,
-      name: update.hasName ? update.name : nil,
-      status: update.hasStatus ? update.status.rawValue : nil,
-      password: update.hasPassword ? update.password : nil, by: authorization.authority,
-      proof: proof, for: authorization.caller.hashRequester)
+      UserUpdate(
+        email: update.hasEmail ? update.email : nil, name: update.hasName ? update.name : nil,
+        status: update.hasStatus ? update.status.rawValue : nil,
+        password: update.hasPassword ? update.password : nil, etag: update.etag),
+      by: authorization.authority,
+      proof: authorization.proof(update.hasCurrentPassword ? update.currentPassword : nil),
+      for: authorization.caller.hashRequester)
   }
+
+  /// The maximum length of an update's id in bytes: it is repeated in trailers.
+  fileprivate static let maximumIDLength = 128
+}
+
+extension FieldViolation {
+  fileprivate static let longUpdateID = FieldViolation(
+    field: "update_id", reason: .tooLong, description: "must be at most \(UserUpdates.maximumIDLength) bytes")
 }

@@ -1,5 +1,3 @@
-import Foundation
-
 extension EmailAddress {
   /// The text that two addresses share if and only if they belong to one account.
   ///
@@ -33,30 +31,13 @@ extension EmailAddress {
   }
 
   private var foreignKey: String {
-    guard let (localPart, domain) = Self.split(address) else { return Self.folded(address[...]) }
+    guard let (localPart, domain) = Self.split(address) else { return address.caseFolded }
     let key: String
     do throws(DomainName.Fault) {
       key = try DomainName.aLabels(domain)
     } catch {
-      key = Self.folded(domain)
+      key = domain.caseFolded
     }
-    return "\(Self.folded(localPart))@\(key)"
-  }
-
-  /// Returns NFD(toCasefold(NFD(`text`))).
-  ///
-  /// Swift has no case folding. Lower, upper and lower case of each scalar in turn gives the same result in all of
-  /// Unicode, with two exceptions. Dotless `ı` folds to itself. Cherokee gets its other case, which still makes both
-  /// cases equal.
-  private static func folded(_ text: Substring) -> String {
-    var folded = String.UnicodeScalarView()
-    for scalar in text.decomposedStringWithCanonicalMapping.unicodeScalars {
-      if scalar == "\u{131}" {
-        folded.append(scalar)
-      } else {
-        folded += scalar.properties.lowercaseMapping.uppercased().lowercased().unicodeScalars
-      }
-    }
-    return String(folded).decomposedStringWithCanonicalMapping
+    return "\(localPart.caseFolded)@\(key)"
   }
 }

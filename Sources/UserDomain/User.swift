@@ -16,16 +16,67 @@ public struct User: Hashable, Sendable, Identifiable {
   public let name: UserName
   /// Whether the user may use the service.
   public let status: UserStatus
-  /// When the store accepted the user.
+  /// When the store accepted the user, or when the system that it comes from did.
   public let createdAt: Timestamp
+  /// When the user was last changed; ``createdAt`` until then.
+  public let updatedAt: Timestamp
+  /// When the user was deleted, and when it will be purged; nil unless it is deleted.
+  public let deletion: UserDeletion?
+  /// The labels.
+  public let labels: UserLabels
 
-  /// Creates a user from its stored parts.
-  public init(id: UserID, email: EmailAddress, name: UserName, status: UserStatus, createdAt: Timestamp) {
+  /// Creates a user from its stored parts. It was never changed if `updatedAt` is nil.
+  public init(
+    id: UserID, email: EmailAddress, name: UserName, status: UserStatus, createdAt: Timestamp,
+    updatedAt: Timestamp? = nil, deletion: UserDeletion? = nil, labels: UserLabels = UserLabels()
+  ) {
     self.id = id
     self.email = email
     self.name = name
     self.status = status
     self.createdAt = createdAt
+    self.updatedAt = updatedAt ?? createdAt
+    self.deletion = deletion
+    self.labels = labels
+  }
+
+  /// Whether the user is active and not deleted.
+  public var maySignIn: Bool { status == .active && deletion == nil }
+
+  /// The current version.
+  public var version: UserVersion { UserVersion(updatedAt) }
+}
+
+extension User {
+  /// Returns the user as it is after `changes` at `updatedAt`.
+  public func with(_ changes: UserChanges, updatedAt: Timestamp) -> User {
+    User(
+      id: id, email: changes.email ?? email, name: changes.name ?? name, status: changes.status ?? status,
+      createdAt: createdAt, updatedAt: updatedAt, deletion: deletion, labels: changes.labels ?? labels)
+  }
+
+  /// Returns the user with this deletion, or none, since `updatedAt`.
+  public func with(deletion: UserDeletion?, updatedAt: Timestamp) -> User {
+    User(
+      id: id, email: email, name: name, status: status, createdAt: createdAt, updatedAt: updatedAt,
+      deletion: deletion, labels: labels)
+  }
+}
+
+/// The deletion of a user, which can be undone until the user is purged.
+public struct UserDeletion: Hashable, Sendable {
+  /// The retention of deleted users by default: 30 days.
+  public static let defaultRetention: Duration = .seconds(30 * 86_400)
+
+  /// When the user was deleted.
+  public let deletedAt: Timestamp
+  /// When the user will be purged.
+  public let purgeAt: Timestamp
+
+  /// Creates a deletion.
+  public init(deletedAt: Timestamp, purgeAt: Timestamp) {
+    self.deletedAt = deletedAt
+    self.purgeAt = purgeAt
   }
 }
 
@@ -37,12 +88,17 @@ public struct NewUser: Hashable, Sendable {
   public let name: UserName
   /// The password's hash, or nil for an account that cannot sign in by password.
   public let passwordHash: PasswordHash?
+  /// The labels.
+  public let labels: UserLabels
 
   /// Creates an active user to be stored.
-  public init(email: EmailAddress, name: UserName, passwordHash: PasswordHash? = nil) {
+  public init(
+    email: EmailAddress, name: UserName, passwordHash: PasswordHash? = nil, labels: UserLabels = UserLabels()
+  ) {
     self.email = email
     self.name = name
     self.passwordHash = passwordHash
+    self.labels = labels
   }
 }
 
@@ -64,16 +120,19 @@ public struct UserChanges: Hashable, Sendable {
   public var status: UserStatus?
   /// The change of the password.
   public var password: PasswordChange?
+  /// The new labels, in place of all others.
+  public var labels: UserLabels?
 
   /// Creates changes of the fields that are not nil.
   public init(
     email: EmailAddress? = nil, name: UserName? = nil, status: UserStatus? = nil,
-    password: PasswordChange? = nil
+    password: PasswordChange? = nil, labels: UserLabels? = nil
   ) {
     self.email = email
     self.name = name
     self.status = status
     self.password = password
+    self.labels = labels
   }
 }
 

@@ -1,72 +1,51 @@
-/// The proof that the caller of an update may change an address or a password.
-///
-/// A leaked access token must not be enough to take over the account: a user that changes either gives the current
-/// password. A caller with `users:write` needs no proof.
-public struct PasswordProof: Sendable {
-  /// The current password in the request, or nil. If given, it is checked even when not required.
-  public let currentPassword: String?
-  /// Whether a change of the address or password requires it.
-  public let isRequired: Bool
-  /// The network of the request. A wrong password counts as a failed sign-in.
-  public let network: PeerNetwork
-
-  /// Creates a proof.
-  public init(currentPassword: String?, isRequired: Bool, network: PeerNetwork) {
-    self.currentPassword = currentPassword
-    self.isRequired = isRequired
-    self.network = network
-  }
-
-  static let field = "current_password"
-}
-
 extension UserDirectory {
-  /// Changes the fields that are not nil. An empty password removes the password. `status` is a raw value of
-  /// `UserStatus`. `authority` is that of the call's token, or nil.
+  /// Changes the fields of a user that are not nil. `authority` is that of the call's token, or nil.
   ///
   /// - Parameter proof: the current password, and whether it is required; nil for a trusted caller.
   /// - Throws: `UserError.invalid`; `.currentPasswordRequired`, `.wrongCurrentPassword`, `.tooManyAttempts` and
   ///   `.signInDisabled` about the current password; errors of the hasher and of `UserRepository.update`.
   public func updateUser(
-    _ reference: UserReference, email: String? = nil, name: String? = nil, status: Int? = nil,
-    password: String? = nil,
-    by authority: WriteAuthority? = nil, proof: PasswordProof? = nil,
-    for requester: HashRequester
+    _ reference: UserReference, _ update: UserUpdate, by authority: WriteAuthority? = nil,
+    proof: PasswordProof? = nil, for requester: HashRequester
   ) async throws(UserError) -> User {
-    var collector = ViolationCollector()
-    collector.check { () throws(FieldViolation) in if reference.text.isEmpty { throw .missingUserID } }
-    var changes = UserChanges()
-    if let status {
-      changes.status = collector.check { () throws(FieldViolation) in try UserStatus(checking: status) }
-    }
-    if let email { changes.email = collector.check { () throws(FieldViolation) in try EmailAddress(email) } }
-    if let name { changes.name = collector.check { () throws(FieldViolation) in try UserName(name) } }
-    var secret: Password?
-    if let password, !password.isEmpty {
-      secret = collector.check { () throws(FieldViolation) in
-        try passwordPolicy.check(password, email: changes.email, name: changes.name)
-      }
-    }
-    let given = proof?.currentPassword
-    let current = given.flatMap { text in
-      collector.check { () throws(FieldViolation) in try Password(attempt: text, field: PasswordProof.field) }
-    }
-    try collector.throwIfAny()
+    var draft = try UserUpdateDraft(update, of: reference, proof, policy: passwordPolicy)
     guard let id = reference.id else { throw .notFound(reference.text) }
+    if update.password != nil || update.email != nil || draft.currentPassword != nil {
+      // Hashing is expensive, so the user must exist, in the right version.
+      try await approve(draft, of: try user(reference), update, proof, for: requester)
+    }
+    if let password = draft.password {
+      draft.changes.password = .replace(try await hasher.hash(password, for: requester))
+    } else if update.password != nil {
+      draft.changes.password = .remove
+    }
+    return try await repository.update(id, draft.changes, UserWrite(version: draft.version, by: authority))
+  }
 
-    if password != nil || email != nil || current != nil {
-      // Hashing is expensive, so the user must exist.
-      let user = try user(reference)
-      if let secret { try check(secret, of: user) }
-      let isProtected = password != nil || changes.email.map { $0.address != user.email.address } ?? false
-      try await prove(current, of: user, proof, isProtected: isProtected, for: requester)
-    }
-    if let secret {
-      changes.password = .replace(try await hasher.hash(secret, for: requester))
-    } else if password != nil {
-      changes.password = .remove
-    }
-    return try await repository.update(id, changes, by: authority)
+  /// Checks an update as ``updateUser(_:_:by:proof:for:)`` does, and returns the user as it would be, without storing
+  /// anything.
+  ///
+  /// - Throws: the errors of that method.
+  public func checkUpdate(
+    _ reference: UserReference, _ update: UserUpdate, proof: PasswordProof?, for requester: HashRequester
+  ) async throws(UserError) -> User {
+    let draft = try UserUpdateDraft(update, of: reference, proof, policy: passwordPolicy)
+    let user = try user(reference)
+    try await approve(draft, of: user, update, proof, for: requester)
+    if let email = draft.changes.email { try requireFree(email, except: user.id) }
+    return user.with(draft.changes, updatedAt: user.updatedAt)
+  }
+
+  /// Checks what depends on the user as stored.
+  private func approve(
+    _ draft: UserUpdateDraft, of user: User, _ update: UserUpdate, _ proof: PasswordProof?,
+    for requester: HashRequester
+  ) async throws(UserError) {
+    if let version = draft.version, version != user.version { throw .versionMismatch }
+    if let password = draft.password { try check(password, of: user) }
+    let changesAddress = draft.changes.email.map { $0.address != user.email.address } ?? false
+    try await prove(
+      draft.currentPassword, of: user, proof, isProtected: update.password != nil || changesAddress, for: requester)
   }
 
   /// Checks a new password against the user's stored address and name.
@@ -78,35 +57,17 @@ extension UserDirectory {
     }
   }
 
-  /// Checks the current password of `user`, if given, or if a protected change requires it.
-  private func prove(
-    _ current: Password?, of user: User, _ proof: PasswordProof?, isProtected: Bool,
-    for requester: HashRequester
-  ) async throws(UserError) {
-    guard let proof else { return }
-    guard let current else {
-      if proof.isRequired, isProtected { throw .currentPasswordRequired }
-      return
-    }
-    do {
-      try await attempt(on: user.id, from: proof.network) { () async throws(UserError) in
-        // Read again: the attempt may have waited for others. A user without a password has no correct one.
-        let credential = try repository.credential(email: user.email)
-        guard let hash = credential?.passwordHash, credential?.user.id == user.id,
-          case .match = try await hasher.verify(current, against: hash, for: requester)
-        else { throw .wrongCredentials }
-      }
-    } catch .wrongCredentials {
-      throw .wrongCurrentPassword
-    }
-  }
-}
+  /// Checks whether the user of a draft could be stored now.
+  ///
+  /// - Throws: `UserError.emailAlreadyRegistered`, `.storage`.
+  public func check(_ draft: UserDraft) throws(UserError) { try requireFree(draft.email, except: nil) }
 
-extension UserStatus {
-  fileprivate init(checking rawValue: Int) throws(FieldViolation) {
-    guard let status = UserStatus(rawValue: rawValue) else {
-      throw FieldViolation(field: "status", reason: .outOfRange, description: "must be ACTIVE or INACTIVE")
-    }
-    self = status
+  /// Checks that no user has the address, except the one with this id.
+  ///
+  /// - Throws: `UserError.emailAlreadyRegistered`, `.storage`.
+  func requireFree(_ email: EmailAddress, except user: UserID?) throws(UserError) {
+    var owner: UserID?
+    _ = try repository.readUser(email: email, showsDeleted: true) { row, _, _ in owner = row.id }
+    if let owner, owner != user { throw .emailAlreadyRegistered }
   }
 }

@@ -7,18 +7,23 @@ public struct UserDirectory: Sendable {
   /// The rules for new passwords.
   public let passwordPolicy: PasswordPolicy
   let hasher: any PasswordHasher
+  /// How long deleted users are retained.
+  let retention: Duration
   private let attempts: PasswordAttempts?
 
   /// Creates the use cases over a store and a hasher.
   ///
   /// - Parameters:
   ///   - passwordPolicy: the rules for new passwords.
+  ///   - retention: how long deleted users are retained.
   ///   - attempts: counts wrong passwords, together with those of sign-ins; nil does not count, for programs with
   ///     trusted callers.
   public init(
     repository: any UserRepository, hasher: any PasswordHasher,
-    passwordPolicy: PasswordPolicy = PasswordPolicy(), attempts: PasswordAttempts? = nil
+    passwordPolicy: PasswordPolicy = PasswordPolicy(), retention: Duration = UserDeletion.defaultRetention,
+    attempts: PasswordAttempts? = nil
   ) {
+    self.retention = retention
     self.repository = repository
     self.hasher = hasher
     self.passwordPolicy = passwordPolicy
@@ -37,10 +42,29 @@ public struct UserDirectory: Sendable {
 
   /// Calls `body`, once, with the user that a request names. Errors are thrown before the call.
   ///
-  /// - Throws: `UserError.invalid` for an empty text, `.notFound` for text that is not a user's id, `.storage`.
-  public func readUser(_ reference: UserReference, _ body: UserReader) throws(UserError) {
-    if let id = reference.id, try repository.readUser(id: id, body) { return }
+  /// - Throws: `UserError.invalid` for an empty text, `.notFound` for text that is not a user's id, and for a deleted user
+  ///   unless `showsDeleted`; `.storage`.
+  public func readUser(
+    _ reference: UserReference, showsDeleted: Bool = false, _ body: UserReader
+  ) throws(UserError) {
+    if let id = reference.id, try repository.readUser(id: id, showsDeleted: showsDeleted, body) { return }
     throw reference.text.isEmpty ? .invalid([.missingUserID]) : .notFound(reference.text)
+  }
+
+  /// Calls `body` with the user that has the address `email`. Returns false if no user has it, or if the user is deleted
+  /// and `showsDeleted` is false.
+  ///
+  /// - Throws: `UserError.invalid` for text that is not an address, `.storage`.
+  public func readUser(
+    email: String, showsDeleted: Bool = false, _ body: UserReader
+  ) throws(UserError) -> Bool {
+    let address: EmailAddress
+    do throws(FieldViolation) {
+      address = try EmailAddress(ofAccount: email)
+    } catch {
+      throw .invalid([error])
+    }
+    return try repository.readUser(email: address, showsDeleted: showsDeleted, body)
   }
 
   /// Creates an active user. An empty password makes an account that cannot sign in by password.
@@ -51,11 +75,11 @@ public struct UserDirectory: Sendable {
   /// - Parameter network: the caller's network; nil for a trusted caller, whose passwords are not counted.
   /// - Throws: `UserError.invalid`, and the errors of ``createUser(_:from:for:)``.
   public func createUser(
-    email: String, name: String, password: String, requestID: String = "", from network: PeerNetwork? = nil,
-    for requester: HashRequester
+    email: String, name: String, password: String, requestID: String = "", labels: [String: String] = [:],
+    from network: PeerNetwork? = nil, for requester: HashRequester
   ) async throws(UserError) -> User {
     let draft = try UserDraft(
-      email: email, name: name, password: password, requestID: requestID, policy: passwordPolicy)
+      email: email, name: name, password: password, requestID: requestID, labels: labels, policy: passwordPolicy)
     return try await createUser(draft, from: network, for: requester)
   }
 
@@ -127,14 +151,16 @@ public struct UserDirectory: Sendable {
   ) async throws(UserError) -> NewUser {
     var hash: PasswordHash?
     if let password = draft.password { hash = try await hasher.hash(password, for: requester) }
-    return NewUser(email: draft.email, name: draft.name, passwordHash: hash)
+    return NewUser(email: draft.email, name: draft.name, passwordHash: hash, labels: draft.labels)
   }
 
-  /// Returns a listing of all current users, beginning after the id `after` (nil: at the first).
+  /// Returns a listing of the current users that `query` is about, beginning after `after` (nil: at the first).
   ///
-  /// - Throws: `UserError.storage`.
-  public func listing(after: UserID? = nil, pageSize: Int) throws(UserError) -> UserListing {
-    try UserListing(repository: repository, after: after, pageSize: pageSize)
+  /// - Throws: `UserError.storage`, and `.invalid` for a position of another order.
+  public func listing(
+    _ query: UserQuery = UserQuery(), after: ListingPosition? = nil, pageSize: Int
+  ) throws(UserError) -> UserListing {
+    try UserListing(repository: repository, query: query, after: after, pageSize: pageSize)
   }
 }
 

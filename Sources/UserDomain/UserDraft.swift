@@ -8,13 +8,15 @@ public struct UserDraft: Sendable {
   public let password: Password?
   /// The request id, or nil.
   public let requestID: RequestID?
+  /// The labels.
+  public let labels: UserLabels
 
   /// Validates a client's text. An empty password or an empty request id means none.
   ///
   /// - Parameter policy: the rules for the password.
   /// - Throws: `UserError.invalid` with all violations, at most one per field.
   public init(
-    email: String, name: String, password: String, requestID: String = "",
+    email: String, name: String, password: String, requestID: String = "", labels: [String: String] = [:],
     policy: PasswordPolicy = PasswordPolicy()
   ) throws(UserError) {
     var collector = ViolationCollector()
@@ -28,6 +30,10 @@ public struct UserDraft: Sendable {
       }
     self.requestID =
       requestID.isEmpty ? nil : collector.check { () throws(FieldViolation) in try RequestID(requestID) }
+    self.labels =
+      labels.isEmpty
+      ? UserLabels()
+      : collector.check { () throws(FieldViolation) in try UserLabels(labels) } ?? UserLabels()
     try collector.throwIfAny()
     guard let address, let userName else { throw .invalid(collector.violations) }
     self.email = address

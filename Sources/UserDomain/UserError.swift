@@ -2,8 +2,16 @@
 public enum UserError: Error, Hashable, Sendable {
   /// The request is invalid. Has every violation found, one per field.
   case invalid([FieldViolation])
-  /// No user has the id in the request, given here as the client wrote it.
+  /// No user has the id or the address in the request, given here as the client wrote it, or the user is deleted.
   case notFound(String)
+  /// Of the ids in the request, no user has these, given here as the client wrote them.
+  case notAllFound([String])
+  /// Another user has the id of an imported user.
+  case idTaken
+  /// The user to be undeleted is not deleted.
+  case notDeleted
+  /// The user has changed since the version that the request names.
+  case versionMismatch
   /// Another user has the address, in any letter case.
   case emailAlreadyRegistered
   /// A bounded queue is full; nothing was done. Retry after `retryAfter`.

@@ -23,15 +23,18 @@ public struct UserIDGenerator: Sendable {
 
   /// Makes every later id greater than `id`, even if the clock is wrong. Ids that are not UUIDv7 are ignored.
   public mutating func advance(past id: UserID) {
-    guard id.high >> 12 & 0xf == 7, id.high >> 16 >= milliseconds else { return }
+    guard id.isVersion7, id.high >> 16 >= milliseconds else { return }
     milliseconds = id.high >> 16
     counter = id.high & 0xfff
   }
 
+  /// The time in the last id, or in the one that the next id is greater than; 1970 before either.
+  public var latestTime: Timestamp { Timestamp(microsecondsSinceEpoch: Int64(milliseconds) * 1_000) }
+
   /// Returns the next id, for a user created at `now`. Times before 1970 or after the year 10889 are clamped.
   public mutating func next(at now: Timestamp) -> UserID {
     let bits = nextRandom()
-    let clock = min(UInt64(clamping: now.microsecondsSinceEpoch / 1_000), Self.lastMillisecond)
+    let clock = UserPlace.milliseconds(of: now)
     if clock > milliseconds {
       startMillisecond(clock, seed: nextRandom())
     } else if counter < 0xfff {

@@ -4,29 +4,38 @@
 /// returns once it is durable, or throws having stored nothing. A write whose task is cancelled while it waits throws
 /// `UserError.cancelled`; a write that has begun completes.
 ///
-/// Ids are assigned in commit order: a reader that has seen a user can read every user with a smaller id.
+/// Ids are assigned in commit order: a reader that has seen a user can read every user with a smaller id, unless it was
+/// imported.
 public protocol UserRepository: Sendable {
-  /// Calls `body` with the user with this id. Returns whether the user exists.
+  /// Calls `body` with the user with this id, unless it is deleted and `showsDeleted` is false. Returns whether it was
+  /// called.
   ///
   /// - Throws: `UserError.storage`, before `body` is called.
-  func readUser(id: UserID, _ body: UserReader) throws(UserError) -> Bool
+  func readUser(id: UserID, showsDeleted: Bool, _ body: UserReader) throws(UserError) -> Bool
 
-  /// Returns the user with this address in any letter case, and the password's hash, or nil.
+  /// Calls `body` with the user with this address in any letter case, unless it is deleted and `showsDeleted` is false.
+  /// Returns whether it was called.
+  ///
+  /// - Throws: `UserError.storage`, before `body` is called.
+  func readUser(email: EmailAddress, showsDeleted: Bool, _ body: UserReader) throws(UserError) -> Bool
+
+  /// Returns the user with this address in any letter case that is not deleted, and the password's hash, or nil.
   ///
   /// - Throws: `UserError.storage`.
   func credential(email: EmailAddress) throws(UserError) -> Credential?
 
-  /// Returns the greatest id in the store, or nil if the store is empty.
+  /// Returns the place of the user that comes last in the order of creation (``UserPlace``), or nil if the store is empty.
   ///
   /// - Throws: `UserError.storage`.
-  func newestUserID() throws(UserError) -> UserID?
+  func lastPlace() throws(UserError) -> UserID?
 
-  /// Calls `body` with at most `limit` users, by ascending id, whose ids are greater than `after` (nil: from the first)
-  /// and at most `through`. Returns how many there were.
+  /// Calls `body` with at most `limit` users that `query` is about, in the order of its filter, after the position `after`
+  /// (nil: from the first) and with places up to `through`. Looks at a limited number of users, so that a filter that few
+  /// users pass does not take long.
   ///
   /// - Throws: `UserError.storage`, possibly after some users.
   func readUsers(
-    after: UserID?, through: UserID, limit: Int, _ body: UserReader
+    _ query: UserQuery, after: ListingPosition?, through: UserID, limit: Int, _ body: UserReader
   ) throws(UserError) -> UsersRead
 
   /// Stores one user.
@@ -49,23 +58,55 @@ public protocol UserRepository: Sendable {
     _ requests: [CreateRequest], by authority: WriteAuthority?
   ) async throws(UserError) -> [Result<Creation, UserError>]
 
-  /// Changes one user and returns it as stored. `authority` is checked inside the transaction; nil for a caller without
-  /// a token.
+  /// Changes one user, which is not deleted, and returns it as stored.
   ///
-  /// - Throws: `UserError.unauthenticated` if the authority is no longer valid, `.notFound`, `.emailAlreadyRegistered`,
-  ///   `.storage`, `.overloaded`, `.cancelled`, `.shuttingDown`.
-  func update(
-    _ id: UserID, _ changes: UserChanges, by authority: WriteAuthority?
-  ) async throws(UserError) -> User
+  /// - Throws: `UserError.notFound`, `.emailAlreadyRegistered`, and the errors of every ``UserWrite``.
+  func update(_ id: UserID, _ changes: UserChanges, _ write: UserWrite) async throws(UserError) -> User
+
+  /// Deletes one user, as `removal` says, and returns it as deleted. Its tokens and sessions end in the same transaction.
+  ///
+  /// - Throws: `UserError.notFound`, and the errors of every ``UserWrite``.
+  func delete(_ id: UserID, _ removal: UserRemoval, _ write: UserWrite) async throws(UserError) -> User
+
+  /// Makes a deleted user one that is not, and returns it.
+  ///
+  /// - Throws: `UserError.notFound`, `.notDeleted`, and the errors of every ``UserWrite``.
+  func undelete(_ id: UserID, _ write: UserWrite) async throws(UserError) -> User
+}
+
+/// What a change of one user depends on, whatever the change is. All of it is checked inside the transaction.
+///
+/// Every such change may throw `UserError.unauthenticated` if the authority is no longer valid, `.versionMismatch`,
+/// `.storage`, `.overloaded`, `.cancelled` and `.shuttingDown`.
+public struct UserWrite: Sendable {
+  /// The version that the user must have; nil: any.
+  public var version: UserVersion?
+  /// The authority of the caller; nil for a caller without a token.
+  public var authority: WriteAuthority?
+
+  /// Creates the conditions of a change, by default none.
+  public init(version: UserVersion? = nil, by authority: WriteAuthority? = nil) {
+    self.version = version
+    self.authority = authority
+  }
+}
+
+/// How a user is deleted.
+public enum UserRemoval: Hashable, Sendable {
+  /// The user stays for `retention`, and can be undeleted. A user that is already deleted is left as it is and returned
+  /// if `allowsDeleted`, else not found.
+  case soft(retention: Duration, allowsDeleted: Bool)
+  /// The user is erased, also if it is already deleted.
+  case expunge
 }
 
 extension UserRepository {
-  /// Returns the user with this id, or nil.
+  /// Returns the user with this id, or nil if it is unknown or deleted.
   ///
   /// - Throws: `UserError.storage`.
   public func user(id: UserID) throws(UserError) -> User? {
     var user: User?
-    _ = try readUser(id: id) { user = User($0, email: $1, name: $2) }
+    _ = try readUser(id: id, showsDeleted: false) { user = User($0, email: $1, name: $2) }
     return user
   }
 
@@ -93,8 +134,8 @@ extension UserRepository {
 
   /// Changes one user for a caller without a token.
   ///
-  /// - Throws: the errors of ``update(_:_:by:)``.
+  /// - Throws: the errors of ``update(_:_:_:)``.
   public func update(_ id: UserID, _ changes: UserChanges) async throws(UserError) -> User {
-    try await update(id, changes, by: nil)
+    try await update(id, changes, UserWrite())
   }
 }

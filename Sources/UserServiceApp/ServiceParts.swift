@@ -75,7 +75,7 @@ struct ServiceParts: Sendable {
       // What the last writes have shown; a check itself writes nothing.
       if repository.writeFault != nil { return false }
       do {
-        _ = try repository.newestUserID()
+        _ = try repository.lastPlace()
         return true
       } catch {
         return false

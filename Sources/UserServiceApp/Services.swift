@@ -45,7 +45,8 @@ struct Services {
   var inlineMethods: [InlineMethod] {
     let streamed = users.streamedMethods + (reflection?.streamedMethods ?? [])
     return [
-      InlineMethod(users.getUser), InlineMethod(users.createUser), InlineMethod(health.watch),
+      InlineMethod(users.getUser), InlineMethod(users.getUserByEmail), InlineMethod(users.createUser),
+      InlineMethod(health.watch),
     ] + streamed.map { InlineMethod($0) }
   }
 }

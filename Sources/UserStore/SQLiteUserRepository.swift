@@ -63,6 +63,8 @@ public final class SQLiteUserRepository: UserRepository {
   let readers: ConnectionPool
   let writers: ConnectionPool
   let writer: GroupCommitWriter
+  /// The time in the greatest id that was stored when the repository was opened, perhaps by a clock that was ahead.
+  private let newestAtOpening: Timestamp
   /// The state of the loaded revocations.
   let stored: Mutex<StoredRevocations.Knowledge>
   let inspectionQueue = DispatchQueue(label: "user-store.inspection", qos: .utility)
@@ -100,6 +102,7 @@ public final class SQLiteUserRepository: UserRepository {
       case .requireCurrent: try schemaMigrator.requireCurrent()
       }
       first = try opening.prepare(connection, writes: writes)
+      newestAtOpening = try opening.latestTime(of: first)
       stored = Mutex(StoredRevocations.Knowledge(mark: try opening.load(revocations, from: first)))
     } catch {
       // The failure being reported matters more than a failure to close.
@@ -171,9 +174,17 @@ public final class SQLiteUserRepository: UserRepository {
 
   // MARK: UserRepository
 
-  public func readUser(id: UserID, _ body: UserReader) throws(UserError) -> Bool {
+  public func readUser(id: UserID, showsDeleted: Bool, _ body: UserReader) throws(UserError) -> Bool {
     try readers.withConnection { (connection) throws(DatabaseError) in
-      try connection.reads.readUser(id: id, body)
+      try connection.reads.readUser(id: id, showsDeleted: showsDeleted, body)
+    }
+  }
+
+  public func readUser(
+    email: EmailAddress, showsDeleted: Bool, _ body: UserReader
+  ) throws(UserError) -> Bool {
+    try readers.withConnection { (connection) throws(DatabaseError) in
+      try connection.reads.readUser(emailKey: email.uniquenessKey, showsDeleted: showsDeleted, body)
     }
   }
 
@@ -183,17 +194,20 @@ public final class SQLiteUserRepository: UserRepository {
     }
   }
 
-  public func newestUserID() throws(UserError) -> UserID? {
+  public func lastPlace() throws(UserError) -> UserID? {
     try readers.withConnection { (connection) throws(DatabaseError) in
-      try connection.reads.newestUserID()
+      try connection.reads.lastPlace(upTo: latestPlace)
     }
   }
 
+  /// A place after those of all users, within days: other ids that are greater are not looked at.
+  private var latestPlace: UserID { UserPlace.last(at: max(Timestamp.now, newestAtOpening) + .seconds(86_400)) }
+
   public func readUsers(
-    after: UserID?, through: UserID, limit: Int, _ body: UserReader
+    _ query: UserQuery, after: ListingPosition?, through: UserID, limit: Int, _ body: UserReader
   ) throws(UserError) -> UsersRead {
     try readers.withConnection { (connection) throws(DatabaseError) in
-      try connection.reads.readUsers(after: after, through: through, limit: limit, body)
+      try connection.reads.readUsers(query, after: after, through: through, limit: limit, body)
     }
   }
 
@@ -217,10 +231,24 @@ public final class SQLiteUserRepository: UserRepository {
   }
 
   public func update(
-    _ id: UserID, _ changes: UserChanges, by authority: WriteAuthority?
+    _ id: UserID, _ changes: UserChanges, _ write: UserWrite
   ) async throws(UserError) -> User {
     try await writer.write(rows: 1) { (statements) throws(DatabaseError) in
-      try statements.update(id, changes, by: authority)
+      try statements.changes.update(id, changes, write)
+    }
+  }
+
+  public func delete(
+    _ id: UserID, _ removal: UserRemoval, _ write: UserWrite
+  ) async throws(UserError) -> User {
+    try await writer.write(rows: 1) { (statements) throws(DatabaseError) in
+      try statements.changes.delete(id, removal, write)
+    }
+  }
+
+  public func undelete(_ id: UserID, _ write: UserWrite) async throws(UserError) -> User {
+    try await writer.write(rows: 1) { (statements) throws(DatabaseError) in
+      try statements.changes.undelete(id, write)
     }
   }
 }

@@ -141,7 +141,7 @@ import UserStore
     var bulk = BulkCreate(directory: directory, limits: BulkLimits(batch: 100), authorization: authorization)
     for number in 0..<150 { try await bulk.load(row("user\(number)@example.com")) }
     #expect(bulk.createdCount == 100)
-    let newest = try directory.repository.newestUserID()
+    let newest = try directory.repository.lastPlace()
     verifier.fail(fault)
     for number in 150..<199 { try await bulk.load(row("user\(number)@example.com")) }
     // The batch is stored at its last row, or at the end of the stream.
@@ -150,7 +150,7 @@ import UserStore
       try await bulk.load(row("user199@example.com"))
     }
     #expect(bulk.createdCount == 100)
-    #expect(try directory.repository.newestUserID() == newest)
+    #expect(try directory.repository.lastPlace() == newest)
   }
 
   /// Returns the authorization of a call with the one token.
@@ -179,7 +179,7 @@ import UserStore
     _ = try await repository.update(admin.id, UserChanges(status: .inactive))
     for number in 500..<900 { try await bulk.load(row("user\(number)@example.com")) }
     await #expect(throws: UserError.unauthenticated(.revoked)) { _ = try await bulk.finish() }
-    #expect(try repository.newestUserID() == admin.id)
+    #expect(try repository.lastPlace() == admin.id)
   }
 
   @Test("no row of a batch is stored if another process makes its user inactive meanwhile")
@@ -195,7 +195,7 @@ import UserStore
     _ = try await other.update(admin.id, UserChanges(status: .inactive))
     try authorization.checkStillValid()
     await #expect(throws: UserError.unauthenticated(.revoked)) { _ = try await bulk.finish() }
-    #expect(try other.newestUserID() == admin.id)
+    #expect(try other.lastPlace() == admin.id)
     try await other.close()
     try await repository.close()
   }

@@ -7,19 +7,32 @@ import UserProtos
 @testable import UserAPI
 
 @Suite struct UserMessageTests {
-  /// Returns the bytes that SwiftProtobuf writes.
+  /// Returns the bytes that SwiftProtobuf writes, and the page token's field behind them.
   private func expected(_ user: User, pageToken: String = "") throws -> [UInt8] {
-    let microseconds = user.createdAt.microsecondsSinceEpoch
-    let seconds = Int64((Double(microseconds) / 1_000_000).rounded(.down))
     let message = User_V1_User.with {
       $0.id = user.id.description
       $0.email = user.email.address
       $0.name = user.name.text
       $0.status = user.status == .active ? .active : .inactive
-      $0.createdAt = .init(seconds: seconds, nanos: Int32((microseconds - seconds * 1_000_000) * 1_000))
-      $0.pageToken = pageToken
+      $0.createdAt = time(user.createdAt)
+      $0.updateTime = time(user.updatedAt)
+      if let deletion = user.deletion {
+        $0.deleteTime = time(deletion.deletedAt)
+        $0.purgeTime = time(deletion.purgeAt)
+      }
+      $0.etag = user.version.etag
+      $0.labels = user.labels.byKey
     }
-    return try message.serializedBytes()
+    var options = BinaryEncodingOptions()
+    options.useDeterministicOrdering = true
+    let bytes: [UInt8] = try message.serializedBytes(options: options)
+    return try bytes + User_V1_User.with { $0.pageToken = pageToken }.serializedBytes()
+  }
+
+  private func time(_ time: Timestamp) -> Google_Protobuf_Timestamp {
+    let microseconds = time.microsecondsSinceEpoch
+    let seconds = Int64((Double(microseconds) / 1_000_000).rounded(.down))
+    return .init(seconds: seconds, nanos: Int32((microseconds - seconds * 1_000_000) * 1_000))
   }
 
   @Test("random users have the bytes that SwiftProtobuf writes")
@@ -31,7 +44,10 @@ import UserProtos
       let user = User(
         id: UserID(high: .random(in: 0 ... .max), low: .random(in: 0 ... .max)),
         email: try EmailAddress("user\(Int.random(in: 0 ... .max))@example.com"),
-        name: try UserName(name.trimmingPrefix(" ").description), status: .random(), createdAt: .random())
+        name: try UserName(name.trimmingPrefix(" ").description), status: .random(), createdAt: .random(),
+        updatedAt: Bool.random() ? .random() : nil,
+        deletion: Bool.random() ? UserDeletion(deletedAt: .random(), purgeAt: .random()) : nil,
+        labels: try .random())
       #expect(try user.serialized == expected(user))
     }
   }
@@ -41,11 +57,13 @@ import UserProtos
     arguments: [0, 1, 127, 128, 16_384, 3_000_000], [Int64.min, -1, 0, 1, .max])
   func longest(count: Int, microseconds: Int64) {
     let text = String(repeating: "x", count: count)
+    let time = Timestamp(microsecondsSinceEpoch: microseconds)
     let row = UserRow(
       id: UserID(high: .max, low: .max), status: .inactive,
-      createdAt: Timestamp(microsecondsSinceEpoch: microseconds))
+      createdAt: time, updatedAt: time, deletion: UserDeletion(deletedAt: time, purgeAt: time),
+      labels: UserLabels(trusted: "\(text.prefix(20_000))=\(text.prefix(20_000))\nk=v\n=\n\nnone\n"))
     let length = UserMessageEncoding.count(row, text.utf8Span, text.utf8Span)
-    #expect(length <= UserMessageEncoding.maximumCount(text.utf8Span, text.utf8Span))
+    #expect(length <= UserMessageEncoding.maximumCount(row, text.utf8Span, text.utf8Span))
     var page = UserPage()
     page.append(row, text.utf8Span, text.utf8Span)
     // A prefix of five bytes precedes the message.
@@ -91,6 +109,13 @@ import UserProtos
 
 extension UserStatus {
   fileprivate static func random() -> UserStatus { Bool.random() ? .active : .inactive }
+}
+
+extension UserLabels {
+  fileprivate static func random() throws -> UserLabels {
+    let pairs = (0..<Int.random(in: 0...3)).map { ("key\($0)", String(repeating: "é", count: .random(in: 0...64))) }
+    return try UserLabels(Dictionary(uniqueKeysWithValues: pairs))
+  }
 }
 
 extension Timestamp {

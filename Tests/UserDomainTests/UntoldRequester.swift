@@ -17,8 +17,7 @@ extension UserDirectory {
     by authority: WriteAuthority? = nil, proof: PasswordProof? = nil
   ) async throws(UserError) -> User {
     try await updateUser(
-      UserReference(id), email: email, name: name, status: status, password: password, by: authority,
-      proof: proof,
-      for: .service)
+      UserReference(id), UserUpdate(email: email, name: name, status: status, password: password), by: authority,
+      proof: proof, for: .service)
   }
 }

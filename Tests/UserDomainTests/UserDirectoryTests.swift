@@ -64,7 +64,7 @@ import UserStore
     }
     #expect(violations.map(\.field) == ["email", "name", "password"])
     #expect(violations.map(\.reason) == [.malformed, .forbiddenCharacter, .tooShort])
-    #expect(try repository.newestUserID() == nil)
+    #expect(try repository.lastPlace() == nil)
   }
 
   @Test("an update reports all its violations too, including the missing id")

@@ -119,7 +119,7 @@ import UserDomain
     let outcomes = try await repository.create((0..<2_000).map { .sample($0) })
     let id = try #require(try outcomes.first?.get().id)
     func scan() throws {
-      _ = try repository.readUsers(after: nil, through: UserID(high: .max, low: .max), limit: 2_000) {
+      _ = try repository.readUsers(UserQuery(), after: nil, through: .last, limit: 2_000) {
         _, _, _ in
       }
     }

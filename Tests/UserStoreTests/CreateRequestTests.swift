@@ -37,7 +37,7 @@ import UserDomain
     repository = try open()
     let second = try await repository.create(CreateRequest(.sample(1), id: id))
     #expect(second == Creation(first.user, earlier: .init(passwordHash: nil)))
-    #expect(try repository.newestUserID() == first.user.id)
+    #expect(try repository.lastPlace() == first.user.id)
     try await repository.close()
   }
 
@@ -54,7 +54,7 @@ import UserDomain
       CreateRequest(
         NewUser(email: EmailAddress(trusted: "user1@example.comU"), name: UserName(trusted: "ser 1")), id: id)
     )
-    #expect(try repository.newestUserID() == first.id)
+    #expect(try repository.lastPlace() == first.id)
     try await repository.close()
   }
 

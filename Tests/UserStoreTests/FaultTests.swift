@@ -190,7 +190,7 @@ import UserDomain
     #expect(fault.kind == .full)
     let stored = try await after.value
     #expect(stored.name.text == "renamed" && stored.status == .active)
-    #expect(try repository.newestUserID() == ada.id)
+    #expect(try repository.lastPlace() == ada.id)
     #expect(try repository.user(id: ada.id) == stored)
     try await repository.close()
   }

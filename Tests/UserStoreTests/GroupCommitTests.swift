@@ -69,7 +69,7 @@ import UserDomain
     await #expect(throws: UserError.cancelled) { try await second.value }
     try await other.execute("ROLLBACK")
     let user = try await first.value
-    #expect(try repository.newestUserID() == user.id)
+    #expect(try repository.lastPlace() == user.id)
     #expect(try repository.credential(email: EmailAddress("user2@example.com")) == nil)
     try other.close()
     try await repository.close()
@@ -84,7 +84,7 @@ import UserDomain
     }
     task.cancel()
     await #expect(throws: UserError.cancelled) { try await task.value }
-    #expect(try repository.newestUserID() == nil)
+    #expect(try repository.lastPlace() == nil)
     try await repository.close()
   }
 

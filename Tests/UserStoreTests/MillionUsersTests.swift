@@ -31,7 +31,7 @@ import UserDomain
       count += page.count
     }
     #expect(count == Self.users)
-    #expect(try repository.newestUserID() == last)
+    #expect(try repository.lastPlace() == last)
     try expectFlatCost(path)
     try await repository.close()
   }
@@ -53,7 +53,7 @@ import UserDomain
       let ids = try Data.fetchAll(
         database, sql: "SELECT id FROM users WHERE email LIKE 'user%00000@example.com'")
       var statement = sqlite3_next_stmt(database.sqliteConnection, nil)
-      while statement != nil, String(cString: sqlite3_sql(statement)) != UserPageStatement.sql {
+      while statement != nil, String(cString: sqlite3_sql(statement)) != UserPageStatements.byIDSQL {
         statement = sqlite3_next_stmt(database.sqliteConnection, statement)
       }
       return (ids, statement)
@@ -62,7 +62,7 @@ import UserDomain
     return try ids.prefix(8).map { id in
       sqlite3_stmt_status(found, SQLITE_STMTSTATUS_VM_STEP, 1)
       let users = try reads.readUsers(
-        after: id.withUnsafeBytes { UserID(bytes: $0) }, through: UserID(high: .max, low: .max), limit: 1_000
+        UserQuery(), after: id.withUnsafeBytes { UserID(bytes: $0) }.map { .id($0) }, through: .last, limit: 1_000
       ) { _, _, _ in }
       #expect(users.count == 1_000)
       return sqlite3_stmt_status(found, SQLITE_STMTSTATUS_VM_STEP, 1)

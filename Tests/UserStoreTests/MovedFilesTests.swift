@@ -91,14 +91,14 @@ import UserDomain
     let repository = try SQLiteUserRepository(.file(path), configuration: configuration)
     try FileManager.default.moveItem(atPath: path, toPath: directory.path("old.db"))
     // No reader is open yet.
-    let error = #expect(throws: UserError.self) { try repository.newestUserID() }
+    let error = #expect(throws: UserError.self) { try repository.lastPlace() }
     guard case .storage(let fault) = error else {
       Issue.record("\(String(describing: error))")
       return
     }
     #expect(fault.kind == .moved)
     try FileManager.default.moveItem(atPath: directory.path("old.db"), toPath: path)
-    #expect(try repository.newestUserID() == nil)
+    #expect(try repository.lastPlace() == nil)
     try await repository.close()
   }
 

@@ -14,7 +14,7 @@ import UserDomain
     // As in memory, nothing is left behind.
     defer { try? connection.close() }
     return try connection.withDatabase { database in
-      #expect(UserPageStatement.defineFunction(on: database) == SQLITE_OK)
+      #expect(UserPageStatements.defineFunction(on: database) == SQLITE_OK)
       let statement = try database.makeStatement(sql: "EXPLAIN QUERY PLAN \(sql)")
       // Unbound parameters are NULL, which makes no difference to the plan.
       statement.setUncheckedArguments([])
@@ -24,7 +24,7 @@ import UserDomain
 
   @Test("a page is a range of the primary key, without a sort")
   func page() throws {
-    #expect(try plan(UserPageStatement.sql) == ["SEARCH users USING PRIMARY KEY (id>?)"])
+    #expect(try plan(UserPageStatements.byIDSQL) == ["SEARCH users USING PRIMARY KEY (id>?)"])
   }
 
   @Test("a point read is one search of the primary key")
@@ -72,7 +72,7 @@ import UserDomain
   @Test("a request is found by its id, and a user's or expired requests by an index")
   func createRequests() throws {
     let steps = try plan(CreateRequestStatements.rememberedSQL)
-    #expect(steps.count == 2 && steps.allSatisfy { $0.contains("USING PRIMARY KEY") })
+    #expect(steps.count == 3 && steps.allSatisfy { $0.contains("USING PRIMARY KEY") })
     typealias Purge = CreateRequestStatements.Purge
     for (condition, range) in [(Purge.expired, "(made_at<?)"), (Purge.ahead, "(made_at>?)")] {
       for sql in [Purge.searchSQL(condition), Purge.deleteSQL(condition)] {

@@ -95,7 +95,7 @@ import UserStore
     for outcome in outcomes {
       if case .failure(let error) = outcome { #expect(error as? UserError == .emailAlreadyRegistered) }
     }
-    #expect(try fixture.repository.newestUserID() == winners.first?.id)
+    #expect(try fixture.repository.lastPlace() == winners.first?.id)
     try await fixture.repository.close()
   }
 
@@ -169,9 +169,9 @@ import UserStore
   func pages(kind: Kind, size: Int) async throws {
     let fixture = try Fixture(kind)
     let none = try fixture.repository.readUsers(
-      after: nil, through: UserID(high: .max, low: .max), limit: 10
+      UserQuery(), after: nil, through: .last, limit: 10
     ) { row, _, _ in Issue.record("\(row)") }
-    #expect(none == UsersRead())
+    #expect(none.count == 0 && none.position == nil && none.isOver)
     let created = try await fixture.repository.create((0..<10).map { .sample($0) }).map { try $0.get() }
     var listing = try UserListing(repository: fixture.repository, after: nil, pageSize: size)
     // The user arrives after the listing began, and so is not part of it.
@@ -182,7 +182,7 @@ import UserStore
     #expect(pages.dropLast().allSatisfy { $0.count == size })
     #expect(try listing.nextPage() == nil)
 
-    var rest = try UserListing(repository: fixture.repository, after: created[6].id, pageSize: size)
+    var rest = try UserListing(repository: fixture.repository, after: .id(created[6].id), pageSize: size)
     var resumed: [User] = []
     while let page = try rest.nextPage() { resumed += page }
     #expect(resumed == created[7...] + [late])
@@ -195,7 +195,7 @@ import UserStore
     var empty = try UserListing(repository: fixture.repository, after: nil, pageSize: 10)
     #expect(try empty.nextPage() == nil)
     let user = try await fixture.repository.create(.sample(1))
-    var past = try UserListing(repository: fixture.repository, after: user.id, pageSize: 10)
+    var past = try UserListing(repository: fixture.repository, after: .id(user.id), pageSize: 10)
     #expect(try past.nextPage() == nil)
     try await fixture.repository.close()
   }
@@ -233,7 +233,7 @@ import UserStore
       group.addTask {
         var seen: [UserID] = []
         try await eventually("all users are listed") {
-          var listing = try UserListing(repository: fixture.repository, after: seen.last, pageSize: 7)
+          var listing = try UserListing(repository: fixture.repository, after: seen.last.map { .id($0) }, pageSize: 7)
           while let page = try listing.nextPage() { seen += page.map(\.id) }
           return seen.count >= 800
         }
@@ -251,7 +251,7 @@ import UserStore
     try await fixture.repository.close()
     try await fixture.repository.close()
     #expect(throws: UserError.shuttingDown) { try fixture.repository.user(id: user.id) }
-    #expect(throws: UserError.shuttingDown) { try fixture.repository.newestUserID() }
+    #expect(throws: UserError.shuttingDown) { try fixture.repository.lastPlace() }
     await #expect(throws: UserError.shuttingDown) { try await fixture.repository.create(.sample(2)) }
     await #expect(throws: UserError.shuttingDown) {
       try await fixture.repository.update(user.id, UserChanges())

@@ -38,7 +38,7 @@ import UserDomain
     await #expect(throws: UserError.unauthenticated(.untrusted)) {
       try await repository.create(rows, by: token.authority)
     }
-    #expect(try repository.newestUserID() == stored[0].get().user.id)
+    #expect(try repository.lastPlace() == stored[0].get().user.id)
     try await repository.close()
   }
 
@@ -53,13 +53,13 @@ import UserDomain
     let batch = Task { [repository, rows] in try await repository.create(rows, by: token.authority) }
     try await eventually("the batch is being written") { repository.isWriting }
     let update = Task { [repository] in
-      try await repository.update(user.id, UserChanges(status: .inactive), by: token.authority)
+      try await repository.update(user.id, UserChanges(status: .inactive), UserWrite(by: token.authority))
     }
     token.end(fault)
     try await other.execute("ROLLBACK")
     await #expect(throws: UserError.unauthenticated(fault)) { try await batch.value }
     await #expect(throws: UserError.unauthenticated(fault)) { try await update.value }
-    #expect(try repository.newestUserID() == user.id)
+    #expect(try repository.lastPlace() == user.id)
     #expect(try repository.user(id: user.id)?.status == .active)
     try other.close()
     try await repository.close()
@@ -86,7 +86,7 @@ import UserDomain
     let last = try await first.value
     _ = try await end.value
     await #expect(throws: UserError.unauthenticated(.revoked)) { try await batch.value }
-    #expect(try repository.newestUserID() == last.id)
+    #expect(try repository.lastPlace() == last.id)
     try other.close()
     try await repository.close()
   }

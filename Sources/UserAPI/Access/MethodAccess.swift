@@ -51,10 +51,17 @@ struct MethodAccessTable: Sendable {
     rules = [
       // These calls need a token, whose check is limited separately.
       Users.GetUser.descriptor: MethodRule(.scopeOrSelf(.usersRead), .nothing),
+      Users.GetUserByEmail.descriptor: MethodRule(.scopeOrSelf(.usersRead), .nothing),
+      Users.BatchGetUsers.descriptor: MethodRule(.scope(.usersRead), .nothing),
       Users.ListUsers.descriptor: MethodRule(.scope(.usersRead), .nothing),
       Users.BulkCreateUsers.descriptor: MethodRule(.scope(.usersWrite), .nothing),
       // ``CallAuthorization/admitOwnUpdate()`` counts the updates that can reveal registered addresses.
       Users.UserUpdates.descriptor: MethodRule(.scopeOrSelf(.usersWrite), .nothing),
+      Users.UpdateUser.descriptor: MethodRule(.scopeOrSelf(.usersWrite), .nothing),
+      Users.DeleteUser.descriptor: MethodRule(.scopeOrSelf(.usersWrite), .nothing),
+      Users.UndeleteUser.descriptor: MethodRule(.scope(.usersWrite), .nothing),
+      Users.ImportUsers.descriptor: MethodRule(.scope(.usersImport), .nothing),
+      Users.ExportUsers.descriptor: MethodRule(.scope(.usersExport), .nothing),
       Users.CreateUser.descriptor: MethodRule(.everyCaller, .full),
 
       Auth.SignIn.descriptor: MethodRule(.everyCaller, .full),

@@ -19,7 +19,7 @@ public struct Principal: Hashable, Sendable {
   /// The principal of a caller without a token.
   public static let anonymous = Principal(subject: "anonymous", scopes: [])
   /// The principal of every caller while authentication is off.
-  public static let unrestricted = Principal(subject: "unrestricted", scopes: [.usersRead, .usersWrite])
+  public static let unrestricted = Principal(subject: "unrestricted", scopes: .all)
 
   /// Checks that the principal has `scope`.
   ///

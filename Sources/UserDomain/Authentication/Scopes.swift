@@ -11,10 +11,21 @@ public struct Scopes: OptionSet, Hashable, Sendable {
   /// `users:write`: may change every user, and create many at once.
   public static let usersWrite = Scopes(rawValue: 2)
 
+  /// `users:import`: may store users with ids, times and password hashes of their own.
+  public static let usersImport = Scopes(rawValue: 4)
+  /// `users:export`: may read every user, deleted ones included, in the form of an import.
+  public static let usersExport = Scopes(rawValue: 8)
+  /// `users:export-hashes`: may also have their password hashes.
+  public static let usersExportHashes = Scopes(rawValue: 16)
+
   /// Every scope with its name.
   public static let named: [(name: String, scope: Scopes)] = [
-    ("users:read", .usersRead), ("users:write", .usersWrite),
+    ("users:read", .usersRead), ("users:write", .usersWrite), ("users:import", .usersImport),
+    ("users:export", .usersExport), ("users:export-hashes", .usersExportHashes),
   ]
+
+  /// All scopes.
+  public static let all = named.reduce(into: Scopes()) { $0.formUnion($1.scope) }
 
   /// Creates the scopes with these names. Unknown names belong to other services and are ignored.
   public init(names: some Sequence<some StringProtocol>) {

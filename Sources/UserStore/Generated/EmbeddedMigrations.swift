@@ -283,5 +283,67 @@ UPDATE users
 DROP TABLE changed_email_keys;
 
 """###),
+Migration(version: 9, name: "user_lifecycle", up: ###"""
+-- The rest of a user's life: changes, deletion, labels and search. All new columns of users are NULL for most of them,
+-- so that rows do not grow.
+--
+-- When the user was last changed, in microseconds since 1970-01-01T00:00:00Z; NULL until then.
+ALTER TABLE users ADD COLUMN updated_at INTEGER;
+-- When the user was deleted, and when it will be purged; NULL unless it is deleted.
+ALTER TABLE users ADD COLUMN deleted_at INTEGER;
+ALTER TABLE users ADD COLUMN purge_at INTEGER CHECK ((purge_at IS NULL) = (deleted_at IS NULL));
+-- A line for each label, by ascending key: key=value and a line feed. NULL without labels.
+ALTER TABLE users ADD COLUMN labels TEXT CHECK (labels <> '');
+-- A name without its differences of letter case and composition; NULL where NOCASE does the same, as for ASCII.
+ALTER TABLE users ADD COLUMN name_key TEXT;
+-- The user's place in the order of creation, a UUIDv7; NULL where that is its id, as for all users that were created here.
+ALTER TABLE users ADD COLUMN place BLOB CHECK (length(place) = 16);
+-- What the indexes below are over. They take no room in the rows.
+ALTER TABLE users ADD COLUMN changed_at INTEGER AS (coalesce(updated_at, created_at));
+ALTER TABLE users ADD COLUMN searched_name TEXT COLLATE NOCASE AS (coalesce(name_key, name));
+
+-- The program defines two functions for this. user_service_name_key(name) and user_service_place(id, created_at) are
+-- the two columns above.
+UPDATE users SET name_key = user_service_name_key(name) WHERE user_service_name_key(name) IS NOT NULL;
+UPDATE users SET place = user_service_place(id, created_at) WHERE user_service_place(id, created_at) IS NOT NULL;
+
+-- Built anew: the pages of the old index may have traces of addresses that are not in use any more.
+REINDEX users;
+
+CREATE INDEX users_by_name ON users (searched_name) WHERE name <> '';
+CREATE INDEX users_by_update ON users (changed_at);
+CREATE INDEX users_inactive ON users (status) WHERE status = 2;
+CREATE INDEX users_deleted ON users (purge_at) WHERE purge_at IS NOT NULL;
+CREATE UNIQUE INDEX users_by_place ON users (place) WHERE place IS NOT NULL;
+
+-- The labels of users.labels once more, to find users by them.
+CREATE TABLE user_labels (
+  key     TEXT NOT NULL,
+  value   TEXT NOT NULL,
+  user_id BLOB NOT NULL,
+  PRIMARY KEY (key, value, user_id)
+) STRICT, WITHOUT ROWID;
+
+"""###, down: ###"""
+-- Forgets times of change and labels. Deleted users become inactive ones, which cannot sign in either.
+UPDATE users SET status = 2 WHERE deleted_at IS NOT NULL;
+
+DROP TABLE user_labels;
+DROP INDEX users_by_place;
+DROP INDEX users_deleted;
+DROP INDEX users_inactive;
+DROP INDEX users_by_update;
+DROP INDEX users_by_name;
+
+ALTER TABLE users DROP COLUMN searched_name;
+ALTER TABLE users DROP COLUMN changed_at;
+ALTER TABLE users DROP COLUMN place;
+ALTER TABLE users DROP COLUMN name_key;
+ALTER TABLE users DROP COLUMN labels;
+ALTER TABLE users DROP COLUMN purge_at;
+ALTER TABLE users DROP COLUMN deleted_at;
+ALTER TABLE users DROP COLUMN updated_at;
+
+"""###),
   ]
 }

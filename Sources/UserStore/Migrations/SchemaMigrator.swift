@@ -122,6 +122,7 @@ struct SchemaMigrator {
   /// Runs one migration's SQL and looks for rows that refer to missing rows.
   private func run(_ sql: String, of migration: Migration, in database: Database) throws {
     EmailKeyFunctions.add(to: database)
+    LifecycleFunctions.add(to: database)
     do {
       let statements = try database.allStatements(sql: sql)
       while let statement = try statements.next() {

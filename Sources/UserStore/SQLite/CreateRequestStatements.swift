@@ -5,9 +5,10 @@ import UserDomain
 /// The statements of requests with an id, used inside the transaction that stores the user.
 final class CreateRequestStatements {
   static let rememberedSQL = """
-    SELECT create_requests.user_id, content_hash, made_at, phc_hash FROM create_requests
+    SELECT create_requests.user_id, content_hash, made_at, phc_hash, created_at FROM create_requests
+    JOIN users ON users.id = create_requests.user_id
     LEFT JOIN password_credentials ON password_credentials.user_id = create_requests.user_id
-    WHERE id = ?1
+    WHERE create_requests.id = ?1
     """
   static let forgetSQL = "DELETE FROM create_requests WHERE user_id = ?1"
 
@@ -45,7 +46,8 @@ final class CreateRequestStatements {
     }
     // The user may have changed since. The client missed the user as created, so it gets that.
     let user = User(
-      id: try remembered.id(at: 0), email: new.email, name: new.name, status: .active, createdAt: madeAt)
+      id: try remembered.id(at: 0), email: new.email, name: new.name, status: .active,
+      createdAt: Timestamp(microsecondsSinceEpoch: remembered.integer(at: 4)), labels: new.labels)
     let hash = remembered.isNull(at: 3) ? nil : PasswordHash(phcString: remembered.text(at: 3))
     return .success(Creation(user, earlier: Creation.Earlier(passwordHash: hash)))
   }
@@ -55,13 +57,13 @@ final class CreateRequestStatements {
     try purge.run(now - CreateRequest.retention)
   }
 
-  /// Records a request that stored `user`.
-  func remember(_ id: RequestID, _ new: NewUser, as user: User) throws(DatabaseError) {
-    try purgeFuture.run(user.createdAt + CreateRequest.retention)
+  /// Records a request that stored `user` at `now`.
+  func remember(_ id: RequestID, _ new: NewUser, as user: User, at now: Timestamp) throws(DatabaseError) {
+    try purgeFuture.run(now + CreateRequest.retention)
     try put.bind(id.bytes, at: 1)
     try put.bind(user.id, at: 2)
     try put.bind(Self.contentHash(of: new), at: 3)
-    try put.bind(user.createdAt.microsecondsSinceEpoch, at: 4)
+    try put.bind(now.microsecondsSinceEpoch, at: 4)
     try put.run()
   }
 
@@ -77,6 +79,7 @@ final class CreateRequestStatements {
     // A zero separates the texts; neither can contain one.
     hash.update(data: [0])
     hash.update(data: Array(new.name.text.utf8))
+    if !new.labels.isEmpty { hash.update(data: [0] + Array(new.labels.text.utf8)) }
     return Array(hash.finalize())
   }
 

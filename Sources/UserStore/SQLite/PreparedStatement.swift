@@ -65,6 +65,24 @@ struct PreparedStatement {
     try check(sqlite3_bind_null(handle, index))
   }
 
+  /// Binds a text; NULL for nil.
+  func bind(_ text: String?, at index: Int32) throws(DatabaseError) {
+    if let text {
+      try bind(text, at: index)
+    } else {
+      try bindNull(at: index)
+    }
+  }
+
+  /// Binds a number; NULL for nil.
+  func bind(_ number: Int64?, at index: Int32) throws(DatabaseError) {
+    if let number {
+      try bind(number, at: index)
+    } else {
+      try bindNull(at: index)
+    }
+  }
+
   // MARK: Lent parameters
   //
   // SQLite does not copy their bytes, which saves an allocation each. They must stay where they are until the statement

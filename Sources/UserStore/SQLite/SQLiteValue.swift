@@ -16,7 +16,11 @@ struct SQLiteValue {
     self.isUTF8 = isUTF8
   }
 
+  var isNull: Bool { sqlite3_value_type(value) == SQLITE_NULL }
+
   var integer: Int64 { sqlite3_value_int64(value) }
+
+  var timestamp: Timestamp { Timestamp(microsecondsSinceEpoch: integer) }
 
   var text: String { String(decoding: utf8, as: UTF8.self) }
 
@@ -46,7 +50,8 @@ struct SQLiteValue {
     sqlite3_value_blob(value)?.assumingMemoryBound(to: UInt8.self)
   }
 
-  private var utf8: UnsafeBufferPointer<UInt8> {
+  /// The text's bytes, which are SQLite's.
+  var utf8: UnsafeBufferPointer<UInt8> {
     // Null only for a NULL value or when out of memory. A column that allows NULL is tested for it first.
     // As a BLOB, because SQLite would copy a text to end it with a zero.
     let start = isUTF8 ? blobStart : sqlite3_value_text(value)

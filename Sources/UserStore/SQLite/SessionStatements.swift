@@ -42,7 +42,8 @@ final class SessionStatements {
     self.attempts = attempts
     standing = try connection.prepare(
       """
-      SELECT status, coalesce(epoch, 0) FROM users LEFT JOIN token_epochs ON user_id = id WHERE id = ?1
+      SELECT status, coalesce(epoch, 0) FROM users LEFT JOIN token_epochs ON user_id = id
+      WHERE id = ?1 AND deleted_at IS NULL
       """)
     insertSession = try connection.prepare(
       """
@@ -220,7 +221,7 @@ final class SessionStatements {
 
   // MARK: Users that change
 
-  /// Revokes every token of `user` after a change of its password or status: deletes its sessions and begins a new
+  /// Revokes every token of `user` after a change of its password or status, or its deletion: deletes its sessions and begins a new
   /// epoch.
   func endTokens(of user: User) throws(DatabaseError) {
     try deleteSessions.bind(user.id, at: 1)
@@ -235,7 +236,7 @@ final class SessionStatements {
     _ = try beginEpoch.step()
   }
 
-  /// Lets `user`, who is active again, get new tokens; the old ones stay revoked.
+  /// Lets `user`, who may sign in again, get new tokens; the old ones stay revoked.
   func readmit(_ user: User) throws(DatabaseError) {
     try epoch.bind(user.id, at: 1)
     defer { epoch.reset() }
@@ -248,6 +249,6 @@ final class SessionStatements {
         user.id,
         RevocationList.Epoch(
           number: row.integer(at: 0), beganAt: Timestamp(microsecondsSinceEpoch: row.integer(at: 1)),
-          isUserActive: user.status == .active)))
+          isUserActive: user.maySignIn)))
   }
 }

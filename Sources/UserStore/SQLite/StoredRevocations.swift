@@ -18,13 +18,15 @@ enum StoredRevocations {
     var mayBeStale = false
   }
 
+  /// The status of users that are not deleted; 0 for the others.
+  private static let standing = "iif(deleted_at IS NULL, status, 0)"
   static let epochsSQL =
-    "SELECT user_id, epoch, began_at, status FROM token_epochs JOIN users ON id = user_id"
+    "SELECT user_id, epoch, began_at, \(standing) FROM token_epochs JOIN users ON id = user_id"
   static let sessionsSQL = "SELECT id, kept_until FROM sessions WHERE ended_at IS NOT NULL"
   /// A prime. Times are reduced modulo it so that no sum overflows.
   private static let modulus = 1_000_000_007
   static let markSQL = """
-    SELECT count(*), coalesce(sum(epoch), 0), coalesce(sum(began_at % \(modulus)), 0), coalesce(sum(status), 0)
+    SELECT count(*), coalesce(sum(epoch), 0), coalesce(sum(began_at % \(modulus)), 0), coalesce(sum(\(standing)), 0)
     FROM token_epochs JOIN users ON id = user_id
     UNION ALL
     SELECT count(*), coalesce(sum(ended_at % \(modulus)), 0), coalesce(sum(kept_until % \(modulus)), 0), 0

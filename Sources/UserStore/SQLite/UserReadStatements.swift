@@ -4,40 +4,61 @@ import UserDomain
 /// The statements that read users. Each is a read transaction of its own, unless `begin` has opened one.
 final class UserReadStatements {
   static let byIDSQL = "SELECT \(StoredUser.columns) FROM users WHERE id = ?1"
+  static let byEmailSQL = "SELECT \(StoredUser.columns) FROM users WHERE email_key = ?1"
   static let credentialSQL = """
     SELECT \(StoredUser.columns), phc_hash, coalesce(epoch, 0) FROM users
     LEFT JOIN password_credentials ON password_credentials.user_id = id
-    LEFT JOIN token_epochs ON token_epochs.user_id = id WHERE email_key = ?1
+    LEFT JOIN token_epochs ON token_epochs.user_id = id WHERE email_key = ?1 AND deleted_at IS NULL
     """
-  static let newestSQL = "SELECT id FROM users ORDER BY id DESC LIMIT 1"
+  /// Among ids that are their users' places; others may be greater.
+  static let newestSQL = "SELECT id FROM users WHERE id <= ?1 AND place IS NULL ORDER BY id DESC LIMIT 1"
+  static let lastPlaceSQL = "SELECT place FROM users WHERE place IS NOT NULL ORDER BY place DESC LIMIT 1"
 
   let begin: PreparedStatement
   let end: PreparedStatement
   private let byID: PreparedStatement
+  private let byEmail: PreparedStatement
   private let credential: PreparedStatement
   private let newest: PreparedStatement
-  private let page: UserPageStatement
+  private let lastPlace: PreparedStatement
+  private let pages: UserPageStatements
 
   init(_ connection: SQLiteConnection) throws(DatabaseError) {
     begin = try connection.prepare("BEGIN")
     end = try connection.prepare("COMMIT")
     byID = try connection.prepare(Self.byIDSQL)
+    byEmail = try connection.prepare(Self.byEmailSQL)
     credential = try connection.prepare(Self.credentialSQL)
     newest = try connection.prepare(Self.newestSQL)
-    page = try UserPageStatement(connection)
+    lastPlace = try connection.prepare(Self.lastPlaceSQL)
+    pages = try UserPageStatements(connection)
   }
 
-  func readUser(id: UserID, _ body: UserReader) throws(DatabaseError) -> Bool {
+  func readUser(id: UserID, showsDeleted: Bool, _ body: UserReader) throws(DatabaseError) -> Bool {
     try byID.bind(id, at: 1)
     defer { byID.reset() }
     guard try byID.step() else { return false }
-    try byID.readUser(body)
-    return true
+    return try byID.readUser(showsDeleted: showsDeleted, body)
   }
 
+  func readUser(emailKey: String, showsDeleted: Bool, _ body: UserReader) throws(DatabaseError) -> Bool {
+    try byEmail.bind(emailKey, at: 1)
+    defer { byEmail.reset() }
+    guard try byEmail.step() else { return false }
+    return try byEmail.readUser(showsDeleted: showsDeleted, body)
+  }
+
+  /// Returns the user with this id, deleted or not.
   func user(id: UserID) throws(DatabaseError) -> User? {
     var user: User?
-    _ = try readUser(id: id) { user = User($0, email: $1, name: $2) }
+    _ = try readUser(id: id, showsDeleted: true) { user = User($0, email: $1, name: $2) }
+    return user
+  }
+
+  /// Returns the user with this address, deleted or not.
+  func user(emailKey: String) throws(DatabaseError) -> User? {
+    var user: User?
+    _ = try readUser(emailKey: emailKey, showsDeleted: true) { user = User($0, email: $1, name: $2) }
     return user
   }
 
@@ -45,34 +66,50 @@ final class UserReadStatements {
     try credential.bind(emailKey, at: 1)
     defer { credential.reset() }
     guard try credential.step() else { return nil }
-    let hash = credential.isNull(at: 5) ? nil : PasswordHash(phcString: credential.text(at: 5))
-    return Credential(user: try credential.user(), passwordHash: hash, epoch: credential.integer(at: 6))
+    let hash = credential.isNull(at: 9) ? nil : PasswordHash(phcString: credential.text(at: 9))
+    return Credential(user: try credential.user(), passwordHash: hash, epoch: credential.integer(at: 10))
   }
 
-  func newestUserID() throws(DatabaseError) -> UserID? {
+  /// Returns the greatest id that is a place and at most `bound`, or nil.
+  ///
+  /// It takes as long as there are greater ids that are not places.
+  func newestUserID(upTo bound: UserID) throws(DatabaseError) -> UserID? {
+    try newest.bind(bound, at: 1)
     defer { newest.reset() }
     return try newest.step() ? try newest.id(at: 0) : nil
   }
 
+  /// Returns the greatest place whose id is at most `bound` or is not a place; nil if there are no users.
+  func lastPlace(upTo bound: UserID) throws(DatabaseError) -> UserID? {
+    let newest = try newestUserID(upTo: bound)
+    defer { lastPlace.reset() }
+    guard try lastPlace.step() else { return newest }
+    let last = try lastPlace.id(at: 0)
+    return newest.map { max($0, last) } ?? last
+  }
+
   func readUsers(
-    after: UserID?, through: UserID, limit: Int, _ body: UserReader
+    _ query: UserQuery, after: ListingPosition?, through: UserID, limit: Int, _ body: UserReader
   ) throws(DatabaseError) -> UsersRead {
-    try page.read(after: after, through: through, limit: limit, body)
+    try pages.read(query, after: after, through: through, limit: limit, body)
   }
 }
 
 extension PreparedStatement {
-  /// Calls `body` with the user in the current row, whose first columns are `StoredUser.columns`.
-  func readUser<Result>(
-    _ body: (_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span) -> Result
-  ) throws(DatabaseError) -> Result {
+  /// Calls `body` with the user in the current row, whose first columns are `StoredUser.columns`, unless it is deleted and
+  /// `showsDeleted` is false. Returns whether it was called.
+  func readUser(showsDeleted: Bool, _ body: UserReader) throws(DatabaseError) -> Bool {
     let user = StoredUser { value(at: Int32($0)) }
+    if !showsDeleted, user.isDeleted { return false }
     let row = try user.row()
-    return user.withTexts { body(row, $0, $1) }
+    user.withTexts { body(row, $0, $1) }
+    return true
   }
 
   /// Returns the user in the current row.
   func user() throws(DatabaseError) -> User {
-    try readUser { User($0, email: $1, name: $2) }
+    let user = StoredUser { value(at: Int32($0)) }
+    let row = try user.row()
+    return user.withTexts { User(row, email: $0, name: $1) }
   }
 }

@@ -21,15 +21,14 @@ final class UserWriteStatements {
 
   let sessions: SessionStatements
   let attempts: SignInAttemptStatements
+  /// The statements that change and delete users.
+  let changes: UserChangeStatements
+  private let inserts: UserInsertStatements
   private let requests: CreateRequestStatements
 
   private let begin: PreparedStatement
   private let commit: PreparedStatement
   private let rollback: PreparedStatement
-  private let insertUser: PreparedStatement
-  private let putCredential: PreparedStatement
-  private let deleteCredential: PreparedStatement
-  private let update: PreparedStatement
   private let offerSecret: PreparedStatement
   private let readSecret: PreparedStatement
   private let otherCommits: PreparedStatement
@@ -43,31 +42,19 @@ final class UserWriteStatements {
     attempts = try SignInAttemptStatements(connection)
     sessions = try SessionStatements(connection, attempts: attempts, clock: settings.clock)
     requests = try CreateRequestStatements(connection)
+    let (credentials, labels) = (try CredentialStatements(connection), try LabelStatements(connection))
+    inserts = try UserInsertStatements(connection, credentials: credentials, labels: labels)
+    changes = try UserChangeStatements(
+      connection, clock: settings.clock, reads: reads, sessions: sessions, attempts: attempts, requests: requests,
+      credentials: credentials, labels: labels)
     var ids = settings.ids
     // Also past the ids of an earlier process, whose clock may have been ahead.
-    if let newest = try reads.newestUserID() { ids.advance(past: newest) }
+    if let newest = try reads.newestUserID(upTo: .last) { ids.advance(past: newest) }
     self.ids = ids
     // The write lock is taken now, so that nothing later in the transaction waits for it.
     begin = try connection.prepare("BEGIN IMMEDIATE")
     commit = try connection.prepare("COMMIT")
     rollback = try connection.prepare("ROLLBACK")
-    insertUser = try connection.prepare(
-      """
-      INSERT INTO users (id, email, email_key, name, status, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-      """)
-    putCredential = try connection.prepare(
-      """
-      INSERT INTO password_credentials (user_id, phc_hash) VALUES (?1, ?2)
-      ON CONFLICT (user_id) DO UPDATE SET phc_hash = excluded.phc_hash
-      """)
-    deleteCredential = try connection.prepare("DELETE FROM password_credentials WHERE user_id = ?1")
-    update = try connection.prepare(
-      """
-      UPDATE users SET
-        email = coalesce(?2, email), email_key = coalesce(?3, email_key), name = coalesce(?4, name),
-        status = coalesce(?5, status)
-      WHERE id = ?1 RETURNING \(StoredUser.columns)
-      """)
     offerSecret = try connection.prepare(
       "INSERT INTO secrets (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
     readSecret = try connection.prepare("SELECT value FROM secrets WHERE name = ?1")
@@ -76,6 +63,9 @@ final class UserWriteStatements {
       "REPLACE INTO secrets (name, value) VALUES (?1, zeroblob(\(Self.trialSize)))")
     deleteTrial = try connection.prepare("DELETE FROM secrets WHERE name = ?1")
   }
+
+  /// The time in the greatest id so far.
+  var latestTime: Timestamp { ids.latestTime }
 
   /// Begins a transaction with the work that every transaction does first. After a failure the transaction may be open.
   func beginTransaction() throws(DatabaseError) {
@@ -92,7 +82,7 @@ final class UserWriteStatements {
     guard let id = request.id else { return try create(request.user, at: now).map { Creation($0) } }
     if let outcome = try requests.outcome(of: id, request.user, at: now) { return outcome }
     let outcome = try create(request.user, at: now)
-    if case .success(let user) = outcome { try requests.remember(id, request.user, as: user) }
+    if case .success(let user) = outcome { try requests.remember(id, request.user, as: user, at: now) }
     return outcome.map { Creation($0) }
   }
 
@@ -101,77 +91,14 @@ final class UserWriteStatements {
   }
 
   private func create(_ new: NewUser, at now: Timestamp) throws(DatabaseError) -> Result<User, UserError> {
+    let id = ids.next(at: now)
+    // The id is ahead of a clock that was set back, and the user's place is its id.
     let user = User(
-      id: ids.next(at: now), email: new.email, name: new.name, status: .active, createdAt: now)
-    do {
-      try insert(user)
-    } catch  where error.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE {
-      // email_key is the only UNIQUE column; a clash of ids is SQLITE_CONSTRAINT_PRIMARYKEY.
+      id: id, email: new.email, name: new.name, status: .active, createdAt: max(now, UserPlace.time(of: id)),
+      labels: new.labels)
+    guard try inserts.insert(UserRecord(user: user, passwordHash: new.passwordHash)) else {
+      // A new id is never taken.
       return .failure(.emailAlreadyRegistered)
-    }
-    if let hash = new.passwordHash { try put(hash, for: user.id) }
-    return .success(user)
-  }
-
-  private func insert(_ user: User) throws(DatabaseError) {
-    let (email, key, name) = (user.email.address, user.email.uniquenessKey, user.name.text)
-    try insertUser.bind(Int64(user.status.rawValue), at: 5)
-    try insertUser.bind(user.createdAt.microsecondsSinceEpoch, at: 6)
-    try user.id.withUnsafeBytes { (id) throws(DatabaseError) in
-      try insertUser.bind(lent: id, at: 1)
-      try email.utf8Span.span.withUnsafeBufferPointer { (email) throws(DatabaseError) in
-        try insertUser.bind(lent: email, at: 2)
-        try key.utf8Span.span.withUnsafeBufferPointer { (key) throws(DatabaseError) in
-          try insertUser.bind(lent: key, at: 3)
-          try name.utf8Span.span.withUnsafeBufferPointer { (name) throws(DatabaseError) in
-            try insertUser.bind(lent: name, at: 4)
-            try insertUser.run()
-          }
-        }
-      }
-    }
-  }
-
-  func update(
-    _ id: UserID, _ changes: UserChanges, by authority: WriteAuthority?
-  ) throws(DatabaseError) -> Result<User, UserError> {
-    if let authority, let fault = try sessions.fault(of: authority) { return .failure(fault) }
-    try update.bind(id, at: 1)
-    try bind(changes.email?.address, at: 2)
-    try bind(changes.email?.uniquenessKey, at: 3)
-    try bind(changes.name?.text, at: 4)
-    if let status = changes.status {
-      try update.bind(Int64(status.rawValue), at: 5)
-    } else {
-      try update.bindNull(at: 5)
-    }
-    let user: User
-    do {
-      defer { update.reset() }
-      guard try update.step() else { return .failure(.notFound(id.description)) }
-      user = try update.user()
-      // RETURNING gives its rows after the changes are made (sqlite.org/lang_returning.html); this step ends the
-      // statement.
-      _ = try update.step()
-    } catch  where error.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE {
-      return .failure(.emailAlreadyRegistered)
-    }
-    switch changes.password {
-    case nil: break
-    case .replace(let hash): try put(hash, for: id)
-    case .remove:
-      try deleteCredential.bind(id, at: 1)
-      try deleteCredential.run()
-    }
-    if changes.password != nil { try requests.forget(of: id) }
-    // A new password has had no guesses. A user that another caller activates may sign in again.
-    if changes.password != nil || (changes.status == .active && authority?.bearer?.userID != id) {
-      _ = try attempts.unlock(id, now: clock())
-    }
-    if changes.password != nil || changes.status == .inactive {
-      try sessions.endTokens(of: user)
-    } else if changes.status == .active {
-      try sessions.readmit(user)
     }
     return .success(user)
   }
@@ -208,19 +135,5 @@ final class UserWriteStatements {
   func removeTrial() throws(DatabaseError) {
     try deleteTrial.bind(Self.trialName, at: 1)
     try deleteTrial.run()
-  }
-
-  private func put(_ hash: PasswordHash, for id: UserID) throws(DatabaseError) {
-    try putCredential.bind(id, at: 1)
-    try putCredential.bind(hash.phcString, at: 2)
-    try putCredential.run()
-  }
-
-  private func bind(_ text: String?, at index: Int32) throws(DatabaseError) {
-    if let text {
-      try update.bind(text, at: index)
-    } else {
-      try update.bindNull(at: index)
-    }
   }
 }

@@ -311,7 +311,7 @@ import UserStore
         for _ in 0..<10 {
           group.addTask { [repository] in
             // The change is made before the deactivation or refused after it; either is right.
-            _ = try? await repository.update(user.id, UserChanges(status: .active), by: authority)
+            _ = try? await repository.update(user.id, UserChanges(status: .active), UserWrite(by: authority))
           }
         }
         group.addTask { [repository] in

@@ -1,0 +1,46 @@
+/// The proof that the caller of a request may change an address or a password, or delete a user.
+///
+/// A leaked access token must not be enough to take over or to destroy the account: a user that does either gives the
+/// current password. A caller with `users:write` needs no proof.
+public struct PasswordProof: Sendable {
+  /// The current password in the request, or nil. If given, it is checked even when not required.
+  public let currentPassword: String?
+  /// Whether a protected change requires it.
+  public let isRequired: Bool
+  /// The network of the request. A wrong password counts as a failed sign-in.
+  public let network: PeerNetwork
+
+  /// Creates a proof.
+  public init(currentPassword: String?, isRequired: Bool, network: PeerNetwork) {
+    self.currentPassword = currentPassword
+    self.isRequired = isRequired
+    self.network = network
+  }
+
+  static let field = "current_password"
+}
+
+extension UserDirectory {
+  /// Checks the current password of `user`, if given, or if a protected change requires it.
+  func prove(
+    _ current: Password?, of user: User, _ proof: PasswordProof?, isProtected: Bool,
+    for requester: HashRequester
+  ) async throws(UserError) {
+    guard let proof else { return }
+    guard let current else {
+      if proof.isRequired, isProtected { throw .currentPasswordRequired }
+      return
+    }
+    do {
+      try await attempt(on: user.id, from: proof.network) { () async throws(UserError) in
+        // Read again: the attempt may have waited for others. A user without a password has no correct one.
+        let credential = try repository.credential(email: user.email)
+        guard let hash = credential?.passwordHash, credential?.user.id == user.id,
+          case .match = try await hasher.verify(current, against: hash, for: requester)
+        else { throw .wrongCredentials }
+      }
+    } catch .wrongCredentials {
+      throw .wrongCurrentPassword
+    }
+  }
+}

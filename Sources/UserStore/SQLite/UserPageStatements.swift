@@ -1,0 +1,236 @@
+import GRDB
+import GRDBSQLite
+import UserDomain
+
+/// The statements that read a page of users, each in one step: SQLite calls an SQL function for each row.
+///
+/// To step to each row and to ask for each of its columns would take SQLite half as long again.
+struct UserPageStatements {
+  /// By ids, in the order of the table.
+  static let byIDSQL = sql("users", "id > ?1", key: "NULL", order: "id")
+  /// By the places that are not ids.
+  static let byPlaceSQL = sql("users", "place > ?1", key: "NULL", order: "place")
+  static let byEmailSQL = sql("users", "(email_key, id) > (?3, ?1)", key: "email_key", order: "email_key, id")
+  static let byNameSQL = sql(
+    "users", "name <> '' AND (searched_name, id) > (?3, ?1)", key: "searched_name", order: "searched_name, id")
+  static let byUpdateSQL = sql("users", "(changed_at, id) > (?3, ?1)", key: "NULL", order: "changed_at, id")
+  static let inactiveSQL = sql("users", "status = 2 AND id > ?1", key: "NULL", order: "id")
+  static let byLabelSQL = sql(
+    "user_labels CROSS JOIN users ON users.id = user_id", "key = ?3 AND value = ?4 AND user_id > ?1", key: "NULL",
+    order: "user_id")
+  static let firstPlaceSQL = "SELECT place FROM users WHERE place > ?1 ORDER BY place LIMIT 1"
+  static let firstIDSQL = "SELECT id FROM users WHERE id > ?1 AND place IS NULL ORDER BY id LIMIT 1"
+
+  /// A query that tests users until the function returns true. `?1` is an id, `?2` the page.
+  private static func sql(_ tables: String, _ range: String, key: String, order: String) -> String {
+    """
+    SELECT 1 FROM \(tables) WHERE \(range)
+    AND \(functionName)(?2, \(key), place, \(StoredUser.columns)) ORDER BY \(order)
+    """
+  }
+
+  private static let functionName = "user_service_take_user"
+  private static let pageType: StaticString = "UserPage"
+  /// The arguments before the user's columns: the page, the key and the place.
+  private static let firstColumn = 3
+
+  private let byID: PreparedStatement
+  private let byPlace: PreparedStatement
+  private let byEmail: PreparedStatement
+  private let byName: PreparedStatement
+  private let byUpdate: PreparedStatement
+  private let inactive: PreparedStatement
+  private let byLabel: PreparedStatement
+  private let firstPlace: PreparedStatement
+  private let firstID: PreparedStatement
+
+  /// Defines the function and compiles the statements.
+  init(_ connection: SQLiteConnection) throws(DatabaseError) {
+    // SQLITE_NOMEM; SQLITE_BUSY only if the function is defined again while a statement runs.
+    let code = connection.withDatabase { Self.defineFunction(on: $0) }
+    if code != SQLITE_OK { throw DatabaseError(resultCode: ResultCode(rawValue: code)) }
+    byID = try connection.prepare(Self.byIDSQL)
+    byPlace = try connection.prepare(Self.byPlaceSQL)
+    byEmail = try connection.prepare(Self.byEmailSQL)
+    byName = try connection.prepare(Self.byNameSQL)
+    byUpdate = try connection.prepare(Self.byUpdateSQL)
+    inactive = try connection.prepare(Self.inactiveSQL)
+    byLabel = try connection.prepare(Self.byLabelSQL)
+    firstPlace = try connection.prepare(Self.firstPlaceSQL)
+    firstID = try connection.prepare(Self.firstIDSQL)
+  }
+
+  /// Defines the function, which no schema may call. Returns SQLite's result code.
+  static func defineFunction(on database: Database) -> Int32 {
+    sqlite3_create_function_v2(
+      database.sqliteConnection, functionName, Int32(firstColumn + StoredUser.columnCount),
+      SQLITE_UTF8 | SQLITE_DIRECTONLY, nil,
+      { context, _, arguments in
+        // `read` binds the page, and the function has as many arguments as it is defined with.
+        let page = sqlite3_value_pointer(arguments![0], UserPageStatements.pageType.characters)!
+        let isOver = Unmanaged<LentPage>.fromOpaque(page)._withUnsafeGuaranteedRef { lent in
+          lent.take(arguments!)
+        }
+        sqlite3_result_int(context, isOver ? 1 : 0)
+      }, nil, nil, nil)
+  }
+
+  /// A page, as the function gets it.
+  private final class LentPage {
+    let page: UserPage
+    let hasUTF8: Bool
+
+    init(_ page: UserPage, hasUTF8: Bool) {
+      self.page = page
+      self.hasUTF8 = hasUTF8
+    }
+
+    /// Takes the user in the function's arguments. Returns whether the read ends.
+    func take(_ arguments: UnsafeMutablePointer<OpaquePointer?>) -> Bool {
+      let user = StoredUser { value(firstColumn + $0, arguments) }
+      return page.take(user, place: value(2, arguments), key: value(1, arguments))
+    }
+
+    private func value(_ index: Int, _ arguments: UnsafeMutablePointer<OpaquePointer?>) -> SQLiteValue {
+      SQLiteValue(arguments[index], isUTF8: hasUTF8)
+    }
+  }
+
+  /// Calls `body` with at most `limit` users that `query` is about, after the position `after` (nil: from the first) and
+  /// with places up to `through`.
+  func read(
+    _ query: UserQuery, after: ListingPosition?, through: UserID, limit: Int, _ body: UserReader
+  ) throws(DatabaseError) -> UsersRead {
+    guard limit > 0 else { return UsersRead() }
+    return try withoutActuallyEscaping(body) { body throws(DatabaseError) in
+      try read(Request(query: query, after: after, through: through, limit: limit, body: body))
+    }
+  }
+
+  private struct Request {
+    let query: UserQuery
+    let after: ListingPosition?
+    var through: UserID
+    let limit: Int
+    let body: UserReader
+
+    func page(_ walk: UserPage.Walk, limit: Int? = nil) -> UserPage {
+      UserPage(query, walk, through: through, limit: limit ?? self.limit, body)
+    }
+  }
+
+  private func read(_ request: Request) throws(DatabaseError) -> UsersRead {
+    switch request.query.filter.order {
+    case .creation: return try readByCreation(request)
+    case .email(let match): return try read(request, match, byEmail)
+    case .name(let match): return try read(request, match, byName)
+    case .inactive: return try step(inactive, request.page(.indexedIDs), after: request.after?.id).read
+    case .label(let key, let value):
+      try byLabel.bind(key, at: 3)
+      try byLabel.bind(value, at: 4)
+      return try step(byLabel, request.page(.indexedIDs), after: request.after?.id).read
+    case .update:
+      var position = (time: request.query.filter.updated?.lowerBound ?? .min, id: UserID?.none)
+      if case .time(let time, let id) = request.after { position = (time.microsecondsSinceEpoch, id) }
+      try byUpdate.bind(position.time, at: 3)
+      return try step(byUpdate, request.page(.times), after: position.id).read
+    }
+  }
+
+  private func read(
+    _ request: Request, _ match: UserFilter.TextMatch, _ statement: PreparedStatement
+  ) throws(DatabaseError) -> UsersRead {
+    var position = (text: match.text, id: UserID?.none)
+    if case .text(let text, let id) = request.after { position = (text, id) }
+    try statement.bind(position.text, at: 3)
+    return try step(statement, request.page(.texts(match)), after: position.id).read
+  }
+
+  /// Runs a statement from the users after `after` on.
+  private func step(
+    _ statement: PreparedStatement, _ page: UserPage, after: UserID?
+  ) throws(DatabaseError) -> UserPage {
+    if let after {
+      try statement.bind(after, at: 1)
+    } else {
+      // The empty BLOB sorts before every id.
+      try statement.bindEmptyBlob(at: 1)
+    }
+    let lent = LentPage(page, hasUTF8: statement.hasUTF8)
+    // Unretained, because no step follows that does not bind another page first.
+    try statement.bind(Unmanaged.passUnretained(lent).toOpaque(), type: Self.pageType, at: 2)
+    defer { statement.reset() }
+    let isCut = try withExtendedLifetime(lent) { () throws(DatabaseError) in try statement.step() }
+    if let failure = page.failure { throw failure }
+    if !isCut { page.indexEnded() }
+    return page
+  }
+
+  // MARK: The order of creation
+
+  /// Reads users in the order of their places: ids, which are the order of the table, and places that are not ids, which
+  /// have an index of their own. Mostly there are only ids.
+  private func readByCreation(_ request: Request) throws(DatabaseError) -> UsersRead {
+    var request = request
+    var position = request.after?.id
+    if let created = request.query.filter.created {
+      let first = UserPlace.first(at: Timestamp(microsecondsSinceEpoch: created.lowerBound))
+      position = position.map { max($0, first) } ?? first
+      request.through = min(
+        request.through, UserPlace.last(at: Timestamp(microsecondsSinceEpoch: created.upperBound)))
+    }
+    var users = UsersRead()
+    var looks = 0
+    repeat {
+      let place = try first(firstPlace, after: position)
+      let ids = try step(byID, request.page(.ids(end: place), limit: request.limit - users.count), after: position)
+      users.add(ids)
+      position = users.position?.id ?? position
+      looks += ids.looks
+      guard ids.hasEnded, let place, place <= request.through else {
+        users.isOver = ids.hasEnded
+        return users
+      }
+      if users.count == request.limit || looks >= UserPage.looks { return users }
+      let end = try first(firstID, after: place)
+      let placed = try step(
+        byPlace, request.page(.places(end: end), limit: request.limit - users.count), after: position)
+      users.add(placed)
+      position = users.position?.id ?? position
+      looks += placed.looks
+      if placed.hasEnded, end.map({ $0 > request.through }) ?? true {
+        users.isOver = true
+        return users
+      }
+    } while users.count < request.limit && looks < UserPage.looks
+    return users
+  }
+
+  /// Returns the first id or place after `position`.
+  private func first(_ statement: PreparedStatement, after position: UserID?) throws(DatabaseError) -> UserID? {
+    if let position {
+      try statement.bind(position, at: 1)
+    } else {
+      try statement.bindEmptyBlob(at: 1)
+    }
+    defer { statement.reset() }
+    return try statement.step() ? try statement.id(at: 0) : nil
+  }
+}
+
+extension ListingPosition {
+  /// The id in the position.
+  fileprivate var id: UserID {
+    switch self {
+    case .id(let id), .text(_, let id), .time(_, let id): id
+    }
+  }
+}
+
+extension UsersRead {
+  /// Adds what one of several walks has read.
+  fileprivate mutating func add(_ page: UserPage) {
+    count += page.count
+    position = page.position ?? position
+  }
+}

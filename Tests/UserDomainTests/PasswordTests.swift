@@ -116,6 +116,14 @@ import UserDomain
     #expect(try check("ﬁﬁﬁﬁﬁﬁﬁﬁ").normalized == "fifififififififi")
   }
 
+  @Test(
+    "the text as given is kept beside the normalised one, byte by byte",
+    arguments: ["cafe\u{301} au lait", "café au lait"])
+  func asGiven(text: String) throws {
+    #expect(try check(text).asGiven.utf8.elementsEqual(text.utf8))
+    #expect(try Password(attempt: text).asGiven.utf8.elementsEqual(text.utf8))
+  }
+
   @Test("a password to sign in with may break the rules for new ones, but not be empty or too long")
   func attempts() throws {
     for text in ["x", "password", "\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}"] {

@@ -41,6 +41,7 @@ let package = Package(
     .systemLibrary(name: "CJemalloc", providers: [.apt(["libjemalloc-dev"])]),
     .systemLibrary(name: "CNghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CXcrypt", providers: [.apt(["libcrypt-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
     // What several targets need and no library has: tools for secrets, texts of bytes, times and addresses, polling, thread
@@ -55,8 +56,11 @@ let package = Package(
       name: "PasswordHashing",
       dependencies: [
         "CArgon2",
+        "CXcrypt",
         "Primitives",
         "UserDomain",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "CryptoExtras", package: "swift-crypto"),
         .product(name: "DequeModule", package: "swift-collections"),
       ]
     ),

@@ -2,6 +2,21 @@ import CArgon2
 
 /// libargon2, with each call's failures documented beside the call (argon2.h).
 enum Argon2 {
+  /// How the order of memory accesses is chosen (RFC 9106 §3.4), by its name in PHC strings.
+  enum Variant: String {
+    case d = "argon2d"
+    case i = "argon2i"
+    case id = "argon2id"
+
+    fileprivate var type: Argon2_type {
+      switch self {
+      case .d: Argon2_d
+      case .i: Argon2_i
+      case .id: Argon2_id
+      }
+    }
+  }
+
   /// Hashes `password` with `salt` into a PHC string.
   ///
   /// - Throws: libargon2's code. The types keep lengths and costs within its bounds, which leaves
@@ -27,11 +42,10 @@ enum Argon2 {
   /// Returns whether `encoded` is a hash of `password`. libargon2 compares tags in constant time.
   ///
   /// - Throws: libargon2's code if the hash could not be computed; a mismatch is `false`.
-  static func verify(_ password: String, encoded: String) throws(Failure) -> Bool {
-    var password = password
-    let code = password.withUTF8 { bytes in
-      argon2id_verify(encoded, bytes.baseAddress, bytes.count)
-    }
+  static func verify(
+    _ password: [UInt8], encoded: String, _ variant: Variant
+  ) throws(Failure) -> Bool {
+    let code = argon2_verify(encoded, password, password.count, variant.type)
     switch code {
     case ARGON2_OK.rawValue: return true
     case ARGON2_VERIFY_MISMATCH.rawValue: return false

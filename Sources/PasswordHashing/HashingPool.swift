@@ -24,7 +24,8 @@ final class HashingPool: Sendable {
   }
 
   private let state: Mutex<State>
-  private let memoryBudget: Int
+  /// The maximum memory of all running hashes in bytes. A hash that needs more is refused.
+  let memoryBudget: Int
 
   init(limits: HashingLimits) {
     let workers = (0..<limits.threads).map { DispatchQueue(label: "password-hashing.\($0)", qos: .utility) }

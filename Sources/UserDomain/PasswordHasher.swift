@@ -8,6 +8,12 @@ public protocol PasswordHasher: Sendable {
   /// - Throws: `UserError.overloaded`, `.cancelled`, `.passwordHashing`.
   func hash(_ password: Password, for requester: HashRequester) async throws(UserError) -> PasswordHash
 
+  /// Checks the text of a hash that another system has made, without a password.
+  ///
+  /// - Throws: a violation of `PasswordHash.field`: malformed for an unknown format, or for text that does not follow its
+  ///   format; out of range for a cost that the hasher does not compute.
+  func accept(foreign text: String) throws(FieldViolation) -> PasswordHash
+
   /// Checks `password` against `hash`, in a time that does not depend on where they differ.
   ///
   /// - Throws: `UserError.overloaded`, `.cancelled`, `.passwordHashing`.
@@ -23,6 +29,7 @@ public protocol PasswordHasher: Sendable {
 public enum PasswordVerification: Hashable, Sendable {
   /// The password does not match the hash.
   case mismatch
-  /// The password matches. `needsRehash` is true if the hash was made with other parameters than today's.
+  /// The password matches. `needsRehash` is true if the hash was made by another system, or with other parameters than
+  /// today's.
   case match(needsRehash: Bool)
 }

@@ -15,6 +15,8 @@ final class CountingHasher: PasswordHasher {
 
   var decoy: PasswordHash { base.decoy }
 
+  func accept(foreign text: String) throws(FieldViolation) -> PasswordHash { try base.accept(foreign: text) }
+
   func hash(_ password: Password, for requester: HashRequester) async throws(UserError) -> PasswordHash {
     try await base.hash(password, for: requester)
   }
@@ -38,6 +40,8 @@ final class HookedHasher: PasswordHasher {
   }
 
   var decoy: PasswordHash { base.decoy }
+
+  func accept(foreign text: String) throws(FieldViolation) -> PasswordHash { try base.accept(foreign: text) }
 
   func hash(
     _ password: Password, for requester: HashRequester
@@ -75,6 +79,8 @@ final class WaitingHasher: PasswordHasher {
 
   var decoy: PasswordHash { base.decoy }
 
+  func accept(foreign text: String) throws(FieldViolation) -> PasswordHash { try base.accept(foreign: text) }
+
   func hash(
     _ password: Password, for requester: HashRequester
   ) async throws(UserError) -> PasswordHash {
@@ -92,6 +98,8 @@ final class WaitingHasher: PasswordHasher {
 /// Refuses every hash as overloaded.
 struct OverloadedHasher: PasswordHasher {
   let decoy = PasswordHash(phcString: "")
+
+  func accept(foreign text: String) -> PasswordHash { PasswordHash(phcString: text) }
 
   func hash(_ password: Password, for requester: HashRequester) async throws(UserError) -> PasswordHash {
     throw .overloaded(retryAfter: .seconds(3))

@@ -1,0 +1,30 @@
+/// The digits that crypt(5) writes hashes and salts with: six bits each.
+enum CryptDigits {
+  static let itoa64 = Array("./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
+
+  /// Returns the value of a digit, or nil for another byte.
+  static func value(_ digit: UInt8?) -> Int? { digit.flatMap(itoa64.firstIndex) }
+
+  /// Returns whether `text` is `length` digits.
+  static func areValid(_ text: Substring, length: Int) -> Bool {
+    text.utf8.count == length && text.utf8.allSatisfy { value($0) != nil }
+  }
+
+  /// Returns the digits of `bytes`, the lowest six bits first.
+  static func encode(_ bytes: some Collection<UInt8>) -> [UInt8] {
+    var digits: [UInt8] = []
+    var bits = 0
+    var value = 0
+    for byte in bytes {
+      value |= Int(byte) << bits
+      bits += 8
+      while bits >= 6 {
+        digits.append(itoa64[value & 0x3f])
+        value >>= 6
+        bits -= 6
+      }
+    }
+    if bits > 0 { digits.append(itoa64[value]) }
+    return digits
+  }
+}

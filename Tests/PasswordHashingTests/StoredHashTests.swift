@@ -137,6 +137,17 @@ import UserDomain
   }
 
   @Test(
+    "only Argon2id with this hasher's parameters needs no rehash",
+    arguments: [("argon2id", false), ("django-argon2", true), ("argon2i", true), ("argon2d", true)])
+  func argon2(name: String, needsRehash: Bool) async throws {
+    let vector = try #require(StoredHashVector.generated.first { $0.name == name })
+    let hash = try hasher.accept(foreign: vector.text)
+    #expect(
+      try await hasher.verify(Password(attempt: vector.password), against: hash, for: .service)
+        == .match(needsRehash: needsRehash))
+  }
+
+  @Test(
     "a NUL does not end a password where a C library would",
     arguments: ["bcrypt-2b", "django-bcrypt", "md5crypt", "sha256crypt", "sha512crypt", "yescrypt"])
   func nul(name: String) throws {
@@ -167,9 +178,18 @@ import UserDomain
 
   @Test(
     "a password longer than its library takes is a wrong one",
-    arguments: ["sha512crypt", "yescrypt", "drupal7"])
+    arguments: ["sha512crypt", "yescrypt"])
   func long(name: String) throws {
     let vector = try #require(StoredHashVector.generated.first { $0.name == name })
     #expect(try !StoredHashFormat.parse(vector.text).matches([UInt8](repeating: 0x78, count: 1_024)))
+  }
+
+  @Test("Drupal and phpass hash at most 512 bytes", arguments: [(512, true), (513, false)])
+  func longDrupal(length: Int, matches: Bool) throws {
+    let password = [UInt8](repeating: 0x78, count: length)
+    let digest = DigestFunction.sha512.iterate(
+      1 << 7, from: Array("saltsalt".utf8) + password, appending: password)
+    let text = "$S$5saltsalt" + String(decoding: CryptDigits.encode(digest).prefix(43), as: UTF8.self)
+    #expect(try StoredHashFormat.parse(text).matches(password) == matches)
   }
 }

@@ -14,6 +14,10 @@ public protocol InlineRequests: Sendable {
   /// event loop for long.
   mutating func work() async -> InlineStep
 
+  /// Whether messages that were taken wait for ``work()``, which is called when no other message has arrived. So a method
+  /// can handle as many messages at once as the client sends meanwhile.
+  var hasWaitingWork: Bool { get }
+
   /// Called at the end of the request, with `failure` if the request violates the protocol or a limit. Must end the
   /// call.
   mutating func requestEnded(_ failure: RPCError?) async -> InlineStep
@@ -22,6 +26,11 @@ public protocol InlineRequests: Sendable {
   /// deadline has passed, the server stops, or a message was too large. Called once and last, on the connection's
   /// event loop; also after an end that came too late.
   mutating func callEnded()
+}
+
+extension InlineRequests {
+  /// False: every message is handled when it is taken.
+  public var hasWaitingWork: Bool { false }
 }
 
 /// The decision about a call of ``InlineMethod/init(requests:accept:)``.

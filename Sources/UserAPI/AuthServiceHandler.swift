@@ -74,10 +74,3 @@ extension Auth_V1_Tokens {
     refreshTokenExpiresAt = Google_Protobuf_Timestamp(pair.refreshTokenExpiresAt)
   }
 }
-
-extension Google_Protobuf_Timestamp {
-  fileprivate init(_ time: Timestamp) {
-    let (seconds, nanos) = time.secondsAndNanos
-    self.init(seconds: seconds, nanos: Int32(nanos))
-  }
-}

@@ -168,7 +168,7 @@ struct BulkCreate {
   /// Stores the drafts. Returns one outcome per draft.
   private func store() async throws -> [Result<UserID, GoogleRPCStatus>] {
     let requests = try await hashed()
-    let creations = try await retrying { () async throws(UserError) in
+    let creations = try await BulkWork.retrying { () async throws(UserError) in
       // A call with an invalid token must not wait for the database.
       try authorization.checkStillValid()
       return try await directory.repository.create(requests, by: authorization.authority)
@@ -189,7 +189,7 @@ struct BulkCreate {
     UserID, GoogleRPCStatus
   > {
     do throws(UserError) {
-      let user = try await retrying { () async throws(UserError) in
+      let user = try await BulkWork.retrying { () async throws(UserError) in
         try await directory.confirm(creation, of: draft, for: hashRequester)
       }
       return .success(user.id)
@@ -206,44 +206,18 @@ struct BulkCreate {
     }
     let costly = drafts.indices.filter { drafts[$0].user.password != nil }
     if costly.isEmpty { return requests }
-    try await withThrowingTaskGroup(of: (Int, CreateRequest).self) { group in
-      for (count, index) in costly.enumerated() {
-        if count >= limits.concurrentHashes, let (index, request) = try await group.next() {
-          requests[index] = request
-        }
-        let draft = drafts[index].user
-        group.addTask {
-          // Hashing a batch takes seconds, in which the token can expire.
-          try authorization.checkStillValid()
-          let user = try await retrying { () async throws(UserError) in
-            try await directory.prepare(draft, for: hashRequester)
-          }
-          return (index, CreateRequest(user, id: draft.requestID))
-        }
+    let hashed = try await BulkWork.map(
+      costly.map { drafts[$0].user }, atOnce: limits.concurrentHashes
+    ) { [directory, authorization, hashRequester] draft in
+      // Hashing a batch takes seconds, in which the token can expire.
+      try authorization.checkStillValid()
+      let user = try await BulkWork.retrying { () async throws(UserError) in
+        try await directory.prepare(draft, for: hashRequester)
       }
-      for try await (index, request) in group { requests[index] = request }
+      return CreateRequest(user, id: draft.requestID)
     }
+    for (index, request) in zip(costly, hashed) { requests[index] = request }
     return requests
-  }
-
-  /// Performs `work`, and retries after a pause while a queue is full. The pause applies back-pressure to the client's
-  /// stream: right for a bulk load, where a single call should get an error.
-  private func retrying<Value>(
-    _ work: () async throws(UserError) -> Value
-  ) async throws(UserError) -> Value {
-    while true {
-      do throws(UserError) {
-        return try await work()
-      } catch {
-        guard case .overloaded(let delay) = error else { throw error }
-        do {
-          try await Task.sleep(for: delay)
-        } catch {
-          // Sleeping throws only when the call is cancelled.
-          throw .cancelled
-        }
-      }
-    }
   }
 }
 
@@ -257,18 +231,18 @@ extension BulkCreate: StreamedCall {
     }
   }
 
-  mutating func work() async throws -> [UInt8]? {
+  mutating func work() async throws -> [[UInt8]] {
     do {
       try await storeBatch()
-      return nil
+      return []
     } catch {
       throw withCreatedCount(error)
     }
   }
 
-  mutating func requestEnded() async throws -> [UInt8]? {
+  mutating func requestEnded() async throws -> [[UInt8]] {
     do {
-      return try await finish()
+      return [try await finish()]
     } catch {
       throw withCreatedCount(error)
     }

@@ -18,6 +18,7 @@ public struct UserServiceHandler: Sendable {
   /// CreateUser, which has an inline road.
   public let createUser: UnaryMethod<CreateUser>
   private let listUsers: ListUsers
+  private let exportUsers: ExportUsers
   private let changes: UserChangeHandler
   private let directory: UserDirectory
   private let calls: CallPipeline
@@ -42,10 +43,17 @@ public struct UserServiceHandler: Sendable {
     listUsers = ListUsers(
       directory: directory, pageTokens: pageTokens, pipeline: calls.pipeline(of: Methods.ListUsers.descriptor)
     )
+    exportUsers = ExportUsers(
+      directory: directory, tokens: pageTokens.exportTokens(),
+      pipeline: calls.pipeline(of: Methods.ExportUsers.descriptor))
     let bulkMemory = BulkMemory()
+    let importMemory = CallMemory(limit: 8 << 20, largestShare: 1 << 20)
     streamedMethods = [
       StreamedMethod(Methods.BulkCreateUsers.descriptor, calls) { authorization in
         BulkCreate(directory: directory, limits: bulkLimits, authorization: authorization, memory: bulkMemory)
+      },
+      StreamedMethod(Methods.ImportUsers.descriptor, calls) { authorization in
+        ImportUsers(directory: directory, authorization: authorization, memory: importMemory)
       },
       StreamedMethod(Methods.UserUpdates.descriptor, calls) { authorization in
         UserUpdates(directory: directory, authorization: authorization)
@@ -64,6 +72,7 @@ public struct UserServiceHandler: Sendable {
     calls.register(Methods.UndeleteUser.descriptor, with: &router, changes.undelete)
     createUser.register(with: &router)
     listUsers.register(with: &router)
+    exportUsers.register(with: &router)
     for method in streamedMethods { method.register(with: &router) }
   }
 

@@ -27,12 +27,12 @@ struct UserUpdates: StreamedCall {
     return .work
   }
 
-  mutating func work() async throws -> [UInt8]? {
+  mutating func work() async throws -> [[UInt8]] {
     let update = exchange(&received, with: User_V1_UserUpdateRequest())
     do throws(UserError) {
       let user = try await apply(update)
       index += 1
-      return user.serialized + UserMessageEncoding.updateIDField(update.updateID)
+      return [user.serialized + UserMessageEncoding.updateIDField(update.updateID)]
     } catch {
       guard error != .cancelled, let status = GoogleRPCStatus(error, metadata: place(update.updateID)) else {
         throw error

@@ -48,6 +48,14 @@ public struct UserIDGenerator: Sendable {
     )
   }
 
+  /// Returns a random UUIDv7 of `time`, without regard to the order of other ids.
+  public mutating func random(at time: Timestamp) -> UserID {
+    let bits = nextRandom()
+    return UserID(
+      high: UserPlace.milliseconds(of: time) << 16 | 0x7000 | nextRandom() & 0xfff,
+      low: 0x8000_0000_0000_0000 | bits >> 2)
+  }
+
   private mutating func startMillisecond(_ value: UInt64, seed: UInt64) {
     milliseconds = min(value, Self.lastMillisecond)
     counter = seed & 0x7ff

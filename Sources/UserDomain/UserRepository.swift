@@ -58,6 +58,23 @@ public protocol UserRepository: Sendable {
     _ requests: [CreateRequest], by authority: WriteAuthority?
   ) async throws(UserError) -> [Result<Creation, UserError>]
 
+  /// Stores many users as another system had them, in one transaction. A user that cannot be stored fails alone:
+  /// `UserError.emailAlreadyRegistered`, `.idTaken`. The outcomes are in the order of `users`.
+  ///
+  /// A user that is stored already, with the same id and address, or the same address and no id of its own, is left
+  /// unchanged. `authority` is checked inside the transaction; nil for a caller without a token.
+  ///
+  /// - Throws: `UserError.unauthenticated` if the authority is no longer valid, `.storage`, `.overloaded`, `.cancelled`,
+  ///   `.shuttingDown`. Then no user was stored.
+  func importUsers(
+    _ users: [ImportedUser], by authority: WriteAuthority?
+  ) async throws(UserError) -> [Result<UserImport, UserError>]
+
+  /// Returns the hash of a user's password, or nil.
+  ///
+  /// - Throws: `UserError.storage`.
+  func passwordHash(of user: UserID) throws(UserError) -> PasswordHash?
+
   /// Changes one user, which is not deleted, and returns it as stored.
   ///
   /// - Throws: `UserError.notFound`, `.emailAlreadyRegistered`, and the errors of every ``UserWrite``.

@@ -85,7 +85,8 @@ extension ViolationCollector {
 }
 
 extension UserStatus {
-  fileprivate init(checking rawValue: Int) throws(FieldViolation) {
+  /// Checks a raw value from a request.
+  init(checking rawValue: Int) throws(FieldViolation) {
     guard let status = UserStatus(rawValue: rawValue) else {
       throw FieldViolation(field: "status", reason: .outOfRange, description: "must be ACTIVE or INACTIVE")
     }

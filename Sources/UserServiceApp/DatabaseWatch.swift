@@ -54,11 +54,12 @@ final class DatabaseClaim: Sendable {
 }
 
 /// Watches the database for changes by other processes: updates the health service, the log and the list of revoked
-/// tokens.
+/// tokens. Purges deleted users.
 struct DatabaseWatch: Service, CustomStringConvertible {
   /// Short enough that a token revoked by another process is refused within a second.
   private static let inspectionInterval: Duration = .milliseconds(500)
   private static let recoveryInterval: Duration = .seconds(1)
+  private static let purgeInterval: Duration = .seconds(60)
 
   let repository: SQLiteUserRepository
   let monitor: HealthMonitor
@@ -75,6 +76,7 @@ struct DatabaseWatch: Service, CustomStringConvertible {
         group.addTask {
           await Polling(every: Self.recoveryInterval).run { await repository.recover() }
         }
+        group.addTask { await Polling(every: Self.purgeInterval).run { await purge() } }
       }
     }
   }
@@ -89,6 +91,15 @@ struct DatabaseWatch: Service, CustomStringConvertible {
       if claim.retry() {
         logger.notice("the other service has stopped: this one now serves the database alone")
       }
+    }
+  }
+
+  private func purge() async {
+    do throws(UserError) {
+      let count = try await repository.purge()
+      if count > 0 { logger.info("deleted users were purged", metadata: ["count": "\(count)"]) }
+    } catch {
+      // A failing database is reported by `inspect`, and the next round tries again.
     }
   }
 

@@ -50,6 +50,8 @@ public struct ServiceConfiguration: Sendable {
   public internal(set) var shutdownGrace: Duration = .seconds(30)
   /// The most rows of one BulkCreateUsers call.
   public internal(set) var bulkRows = BulkLimits().rows
+  /// How long deleted users are retained.
+  public internal(set) var deletedRetention = UserDeletion.defaultRetention
   /// The cost of password hashes, and the rules for new passwords.
   public internal(set) var passwords = PasswordConfiguration()
 

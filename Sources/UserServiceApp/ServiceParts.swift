@@ -28,8 +28,8 @@ struct ServiceParts: Sendable {
       parameters: configuration.passwords.parameters, limits: configuration.passwords.limits)
     let attempts = PasswordAttempts(repository)
     directory = UserDirectory(
-      repository: repository, hasher: hasher, passwordPolicy: configuration.passwordPolicy, attempts: attempts
-    )
+      repository: repository, hasher: hasher, passwordPolicy: configuration.passwordPolicy,
+      retention: configuration.deletedRetention, attempts: attempts)
     sessions = SessionDirectory(
       users: repository, sessions: repository, attempts: attempts, hasher: hasher, issuer: authority,
       key: try await Self.secret("refresh_token", length: SessionDirectory.keyLength, of: repository),

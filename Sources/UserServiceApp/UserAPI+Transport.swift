@@ -89,6 +89,8 @@ extension InlineMethod {
       call.receive(message.bytes).map { InlineStep($0) }
     }
 
+    var hasWaitingWork: Bool { call.hasWaitingWork }
+
     mutating func work() async -> InlineStep { InlineStep(await call.work()) }
 
     mutating func requestEnded(_ failure: RPCError?) async -> InlineStep {
@@ -103,8 +105,8 @@ extension InlineStep {
   fileprivate init(_ step: InlineStreamedCall.Step) {
     switch step {
     case .next: self = .next
-    case .send(let answer): self = .send(MessageBytes(answer))
-    case .end(let answer, let error): self = .end(answer.map { MessageBytes($0) }, error)
+    case .send(let answers): self = .send(MessageBytes(messages: answers))
+    case .end(let answers, let error): self = .end(answers.isEmpty ? nil : MessageBytes(messages: answers), error)
     }
   }
 }

@@ -15,13 +15,14 @@ extension SQLiteUserRepository {
   }
 
   /// Checks whether the files have moved (see ``writeFault``), and whether another process has revoked tokens, which
-  /// ``revocations`` then has; releases the page caches of idle connections. It runs on its own thread, in microseconds
+  /// ``revocations`` then has; releases the page caches of idle connections; erases what is left of purged users. It runs on its own thread, in microseconds
   /// unless revocations must be loaded. Call it at least once a second.
   public func inspect() async {
     await withCheckedContinuation { continuation in
       inspectionQueue.async {
         self.writer.checkFiles()
         self.learnRevocations()
+        self.writer.retryErasure()
         for pool in [self.readers, self.writers] { pool.releaseIdleMemory(now: .now) }
         continuation.resume()
       }
@@ -35,6 +36,25 @@ extension SQLiteUserRepository {
     // A failure is the same fault, or one that replaces it.
     try? await writer.tryToWrite()
   }
+
+  /// Erases the deleted users that are due to be purged, a few in each transaction, and lets other writes in between.
+  /// Returns their number.
+  ///
+  /// - Throws: `UserError.storage`, `.overloaded`, `.cancelled`, `.shuttingDown`. Some users may be erased then.
+  public func purge() async throws(UserError) -> Int {
+    var count = 0
+    while try readers.withConnection({ (connection) throws(DatabaseError) in
+      try connection.reads.hasUsersToPurge(at: clock())
+    }) {
+      let purged = try await writer.write(rows: Self.purgedUsers) { (statements) throws(DatabaseError) in
+        .success(try statements.changes.purge(limit: Self.purgedUsers))
+      }
+      count += purged
+    }
+    return count
+  }
+
+  private static let purgedUsers = 64
 
   /// Returns whether the database has all migrations, as far as it can be read.
   private func isMigrated() async -> Bool {

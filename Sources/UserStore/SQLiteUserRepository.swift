@@ -63,6 +63,7 @@ public final class SQLiteUserRepository: UserRepository {
   let readers: ConnectionPool
   let writers: ConnectionPool
   let writer: GroupCommitWriter
+  let clock: @Sendable () -> Timestamp
   /// The time in the greatest id that was stored when the repository was opened, perhaps by a clock that was ahead.
   private let newestAtOpening: Timestamp
   /// The state of the loaded revocations.
@@ -110,6 +111,7 @@ public final class SQLiteUserRepository: UserRepository {
       throw error
     }
     self.location = location
+    clock = writes.clock
     let files = connection.files
     self.files = files
     writers = ConnectionPool(of: first) { () throws(StoreError) in
@@ -201,7 +203,7 @@ public final class SQLiteUserRepository: UserRepository {
   }
 
   /// A place after those of all users, within days: other ids that are greater are not looked at.
-  private var latestPlace: UserID { UserPlace.last(at: max(Timestamp.now, newestAtOpening) + .seconds(86_400)) }
+  private var latestPlace: UserID { UserPlace.last(at: max(clock(), newestAtOpening) + .seconds(86_400)) }
 
   public func readUsers(
     _ query: UserQuery, after: ListingPosition?, through: UserID, limit: Int, _ body: UserReader
@@ -227,6 +229,25 @@ public final class SQLiteUserRepository: UserRepository {
       outcomes.reserveCapacity(requests.count)
       for request in requests { outcomes.append(try statements.create(request)) }
       return .success(outcomes)
+    }
+  }
+
+  public func importUsers(
+    _ users: [ImportedUser], by authority: WriteAuthority?
+  ) async throws(UserError) -> [Result<UserImport, UserError>] {
+    if users.isEmpty { return [] }
+    return try await writer.write(rows: users.count) { (statements) throws(DatabaseError) in
+      if let authority, let fault = try statements.sessions.fault(of: authority) { return .failure(fault) }
+      var outcomes: [Result<UserImport, UserError>] = []
+      outcomes.reserveCapacity(users.count)
+      for user in users { outcomes.append(try statements.importUser(user)) }
+      return .success(outcomes)
+    }
+  }
+
+  public func passwordHash(of user: UserID) throws(UserError) -> PasswordHash? {
+    try readers.withConnection { (connection) throws(DatabaseError) in
+      try connection.reads.passwordHash(of: user)
     }
   }
 

@@ -20,6 +20,7 @@ struct ServeFlags: ParsableArguments {
   @Option("log.format") var logFormat: SettingArgument?
   @Option("shutdown.grace") var shutdownGrace: SettingArgument?
   @Option("bulk.rows") var bulkRows: SettingArgument?
+  @Option("deleted.retention") var deletedRetention: SettingArgument?
   @Option("metrics.listen") var metricsListen: SettingArgument?
   @Option("argon2.memory") var argon2Memory: SettingArgument?
   @Option("argon2.iterations") var argon2Iterations: SettingArgument?
@@ -28,7 +29,7 @@ struct ServeFlags: ParsableArguments {
   /// Settings given on the command line, as texts by name. The values of a repeated flag are joined with commas.
   var settings: [String: String] {
     let options = [
-      database, tlsCert, tlsKey, tlsClientCA, auth, logLevel, logFormat, shutdownGrace, bulkRows,
+      database, tlsCert, tlsKey, tlsClientCA, auth, logLevel, logFormat, shutdownGrace, bulkRows, deletedRetention,
       metricsListen, argon2Memory, argon2Iterations, argon2Parallelism,
     ].compactMap(\.self)
     let switches = [

@@ -82,8 +82,8 @@ import UserStore
       return
     }
     let handled = HandlerCall(Methods.UserUpdates.descriptor, messages: [update])
-    #expect(try await method.handle(handled.request, handled.context).messages() == [inline])
-    guard case .end(nil, let failure?) = call.receive([0xff]) else {
+    #expect(try await method.handle(handled.request, handled.context).messages() == inline)
+    guard case .end([], let failure?) = call.receive([0xff]) else {
       Issue.record("an undecodable message does not end the call")
       return
     }

@@ -148,10 +148,13 @@ final class Call: @unchecked Sendable {
   /// Takes the available messages. Returns whether `requests` has ended the call.
   private func takeParts(with requests: inout any InlineRequests) async -> Bool {
     var next = connection.event { $0.takeNext(id) }
-    while let reading = next {
+    while true {
       var step = InlineStep.next
       var isLast = false
-      switch reading {
+      switch next {
+      case nil:
+        guard requests.hasWaitingWork, connection.event({ $0.isOpen(id) }) else { return false }
+        step = await requests.work()
       case .part(.message(let message)):
         // No `??`, whose right side may not suspend.
         if let now = requests.receive(message) { step = now } else { step = await requests.work() }
@@ -178,7 +181,6 @@ final class Call: @unchecked Sendable {
         next = connection.event { $0.takeNext(id) }
       }
     }
-    return false
   }
 
   // MARK: Reading by the handler

@@ -53,6 +53,12 @@ extension ConnectionCore {
     return .startTaker(streams.slots[slot].id)
   }
 
+  /// Whether the call's response is not complete.
+  func isOpen(_ id: Int32) -> Bool {
+    guard let slot = streams.find(id) else { return false }
+    return !streams.slots[slot].hasEnded && !streams.slots[slot].response.hasStatus
+  }
+
   /// Returns the next part for the task that takes messages, or nil if the task has to end for now.
   mutating func takeNext(_ id: Int32) -> RequestReading? {
     guard let slot = streams.find(id), !streams.slots[slot].hasEnded, !streams.slots[slot].response.hasStatus,

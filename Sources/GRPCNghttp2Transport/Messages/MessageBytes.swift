@@ -26,6 +26,22 @@ public struct MessageBytes: GRPCContiguousBytes, Hashable, Sendable {
     isFramed = true
   }
 
+  /// Creates a response of `messages`, of which there is at least one.
+  public init(messages: [[UInt8]]) {
+    if messages.count == 1 {
+      self.init(messages[0])
+      return
+    }
+    var frames: [UInt8] = []
+    frames.reserveCapacity(messages.reduce(0) { $0 + 5 + $1.count })
+    for message in messages {
+      frames.append(0)
+      Swift.withUnsafeBytes(of: UInt32(message.count).bigEndian) { frames.append(contentsOf: $0) }
+      frames += message
+    }
+    self.init(frames: frames)
+  }
+
   public init(repeating byte: UInt8, count: Int) {
     self.init([UInt8](repeating: byte, count: count))
   }

@@ -22,10 +22,10 @@ public struct InlineStreamedCall: Sendable {
   public enum Step: Sendable {
     /// Take the next message.
     case next
-    /// Send the response, then take the next message.
-    case send([UInt8])
-    /// Send the response, if any, and end the call with status OK or with the error.
-    case end([UInt8]?, RPCError?)
+    /// Send the responses, of which there is at least one, then take the next message.
+    case send([[UInt8]])
+    /// Send the responses, and end the call with status OK or with the error.
+    case end([[UInt8]], RPCError?)
   }
 
   /// Takes the next message. Returns nil if ``work()`` has to follow.
@@ -33,33 +33,37 @@ public struct InlineStreamedCall: Sendable {
     do {
       switch try call.receive(message) {
       case .next: return .next
-      case .send(let response): return .send(response)
+      case .send(let response): return .send([response])
       case .work: return nil
       }
     } catch {
-      return .end(nil, ended(error))
+      return .end([], ended(error))
     }
   }
+
+  /// Whether messages wait for ``work()``, which is called when no other message has arrived.
+  public var hasWaitingWork: Bool { call.hasWaitingWork }
 
   /// Does the work on the messages taken so far.
   public mutating func work() async -> Step {
     do {
-      return if let response = try await call.work() { .send(response) } else { .next }
+      let responses = try await call.work()
+      return responses.isEmpty ? .next : .send(responses)
     } catch {
-      return .end(nil, ended(error))
+      return .end([], ended(error))
     }
   }
 
   /// Handles the end of the request; `failure` is nil for a complete request.
   public mutating func requestEnded(_ failure: RPCError?) async -> Step {
-    if let failure { return .end(nil, ended(failure)) }
+    if let failure { return .end([], ended(failure)) }
     do {
       let answer = try await call.requestEnded()
       hasEnded = true
       observed.ended(nil)
       return .end(answer, nil)
     } catch {
-      return .end(nil, ended(error))
+      return .end([], ended(error))
     }
   }
 

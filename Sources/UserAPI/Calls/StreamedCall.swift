@@ -5,15 +5,18 @@ protocol StreamedCall: Sendable {
   /// - Throws: the error that ends the call.
   mutating func receive(_ message: [UInt8]) throws -> StreamedCallStep
 
-  /// Does the work for which ``receive(_:)`` returned ``StreamedCallStep/work``. Returns a response, or nil.
-  ///
-  /// - Throws: the error that ends the call.
-  mutating func work() async throws -> [UInt8]?
+  /// Whether messages wait for ``work()``, which is called when the client sends no more for the moment.
+  var hasWaitingWork: Bool { get }
 
-  /// Handles the end of the client's messages. Returns a response to all of them, or nil.
+  /// Does the work for which ``receive(_:)`` returned ``StreamedCallStep/work``, or which waits. Returns responses.
   ///
   /// - Throws: the error that ends the call.
-  mutating func requestEnded() async throws -> [UInt8]?
+  mutating func work() async throws -> [[UInt8]]
+
+  /// Handles the end of the client's messages. Returns responses.
+  ///
+  /// - Throws: the error that ends the call.
+  mutating func requestEnded() async throws -> [[UInt8]]
 }
 
 /// What a ``StreamedCall`` needs after a message.
@@ -27,20 +30,23 @@ enum StreamedCallStep {
 }
 
 extension StreamedCall {
-  /// Returns nil: every message is handled when it is received.
-  mutating func work() async throws -> [UInt8]? { nil }
+  /// False: no message waits.
+  var hasWaitingWork: Bool { false }
 
-  /// Handles the next message to its end. Returns a response to this message, or nil.
+  /// Returns no response: every message is handled when it is received.
+  mutating func work() async throws -> [[UInt8]] { [] }
+
+  /// Handles the next message to its end. Returns responses to this message.
   ///
   /// - Throws: the error that ends the call.
-  mutating func handle(_ message: [UInt8]) async throws -> [UInt8]? {
+  mutating func handle(_ message: [UInt8]) async throws -> [[UInt8]] {
     switch try receive(message) {
-    case .next: nil
-    case .send(let response): response
+    case .next: hasWaitingWork ? try await work() : []
+    case .send(let response): [response]
     case .work: try await work()
     }
   }
 
-  /// Returns nil: every message has had its response.
-  mutating func requestEnded() async throws -> [UInt8]? { nil }
+  /// Returns no response: every message has had its own.
+  mutating func requestEnded() async throws -> [[UInt8]] { [] }
 }

@@ -82,7 +82,7 @@ public struct StreamedMethod: Sendable {
       try Task.checkCancellation()
       _ = try await call.handle(message)
     }
-    return try await call.requestEnded() ?? []
+    return try await call.requestEnded().first ?? []
   }
 
   private static func answer(
@@ -91,8 +91,8 @@ public struct StreamedMethod: Sendable {
     var call = call
     for try await message in messages {
       try Task.checkCancellation()
-      if let answer = try await call.handle(message) { try await writer.write(answer) }
+      for answer in try await call.handle(message) { try await writer.write(answer) }
     }
-    if let answer = try await call.requestEnded() { try await writer.write(answer) }
+    for answer in try await call.requestEnded() { try await writer.write(answer) }
   }
 }

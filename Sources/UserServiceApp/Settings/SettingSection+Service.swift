@@ -58,6 +58,11 @@ extension SettingSection {
         flag: .option("count"),
         "Accept at most this many rows in one bulk call."),
       Setting(
+        "deleted.retention", \.deletedRetention, .duration(.zero ... .longest),
+        flag: .option("duration"),
+        "Purge deleted users after this time; until then they can be undeleted.",
+        note: "It applies to users that are deleted from then on."),
+      Setting(
         "metrics.listen", \.metrics, .optional(.ipAddress, unset: "nowhere"),
         flag: .option("address"),
         "Serve Prometheus metrics at this IP address and port (HOST:PORT), over HTTP and without a token.",

@@ -54,7 +54,7 @@ struct SchemaMigrator {
     }
     if version == 0, pages > 0, case .file(let path) = location { throw .withoutTables(path: path) }
     try up()
-    if version == 0 { try storeErrors { try connection.checkpoint(.passive) } }
+    if version == 0 { _ = try storeErrors { try connection.checkpoint(.passive) } }
   }
 
   /// Applies migrations up to version `target` (nil: all), and reports each one.

@@ -107,6 +107,8 @@ final class SQLiteConnection {
     // An acknowledged write must survive a power cut: in WAL mode only FULL syncs at every commit
     // (sqlite.org/wal.html).
     try database.execute(sql: "PRAGMA synchronous = FULL")
+    // Purged users must be gone from the file (sqlite.org/pragma.html#pragma_secure_delete).
+    try database.execute(sql: "PRAGMA secure_delete = ON")
     try database.execute(sql: "PRAGMA journal_size_limit = \(settings.journalSizeLimit)")
     // An empty file gets its first table with a rollback journal, so that it is at every moment either empty or ours.
     if try Int.fetchOne(database, sql: "PRAGMA page_count") != 0 {
@@ -137,7 +139,7 @@ final class SQLiteConnection {
     files?.noteOpened()
   }
 
-  /// Turns write-ahead logging on, with a ``BufferedLog``; a database in memory keeps its own journal mode.
+  /// Turns write-ahead logging on, with a ``BufferedLog`` and an ``ErasingFile``; a database in memory keeps its own journal mode.
   ///
   /// SQLite does not call its busy handler while it changes the journal mode, so two processes creating the same
   /// database would fail each other. This method waits instead.
@@ -146,7 +148,10 @@ final class SQLiteConnection {
     while true {
       do {
         let mode = try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL")
-        if mode == "wal", let connection = database.sqliteConnection { BufferedLog.install(on: connection) }
+        if mode == "wal", let connection = database.sqliteConnection {
+          BufferedLog.install(on: connection)
+          ErasingFile.install(on: connection)
+        }
         return
       } catch let error as DatabaseError
         where error.resultCode == .SQLITE_BUSY && ContinuousClock.now < deadline
@@ -214,14 +219,24 @@ final class SQLiteConnection {
     case truncate
   }
 
-  /// Moves the write-ahead log into the database file.
-  func checkpoint(_ mode: CheckpointMode) throws(DatabaseError) {
+  /// Moves the write-ahead log into the database file. Returns whether readers have not kept it from doing so.
+  @discardableResult
+  func checkpoint(_ mode: CheckpointMode) throws(DatabaseError) -> Bool {
     let mode = mode == .passive ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_TRUNCATE
     let code = sqlite3_wal_checkpoint_v2(connection, nil, mode, nil, nil)
     guard code == SQLITE_OK || code == SQLITE_BUSY else {
       throw DatabaseError(
         resultCode: ResultCode(rawValue: code), message: String(cString: sqlite3_errmsg(connection)))
     }
+    return code == SQLITE_OK
+  }
+
+  /// Moves the log into the database file and empties it, unless that had to wait for readers. Returns whether it is
+  /// empty.
+  func emptyLog() throws(DatabaseError) -> Bool {
+    sqlite3_busy_timeout(connection, 0)
+    defer { sqlite3_busy_timeout(connection, Int32(clamping: Int(busyTimeout / .milliseconds(1)))) }
+    return try checkpoint(.truncate)
   }
 
   /// Whether SQLite's own check finds that the path no longer leads to the open file

@@ -5,6 +5,9 @@ import UserDomain
 final class UserChangeStatements {
   static let purgeableSQL = "SELECT id FROM users WHERE purge_at <= ?1 LIMIT ?2"
 
+  /// Whether the transaction has erased users.
+  private(set) var hasErased = false
+
   private let clock: @Sendable () -> Timestamp
   private let reads: UserReadStatements
   private let sessions: SessionStatements
@@ -172,8 +175,12 @@ final class UserChangeStatements {
     return ids.count
   }
 
+  /// Forgets that an earlier transaction has erased users.
+  func transactionBegan() { hasErased = false }
+
   /// Erases a user with everything that belongs to it.
   private func erase(_ user: User) throws(DatabaseError) {
+    hasErased = true
     try labels.remove(user.labels, of: user.id)
     _ = try attempts.unlock(user.id, now: clock())
     // Foreign keys delete the rest.

@@ -12,6 +12,7 @@ final class UserReadStatements {
     """
   /// Among ids that are their users' places; others may be greater.
   static let newestSQL = "SELECT id FROM users WHERE id <= ?1 AND place IS NULL ORDER BY id DESC LIMIT 1"
+  static let dueSQL = "SELECT 1 FROM users WHERE purge_at <= ?1 LIMIT 1"
   static let lastPlaceSQL = "SELECT place FROM users WHERE place IS NOT NULL ORDER BY place DESC LIMIT 1"
 
   let begin: PreparedStatement
@@ -19,7 +20,9 @@ final class UserReadStatements {
   private let byID: PreparedStatement
   private let byEmail: PreparedStatement
   private let credential: PreparedStatement
+  private let hash: PreparedStatement
   private let newest: PreparedStatement
+  private let due: PreparedStatement
   private let lastPlace: PreparedStatement
   private let pages: UserPageStatements
 
@@ -29,7 +32,9 @@ final class UserReadStatements {
     byID = try connection.prepare(Self.byIDSQL)
     byEmail = try connection.prepare(Self.byEmailSQL)
     credential = try connection.prepare(Self.credentialSQL)
+    hash = try connection.prepare("SELECT phc_hash FROM password_credentials WHERE user_id = ?1")
     newest = try connection.prepare(Self.newestSQL)
+    due = try connection.prepare(Self.dueSQL)
     lastPlace = try connection.prepare(Self.lastPlaceSQL)
     pages = try UserPageStatements(connection)
   }
@@ -68,6 +73,19 @@ final class UserReadStatements {
     guard try credential.step() else { return nil }
     let hash = credential.isNull(at: 9) ? nil : PasswordHash(phcString: credential.text(at: 9))
     return Credential(user: try credential.user(), passwordHash: hash, epoch: credential.integer(at: 10))
+  }
+
+  func passwordHash(of user: UserID) throws(DatabaseError) -> PasswordHash? {
+    try hash.bind(user, at: 1)
+    defer { hash.reset() }
+    return try hash.step() ? PasswordHash(phcString: hash.text(at: 0)) : nil
+  }
+
+  /// Returns whether any user is due to be purged.
+  func hasUsersToPurge(at now: Timestamp) throws(DatabaseError) -> Bool {
+    try due.bind(now.microsecondsSinceEpoch, at: 1)
+    defer { due.reset() }
+    return try due.step()
   }
 
   /// Returns the greatest id that is a place and at most `bound`, or nil.

@@ -16,14 +16,15 @@ final class UserWriteStatements {
   /// The size in bytes: more than an ordinary write needs, so that a disk with less room counts as full.
   private static let trialSize = 32_768
 
-  private let clock: @Sendable () -> Timestamp
+  let clock: @Sendable () -> Timestamp
   private var ids: UserIDGenerator
+  let reads: UserReadStatements
 
   let sessions: SessionStatements
   let attempts: SignInAttemptStatements
   /// The statements that change and delete users.
   let changes: UserChangeStatements
-  private let inserts: UserInsertStatements
+  let inserts: UserInsertStatements
   private let requests: CreateRequestStatements
 
   private let begin: PreparedStatement
@@ -39,6 +40,7 @@ final class UserWriteStatements {
     _ connection: SQLiteConnection, _ settings: WriteSettings, reads: UserReadStatements
   ) throws(DatabaseError) {
     clock = settings.clock
+    self.reads = reads
     attempts = try SignInAttemptStatements(connection)
     sessions = try SessionStatements(connection, attempts: attempts, clock: settings.clock)
     requests = try CreateRequestStatements(connection)
@@ -70,6 +72,7 @@ final class UserWriteStatements {
   /// Begins a transaction with the work that every transaction does first. After a failure the transaction may be open.
   func beginTransaction() throws(DatabaseError) {
     sessions.transactionBegan()
+    changes.transactionBegan()
     try begin.run()
     try requests.purge(at: clock())
   }
@@ -102,6 +105,14 @@ final class UserWriteStatements {
     }
     return .success(user)
   }
+
+  /// Returns the id of an imported user: its own, or one of the time of its creation.
+  func newID(of row: ImportedUser, at now: Timestamp) -> UserID {
+    row.id ?? row.createdAt.map { ids.random(at: $0) } ?? ids.next(at: now)
+  }
+
+  /// Makes later ids greater than one that was stored.
+  func noteID(_ id: UserID) { ids.advance(past: id) }
 
   /// Resets every failure count at a user's account. Returns the number of consecutive failures from all networks.
   func unlock(_ user: UserID) throws(DatabaseError) -> Result<Int, UserError> {

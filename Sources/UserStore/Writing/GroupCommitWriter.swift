@@ -15,6 +15,8 @@ final class GroupCommitWriter: Sendable {
   private let files: DatabaseFiles?
   private let pagesBetweenCheckpoints: Int
   private let health = WriteHealth()
+  /// Whether the log, or the file, may still have what was erased from the database.
+  private let hasTraces = Atomic(false)
   private let dispatchQueue = DispatchQueue(label: "user-store.writer", qos: .userInitiated)
 
   /// Creates a writer that uses a connection of `connections` for each transaction. It invalidates the snapshots of
@@ -106,7 +108,28 @@ final class GroupCommitWriter: Sendable {
       let writes = group.filter { $0.start() }
       if !writes.isEmpty { commit(writes) }
       checkpointIfDue()
+      eraseTraces()
     }
+  }
+
+  /// Empties the log after users were erased, which also writes their pages. Readers may keep it from that; then the next
+  /// transaction, or ``retryErasure()``, tries again.
+  private func eraseTraces() {
+    guard hasTraces.load(ordering: .acquiring) else { return }
+    do {
+      try connections.withConnection { (connection) throws(DatabaseError) in
+        readers.invalidateSnapshots()
+        readers.endIdleSnapshots()
+        if try connection.connection.emptyLog() { hasTraces.store(false, ordering: .releasing) }
+      }
+    } catch {
+      // The disk is failing, or the database is closed, which empties the log too.
+    }
+  }
+
+  /// Tries again to erase what readers have kept in the log.
+  func retryErasure() {
+    if hasTraces.load(ordering: .acquiring) { dispatchQueue.async { self.eraseTraces() } }
   }
 
   /// Moves a long log into the database, after the responses to the writes in it.
@@ -189,6 +212,7 @@ final class GroupCommitWriter: Sendable {
     // Done before the responses, so that a client that has one reads its write, and no revoked token is accepted. Done
     // while the connection is held, so that the list gets this process's and others' commits in order.
     readers.invalidateSnapshots()
+    if statements.changes.hasErased { hasTraces.store(true, ordering: .releasing) }
     let ended = statements.sessions.revocations
     if !ended.isEmpty { revocations.apply(ended) }
     return .committed

@@ -1,0 +1,35 @@
+import GRDB
+import UserDomain
+
+extension UserWriteStatements {
+  /// Stores a user as another system had it.
+  func importUser(_ row: ImportedUser) throws(DatabaseError) -> Result<UserImport, UserError> {
+    let now = clock()
+    let id = newID(of: row, at: now)
+    let createdAt = row.createdAt ?? (row.id == nil ? max(now, UserPlace.time(of: id)) : now)
+    let user = User(
+      id: id, email: row.email, name: row.name, status: row.status, createdAt: createdAt, updatedAt: row.updatedAt,
+      deletion: row.deletion, labels: row.labels)
+    let place = UserPlace.other(than: id, createdAt: createdAt)
+    guard try inserts.insert(UserRecord(user: user, place: place, passwordHash: row.passwordHash)) else {
+      return try outcome(of: row)
+    }
+    if place == nil { noteID(id) }
+    if !user.maySignIn { try sessions.endTokens(of: user) }
+    return .success(UserImport(id: id, wasStored: false))
+  }
+
+  /// Returns what becomes of a user whose id or address is taken.
+  private func outcome(of row: ImportedUser) throws(DatabaseError) -> Result<UserImport, UserError> {
+    let key = row.email.uniquenessKey
+    guard let id = row.id else {
+      let stored = try reads.user(emailKey: key)
+      return stored.map { .success(UserImport(id: $0.id, wasStored: true)) } ?? .failure(.idTaken)
+    }
+    if let stored = try reads.user(id: id) {
+      return stored.email.uniquenessKey == key
+        ? .success(UserImport(id: id, wasStored: true)) : .failure(.idTaken)
+    }
+    return .failure(.emailAlreadyRegistered)
+  }
+}

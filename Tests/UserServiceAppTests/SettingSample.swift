@@ -41,8 +41,8 @@ struct SettingSample: Sendable, CustomTestStringConvertible {
     SettingSample("log.level", ["trace", "critical"], not: ["", "loud", "INFO"]),
     SettingSample("log.format", ["json"], not: ["", "xml"]),
     SettingSample("shutdown.grace", ["0s", "400d"], not: ["", "soon", "30", "-1s", "401d"]),
-    SettingSample("deleted.retention", ["0s", "30d"], not: ["", "-1s", "401d", "never"]),
     SettingSample("bulk.rows", ["1", "99999"], not: ["", "0", "100001", "many", "1.5"]),
+    SettingSample("deleted.retention", ["0s", "7d"], not: ["", "-1s", "401d", "never"]),
     SettingSample(
       "metrics.listen", ["127.0.0.1:0", "[::1]:9090"], not: ["somewhere", "unix:/run/metrics", "localhost"]),
   ]

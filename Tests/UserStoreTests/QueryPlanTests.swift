@@ -27,6 +27,31 @@ import UserDomain
     #expect(try plan(UserPageStatements.byIDSQL) == ["SEARCH users USING PRIMARY KEY (id>?)"])
   }
 
+  @Test("every filter walks an index, in the order of its listing")
+  func filters() throws {
+    let plans = [
+      UserPageStatements.byPlaceSQL: ["SEARCH users USING INDEX users_by_place (place>?)"],
+      UserPageStatements.byEmailSQL: [
+        "SEARCH users USING INDEX sqlite_autoindex_users_2 ((email_key,id)>(?,?))"
+      ],
+      UserPageStatements.byNameSQL: ["SEARCH users USING INDEX users_by_name ((searched_name,id)>(?,?))"],
+      UserPageStatements.byUpdateSQL: ["SEARCH users USING INDEX users_by_update ((changed_at,id)>(?,?))"],
+      UserPageStatements.inactiveSQL: ["SEARCH users USING INDEX users_inactive (status=? AND id>?)"],
+      UserPageStatements.byLabelSQL: [
+        "SEARCH user_labels USING PRIMARY KEY (key=? AND value=? AND user_id>?)",
+        "SEARCH users USING PRIMARY KEY (id=?)",
+      ],
+      UserPageStatements.firstPlaceSQL: ["SEARCH users USING COVERING INDEX users_by_place (place>?)"],
+      UserPageStatements.firstIDSQL: ["SEARCH users USING PRIMARY KEY (id>?)"],
+      UserReadStatements.byEmailSQL: ["SEARCH users USING INDEX sqlite_autoindex_users_2 (email_key=?)"],
+      UserReadStatements.newestSQL: ["SEARCH users USING PRIMARY KEY (id<?)"],
+      UserReadStatements.lastPlaceSQL: ["SEARCH users USING COVERING INDEX users_by_place (place>?)"],
+      UserReadStatements.dueSQL: ["SEARCH users USING COVERING INDEX users_deleted (purge_at<?)"],
+      UserChangeStatements.purgeableSQL: ["SEARCH users USING COVERING INDEX users_deleted (purge_at<?)"],
+    ]
+    for (sql, steps) in plans { #expect(try plan(sql) == steps, "\(sql)") }
+  }
+
   @Test("a point read is one search of the primary key")
   func byID() throws {
     #expect(try plan(UserReadStatements.byIDSQL) == ["SEARCH users USING PRIMARY KEY (id=?)"])

@@ -8,13 +8,13 @@ ALTER TABLE users ADD COLUMN deleted_at INTEGER;
 ALTER TABLE users ADD COLUMN purge_at INTEGER CHECK ((purge_at IS NULL) = (deleted_at IS NULL));
 -- A line for each label, by ascending key: key=value and a line feed. NULL without labels.
 ALTER TABLE users ADD COLUMN labels TEXT CHECK (labels <> '');
--- A name without its differences of letter case and composition; NULL where NOCASE does the same, as for ASCII.
+-- A name without its differences of letter case and composition; NULL where SQLite's lower() does the same, as for ASCII.
 ALTER TABLE users ADD COLUMN name_key TEXT;
 -- The user's place in the order of creation, a UUIDv7; NULL where that is its id, as for all users that were created here.
 ALTER TABLE users ADD COLUMN place BLOB CHECK (length(place) = 16);
 -- What the indexes below are over. They take no room in the rows.
 ALTER TABLE users ADD COLUMN changed_at INTEGER AS (coalesce(updated_at, created_at));
-ALTER TABLE users ADD COLUMN searched_name TEXT COLLATE NOCASE AS (coalesce(name_key, name));
+ALTER TABLE users ADD COLUMN searched_name TEXT AS (coalesce(name_key, lower(name)));
 
 -- The program defines two functions for this. user_service_name_key(name) and user_service_place(id, created_at) are
 -- the two columns above.

@@ -33,8 +33,13 @@ enum UserMessageEncoding {
     writer.text(Tag.name, name.span)
     writer.byte(Tag.status)
     writer.varint(UInt64(row.status.rawValue))
+    let createdAt = writer.next
     writer.time(Tag.createdAt, row.createdAt)
-    writer.time(Tag.updateTime, row.updatedAt)
+    if row.updatedAt == row.createdAt {
+      writer.copy(from: createdAt, as: Tag.updateTime)
+    } else {
+      writer.time(Tag.updateTime, row.updatedAt)
+    }
     if let deletion = row.deletion {
       writer.time(Tag.deleteTime, deletion.deletedAt)
       writer.time(Tag.purgeTime, deletion.purgeAt)

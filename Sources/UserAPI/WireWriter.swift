@@ -37,6 +37,14 @@ struct WireWriter {
     next += utf8.count
   }
 
+  /// Writes the field that ends here and began at `start` once more, with another tag.
+  mutating func copy(from start: UnsafeMutableRawPointer, as tag: UInt8) {
+    let count = next - start
+    next.copyMemory(from: start, byteCount: count)
+    byte(tag)
+    next += count - 1
+  }
+
   /// Writes a google.protobuf.Timestamp.
   mutating func time(_ tag: UInt8, _ time: Timestamp) {
     byte(tag)

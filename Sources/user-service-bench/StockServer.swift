@@ -1,5 +1,6 @@
 import GRPCCore
 import GRPCNIOTransportHTTP2
+import GRPCProtobuf
 import SwiftProtobuf
 import UserDomain
 import UserProtos
@@ -17,43 +18,45 @@ enum StockServer {
   }
 }
 
-private struct StockUserService: User_V1_UserService.SimpleServiceProtocol {
+private struct StockUserService: RegistrableRPCService {
+  typealias Methods = User_V1_UserService.Method
+
   let repository: SQLiteUserRepository
 
-  func getUser(request: User_V1_GetUserRequest, context: ServerContext) async throws -> User_V1_User {
+  // As the generated protocol does, for two of its methods.
+  func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
+    router.registerHandler(
+      forMethod: Methods.GetUser.descriptor, deserializer: ProtobufDeserializer<User_V1_GetUserRequest>(),
+      serializer: ProtobufSerializer<User_V1_User>()
+    ) { request, context in
+      let request = try await ServerRequest(stream: request)
+      return StreamingServerResponse(single: ServerResponse(message: try getUser(request.message)))
+    }
+    router.registerHandler(
+      forMethod: Methods.ListUsers.descriptor, deserializer: ProtobufDeserializer<User_V1_ListUsersRequest>(),
+      serializer: ProtobufSerializer<User_V1_User>()
+    ) { request, context in
+      let request = try await ServerRequest(stream: request)
+      return StreamingServerResponse { writer in
+        try await listUsers(request.message, writer)
+        return [:]
+      }
+    }
+  }
+
+  private func getUser(_ request: User_V1_GetUserRequest) throws -> User_V1_User {
     guard let id = UserID(request.userID), let user = try repository.user(id: id) else {
       throw RPCError(code: .notFound, message: "")
     }
     return User_V1_User(user)
   }
 
-  func listUsers(
-    request: User_V1_ListUsersRequest, response: RPCWriter<User_V1_User>, context: ServerContext
-  ) async throws {
+  private func listUsers(_ request: User_V1_ListUsersRequest, _ writer: RPCWriter<User_V1_User>) async throws {
     var listing = try UserListing(repository: repository, after: nil, pageSize: Int(request.pageSize))
     while let page = try listing.nextPage() {
-      try await response.write(contentsOf: page.map { User_V1_User($0) })
+      try await writer.write(contentsOf: page.map { User_V1_User($0) })
     }
   }
-
-  func createUser(request: User_V1_CreateUserRequest, context: ServerContext) async throws -> User_V1_User {
-    throw Self.unimplemented
-  }
-
-  func bulkCreateUsers(
-    request: RPCAsyncSequence<User_V1_CreateUserRequest, any Error>, context: ServerContext
-  ) async throws -> User_V1_BulkCreateResponse {
-    throw Self.unimplemented
-  }
-
-  func userUpdates(
-    request: RPCAsyncSequence<User_V1_UserUpdateRequest, any Error>, response: RPCWriter<User_V1_User>,
-    context: ServerContext
-  ) async throws {
-    throw Self.unimplemented
-  }
-
-  private static let unimplemented = RPCError(code: .unimplemented, message: "only reads are compared")
 }
 
 extension User_V1_User {
@@ -63,7 +66,15 @@ extension User_V1_User {
     email = user.email.address
     name = user.name.text
     status = user.status == .active ? .active : .inactive
-    let (seconds, rest) = user.createdAt.microsecondsSinceEpoch.quotientAndRemainder(dividingBy: 1_000_000)
-    createdAt = Google_Protobuf_Timestamp(seconds: seconds, nanos: Int32(rest) * 1_000)
+    createdAt = Google_Protobuf_Timestamp(user.createdAt)
+    updateTime = Google_Protobuf_Timestamp(user.updatedAt)
+    etag = user.version.etag
+  }
+}
+
+extension Google_Protobuf_Timestamp {
+  fileprivate init(_ time: Timestamp) {
+    let (seconds, rest) = time.microsecondsSinceEpoch.quotientAndRemainder(dividingBy: 1_000_000)
+    self.init(seconds: seconds, nanos: Int32(rest) * 1_000)
   }
 }

@@ -33,9 +33,10 @@ final class UserPage {
   /// Whether the index leads to no more users that the query is about.
   private(set) var hasEnded = false
   private(set) var failure: DatabaseError?
-  /// The key of the last user, where the walk is by texts.
+  /// What the last user is in the walk's order.
+  private var lastID = UserID(high: 0, low: 0)
+  private var lastTime = Timestamp(microsecondsSinceEpoch: 0)
   private var lastText: [UInt8] = []
-  private var last: (id: UserID, time: Timestamp)?
 
   init(
     _ query: UserQuery, _ walk: Walk, through: UserID, limit: Int, _ body: @escaping UserReader
@@ -48,13 +49,13 @@ final class UserPage {
     hasConditions = !query.filter.isEmpty
   }
 
-  /// The position after the last user that was looked at.
+  /// The position after the last user that was looked at; nil if there was none.
   var position: ListingPosition? {
-    guard let last else { return nil }
+    if looks == 0 { return nil }
     switch walk {
-    case .ids, .places, .indexedIDs: return .id(last.id)
-    case .texts: return .text(String(decoding: lastText, as: UTF8.self), last.id)
-    case .times: return .time(last.time, last.id)
+    case .ids, .places, .indexedIDs: return .id(lastID)
+    case .texts: return .text(String(decoding: lastText, as: UTF8.self), lastID)
+    case .times: return .time(lastTime, lastID)
     }
   }
 
@@ -68,9 +69,6 @@ final class UserPage {
   /// Records that the index has no more users.
   func indexEnded() { hasEnded = true }
 
-  /// Whether the walk is by ids that are places.
-  private var isByIDs: Bool { if case .ids = walk { true } else { false } }
-
   /// Takes the next user. Returns whether the read ends before another.
   ///
   /// - Parameters:
@@ -78,67 +76,68 @@ final class UserPage {
   ///   - key: what the walk is by; NULL if that is an id or a place.
   func take(_ user: StoredUser, place: SQLiteValue, key: SQLiteValue) -> Bool {
     do throws(DatabaseError) {
-      return try looked(at: user, place, key)
+      let row = try user.row()
+      let other = place.isNull ? nil : try place.id()
+      guard note(row, other, key) else {
+        hasEnded = true
+        return true
+      }
+      looks += 1
+      if isListed(row, other) {
+        user.withTexts { email, name in
+          if hasConditions, !query.filter.passes(row, name: name) { return }
+          body(row, email, name)
+          count += 1
+        }
+      }
+      return count == limit || looks == Self.looks
     } catch {
       failure = error
       return true
     }
   }
 
-  private func looked(
-    at user: StoredUser, _ place: SQLiteValue, _ key: SQLiteValue
-  ) throws(DatabaseError) -> Bool {
-    let row = try user.row()
-    let isPlaced = !place.isNull
-    let rank = isPlaced ? try place.id() : row.id
-    if hasLeft(row, rank, key) {
-      hasEnded = true
-      return true
-    }
-    note(row, rank, key)
-    looks += 1
-    if !(isPlaced && isByIDs), rank <= through, query.showsDeleted || row.deletion == nil {
-      user.withTexts { email, name in
-        if hasConditions, !query.filter.passes(row, name: name) { return }
-        body(row, email, name)
-        count += 1
-      }
-    }
-    return count == limit || looks == Self.looks
+  /// Returns whether a user is listed if it passes the filter.
+  private func isListed(_ row: UserRow, _ place: UserID?) -> Bool {
+    if row.deletion != nil, !query.showsDeleted { return false }
+    guard let place else { return row.id <= through }
+    // A walk by ids leads to it where it does not belong.
+    if case .ids = walk { return false }
+    return place <= through
   }
 
-  /// Returns whether the walk has left the range that the query is about.
-  private func hasLeft(_ row: UserRow, _ rank: UserID, _ key: SQLiteValue) -> Bool {
+  /// Records what a user is in the walk's order, unless the walk has left the range that the query is about; then it
+  /// returns false.
+  private func note(_ row: UserRow, _ place: UserID?, _ key: SQLiteValue) -> Bool {
+    let rank = place ?? row.id
     switch walk {
-    case .ids(let end): row.id > through || end.map { row.id >= $0 } ?? false
-    case .places(let end): rank > through || end.map { rank >= $0 } ?? false
-    case .texts(let match): !match.matches(bytes: key.utf8)
-    case .times: query.filter.updated.map { row.updatedAt.microsecondsSinceEpoch > $0.upperBound } ?? false
-    case .indexedIDs: false
-    }
-  }
-
-  private func note(_ row: UserRow, _ rank: UserID, _ key: SQLiteValue) {
-    switch walk {
-    case .places: last = (rank, row.updatedAt)
-    case .texts:
+    case .ids(let end):
+      guard row.id <= through, end.map({ row.id < $0 }) ?? true else { return false }
+      lastID = row.id
+    case .places(let end):
+      guard rank <= through, end.map({ rank < $0 }) ?? true else { return false }
+      lastID = rank
+    case .texts(let match):
+      guard match.matches(bytes: key.utf8) else { return false }
       lastText.removeAll(keepingCapacity: true)
       lastText.append(contentsOf: key.utf8)
-      last = (row.id, row.updatedAt)
-    case .ids, .times, .indexedIDs: last = (row.id, row.updatedAt)
+      lastID = row.id
+    case .times:
+      let last = query.filter.updated?.upperBound ?? .max
+      guard row.updatedAt.microsecondsSinceEpoch <= last else { return false }
+      (lastID, lastTime) = (row.id, row.updatedAt)
+    case .indexedIDs: lastID = row.id
     }
+    return true
   }
 }
 
 extension UserFilter.TextMatch {
-  /// Returns whether a stored key meets the condition. ASCII letters of names are stored in either case.
+  /// Returns whether a stored key meets the condition.
   fileprivate func matches(bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-    let wanted = text.utf8
-    if case .whole = self, bytes.count != wanted.count { return false }
-    return bytes.count >= wanted.count && zip(bytes, wanted).allSatisfy { Self.lowerCase($0) == $1 }
-  }
-
-  private static func lowerCase(_ byte: UInt8) -> UInt8 {
-    (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+    switch self {
+    case .whole(let text): bytes.elementsEqual(text.utf8)
+    case .prefix(let text): bytes.starts(with: text.utf8)
+    }
   }
 }

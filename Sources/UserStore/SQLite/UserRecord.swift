@@ -8,7 +8,7 @@ struct UserRecord {
   var place: UserID?
   var passwordHash: PasswordHash?
 
-  /// The text that NOCASE does not make of the name; nil if it does, as of ASCII.
+  /// The text by which a name is searched; nil if SQLite's lower() makes it of the name, as of ASCII.
   static func nameKey(_ name: UserName) -> String? {
     name.text.utf8.allSatisfy { $0 < 0x80 } ? nil : name.searchKey
   }

@@ -53,7 +53,9 @@ struct FilterScanner {
   /// Scans a comparison and the spaces behind it.
   mutating func comparison() throws(FieldViolation) -> Comparison {
     let start = position
-    let field = word { $0.properties.isAlphabetic || ("0"..."9").contains($0) || "_.-".unicodeScalars.contains($0) }
+    let field = word {
+      $0.properties.isAlphabetic || ("0"..."9").contains($0) || "_.-".unicodeScalars.contains($0)
+    }
     guard !field.isEmpty else { throw .filter(at: start, "a field is missing") }
     skipSpaces()
     guard let sign = Sign.allCases.first(where: { starts(with: $0.rawValue) }) else {
@@ -115,7 +117,8 @@ struct FilterScanner {
         isPrefix = true
       } else if scalar == "\\" {
         guard let escaped = next, "\"\\*".unicodeScalars.contains(escaped) else {
-          throw .filter(at: position - 1, "a backslash can only come before a quotation mark, an asterisk or a backslash")
+          throw .filter(
+            at: position - 1, "a backslash can only come before a quotation mark, an asterisk or a backslash")
         }
         text.append(escaped)
         index += 1
@@ -133,6 +136,7 @@ extension FieldViolation {
   /// The violation of a filter at a character, counted from 1.
   fileprivate static func filter(at position: Int, _ description: String) -> FieldViolation {
     FieldViolation(
-      field: UserFilter.field, reason: .malformed, description: "is invalid at character \(position): \(description)")
+      field: UserFilter.field, reason: .malformed,
+      description: "is invalid at character \(position): \(description)")
   }
 }

@@ -10,7 +10,8 @@ public enum ListingPosition: Hashable, Sendable {
   /// Whether it can be a position in a listing of this order.
   func isOf(_ order: UserFilter.Order) -> Bool {
     switch (self, order) {
-    case (.id, .creation), (.id, .label), (.id, .inactive), (.text, .email), (.text, .name), (.time, .update): true
+    case (.id, .creation), (.id, .label), (.id, .inactive), (.text, .email), (.text, .name), (.time, .update):
+      true
     case (.id, _), (.text, _), (.time, _): false
     }
   }

@@ -106,6 +106,14 @@ extension FilterScanner.Comparison {
     }
     let range = range ?? .min ... .max
     var (lower, upper) = (range.lowerBound, range.upperBound)
+    // No time that can be parsed is as early or as late as the bounds of no comparison.
+    let isSecond =
+      switch sign {
+      case .atLeast, .after: lower != .min
+      case .atMost, .before: upper != .max
+      case .equal: false
+      }
+    if isSecond { throw fault("has two bounds on one side") }
     switch sign {
     // Stored times are whole microseconds: one with a fraction lies between two of them.
     case .atLeast: lower = isExact ? microseconds : microseconds + 1
@@ -114,8 +122,6 @@ extension FilterScanner.Comparison {
     case .atMost: upper = microseconds
     case .equal: throw fault("can only be compared by >=, >, < and <=")
     }
-    guard (lower == range.lowerBound || range.lowerBound == .min) && (upper == range.upperBound || range.upperBound == .max)
-    else { throw fault("has two bounds on one side") }
     guard lower <= upper else { throw fault("has bounds that no time is between") }
     return lower...upper
   }

@@ -19,15 +19,17 @@ REFLECTION = [f"grpc.reflection.{version}.ServerReflection" for version in ("v1"
 # Each method's longest text field, and the size of its largest message. Messages without a text field get an unknown
 # field 15.
 METHODS = {
-    (USERS, "GetUser"): (1, 1_024), (USERS, "CreateUser"): (2, 8_192), (USERS, "ListUsers"): (2, 1_024),
-    (USERS, "BulkCreateUsers"): (2, 8_192), (USERS, "UserUpdates"): (3, 8_192),
+    (USERS, "GetUser"): (1, 1_024), (USERS, "GetUserByEmail"): (1, 1_024), (USERS, "BatchGetUsers"): (1, 65_536),
+    (USERS, "CreateUser"): (2, 8_192), (USERS, "ListUsers"): (3, 12_288), (USERS, "BulkCreateUsers"): (2, 8_192),
+    (USERS, "UpdateUser"): (3, 8_192), (USERS, "DeleteUser"): (6, 8_192), (USERS, "UndeleteUser"): (1, 1_024),
+    (USERS, "ImportUsers"): (3, 8_192), (USERS, "ExportUsers"): (2, 1_024), (USERS, "UserUpdates"): (3, 8_192),
     (AUTH, "SignIn"): (2, 8_192), (AUTH, "RefreshToken"): (1, 1_024), (AUTH, "RevokeToken"): (1, 1_024),
     (AUTH, "GetJsonWebKeySet"): (15, 1_024),
     (HEALTH, "Check"): (1, 1_024), (HEALTH, "List"): (15, 1_024), (HEALTH, "Watch"): (1, 1_024),
     **{(service, "ServerReflectionInfo"): (1, 4_096) for service in REFLECTION},
 }
 
-MANY = {"BulkCreateUsers", "UserUpdates", "ServerReflectionInfo"}
+MANY = {"BulkCreateUsers", "ImportUsers", "UserUpdates", "ServerReflectionInfo"}
 
 
 def call_of(service, method, **replaced):

@@ -1,5 +1,5 @@
-"""Tests that the two roads of GetUser and CreateUser are indistinguishable: same bytes, headers, log lines and
-metrics."""
+"""Tests that the two roads of GetUser, GetUserByEmail and CreateUser are indistinguishable: same bytes, headers, log
+lines and metrics."""
 
 import gzip
 import re
@@ -83,6 +83,44 @@ def test_both_ways_answer_alike(serve, connect):
             stream += 2
 
 
+def test_both_ways_find_alike(serve, connect):
+    """GetUserByEmail has the same responses, log lines and metrics on both roads."""
+    seen = []
+    first = serve()
+    user_id = create(connect(first.address))
+    for service in both_ways(serve, "--take-over", "--log-level", "info", "--metrics-listen", "127.0.0.1:0",
+                             database=first.database):
+        client, answers = connect(service.address), []
+        for stream, (name, headers, pieces) in enumerate(searches()):
+            client.send(client.header_frame(1 + 2 * stream, request("GetUserByEmail", **headers)),
+                        *[frames.data(1 + 2 * stream, piece, end=piece is pieces[-1]) for piece in pieces])
+            response = client.response(1 + 2 * stream)
+            answers.append((name, response.blocks, bytes(response.body), response.reset))
+        counts = calls(service, "user.v1.UserService/GetUserByEmail")
+        seen.append((answers, counts, [line.replace(user_id, "ID") for line in lines(service, "GetUserByEmail")]))
+    for inline, task in zip(seen[0][0], seen[1][0], strict=True):
+        assert inline == task
+    assert seen[0][1:] == seen[1][1:]
+    assert seen[0][1][1] == {"OK": 6, "NOT_FOUND": 1, "INVALID_ARGUMENT": 2, "UNIMPLEMENTED": 1, "INTERNAL": 2}
+
+
+def searches():
+    """Yields names, headers and frames of GetUserByEmail requests, like `requests`."""
+    plain = message(field(1, "ada@example.com"))
+    yield "plain", {}, [plain]
+    yield "capitals", {}, [message(field(1, "ADA@example.com"))]
+    yield "deleted ones, too", {}, [message(field(1, "ada@example.com") + bytes([2 << 3, 1]))]
+    yield "an unknown field", {}, [message(field(1, "ada@example.com") + UNKNOWN_FIELD)]
+    yield "compressed", {"grpc_encoding": "gzip"}, [message(gzip.compress(field(1, "ada@example.com")), flag=1)]
+    yield "in pieces", {}, [plain[:3], plain[3:]]
+    yield "another address", {}, [message(field(1, "bob@example.com"))]
+    yield "no address", {}, [message(field(1, "ada"))]
+    yield "nothing", {}, [message()]
+    yield "no message", {}, [b""]
+    yield "no protobuf", {}, [message(b"\xff\xff")]
+    yield "not UTF-8", {}, [message(b"\x0a\x04" + b"\xff" * 4)]
+
+
 def test_both_ways_keep_to_the_limit_of_responses(serve, connect):
     small = {"grpc.max.send.msg.size": 60}
     user_id = create(connect((first := serve()).address))
@@ -135,10 +173,11 @@ def test_the_short_way_is_taken(pb, serve, connect):
             users = pb.Stub(channel)
             users.BulkCreateUsers(iter([pb.CreateUserRequest(email="bob@example.com")]))
             list(users.UserUpdates(iter([pb.UserUpdateRequest(user_id=user_id, name="Ada")])))
+            users.GetUserByEmail(pb.GetUserByEmailRequest(email="ada@example.com"))
         counts = {name: inline_calls(service, "user.v1.UserService/" + name)
-                  for name in ("CreateUser", "GetUser", "BulkCreateUsers", "UserUpdates")}
-        assert counts == {"CreateUser": inline, "GetUser": 2 * inline, "BulkCreateUsers": inline,
-                          "UserUpdates": inline}
+                  for name in ("CreateUser", "GetUser", "GetUserByEmail", "BulkCreateUsers", "UserUpdates")}
+        assert counts == {"CreateUser": inline, "GetUser": 2 * inline, "GetUserByEmail": inline,
+                          "BulkCreateUsers": inline, "UserUpdates": inline}
 
 
 def test_calls_that_fail_take_the_short_way_too(serve, connect):
@@ -206,8 +245,9 @@ def ask_to_create(pb, client, stream, headers, pieces):
     users = [pb.User.FromString(body) for _, body in response.messages]
     for user in users:
         assert uuid.UUID(user.id).version == 7 and abs(user.created_at.seconds - time.time()) < 600
-        user.ClearField("id")
-        user.ClearField("created_at")
+        assert user.update_time == user.created_at and len(user.etag) == 16
+        for name in ("id", "created_at", "update_time", "etag"):
+            user.ClearField(name)
     return response.blocks, users, response.reset
 
 

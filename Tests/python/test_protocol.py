@@ -91,7 +91,7 @@ def test_malformed_binary_metadata_is_400(client, value):
 
 @pytest.mark.parametrize("path", [
     "/user.v1.UserService/getUser", "/user.v1.userservice/GetUser", "/user.v1.UserService/GetUser/",
-    "/user.v1.UserService/GetUser?a=b", "/user.v1.UserService/DeleteUser", "/user.v1.UserService/",
+    "/user.v1.UserService/GetUser?a=b", "/user.v1.UserService/EraseUser", "/user.v1.UserService/",
     "/user.v1.UserService", "/GetUser", "//user.v1.UserService/GetUser", "/",
     "/%75ser.v1.UserService/GetUser"])
 def test_paths_are_exact(client, path):

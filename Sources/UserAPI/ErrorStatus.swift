@@ -17,7 +17,8 @@ extension GoogleRPCStatus {
     case .notFound(let id):
       self.init(.notFound, .userNotFound, "User \(Self.shortened(id)) not found", metadata)
     case .notAllFound(let ids):
-      self.init(.notFound, .userNotFound, Self.missing(ids), metadata.merging(["missing": Self.list(ids)]) { $1 })
+      self.init(
+        .notFound, .userNotFound, Self.missing(ids), metadata.merging(["missing": Self.list(ids)]) { $1 })
     case .idTaken:
       self.init(.alreadyExists, .userIDTaken, "Another user has this id", metadata)
     case .notDeleted:

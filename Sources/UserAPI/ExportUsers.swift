@@ -38,7 +38,8 @@ struct ExportUsers: Sendable {
   ) async throws {
     let position = request.pageToken.isEmpty ? nil : tokens.position(from: request.pageToken)
     if position == nil, !request.pageToken.isEmpty { throw UserError.invalid([.foreignPageToken]) }
-    var listing = try directory.listing(UserQuery(showsDeleted: true), after: position, pageSize: Self.pageSize)
+    var listing = try directory.listing(
+      UserQuery(showsDeleted: true), after: position, pageSize: Self.pageSize)
     while true {
       try Task.checkCancellation()
       try authorization.checkStillValid()

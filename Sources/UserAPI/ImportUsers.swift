@@ -141,7 +141,8 @@ struct ImportUsers: StreamedCall {
     case .success(let user?):
       message.alreadyStored = user.wasStored
       message.userID = user.id.description
-    case .failure(let status): message.status = try Google_Rpc_Status(serializedBytes: status.serializedBytes() as [UInt8])
+    case .failure(let status):
+      message.status = try Google_Rpc_Status(serializedBytes: status.serializedBytes() as [UInt8])
     }
     return try message.serializedBytes()
   }

@@ -50,7 +50,9 @@ public struct PageTokenCodec: Sendable {
 
     /// Returns the position in `token`, or nil for any other text.
     func position(from token: String) -> ListingPosition? {
-      guard let bytes = Base64URL.decode(token), bytes.count >= Self.idLength + Self.tagLength else { return nil }
+      guard let bytes = Base64URL.decode(token), bytes.count >= Self.idLength + Self.tagLength else {
+        return nil
+      }
       let (position, tag) = (Data(bytes.dropLast(Self.tagLength)), bytes.suffix(Self.tagLength))
       guard isEqualInConstantTime(tag, self.tag(position)) else { return nil }
       return Self.position(position)
@@ -62,13 +64,16 @@ public struct PageTokenCodec: Sendable {
 
     /// An id, and what comes before it in the order: `t` and a text, or `m` and a time in microseconds, big-endian.
     private static func bytes(of position: ListingPosition) -> Data {
-      func bytes(_ id: UserID, _ rest: some Sequence<UInt8>) -> Data { id.withUnsafeBytes { Data($0) } + rest }
+      func bytes(_ id: UserID, _ rest: some Sequence<UInt8>) -> Data {
+        id.withUnsafeBytes { Data($0) } + rest
+      }
       switch position {
       case .id(let id): return bytes(id, [])
       case .text(let text, let id): return bytes(id, [UInt8(ascii: "t")] + Array(text.utf8))
       case .time(let time, let id):
         let microseconds = UInt64(bitPattern: time.microsecondsSinceEpoch)
-        return bytes(id, [UInt8(ascii: "m")] + (0..<8).map { UInt8(truncatingIfNeeded: microseconds >> (56 - 8 * $0)) })
+        return bytes(
+          id, [UInt8(ascii: "m")] + (0..<8).map { UInt8(truncatingIfNeeded: microseconds >> (56 - 8 * $0)) })
       }
     }
 

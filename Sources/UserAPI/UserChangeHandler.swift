@@ -6,7 +6,9 @@ import UserProtos
 struct UserChangeHandler: Sendable {
   let directory: UserDirectory
 
-  func update(_ request: User_V1_UpdateUserRequest, by authorization: CallAuthorization) async throws -> [UInt8] {
+  func update(_ request: User_V1_UpdateUserRequest, by authorization: CallAuthorization) async throws
+    -> [UInt8]
+  {
     let user = UserReference(request.user.id)
     try authorization.caller.principal.require(.usersWrite, orBe: user.id)
     var update = try UserUpdate(request)
@@ -23,7 +25,9 @@ struct UserChangeHandler: Sendable {
     ).serialized
   }
 
-  func delete(_ request: User_V1_DeleteUserRequest, by authorization: CallAuthorization) async throws -> [UInt8] {
+  func delete(_ request: User_V1_DeleteUserRequest, by authorization: CallAuthorization) async throws
+    -> [UInt8]
+  {
     let user = UserReference(request.userID)
     let principal = authorization.caller.principal
     if request.expunge {

@@ -111,7 +111,8 @@ enum UserMessageEncoding {
 
   private static func timeLength(_ time: Timestamp) -> Int {
     let (seconds, nanos) = time.secondsAndNanos
-    return 2 + (seconds == 0 ? 0 : 1 + length(UInt64(bitPattern: seconds))) + (nanos == 0 ? 0 : 1 + length(nanos))
+    return 2 + (seconds == 0 ? 0 : 1 + length(UInt64(bitPattern: seconds)))
+      + (nanos == 0 ? 0 : 1 + length(nanos))
   }
 
   private static func labelsLength(_ labels: UserLabels) -> Int {

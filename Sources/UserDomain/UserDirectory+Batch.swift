@@ -22,7 +22,9 @@ extension UserDirectory {
       }
       let id = UserID(text)
       let isFound = try id.map { id throws(UserError) in
-        try repository.readUser(id: id, showsDeleted: showsDeleted) { users.append(User($0, email: $1, name: $2)) }
+        try repository.readUser(id: id, showsDeleted: showsDeleted) {
+          users.append(User($0, email: $1, name: $2))
+        }
       }
       if isFound != true { missing.append(text) }
     }

@@ -24,7 +24,8 @@ extension UserDirectory {
   /// - Throws: `UserError.invalid`, `.currentPasswordRequired`, `.wrongCurrentPassword`, `.tooManyAttempts`,
   ///   `.signInDisabled`, errors of the hasher and of `UserRepository.delete`.
   public func deleteUser(
-    _ reference: UserReference, _ request: UserDeletionRequest = UserDeletionRequest(), isOnlyChecked: Bool = false,
+    _ reference: UserReference, _ request: UserDeletionRequest = UserDeletionRequest(),
+    isOnlyChecked: Bool = false,
     by authority: WriteAuthority? = nil, proof: PasswordProof? = nil, for requester: HashRequester
   ) async throws(UserError) -> User {
     var collector = ViolationCollector()
@@ -48,7 +49,8 @@ extension UserDirectory {
   ///
   /// - Throws: `UserError.invalid`, and the errors of `UserRepository.undelete`.
   public func undeleteUser(
-    _ reference: UserReference, etag: String = "", isOnlyChecked: Bool = false, by authority: WriteAuthority? = nil
+    _ reference: UserReference, etag: String = "", isOnlyChecked: Bool = false,
+    by authority: WriteAuthority? = nil
   ) async throws(UserError) -> User {
     var collector = ViolationCollector()
     let version = collector.reference(reference, etag: etag)

@@ -45,7 +45,8 @@ extension UserDirectory {
     if let password = draft.password { try check(password, of: user) }
     let changesAddress = draft.changes.email.map { $0.address != user.email.address } ?? false
     try await prove(
-      draft.currentPassword, of: user, proof, isProtected: update.password != nil || changesAddress, for: requester)
+      draft.currentPassword, of: user, proof, isProtected: update.password != nil || changesAddress,
+      for: requester)
   }
 
   /// Checks a new password against the user's stored address and name.

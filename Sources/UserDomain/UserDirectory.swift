@@ -79,7 +79,8 @@ public struct UserDirectory: Sendable {
     from network: PeerNetwork? = nil, for requester: HashRequester
   ) async throws(UserError) -> User {
     let draft = try UserDraft(
-      email: email, name: name, password: password, requestID: requestID, labels: labels, policy: passwordPolicy)
+      email: email, name: name, password: password, requestID: requestID, labels: labels,
+      policy: passwordPolicy)
     return try await createUser(draft, from: network, for: requester)
   }
 

@@ -33,7 +33,8 @@ public struct UserLabels: Hashable, Sendable {
     for (key, value) in labels.sorted(by: { $0.key < $1.key }) {
       guard Self.isKey(key) else {
         throw Self.violation(
-          .malformed, "must have keys of 1 to 63 lower-case letters, digits and hyphens, without a hyphen at either end")
+          .malformed,
+          "must have keys of 1 to 63 lower-case letters, digits and hyphens, without a hyphen at either end")
       }
       try Self.check(value)
       text += "\(key)=\(value)\n"
@@ -96,7 +97,9 @@ extension UserLabels {
     var labels: [String: String] = [:]
     for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
       let parts = line.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-      if parts.count == 2 { labels[String(decoding: parts[0], as: UTF8.self)] = String(decoding: parts[1], as: UTF8.self) }
+      if parts.count == 2 {
+        labels[String(decoding: parts[0], as: UTF8.self)] = String(decoding: parts[1], as: UTF8.self)
+      }
     }
     return labels
   }

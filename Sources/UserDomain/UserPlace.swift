@@ -19,7 +19,9 @@ public enum UserPlace {
   }
 
   /// The first possible place of a user created at `time`.
-  public static func first(at time: Timestamp) -> UserID { UserID(high: milliseconds(of: time) << 16, low: 0) }
+  public static func first(at time: Timestamp) -> UserID {
+    UserID(high: milliseconds(of: time) << 16, low: 0)
+  }
 
   /// The last possible place of a user created at `time`.
   public static func last(at time: Timestamp) -> UserID {

@@ -72,7 +72,8 @@ extension ViolationCollector {
     return check { () throws(FieldViolation) in
       guard let version = UserVersion(etag: etag) else {
         throw FieldViolation(
-          field: "etag", reason: .malformed, description: "must be the etag of a user from an earlier response")
+          field: "etag", reason: .malformed,
+          description: "must be the etag of a user from an earlier response")
       }
       return version
     }

@@ -18,7 +18,9 @@ public struct UserVersion: Hashable, Sendable {
         let digits = UInt64(bigEndian: text.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
         return Hexadecimal.number(of: digits).map { UInt64($0) }
       }
-      guard text.count == Self.etagLength, let high = number(at: 0), let low = number(at: 8) else { return nil }
+      guard text.count == Self.etagLength, let high = number(at: 0), let low = number(at: 8) else {
+        return nil
+      }
       return high << 32 | low
     }
     guard let bits else { return nil }

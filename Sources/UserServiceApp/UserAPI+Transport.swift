@@ -106,7 +106,8 @@ extension InlineStep {
     switch step {
     case .next: self = .next
     case .send(let answers): self = .send(MessageBytes(messages: answers))
-    case .end(let answers, let error): self = .end(answers.isEmpty ? nil : MessageBytes(messages: answers), error)
+    case .end(let answers, let error):
+      self = .end(answers.isEmpty ? nil : MessageBytes(messages: answers), error)
     }
   }
 }

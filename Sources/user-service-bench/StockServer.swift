@@ -51,7 +51,8 @@ private struct StockUserService: RegistrableRPCService {
     return User_V1_User(user)
   }
 
-  private func listUsers(_ request: User_V1_ListUsersRequest, _ writer: RPCWriter<User_V1_User>) async throws {
+  private func listUsers(_ request: User_V1_ListUsersRequest, _ writer: RPCWriter<User_V1_User>) async throws
+  {
     var listing = try UserListing(repository: repository, after: nil, pageSize: Int(request.pageSize))
     while let page = try listing.nextPage() {
       try await writer.write(contentsOf: page.map { User_V1_User($0) })

@@ -29,7 +29,8 @@ struct ServeFlags: ParsableArguments {
   /// Settings given on the command line, as texts by name. The values of a repeated flag are joined with commas.
   var settings: [String: String] {
     let options = [
-      database, tlsCert, tlsKey, tlsClientCA, auth, logLevel, logFormat, shutdownGrace, bulkRows, deletedRetention,
+      database, tlsCert, tlsKey, tlsClientCA, auth, logLevel, logFormat, shutdownGrace, bulkRows,
+      deletedRetention,
       metricsListen, argon2Memory, argon2Iterations, argon2Parallelism,
     ].compactMap(\.self)
     let switches = [

@@ -45,8 +45,12 @@ import UserDomain
   @Test("a token of text or time gives its position back")
   func otherPositions() {
     let id = UserID(high: 1, low: 2)
-    let texts = ["", "ada@example.com", String(repeating: "漢", count: 1_000)].map { ListingPosition.text($0, id) }
-    let times = [Int64.min, -1, 0, .max].map { ListingPosition.time(Timestamp(microsecondsSinceEpoch: $0), id) }
+    let texts = ["", "ada@example.com", String(repeating: "漢", count: 1_000)].map {
+      ListingPosition.text($0, id)
+    }
+    let times = [Int64.min, -1, 0, .max].map {
+      ListingPosition.time(Timestamp(microsecondsSinceEpoch: $0), id)
+    }
     for position in texts + times {
       #expect(codec.position(from: codec.token(after: position)) == position)
     }
@@ -56,7 +60,8 @@ import UserDomain
   func otherQuery() {
     let kinds = [
       pages.tokens(), pages.tokens(filter: "name = a"), pages.tokens(filter: "name = b"),
-      pages.tokens(showsDeleted: true), pages.tokens(filter: "name = a", showsDeleted: true), pages.exportTokens(),
+      pages.tokens(showsDeleted: true), pages.tokens(filter: "name = a", showsDeleted: true),
+      pages.exportTokens(),
     ]
     for (index, kind) in kinds.enumerated() {
       let token = kind.token(after: .id(UserID(high: 1, low: 2)))

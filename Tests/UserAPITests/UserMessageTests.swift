@@ -113,7 +113,9 @@ extension UserStatus {
 
 extension UserLabels {
   fileprivate static func random() throws -> UserLabels {
-    let pairs = (0..<Int.random(in: 0...3)).map { ("key\($0)", String(repeating: "é", count: .random(in: 0...64))) }
+    let pairs = (0..<Int.random(in: 0...3)).map {
+      ("key\($0)", String(repeating: "é", count: .random(in: 0...64)))
+    }
     return try UserLabels(Dictionary(uniqueKeysWithValues: pairs))
   }
 }

@@ -17,7 +17,8 @@ extension UserDirectory {
     by authority: WriteAuthority? = nil, proof: PasswordProof? = nil
   ) async throws(UserError) -> User {
     try await updateUser(
-      UserReference(id), UserUpdate(email: email, name: name, status: status, password: password), by: authority,
+      UserReference(id), UserUpdate(email: email, name: name, status: status, password: password),
+      by: authority,
       proof: proof, for: .service)
   }
 }

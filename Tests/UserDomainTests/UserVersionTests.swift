@@ -16,7 +16,10 @@ import UserDomain
 
   @Test(
     "other text names none",
-    arguments: ["", "x", "000000000000000", "00000000000000000", "000000000000000g", "+00000000000000f", "00000000000000é"])
+    arguments: [
+      "", "x", "000000000000000", "00000000000000000", "000000000000000g", "+00000000000000f",
+      "00000000000000é",
+    ])
   func other(text: String) {
     #expect(UserVersion(etag: text) == nil)
   }

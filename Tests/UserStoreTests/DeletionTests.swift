@@ -30,14 +30,20 @@ import UserDomain
     let repository = try open()
     let user = try await repository.create(.sample(1, passwordHash: PasswordHash(phcString: "x")))
     let deleted = try await repository.delete(user.id, soft, UserWrite())
-    #expect(deleted.deletion == UserDeletion(deletedAt: deleted.updatedAt, purgeAt: deleted.updatedAt + .seconds(60)))
+    #expect(
+      deleted.deletion
+        == UserDeletion(deletedAt: deleted.updatedAt, purgeAt: deleted.updatedAt + .seconds(60)))
     #expect(deleted.updatedAt > user.updatedAt)
     #expect(try repository.user(id: user.id) == nil)
     #expect(try repository.credential(email: user.email) == nil)
     #expect(try !repository.readUser(email: user.email, showsDeleted: false) { _, _, _ in })
     var shown: [User] = []
-    _ = try repository.readUser(id: user.id, showsDeleted: true) { shown.append(User($0, email: $1, name: $2)) }
-    _ = try repository.readUser(email: user.email, showsDeleted: true) { shown.append(User($0, email: $1, name: $2)) }
+    _ = try repository.readUser(id: user.id, showsDeleted: true) {
+      shown.append(User($0, email: $1, name: $2))
+    }
+    _ = try repository.readUser(email: user.email, showsDeleted: true) {
+      shown.append(User($0, email: $1, name: $2))
+    }
     #expect(shown == [deleted, deleted])
     await #expect(throws: UserError.emailAlreadyRegistered) { try await repository.create(.sample(1)) }
     await #expect(throws: UserError.notFound(user.id.description)) {
@@ -69,7 +75,9 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("tokens of a deleted user are revoked, also after a restart, and those before stay so when it is undeleted")
+  @Test(
+    "tokens of a deleted user are revoked, also after a restart, and those before stay so when it is undeleted"
+  )
   func tokens() async throws {
     var repository = try open()
     let user = try await repository.create(.sample(1))
@@ -133,7 +141,9 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("purged users leave no byte of their texts in the files, whatever pages their rows have been in", arguments: 0..<4)
+  @Test(
+    "purged users leave no byte of their texts in the files, whatever pages their rows have been in",
+    arguments: 0..<4)
   func traces(seed: UInt64) async throws {
     let repository = try open()
     var random = SplitMix(seed: seed)
@@ -143,7 +153,8 @@ import UserDomain
       let new = (0..<60).map { number in
         let mark = random.mark()
         return ImportedUser(
-          id: Bool.random(using: &random) ? UserID(high: random.next() & ~0xf000 | 0x4000, low: random.next() >> 2 | 1 << 63) : nil,
+          id: Bool.random(using: &random)
+            ? UserID(high: random.next() & ~0xf000 | 0x4000, low: random.next() >> 2 | 1 << 63) : nil,
           email: EmailAddress(trusted: "\(mark)@example.com"),
           name: UserName(trusted: "name \(mark)" + String(repeating: "n", count: Int(random.next() % 200))),
           labels: UserLabels(trusted: number % 3 == 0 ? "old=\(mark)\n" : ""),
@@ -182,7 +193,9 @@ import UserDomain
     #expect(live.allSatisfy { file.range(of: Data($0.mark.utf8)) != nil })
     try await repository.close()
     let other = try OtherConnection(path)
-    #expect(try await other.firstInteger("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'") == 1)
+    #expect(
+      try await other.firstInteger("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'")
+        == 1)
     try other.close()
   }
 }

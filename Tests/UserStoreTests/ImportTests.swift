@@ -21,7 +21,8 @@ import UserDomain
 
   private func row(_ number: Int, id: UserID? = nil, createdAt: Timestamp? = nil) -> ImportedUser {
     ImportedUser(
-      id: id, email: EmailAddress(trusted: "user\(number)@example.com"), name: UserName(trusted: "User \(number)"),
+      id: id, email: EmailAddress(trusted: "user\(number)@example.com"),
+      name: UserName(trusted: "User \(number)"),
       createdAt: createdAt)
   }
 
@@ -38,7 +39,8 @@ import UserDomain
     var row = row(1, id: id, createdAt: createdAt)
     (row.status, row.updatedAt, row.deletion) = (.inactive, createdAt + .seconds(5), deletion)
     (row.labels, row.passwordHash) = (UserLabels(trusted: "a=b\n"), PasswordHash(phcString: "x"))
-    #expect(try await repository.importUsers([row], by: nil) == [.success(UserImport(id: id, wasStored: false))])
+    #expect(
+      try await repository.importUsers([row], by: nil) == [.success(UserImport(id: id, wasStored: false))])
     #expect(
       try stored(id)
         == User(
@@ -77,7 +79,9 @@ import UserDomain
     try await repository.close()
   }
 
-  @Test("ids of users that are created later are greater than every imported one that is in the order of creation")
+  @Test(
+    "ids of users that are created later are greater than every imported one that is in the order of creation"
+  )
   func order() async throws {
     var ids = UserIDGenerator()
     let ahead = clock.now + .seconds(50)

@@ -26,7 +26,8 @@ import UserDomain
     while let page = try listing.nextPage() {
       users += page
       // Each page is read by a listing of its own, as with a token.
-      listing = try UserListing(repository: repository, query: query, after: listing.position, pageSize: pageSize)
+      listing = try UserListing(
+        repository: repository, query: query, after: listing.position, pageSize: pageSize)
     }
     return users
   }
@@ -40,7 +41,9 @@ import UserDomain
       let isRandom = number % 3 == 0
       rows.append(
         ImportedUser(
-          id: isRandom ? UserID(high: .random(in: 0 ... .max) & ~0xf000 | 0x4000, low: .random(in: 1 << 63 ..< 3 << 62)) : nil,
+          id: isRandom
+            ? UserID(high: .random(in: 0 ... .max) & ~0xf000 | 0x4000, low: .random(in: 1 << 63..<3 << 62))
+            : nil,
           email: EmailAddress(trusted: "\(["ada", "Bob", "érica"][number % 3])\(number)@example.com"),
           name: UserName(trusted: names[number % names.count]), status: number % 7 == 0 ? .inactive : .active,
           createdAt: number % 5 == 0 ? nil : createdAt,
@@ -67,8 +70,10 @@ import UserDomain
     let users = try await store()
     let some = try #require(users.randomElement())
     let filters = [
-      "", "status = ACTIVE", "status = INACTIVE", "name = ad*", "name = ada", "name = É*", "name = e*", "email = ada*",
-      "email = BOB1*", "email = \"\(some.email.address)\"", "labels.plan = x", "labels.plan = y AND status = INACTIVE",
+      "", "status = ACTIVE", "status = INACTIVE", "name = ad*", "name = ada", "name = É*", "name = e*",
+      "email = ada*",
+      "email = BOB1*", "email = \"\(some.email.address)\"", "labels.plan = x",
+      "labels.plan = y AND status = INACTIVE",
       "labels.tenant = t0 AND labels.plan = x", "labels.none = x", "name = nobody*",
       "create_time >= \"\(some.createdAt.rfc3339)\"", "create_time < \"\(some.createdAt.rfc3339)\"",
       "create_time <= \"\(some.createdAt.rfc3339)\" AND create_time > \"\((some.createdAt - .seconds(600)).rfc3339)\"",
@@ -99,7 +104,8 @@ import UserDomain
   func bounded() async throws {
     let count = 2 * UserPage.looks + 10
     _ = try await repository.create((0..<count).map { NewUser.sample($0) })
-    let query = UserQuery(filter: try UserFilter(parsing: "create_time > 2000-01-01T00:00:00Z AND status = INACTIVE"))
+    let query = UserQuery(
+      filter: try UserFilter(parsing: "create_time > 2000-01-01T00:00:00Z AND status = INACTIVE"))
     let active = UserQuery(filter: try UserFilter(parsing: "email = user* AND name = none"))
     for query in [query, active] {
       let read = try repository.readUsers(query, after: nil, through: .last, limit: 10) { _, _, _ in }
@@ -122,7 +128,9 @@ import UserDomain
   func foreignPosition() async throws {
     let id = UserID(high: 1, low: 1)
     let positions: [ListingPosition] = [.id(id), .text("a", id), .time(clock.now, id)]
-    for (text, own) in [("", 0), ("name = a", 1), ("email = a*", 1), ("update_time > 2000-01-01T00:00:00Z", 2)] {
+    for (text, own) in [
+      ("", 0), ("name = a", 1), ("email = a*", 1), ("update_time > 2000-01-01T00:00:00Z", 2),
+    ] {
       let query = UserQuery(filter: try UserFilter(parsing: text))
       for (index, position) in positions.enumerated() where index != own {
         #expect(throws: UserError.invalid([.foreignPageToken])) {
@@ -149,7 +157,8 @@ extension User {
   fileprivate func isBefore(_ other: User, _ order: UserFilter.Order) -> Bool {
     switch order {
     case .creation: place < other.place
-    case .email: Array(email.uniquenessKey.utf8).lexicographicallyPrecedes(Array(other.email.uniquenessKey.utf8))
+    case .email:
+      Array(email.uniquenessKey.utf8).lexicographicallyPrecedes(Array(other.email.uniquenessKey.utf8))
     case .name:
       name.searchKey.utf8.elementsEqual(other.name.searchKey.utf8)
         ? id < other.id : name.searchKey.utf8.lexicographicallyPrecedes(other.name.searchKey.utf8)

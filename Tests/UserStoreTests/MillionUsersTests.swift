@@ -62,7 +62,8 @@ import UserDomain
     return try ids.prefix(8).map { id in
       sqlite3_stmt_status(found, SQLITE_STMTSTATUS_VM_STEP, 1)
       let users = try reads.readUsers(
-        UserQuery(), after: id.withUnsafeBytes { UserID(bytes: $0) }.map { .id($0) }, through: .last, limit: 1_000
+        UserQuery(), after: id.withUnsafeBytes { UserID(bytes: $0) }.map { .id($0) }, through: .last,
+        limit: 1_000
       ) { _, _, _ in }
       #expect(users.count == 1_000)
       return sqlite3_stmt_status(found, SQLITE_STMTSTATUS_VM_STEP, 1)

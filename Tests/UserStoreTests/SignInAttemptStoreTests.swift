@@ -155,7 +155,8 @@ import UserDomain
     try other.close()
     let repository = try open()
     let id = try #require(SessionID(bytes: [UInt8](repeating: 0, count: 16)))
-    #expect(try repository.deviceUser(id) == repository.credential(email: EmailAddress(trusted: "a@b"))?.user.id)
+    #expect(
+      try repository.deviceUser(id) == repository.credential(email: EmailAddress(trusted: "a@b"))?.user.id)
     #expect(try await rows("sign_in_attempts") == 0)
     try await repository.close()
   }

@@ -233,7 +233,8 @@ import UserStore
       group.addTask {
         var seen: [UserID] = []
         try await eventually("all users are listed") {
-          var listing = try UserListing(repository: fixture.repository, after: seen.last.map { .id($0) }, pageSize: 7)
+          var listing = try UserListing(
+            repository: fixture.repository, after: seen.last.map { .id($0) }, pageSize: 7)
           while let page = try listing.nextPage() { seen += page.map(\.id) }
           return seen.count >= 800
         }

@@ -31,10 +31,12 @@ extension RFC3339 {
     guard let year = scanner.number(4), scanner.take("-"), let month = scanner.number(2), scanner.take("-"),
       let day = scanner.number(2), scanner.take("Tt"), let hour = scanner.number(2), scanner.take(":"),
       let minute = scanner.number(2), scanner.take(":"), let second = scanner.number(2),
-      (1...12).contains(month), (1...daysOfMonth(month, year)).contains(day), hour < 24, minute < 60, second < 60,
+      (1...12).contains(month), (1...daysOfMonth(month, year)).contains(day), hour < 24, minute < 60,
+      second < 60,
       let (fraction, isExact) = scanner.fraction(), let offset = scanner.offset(), scanner.isAtEnd
     else { return nil }
-    let seconds = ((days(beforeYear: year) + daysInYear(before: month, day, year)) * 24 + hour) * 3_600 + minute * 60
+    let seconds =
+      ((days(beforeYear: year) + daysInYear(before: month, day, year)) * 24 + hour) * 3_600 + minute * 60
     return (Int64(seconds + second - offset) * 1_000_000 + Int64(fraction), isExact)
   }
 

@@ -53,7 +53,9 @@ public struct ImportDraft: Sendable {
     password = collector.check { () throws(FieldViolation) in try row.clearPassword() } ?? nil
     row.checkTimes(at: now, &collector)
     try collector.throwIfAny()
-    guard let email, let name, let id, let status, let labels, let hash else { throw .invalid(collector.violations) }
+    guard let email, let name, let id, let status, let labels, let hash else {
+      throw .invalid(collector.violations)
+    }
     user = ImportedUser(
       id: id, email: email, name: name, status: status, createdAt: row.createdAt, updatedAt: row.updatedAt,
       deletion: row.deletedAt.flatMap { deleted in
@@ -67,7 +69,8 @@ extension ImportRow {
   fileprivate func givenID() throws(FieldViolation) -> UserID? {
     if id.isEmpty { return nil }
     guard let given = UserID(id), given != UserID(high: 0, low: 0) else {
-      throw FieldViolation(field: "id", reason: .malformed, description: "must be a UUID other than the nil UUID")
+      throw FieldViolation(
+        field: "id", reason: .malformed, description: "must be a UUID other than the nil UUID")
     }
     return given
   }
@@ -80,7 +83,8 @@ extension ImportRow {
     if password.isEmpty { return nil }
     guard passwordHash.isEmpty else {
       throw FieldViolation(
-        field: Password.field, reason: .alreadyUsed, description: "must be empty where password_hash is given")
+        field: Password.field, reason: .alreadyUsed, description: "must be empty where password_hash is given"
+      )
     }
     return try Password(attempt: password)
   }
@@ -109,7 +113,8 @@ extension ImportRow {
           field: "purge_time", reason: .required, description: "must be given together with delete_time")
       }
       if let deletedAt, let purgeAt, purgeAt < deletedAt {
-        throw FieldViolation(field: "purge_time", reason: .outOfRange, description: "must not be before delete_time")
+        throw FieldViolation(
+          field: "purge_time", reason: .outOfRange, description: "must not be before delete_time")
       }
     }
   }

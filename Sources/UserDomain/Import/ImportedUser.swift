@@ -21,7 +21,8 @@ public struct ImportedUser: Hashable, Sendable {
 
   /// Creates a user to be stored.
   public init(
-    id: UserID? = nil, email: EmailAddress, name: UserName, status: UserStatus = .active, createdAt: Timestamp? = nil,
+    id: UserID? = nil, email: EmailAddress, name: UserName, status: UserStatus = .active,
+    createdAt: Timestamp? = nil,
     updatedAt: Timestamp? = nil, deletion: UserDeletion? = nil, labels: UserLabels = UserLabels(),
     passwordHash: PasswordHash? = nil
   ) {

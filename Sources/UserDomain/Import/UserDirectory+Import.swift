@@ -9,7 +9,9 @@ extension UserDirectory {
   /// Returns the user of a draft, its password hashed, so that it can be stored.
   ///
   /// - Throws: errors of the hasher.
-  public func prepare(_ draft: ImportDraft, for requester: HashRequester) async throws(UserError) -> ImportedUser {
+  public func prepare(_ draft: ImportDraft, for requester: HashRequester) async throws(UserError)
+    -> ImportedUser
+  {
     var user = draft.user
     if let password = draft.password { user.passwordHash = try await hasher.hash(password, for: requester) }
     return user
@@ -26,7 +28,9 @@ extension UserDirectory {
       guard user.id == nil || user.id == owner else { throw .emailAlreadyRegistered }
       return UserImport(id: owner, wasStored: true)
     }
-    if let id = user.id, try repository.readUser(id: id, showsDeleted: true, { _, _, _ in }) { throw .idTaken }
+    if let id = user.id, try repository.readUser(id: id, showsDeleted: true, { _, _, _ in }) {
+      throw .idTaken
+    }
     return nil
   }
 }

@@ -375,7 +375,8 @@ extension User_V1_UserService {
         /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
         /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
         /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
-        /// > USER_STATUS_INACTIVE in the order of their ids as bytes.
+        /// > USER_STATUS_INACTIVE in the order of their ids as bytes. Of several such conditions the first in this list decides:
+        /// > email, name, labels, USER_STATUS_INACTIVE, update_time.
         /// > 
         /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
         /// > for the same filter.
@@ -722,7 +723,8 @@ extension User_V1_UserService {
         /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
         /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
         /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
-        /// > USER_STATUS_INACTIVE in the order of their ids as bytes.
+        /// > USER_STATUS_INACTIVE in the order of their ids as bytes. Of several such conditions the first in this list decides:
+        /// > email, name, labels, USER_STATUS_INACTIVE, update_time.
         /// > 
         /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
         /// > for the same filter.
@@ -1067,7 +1069,8 @@ extension User_V1_UserService {
         /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
         /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
         /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
-        /// > USER_STATUS_INACTIVE in the order of their ids as bytes.
+        /// > USER_STATUS_INACTIVE in the order of their ids as bytes. Of several such conditions the first in this list decides:
+        /// > email, name, labels, USER_STATUS_INACTIVE, update_time.
         /// > 
         /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
         /// > for the same filter.
@@ -1869,7 +1872,8 @@ extension User_V1_UserService {
         /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
         /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
         /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
-        /// > USER_STATUS_INACTIVE in the order of their ids as bytes.
+        /// > USER_STATUS_INACTIVE in the order of their ids as bytes. Of several such conditions the first in this list decides:
+        /// > email, name, labels, USER_STATUS_INACTIVE, update_time.
         /// > 
         /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
         /// > for the same filter.
@@ -2328,7 +2332,8 @@ extension User_V1_UserService {
         /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
         /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
         /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
-        /// > USER_STATUS_INACTIVE in the order of their ids as bytes.
+        /// > USER_STATUS_INACTIVE in the order of their ids as bytes. Of several such conditions the first in this list decides:
+        /// > email, name, labels, USER_STATUS_INACTIVE, update_time.
         /// > 
         /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
         /// > for the same filter.
@@ -2772,7 +2777,8 @@ extension User_V1_UserService.ClientProtocol {
     /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
     /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
     /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
-    /// > USER_STATUS_INACTIVE in the order of their ids as bytes.
+    /// > USER_STATUS_INACTIVE in the order of their ids as bytes. Of several such conditions the first in this list decides:
+    /// > email, name, labels, USER_STATUS_INACTIVE, update_time.
     /// > 
     /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
     /// > for the same filter.
@@ -3191,7 +3197,8 @@ extension User_V1_UserService.ClientProtocol {
     /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
     /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
     /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
-    /// > USER_STATUS_INACTIVE in the order of their ids as bytes.
+    /// > USER_STATUS_INACTIVE in the order of their ids as bytes. Of several such conditions the first in this list decides:
+    /// > email, name, labels, USER_STATUS_INACTIVE, update_time.
     /// > 
     /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
     /// > for the same filter.

@@ -101,7 +101,8 @@ public nonisolated struct User_V1_CreateUserRequest: Sendable {
   /// Failed requests are not recorded. Optional.
   public var requestID: String = String()
 
-  /// Check the request, and return the user without id and times, but store nothing (AIP-163).
+  /// Check the request, and return the user without id and times, but store nothing (AIP-163). The request_id is not looked
+  /// up: an address that the same request has stored before is taken.
   public var validateOnly: Bool = false
 
   /// As in User.labels.
@@ -126,8 +127,10 @@ public nonisolated struct User_V1_ListUsersRequest: Sendable {
 
   /// Which users to list, at most 4,096 bytes: comparisons joined by AND (a subset of AIP-160). Empty: all.
   ///
-  ///   email = "ada@example.com"    the whole address, or its beginning in the form email = "ada*"; regardless of case
-  ///   name = "Ada"                 the whole name, or its beginning in the form name = "ad*"; regardless of case
+  ///   email = "ada@example.com"    the whole address, or its beginning in the form email = "ada*"; regardless of case. An
+  ///                                incomplete domain is compared with domains as the DNS has them (xn--…)
+  ///   name = "Ada"                 the whole name, or its beginning in the form name = "ad*"; regardless of case. A
+  ///                                beginning that ends in a plain letter also finds the letter with an accent
   ///   status = INACTIVE            or ACTIVE
   ///   create_time >= "2026-01-31T00:00:00Z"    with >=, >, < or <=; a time of RFC 3339
   ///   update_time < "2026-01-31T00:00:00Z"     the same
@@ -394,7 +397,8 @@ public nonisolated struct User_V1_UpdateUserRequest: @unchecked Sendable {
   /// Clears the value of `currentPassword`. Subsequent reads from it will return its default value.
   public mutating func clearCurrentPassword() {_uniqueStorage()._currentPassword = nil}
 
-  /// Check the request, and return the user as it would be, but store nothing. A password is not compared with its hash.
+  /// Check the request, and return the user as it would be, but store nothing. The current password is checked, too; a new
+  /// one is not hashed.
   public var validateOnly: Bool {
     get {_storage._validateOnly}
     set {_uniqueStorage()._validateOnly = newValue}
@@ -423,7 +427,7 @@ public nonisolated struct User_V1_DeleteUserRequest: Sendable {
   /// Erase the user at once, also if it is already deleted: it cannot be undeleted, and its address is free.
   public var expunge: Bool = false
 
-  /// Succeed also if the user is already deleted, and return it as it is.
+  /// Succeed also if the user is already deleted, and return it as it is, whatever the etag.
   public var allowMissing: Bool = false
 
   /// The current password, required without users:write.

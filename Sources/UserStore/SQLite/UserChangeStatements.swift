@@ -50,7 +50,9 @@ final class UserChangeStatements {
     _ id: UserID, _ changes: UserChanges, _ write: UserWrite
   ) throws(DatabaseError) -> Result<User, UserError> {
     if let fault = try fault(of: write) { return .failure(fault) }
-    guard let user = try reads.user(id: id), user.deletion == nil else { return .failure(.notFound(id.description)) }
+    guard let user = try reads.user(id: id), user.deletion == nil else {
+      return .failure(.notFound(id.description))
+    }
     if let version = write.version, version != user.version { return .failure(.versionMismatch) }
     var changed = user.with(changes, updatedAt: user.updatedAt)
     // A user that stays as it is keeps its version.
@@ -128,7 +130,8 @@ final class UserChangeStatements {
     let now = timeOfChange(of: user)
     switch removal {
     case .soft(let retention, _):
-      let deleted = user.with(deletion: UserDeletion(deletedAt: now, purgeAt: now + retention), updatedAt: now)
+      let deleted = user.with(
+        deletion: UserDeletion(deletedAt: now, purgeAt: now + retention), updatedAt: now)
       try storeDeletion(of: deleted)
       try sessions.endTokens(of: deleted)
       return .success(deleted)

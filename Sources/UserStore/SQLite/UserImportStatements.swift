@@ -8,7 +8,8 @@ extension UserWriteStatements {
     let id = newID(of: row, at: now)
     let createdAt = row.createdAt ?? (row.id == nil ? max(now, UserPlace.time(of: id)) : now)
     let user = User(
-      id: id, email: row.email, name: row.name, status: row.status, createdAt: createdAt, updatedAt: row.updatedAt,
+      id: id, email: row.email, name: row.name, status: row.status, createdAt: createdAt,
+      updatedAt: row.updatedAt,
       deletion: row.deletion, labels: row.labels)
     let place = UserPlace.other(than: id, createdAt: createdAt)
     guard try inserts.insert(UserRecord(user: user, place: place, passwordHash: row.passwordHash)) else {

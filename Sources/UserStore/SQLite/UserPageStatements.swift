@@ -12,11 +12,13 @@ struct UserPageStatements {
   static let byPlaceSQL = sql("users", "place > ?1", key: "NULL", order: "place")
   static let byEmailSQL = sql("users", "(email_key, id) > (?3, ?1)", key: "email_key", order: "email_key, id")
   static let byNameSQL = sql(
-    "users", "name <> '' AND (searched_name, id) > (?3, ?1)", key: "searched_name", order: "searched_name, id")
+    "users", "name <> '' AND (searched_name, id) > (?3, ?1)", key: "searched_name", order: "searched_name, id"
+  )
   static let byUpdateSQL = sql("users", "(changed_at, id) > (?3, ?1)", key: "NULL", order: "changed_at, id")
   static let inactiveSQL = sql("users", "status = 2 AND id > ?1", key: "NULL", order: "id")
   static let byLabelSQL = sql(
-    "user_labels CROSS JOIN users ON users.id = user_id", "key = ?3 AND value = ?4 AND user_id > ?1", key: "NULL",
+    "user_labels CROSS JOIN users ON users.id = user_id", "key = ?3 AND value = ?4 AND user_id > ?1",
+    key: "NULL",
     order: "user_id")
   static let firstPlaceSQL = "SELECT place FROM users WHERE place > ?1 ORDER BY place LIMIT 1"
   static let firstIDSQL = "SELECT id FROM users WHERE id > ?1 AND place IS NULL ORDER BY id LIMIT 1"
@@ -183,7 +185,8 @@ struct UserPageStatements {
     var looks = 0
     repeat {
       let place = try first(firstPlace, after: position)
-      let ids = try step(byID, request.page(.ids(end: place), limit: request.limit - users.count), after: position)
+      let ids = try step(
+        byID, request.page(.ids(end: place), limit: request.limit - users.count), after: position)
       users.add(ids)
       position = users.position?.id ?? position
       looks += ids.looks
@@ -207,7 +210,8 @@ struct UserPageStatements {
   }
 
   /// Returns the first id or place after `position`.
-  private func first(_ statement: PreparedStatement, after position: UserID?) throws(DatabaseError) -> UserID? {
+  private func first(_ statement: PreparedStatement, after position: UserID?) throws(DatabaseError) -> UserID?
+  {
     if let position {
       try statement.bind(position, at: 1)
     } else {

@@ -47,7 +47,8 @@ final class UserWriteStatements {
     let (credentials, labels) = (try CredentialStatements(connection), try LabelStatements(connection))
     inserts = try UserInsertStatements(connection, credentials: credentials, labels: labels)
     changes = try UserChangeStatements(
-      connection, clock: settings.clock, reads: reads, sessions: sessions, attempts: attempts, requests: requests,
+      connection, clock: settings.clock, reads: reads, sessions: sessions, attempts: attempts,
+      requests: requests,
       credentials: credentials, labels: labels)
     var ids = settings.ids
     // Also past the ids of an earlier process, whose clock may have been ahead.

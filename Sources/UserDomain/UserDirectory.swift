@@ -58,12 +58,16 @@ public struct UserDirectory: Sendable {
   public func readUser(
     email: String, showsDeleted: Bool = false, _ body: UserReader
   ) throws(UserError) -> Bool {
+    // The text by which a user is found is an address: mostly, nothing has to be checked.
+    if try repository.readUser(email: EmailAddress(trusted: email), showsDeleted: showsDeleted, body) { return true }
     let address: EmailAddress
     do throws(FieldViolation) {
       address = try EmailAddress(ofAccount: email)
     } catch {
       throw .invalid([error])
     }
+    if address.address == email { return false }
+    // It has had white space around it.
     return try repository.readUser(email: address, showsDeleted: showsDeleted, body)
   }
 

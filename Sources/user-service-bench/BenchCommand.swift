@@ -17,7 +17,10 @@ struct BenchCommand: AsyncParsableCommand {
   var users = 100_000
 
   @Option(
-    help: "Grow the database of the part 'scale' from 10000 users, by factors of ten, up to this many.")
+    help: """
+      Grow the database of the part 'scale' from 10000 users, by factors of ten, up to this many, with which the part \
+      'life' begins.
+      """)
   var scaleUsers = 1_000_000
 
   @Option(help: "Repeat the point read this many times.")
@@ -37,13 +40,13 @@ struct BenchCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Run only these parts: reads, scan, transport, gets, service, writes, start, memory, creates, bulk, hash, token, scale.",
+      "Run only these parts: reads, scan, transport, gets, service, life, writes, start, memory, creates, bulk, hash, token, scale.",
       valueName: "part")
   )
   var only: [Part] = []
 
   enum Part: String, CaseIterable, ExpressibleByArgument {
-    case reads, scan, transport, gets, service, writes, start, memory, creates, bulk, hash, token, scale
+    case reads, scan, transport, gets, service, life, writes, start, memory, creates, bulk, hash, token, scale
   }
 
   func validate() throws {
@@ -96,6 +99,9 @@ struct BenchCommand: AsyncParsableCommand {
       try await CreateBenchmark(folder: folder, creates: creates, writers: writers).run(into: &report)
     }
     if parts.contains(.hash) { try await HashBenchmark().run(into: &report) }
+    if parts.contains(.life) {
+      try await LifeBenchmark(folder: folder, users: scaleUsers, requests: calls / 8).run(into: &report)
+    }
     if parts.contains(.scale) {
       try await ScaleBenchmark(
         folder: folder, results: URL(fileURLWithPath: directory), users: scaleUsers, requests: calls / 4

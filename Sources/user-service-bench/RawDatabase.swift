@@ -80,7 +80,7 @@ final class RawDatabase {
             _ = sqlite3_bind_text(statement, 4, name.baseAddress, Int32(name.count), nil)
           }
           sqlite3_bind_int64(statement, 5, 1)
-          sqlite3_bind_int64(statement, 6, 1_700_000_000_000_000)
+          sqlite3_bind_int64(statement, 6, Self.createdAt.microsecondsSinceEpoch)
           return sqlite3_step(statement)
         }
       }
@@ -88,6 +88,9 @@ final class RawDatabase {
     guard step == SQLITE_DONE else { throw failure }
     sqlite3_reset(statement)
   }
+
+  /// When the loaded users were created.
+  static let createdAt = Timestamp(microsecondsSinceEpoch: 1_700_000_000_000_000)
 
   static let insertSQL =
     "INSERT INTO users (id, email, email_key, name, status, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"

@@ -17,6 +17,7 @@ final class UserChangeStatements {
   private let labels: LabelStatements
 
   private let update: PreparedStatement
+  private let updateUnsearched: PreparedStatement
   private let setDeletion: PreparedStatement
   private let delete: PreparedStatement
   private let purgeable: PreparedStatement
@@ -38,6 +39,9 @@ final class UserChangeStatements {
       UPDATE users SET email = ?2, email_key = ?3, name = ?4, name_key = ?5, status = ?6, labels = ?7, updated_at = ?8
       WHERE id = ?1
       """)
+    // The indexes of addresses and names are left alone.
+    updateUnsearched = try connection.prepare(
+      "UPDATE users SET status = ?2, labels = ?3, updated_at = ?4 WHERE id = ?1")
     setDeletion = try connection.prepare(
       "UPDATE users SET deleted_at = ?2, purge_at = ?3, updated_at = ?4 WHERE id = ?1")
     delete = try connection.prepare("DELETE FROM users WHERE id = ?1")
@@ -56,10 +60,10 @@ final class UserChangeStatements {
     if let version = write.version, version != user.version { return .failure(.versionMismatch) }
     var changed = user.with(changes, updatedAt: user.updatedAt)
     // A user that stays as it is keeps its version.
-    if changed != user || changes.password != nil {
+    if changed != user || !changed.isSearchedAs(user) || changes.password != nil {
       changed = user.with(changes, updatedAt: timeOfChange(of: user))
       do throws(DatabaseError) {
-        try store(changed)
+        try store(changed, insteadOf: user)
       } catch  where error.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE {
         // email_key is the only UNIQUE column that changes.
         return .failure(.emailAlreadyRegistered)
@@ -73,14 +77,23 @@ final class UserChangeStatements {
     return .success(changed)
   }
 
-  private func store(_ user: User) throws(DatabaseError) {
+  private func store(_ user: User, insteadOf earlier: User) throws(DatabaseError) {
+    let labels = user.labels.isEmpty ? nil : user.labels.text
+    if user.isSearchedAs(earlier) {
+      try updateUnsearched.bind(user.id, at: 1)
+      try updateUnsearched.bind(Int64(user.status.rawValue), at: 2)
+      try updateUnsearched.bind(labels, at: 3)
+      try updateUnsearched.bind(user.updatedAt.microsecondsSinceEpoch, at: 4)
+      try updateUnsearched.run()
+      return
+    }
     try update.bind(user.id, at: 1)
     try update.bind(user.email.address, at: 2)
     try update.bind(user.email.uniquenessKey, at: 3)
     try update.bind(user.name.text, at: 4)
     try update.bind(UserRecord.nameKey(user.name), at: 5)
     try update.bind(Int64(user.status.rawValue), at: 6)
-    try update.bind(user.labels.isEmpty ? nil : user.labels.text, at: 7)
+    try update.bind(labels, at: 7)
     try update.bind(user.updatedAt.microsecondsSinceEpoch, at: 8)
     try update.run()
   }
@@ -189,5 +202,12 @@ final class UserChangeStatements {
     // Foreign keys delete the rest.
     try delete.bind(user.id, at: 1)
     try delete.run()
+  }
+}
+
+extension User {
+  /// Returns whether the address and the name are the same, byte for byte: Swift's `==` ignores differences of composition.
+  fileprivate func isSearchedAs(_ other: User) -> Bool {
+    email.address.utf8.elementsEqual(other.email.address.utf8) && name.text.utf8.elementsEqual(other.name.text.utf8)
   }
 }

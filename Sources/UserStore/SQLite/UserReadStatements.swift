@@ -47,10 +47,12 @@ final class UserReadStatements {
   }
 
   func readUser(emailKey: String, showsDeleted: Bool, _ body: UserReader) throws(DatabaseError) -> Bool {
-    try byEmail.bind(emailKey, at: 1)
-    defer { byEmail.reset() }
-    guard try byEmail.step() else { return false }
-    return try byEmail.readUser(showsDeleted: showsDeleted, body)
+    try emailKey.utf8Span.span.withUnsafeBufferPointer { (key) throws(DatabaseError) in
+      try byEmail.bind(lent: key, at: 1)
+      defer { byEmail.reset() }
+      guard try byEmail.step() else { return false }
+      return try byEmail.readUser(showsDeleted: showsDeleted, body)
+    }
   }
 
   /// Returns the user with this id, deleted or not.

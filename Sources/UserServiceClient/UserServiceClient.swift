@@ -109,28 +109,14 @@ public struct UserServiceClient: Sendable {
   public func listUsers(pageSize: Int = 100) -> UserStream {
     let tokens = tokens
     return UserStream(calls: calls) { [caller, users] pages async throws(UserServiceError) in
-      let position = Mutex("")
+      let position = PagePosition(pages)
       try await caller.stream(tokens: tokens) { attempt, idle in
         let request = User_V1_ListUsersRequest.with {
           $0.pageSize = Int32(clamping: pageSize)
-          $0.pageToken = position.withLock { $0 }
+          $0.pageToken = position.token
         }
         try await users.listUsers(request, metadata: attempt.metadata, options: attempt.options) { response in
-          var page: [User] = []
-          for try await message in response.messages {
-            idle.restart()
-            page.append(User(message))
-            guard !message.pageToken.isEmpty else { continue }
-            try idle.pause()
-            await pages.send(page)
-            position.withLock { $0 = message.pageToken }
-            attempt.progress.note()
-            page = []
-            idle.restart()
-            try Task.checkCancellation()
-          }
-          // The service ends each page, including the last, with a token.
-          if !page.isEmpty { await pages.send(page) }
+          try await position.receive(response.messages, attempt, idle) { (User($0), $0.pageToken) }
         }
       }
     }

@@ -65,7 +65,8 @@ extension UserServiceError {
   var exitStatus: Int32 {
     switch self {
     case .userNotFound: 3
-    case .emailAlreadyRegistered, .invalidUser, .invalidRequest, .unauthenticated, .wrongCredentials,
+    case .emailAlreadyRegistered, .userIDTaken, .userNotDeleted, .etagMismatch, .invalidUser, .invalidRequest,
+      .unauthenticated, .wrongCredentials,
       .permissionDenied, .tooManyAttempts, .signInDisabled, .currentPasswordRequired,
       .wrongCurrentPassword, .peerLimitExceeded:
       4

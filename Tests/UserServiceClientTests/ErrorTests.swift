@@ -70,6 +70,20 @@ import UserProtos
         == .invalidRequest(fields: [Self.invalidField]))
   }
 
+  @Test(
+    "errors that share a status are distinguished by their reasons",
+    arguments: [
+      (RPCError.Code.alreadyExists, "USER_ID_TAKEN", UserServiceError.userIDTaken),
+      (.alreadyExists, "USER_NOT_DELETED", .userNotDeleted), (.aborted, "ETAG_MISMATCH", .etagMismatch),
+      (.alreadyExists, "EMAIL_ALREADY_REGISTERED", .emailAlreadyRegistered),
+    ])
+  func reasons(code: RPCError.Code, reason: String, thrown: UserServiceError) {
+    let status = GoogleRPCStatus(
+      code: code, message: "", details: [.errorInfo(reason: reason, domain: "user.v1", metadata: [:])])
+    #expect(UserServiceError(Self.received(status)) == thrown)
+    #expect(!thrown.description.contains("UserServiceError"))
+  }
+
   @Test("a row without details is mapped by its status")
   func withoutDetails() {
     #expect(UserServiceError(.with { $0.code = 6 }) == .emailAlreadyRegistered)

@@ -8,12 +8,15 @@ extension User {
   init(_ message: User_V1_User) {
     self.init(
       id: message.id, email: message.email, name: message.name, status: Status(message.status),
-      createdAt: message.createdAt.date)
+      createdAt: message.createdAt.date, updatedAt: message.hasUpdateTime ? message.updateTime.date : nil,
+      deletedAt: message.hasDeleteTime ? message.deleteTime.date : nil,
+      purgeAt: message.hasPurgeTime ? message.purgeTime.date : nil, etag: message.etag, labels: message.labels
+    )
   }
 }
 
 extension User.Status {
-  fileprivate init(_ status: User_V1_UserStatus) {
+  init(_ status: User_V1_UserStatus) {
     self =
       switch status {
       case .active: .active
@@ -22,7 +25,7 @@ extension User.Status {
       }
   }
 
-  fileprivate var message: User_V1_UserStatus {
+  var message: User_V1_UserStatus {
     switch self {
     case .active: .active
     case .inactive: .inactive

@@ -12,7 +12,7 @@ public struct User: Hashable, Sendable, Identifiable {
     case unknown(Int)
   }
 
-  /// A UUIDv7 in lower case. Ids ascend in the order of creation.
+  /// A UUID in lower case: a UUIDv7, whose order is that of creation, unless the user was imported with another.
   public let id: String
   /// The address, unique among users regardless of letter case.
   public let email: String
@@ -22,14 +22,35 @@ public struct User: Hashable, Sendable, Identifiable {
   public let status: Status
   /// When the user was created, to the microsecond.
   public let createdAt: Date
+  /// When the user was last changed, to the microsecond; ``createdAt`` until then.
+  public let updatedAt: Date
+  /// When the user was deleted; nil unless it is.
+  public let deletedAt: Date?
+  /// When a deleted user will be purged; nil unless it is deleted.
+  public let purgeAt: Date?
+  /// Opaque, and different after every change of the user; empty for a user of a service that has none.
+  public let etag: String
+  /// At most 16 values of up to 128 bytes, by keys that are DNS labels.
+  public let labels: [String: String]
 
   /// Creates a user from its parts, for tests of code that uses the client.
-  public init(id: String, email: String, name: String, status: Status = .active, createdAt: Date) {
+  ///
+  /// - Parameter updatedAt: the time of the last change; nil stands for `createdAt`.
+  public init(
+    id: String, email: String, name: String, status: Status = .active, createdAt: Date,
+    updatedAt: Date? = nil,
+    deletedAt: Date? = nil, purgeAt: Date? = nil, etag: String = "", labels: [String: String] = [:]
+  ) {
     self.id = id
     self.email = email
     self.name = name
     self.status = status
     self.createdAt = createdAt
+    self.updatedAt = updatedAt ?? createdAt
+    self.deletedAt = deletedAt
+    self.purgeAt = purgeAt
+    self.etag = etag
+    self.labels = labels
   }
 }
 

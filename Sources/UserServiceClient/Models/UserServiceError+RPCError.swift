@@ -68,6 +68,9 @@ extension UserServiceError {
   /// Maps the errors that only the reason of the ErrorInfo distinguishes; nil for all others.
   private init?(reason: String, _ metadata: [String: String], _ delay: Duration?) {
     switch reason {
+    case "USER_ID_TAKEN": self = .userIDTaken
+    case "USER_NOT_DELETED": self = .userNotDeleted
+    case "ETAG_MISMATCH": self = .etagMismatch
     case "TOKEN_MISSING": self = .unauthenticated(.missing)
     case "TOKEN_EXPIRED": self = .unauthenticated(.expired)
     case "TOKEN_REVOKED": self = .unauthenticated(.revoked)

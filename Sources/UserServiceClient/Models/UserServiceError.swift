@@ -36,6 +36,12 @@ public indirect enum UserServiceError: Error, Hashable, Sendable {
   case userNotFound(id: String)
   /// Another user has this address, possibly in another letter case.
   case emailAlreadyRegistered
+  /// Another user has the id of an imported row.
+  case userIDTaken
+  /// The user to be undeleted is not deleted.
+  case userNotDeleted
+  /// The user has changed since its etag was read.
+  case etagMismatch
   /// A user or an update is invalid; lists every invalid field.
   case invalidUser(fields: [InvalidField])
   /// Another request is invalid; lists every invalid field.
@@ -80,6 +86,9 @@ extension UserServiceError: CustomStringConvertible {
     switch self {
     case .userNotFound(let id): id.isEmpty ? "the user does not exist" : "there is no user \(id)"
     case .emailAlreadyRegistered: "the address is already registered"
+    case .userIDTaken: "another user has the id"
+    case .userNotDeleted: "the user is not deleted"
+    case .etagMismatch: "the user has changed meanwhile"
     case .invalidUser(let fields), .invalidRequest(let fields):
       fields.isEmpty
         ? "the request is invalid" : fields.map(Self.words(for:)).joined(separator: "; ")

@@ -31,11 +31,12 @@ public struct CSVParser {
   }
 
   private var place = Place.fieldStart
-  private var field: [UInt8] = []
-  private var fields: [String] = []
-  private var problem: String?
-  private var raw: [UInt8] = []
+  /// The bytes of the current record that earlier chunks had.
+  private var carried: [UInt8] = []
   private var commas: [Int] = []
+  private var problem: String?
+  /// Whether a field of the record is quoted.
+  private var hasQuotes = false
   private var line = 1
   private var firstLine = 1
 
@@ -46,16 +47,33 @@ public struct CSVParser {
   ///
   /// - Throws: `UserFileError` if a record is too long, as after a missing closing quote.
   public mutating func append(_ bytes: some Sequence<UInt8>) throws(UserFileError) -> [Record] {
+    try Array(bytes).withUnsafeBufferPointer { bytes throws(UserFileError) in try append(bytes) }
+  }
+
+  mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) throws(UserFileError) -> [Record] {
     var records: [Record] = []
-    for byte in bytes {
-      raw.append(byte)
-      if let record = take(byte) { records.append(record) }
-      // One more byte for a carriage return.
-      if raw.count > Self.maximumLength + 1 {
-        throw UserFileError(
-          line: firstLine, "a record exceeds \(Self.maximumLength) bytes; look for a missing closing quote")
+    var start = 0
+    var position = 0
+    while position < bytes.count {
+      if place == .plain {
+        // Most bytes are in the middle of a field.
+        while position < bytes.count, !Self.isSpecial(bytes[position]) { position += 1 }
+        if position == bytes.count { break }
+      }
+      let byte = bytes[position]
+      position += 1
+      if byte == UInt8(ascii: "\n") {
+        line += 1
+        if take(byte, at: carried.count + position - 1 - start) {
+          if let record = try endRecord(bytes[start..<position]) { records.append(record) }
+          start = position
+        }
+      } else {
+        _ = take(byte, at: carried.count + position - 1 - start)
       }
     }
+    carried += bytes[start...]
+    try checkLength(carried.count)
     return records
   }
 
@@ -63,72 +81,104 @@ public struct CSVParser {
   ///
   /// - Throws: `UserFileError` if the record ends within quotes.
   public mutating func finish() throws(UserFileError) -> Record? {
-    switch place {
-    case .quoted: throw UserFileError(line: firstLine, "a closing quote is missing")
-    case .fieldStart, .plain: if field.last == UInt8(ascii: "\r") { field.removeLast() }
-    case .quote, .quoteReturn: break
-    }
-    return endRecord()
+    if place == .quoted { throw UserFileError(line: firstLine, "a closing quote is missing") }
+    return try endRecord(UnsafeBufferPointer(start: nil, count: 0)[...])
   }
 
-  private mutating func take(_ byte: UInt8) -> Record? {
-    if byte == UInt8(ascii: "\n") { line += 1 }
+  private static func isSpecial(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: ",") || byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\"")
+  }
+
+  private func checkLength(_ length: Int) throws(UserFileError) {
+    // One more byte for a carriage return.
+    if length > Self.maximumLength + 1 {
+      throw UserFileError(
+        line: firstLine, "a record exceeds \(Self.maximumLength) bytes; look for a missing closing quote")
+    }
+  }
+
+  /// Takes a byte at this position in the record. Returns whether it ends the record.
+  private mutating func take(_ byte: UInt8, at position: Int) -> Bool {
     switch (place, byte) {
     case (.quoted, UInt8(ascii: "\"")):
       place = .quote
     case (.quoted, _):
-      field.append(byte)
+      break
     case (.quote, UInt8(ascii: "\"")):
-      field.append(byte)
       place = .quoted
     case (.fieldStart, UInt8(ascii: "\"")):
-      if !field.isEmpty { problem = problem ?? "a quote in an unquoted field" }
+      // Only a carriage return stays at the start of a field.
+      if position > (commas.last.map { $0 + 1 } ?? 0) { problem = problem ?? "a quote in an unquoted field" }
+      hasQuotes = true
       place = .quoted
     case (_, UInt8(ascii: ",")):
-      commas.append(raw.count - 1)
-      endField()
-    case (.quote, UInt8(ascii: "\n")), (.quoteReturn, UInt8(ascii: "\n")):
-      return endRecord()
+      commas.append(position)
+      place = .fieldStart
     case (_, UInt8(ascii: "\n")):
-      if field.last == UInt8(ascii: "\r") { field.removeLast() }
-      return endRecord()
+      return true
     case (.quote, UInt8(ascii: "\r")):
       place = .quoteReturn
     case (.quote, _), (.quoteReturn, _):
       problem = problem ?? "text after a quoted field"
-      field.append(byte)
       place = .plain
     case (_, UInt8(ascii: "\"")):
       problem = problem ?? "a quote in an unquoted field"
-      field.append(byte)
-    case (_, _):
-      field.append(byte)
+    case (.fieldStart, UInt8(ascii: "\r")):
       // A lone carriage return is an empty line.
-      if field != [UInt8(ascii: "\r")] { place = .plain }
+      break
+    case (_, _):
+      place = .plain
     }
-    return nil
+    return false
   }
 
-  private mutating func endField() {
-    if let text = String(validating: field, as: UTF8.self) {
-      fields.append(text)
-    } else {
-      problem = problem ?? TextEncoding.problem(of: field)
-      fields.append(String(decoding: field, as: UTF8.self))
-    }
-    field.removeAll(keepingCapacity: true)
-    place = .fieldStart
-  }
-
-  private mutating func endRecord() -> Record? {
+  /// Returns the record that ends with these bytes, or nil for an empty line.
+  private mutating func endRecord(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) throws(UserFileError) -> Record?
+  {
+    // The record owns this buffer. Keeping the capacity would make every record as large as the longest one.
+    let raw = carried + bytes
     defer {
-      (fields, problem, commas, firstLine) = ([], nil, [], line)
-      // The record owns this buffer. Keeping the capacity would make every record as large as the longest one.
-      raw = []
+      (carried, place, commas, problem, hasQuotes, firstLine) = ([], .fieldStart, [], nil, false, line)
     }
-    if fields.isEmpty, field.isEmpty, case .fieldStart = place { return nil }
-    endField()
+    try checkLength(raw.count)
+    var end = raw.count
+    if raw.last == UInt8(ascii: "\n") { end -= 1 }
+    if end > 0, raw[end - 1] == UInt8(ascii: "\r") { end -= 1 }
+    if end == 0 { return nil }
+    var fields: [String] = []
+    fields.reserveCapacity(commas.count + 1)
+    raw.withUnsafeBufferPointer { raw in
+      var start = 0
+      for comma in commas {
+        fields.append(field(raw[start..<comma]))
+        start = comma + 1
+      }
+      fields.append(field(raw[start..<max(end, start)]))
+    }
     return Record(line: firstLine, fields: fields, problem: problem, raw: raw, commas: commas)
+  }
+
+  /// Returns the text of a field, without its quotes.
+  private mutating func field(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) -> String {
+    let quote = UInt8(ascii: "\"")
+    if hasQuotes, problem == nil, bytes.first == quote, let last = bytes.lastIndex(of: quote) {
+      let inner = bytes[bytes.startIndex + 1..<last]
+      if !inner.contains(quote) { return text(inner) }
+      // Each quote in a quoted field is doubled (RFC 4180 section 2.7).
+      var isEscape = false
+      return text(
+        inner.filter { byte in
+          isEscape = byte == quote && !isEscape
+          return !isEscape
+        })
+    }
+    return text(bytes)
+  }
+
+  private mutating func text(_ bytes: some Collection<UInt8>) -> String {
+    if let text = String(validating: bytes, as: UTF8.self) { return text }
+    problem = problem ?? TextEncoding.problem(of: Array(bytes))
+    return String(decoding: bytes, as: UTF8.self)
   }
 }
 

@@ -1,4 +1,3 @@
-import Foundation
 import Primitives
 public import UserServiceClient
 
@@ -32,6 +31,34 @@ public struct UserFileWriter: Sendable {
     switch format {
     case .csv: return Self.csv(isForSpreadsheets ? values.map(SpreadsheetText.quoted) : values)
     case .jsonl: return Self.json(Array(zip(UserColumn.listed.map(\.rawValue), values)))
+    }
+  }
+
+  /// The line before the first user of an export, with its line ending; empty if the format has none.
+  public var exportHeader: String {
+    switch format {
+    case .csv: Self.csv(UserColumn.exported.map(\.rawValue))
+    case .jsonl: ""
+    }
+  }
+
+  /// Appends the line of a user in an export, with its line ending. ``UserFileParser`` reads it as the same user.
+  public func append(_ user: ImportedUser, to text: inout String) {
+    let columns = UserColumn.exported
+    switch format {
+    case .csv: text += Self.csv(columns.map { user.text($0) ?? "" })
+    case .jsonl:
+      var separator = "{"
+      for column in columns {
+        guard let value = user.text(column) else { continue }
+        text += separator
+        text += Self.quoted(column.rawValue)
+        text += ":"
+        // The text of labels is JSON already.
+        text += column == .labels ? value : Self.quoted(value)
+        separator = ","
+      }
+      text += "}\n"
     }
   }
 
@@ -87,10 +114,49 @@ public struct UserFileWriter: Sendable {
     "{" + pairs.map { "\(quoted($0)):\(quoted($1))" }.joined(separator: ",") + "}\n"
   }
 
-  private static func quoted(_ text: String) -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .withoutEscapingSlashes
-    // Every string can be encoded.
-    return (try? encoder.encode(text)).map { String(decoding: $0, as: UTF8.self) } ?? "\"\""
+  /// Returns a string of JSON (RFC 8259 section 7).
+  static func quoted(_ text: String) -> String {
+    let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+    if isPlain { return "\"\(text)\"" }
+    var quoted = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"", "\\": quoted += "\\\(scalar)"
+      case "\n": quoted += "\\n"
+      case "\r": quoted += "\\r"
+      case "\t": quoted += "\\t"
+      case "\0"..<" ": quoted += "\\u00" + Hexadecimal.encode([UInt8(truncatingIfNeeded: scalar.value)])
+      default: quoted.unicodeScalars.append(scalar)
+      }
+    }
+    return quoted + "\""
+  }
+}
+
+extension ImportedUser {
+  /// The text of a column; nil if it has no value.
+  fileprivate func text(_ column: UserColumn) -> String? {
+    switch column {
+    case .id: id
+    case .email: email
+    case .name: name.isEmpty ? nil : name
+    case .status: status.description
+    case .createdAt: createdAt.map(RFC3339Time.text)
+    case .updatedAt: updatedAt.map(RFC3339Time.text)
+    case .deletedAt: deletedAt.map(RFC3339Time.text)
+    case .purgeAt: purgeAt.map(RFC3339Time.text)
+    case .labels: labels.isEmpty ? nil : labelsText
+    case .passwordHash: passwordHash
+    case .password: password
+    case .line, .reason: nil
+    }
+  }
+
+  /// The labels as an object of JSON, in the order of their keys.
+  private var labelsText: String {
+    let pairs = labels.sorted { $0.key < $1.key }.map {
+      "\(UserFileWriter.quoted($0.key)):\(UserFileWriter.quoted($0.value))"
+    }
+    return "{\(pairs.joined(separator: ","))}"
   }
 }

@@ -18,7 +18,8 @@ import Testing
       (50, 0, 79, "1,234 users, 123 a second"), (50, nil, 5, "1,234"),
     ])
   func progress(done: Int, total: Int?, width: Int, line: String) {
-    let shown = ProgressBar(total: total).line(done: done, rows: 1_234, elapsed: .seconds(10), width: width)
+    let shown = ProgressBar(total: total).line(
+      done: done, rows: 1_234, newRows: 1_234, elapsed: .seconds(10), width: width)
     #expect(shown == line)
     #expect(shown.count <= width)
   }

@@ -3,15 +3,15 @@ import Foundation
 import UserFiles
 
 /// Reads the rows of a file on demand.
-///
-/// `@unchecked Sendable`: one task requests rows sequentially; it waits while the queue reads bytes.
-final class ImportSource: @unchecked Sendable {
+final class ImportSource {
   /// The size of the file in bytes; nil if it is not a regular file.
   let size: Int?
   /// The number of bytes read so far.
   private(set) var position = 0
   /// The first line of a CSV file, which files of rejected rows repeat.
   var header: [UInt8] { parser.header }
+  /// The file's identity; nil if it is not a regular file.
+  let identity: FileIdentity?
 
   private let path: String
   private let handle: FileHandle
@@ -21,23 +21,23 @@ final class ImportSource: @unchecked Sendable {
   // Reading may block on a slow disk or a pipe, so it runs on a queue and not on a shared thread.
   private let queue = DispatchQueue(label: "import.reader")
 
-  private static let pieceSize = 65_536
+  private static let pieceSize = 262_144
 
   /// - Throws: `FileFailure` if the file cannot be opened.
-  init(_ path: String, _ format: UserFileFormat) throws {
+  init(_ path: String, _ format: ImportFormat) throws {
     self.path = path
     parser = UserFileParser(format)
     if path == "-" {
-      (handle, size) = (.standardInput, nil)
+      (handle, size, identity) = (.standardInput, nil, nil)
       return
     }
     do {
       handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-      let attributes = try FileManager.default.attributesOfItem(atPath: path)
-      size = attributes[.type] as? FileAttributeType == .typeRegular ? attributes[.size] as? Int : nil
     } catch {
       throw FileFailure("\(path) cannot be read")
     }
+    identity = FileIdentity(path: path)
+    size = identity.map { Int($0.size) }
   }
 
   /// Returns the next row, or nil at the end of the file.

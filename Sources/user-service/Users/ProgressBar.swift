@@ -4,14 +4,20 @@ import Foundation
 struct ProgressBar {
   /// The total size in bytes; nil if unknown.
   let total: Int?
+  /// The bytes that an earlier run has done.
+  var start = 0
 
-  /// Formats the line for `done` bytes and `rows` rows after `elapsed`, in at most `width` columns.
-  func line(done: Int, rows: Int, elapsed: Duration, width: Int) -> String {
+  /// Formats the line for `done` bytes and `rows` rows in at most `width` columns. `newRows` of them were done in this
+  /// run, which has lasted for `elapsed`.
+  func line(done: Int, rows: Int, newRows: Int, elapsed: Duration, width: Int) -> String {
     let seconds = max(elapsed / .seconds(1), 0.001)
-    var words = "\(Self.grouped(rows)) users, \(Self.grouped(Int(Double(rows) / seconds))) a second"
+    var words = "\(Self.grouped(rows)) users, \(Self.grouped(Int(Double(newRows) / seconds))) a second"
     guard let total, total > 0 else { return String(words.prefix(width)) }
     let part = min(Double(done) / Double(total), 1)
-    if part > 0 { words += ", \(Self.words(for: seconds / part * (1 - part))) left" }
+    if done > start {
+      let remaining = Double(max(total - done, 0)) / Double(done - start) * seconds
+      words += ", \(Self.words(for: remaining)) left"
+    }
     let percent = String(format: "%3d %% ", Int(part * 100))
     let room = min(width - percent.count - words.count - 2, 40)
     guard room >= 5 else { return String((percent + words).prefix(width)) }
@@ -21,7 +27,7 @@ struct ProgressBar {
   }
 
   private static func words(for seconds: Double) -> String {
-    let whole = Int(seconds.rounded(.up))
+    let whole = Int(min(seconds.rounded(.up), 1e9))
     if whole < 60 { return "\(whole) s" }
     if whole < 3_600 { return "\(whole / 60) min \(whole % 60) s" }
     return "\(whole / 3_600) h \(whole % 3_600 / 60) min"

@@ -4,19 +4,25 @@ import UserFiles
 
 /// A file of rows that an import did not store, each as it was read and with the reason.
 ///
-/// It is created for the first such row, and never replaces an existing file, which may hold corrections.
-/// It may hold passwords, so only its owner can read it.
-/// It may hold passwords: only its owner can read it.
+/// It is created for the first such row, and never replaces an existing file, which may hold corrections. An import that
+/// continues after an interruption appends to its own file. It may hold passwords: only its owner can read it.
 struct RejectedRows {
   let path: String
   private let writer: UserFileWriter
   private var handle: FileHandle?
-  private(set) var count = 0
+  /// Whether the file is that of an earlier run, to which rows are appended.
+  private let isContinued: Bool
 
-  init(_ path: String, _ format: UserFileFormat) {
+  /// - Parameter earlier: the path of the file of an earlier run; it is continued if it still exists and the path is the
+  ///   same.
+  init(_ path: String, _ format: UserFileFormat, earlier: String?) {
     self.path = path
+    isContinued = path == earlier && FileManager.default.fileExists(atPath: path)
     writer = UserFileWriter(format)
   }
+
+  /// Whether the file has rows.
+  var exists: Bool { isContinued || handle != nil }
 
   /// Returns the first of `users.rejected.csv`, `users.rejected-2.csv` … that does not exist.
   static func freePath(_ stem: String, _ format: UserFileFormat) -> String {
@@ -32,6 +38,7 @@ struct RejectedRows {
   ///
   /// - Throws: `FileFailure` with the path and the reason.
   func check() throws {
+    if isContinued { return }
     do {
       _ = try PrivateFile.create(at: path)
     } catch {
@@ -49,13 +56,17 @@ struct RejectedRows {
       let handle = try handle ?? open(header)
       self.handle = handle
       try handle.write(contentsOf: Data(writer.rejected(row, reason: reason)))
-      count += 1
     } catch {
       throw FileFailure("\(path) cannot be written: \(error.fileProblem)")
     }
   }
 
   private func open(_ header: [UInt8]) throws -> FileHandle {
+    if isContinued {
+      let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+      try handle.seekToEnd()
+      return handle
+    }
     let handle = try PrivateFile.create(at: path)
     try handle.write(contentsOf: Data(writer.rejectedHeader(header)))
     return handle

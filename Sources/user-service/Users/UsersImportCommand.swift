@@ -6,17 +6,18 @@ import UserServiceClient
 /// `user-service users import`.
 struct UsersImportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "import", abstract: "Create the users listed in a file.",
+    commandName: "import", abstract: "Import the users in a file, with their ids, times and password hashes.",
     discussion: """
-      Reads CSV (RFC 4180) whose first line names the columns, or one JSON object a line: email, and optionally name and \
-      password. Users are created active: ids and times of a listing are ignored, and its inactive users rejected.
+      Reads CSV (RFC 4180) whose first line names the columns, or one JSON object a line: email, and optionally id, name, \
+      status, created_at, updated_at, deleted_at, purge_at, labels (a JSON object), password_hash and password. 'users \
+      export' writes such files. --format names the exports of other systems. Needs a token with the scope users:import.
 
-      Users whose address is already registered are left unchanged, so an import can be repeated, even after it \
-      was interrupted; --already lists their rows. Each password costs the service about 20 ms.
+      Users that are already stored are left unchanged, so an import can be repeated; --already lists their rows. An \
+      interrupted import continues where it stopped: until it is complete, FILE.progress records how far it has come. \
+      Each password costs the service about 20 ms; hashes cost it nothing.
 
-      Writes rejected rows, byte for byte, to a file of the same format, with their line number and the \
-      reason: in CSV as two more columns, in JSON lines as an object on the line before. That file can be corrected and \
-      imported.
+      Writes rejected rows, byte for byte, to a new file, with their line number and the reason: in CSV as two more \
+      columns, in JSON lines as an object on the line before. That file can be corrected and imported.
 
       The file must be UTF-8. Use --raw or JSON for a listing that is to be imported: the ' that 'users list --output \
       csv' puts before formulas is not removed, and such rows are rejected.
@@ -24,17 +25,13 @@ struct UsersImportCommand: AsyncParsableCommand {
       Exits with 0 if every user of the file is stored, with 1 if rows were rejected.
       """)
 
-  @Argument(help: ArgumentHelp("Read FILE.csv or FILE.jsonl; - is standard input.", valueName: "file"))
+  @Argument(help: ArgumentHelp("Read this file; - is standard input.", valueName: "file"))
   var file: String
-  @Option(
-    help: ArgumentHelp("Read csv or jsonl. (default: the file's extension)", valueName: "format"),
-    transform: { name in
-      guard let format = UserFileFormat(rawValue: name) else {
-        throw ValidationError("must be csv or jsonl")
-      }
-      return format
-    })
-  var format: UserFileFormat?
+  @OptionGroup var format: ImportFormatOptions
+  @Flag(help: "Only check the rows, among them for duplicates in the file, and store nothing.")
+  var dryRun = false
+  @Flag(help: "Ignore FILE.progress, and begin at the start of the file.")
+  var fromStart = false
   @Option(
     help: ArgumentHelp(
       "Write rejected rows to this file. (default: FILE.rejected.csv or .jsonl, with a number if it exists)",
@@ -42,7 +39,7 @@ struct UsersImportCommand: AsyncParsableCommand {
   var rejected: String?
   @Option(
     help: ArgumentHelp(
-      "Write rows whose address is already registered to this file, in the same form. (default: none)",
+      "Write rows of users that are already stored to this file, in the same form. (default: none)",
       valueName: "path"))
   var already: String?
   @Flag(help: "Do not show progress. Without a terminal, none is shown.")
@@ -50,13 +47,8 @@ struct UsersImportCommand: AsyncParsableCommand {
   @OptionGroup var connection: ConnectionOptions
 
   func validate() throws {
-    if format == nil, UserFileFormat(path: file) == nil {
+    if format.format == nil, UserFileFormat(path: file) == nil {
       throw ValidationError("give --format: the file's name ends with neither .csv nor .jsonl")
-    }
-    for (option, path) in [("--rejected", rejected), ("--already", already)] {
-      if let path, FileManager.default.fileExists(atPath: path) {
-        throw ValidationError("\(option) must name a new file: \(path) exists")
-      }
     }
     if let rejected, rejected == already {
       throw ValidationError("--rejected and --already must name two files")
@@ -64,44 +56,74 @@ struct UsersImportCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    // `validate` has rejected a file without a known format.
-    let format = format ?? UserFileFormat(path: file) ?? .csv
+    let format = try format.importFormat(file)
     let source = try ImportSource(file, format)
-    let rejected = RejectedRows(
-      rejected ?? RejectedRows.freePath(file == "-" ? "import" : stem, format), format)
-    let already = already.map { RejectedRows($0, format) }
-    try rejected.check()
-    try already?.check()
-    let run = ImportRun(source, rejected: rejected, already: already, showsProgress: !quiet)
+    let service = "\(try connection.serverAddress)"
+    let record = source.identity.flatMap { identity in
+      dryRun ? nil : ProgressRecord(of: identity, at: file, service: service, fromStart: fromStart)
+    }
+    let (rejected, already) = try files(format, record?.progress)
+    let counts = record?.progress.counts ?? ImportCounts()
+    let run = ImportRun(
+      source, rejected: rejected, already: already, record: record, isDryRun: dryRun,
+      display: ProgressDisplay(total: source.size, from: counts, isQuiet: quiet))
+    if counts.rows > 0 { Terminal.note("Continuing after \(ProgressBar.grouped(counts.rows)) rows.") }
     do {
       try await connection.withClient { client in
-        try await client.bulkCreateUsers(run.users) { batch in try run.take(batch) }
+        try await client.importUsers(ImportUsers(run: run), validateOnly: dryRun) { try run.take($0) }
       }
       // The rows before the unreadable place are stored.
       if let failure = run.sourceFailure { throw failure }
     } catch {
-      run.end()
-      Terminal.note("Stopped after \(run.summary).")
-      tellFiles(run, rejected, already)
-      if error is UserServiceError {
-        Terminal.note("Run the import again to continue: existing users are left unchanged.")
-      }
+      run.end(isComplete: false)
+      Terminal.note("Stopped after \(summary(run.counts)).")
+      tellFiles(run)
+      if error is UserServiceError { Terminal.note("Run the import again to continue.") }
       throw error
     }
-    run.end()
-    print(run.summary)
-    tellFiles(run, rejected, already)
-    if run.rejectedCount > 0 { throw ExitCode.failure }
+    run.end(isComplete: true)
+    print(summary(run.counts))
+    tellFiles(run)
+    if run.counts.rejected > 0 { throw ExitCode.failure }
   }
 
-  private func tellFiles(_ run: ImportRun, _ rejected: RejectedRows, _ already: RejectedRows?) {
-    if run.rejectedCount > 0 { Terminal.note("The rejected rows are in \(rejected.path).") }
-    if let already, run.alreadyCount > 0 {
-      Terminal.note("The rows of already registered users are in \(already.path).")
+  /// Returns the files of rows that are not stored: those of the run that this one continues, or else new ones.
+  private func files(
+    _ format: ImportFormat, _ progress: ImportProgress?
+  ) throws -> (rejected: RejectedRows, already: RejectedRows?) {
+    for (option, path, earlier) in [
+      ("--rejected", rejected, progress?.rejectedPath), ("--already", already, progress?.alreadyPath),
+    ] {
+      if let path, path != earlier, FileManager.default.fileExists(atPath: path) {
+        throw ValidationError("\(option) must name a new file: \(path) exists")
+      }
+    }
+    let form = format.rejectedFormat
+    let path =
+      rejected ?? progress?.rejectedPath ?? RejectedRows.freePath(file == "-" ? "import" : stem, form)
+    let rejected = RejectedRows(path, form, earlier: progress?.rejectedPath)
+    let already = already.map { RejectedRows($0, form, earlier: progress?.alreadyPath) }
+    try rejected.check()
+    try already?.check()
+    return (rejected, already)
+  }
+
+  private func summary(_ counts: ImportCounts) -> String {
+    let numbers = [counts.imported, counts.alreadyStored, counts.rejected].map(ProgressBar.grouped)
+    return
+      "\(numbers[0]) \(dryRun ? "can be imported" : "imported"), \(numbers[1]) already stored, \(numbers[2]) rejected"
+  }
+
+  private func tellFiles(_ run: ImportRun) {
+    if run.counts.rejected > 0 { Terminal.note("The rejected rows are in \(run.rejectedPath).") }
+    if let path = run.alreadyPath {
+      Terminal.note("The rows of users that are already stored are in \(path).")
     }
   }
 
   private var stem: String {
-    UserFileFormat(path: file).map { String(file.dropLast($0.rawValue.count + 1)) } ?? file
+    let names = UserFileFormat.allCases.map { ".\($0.rawValue)" } + [".json"]
+    guard let ending = names.first(where: { file.lowercased().hasSuffix($0) }) else { return file }
+    return String(file.dropLast(ending.count))
   }
 }

@@ -1,0 +1,52 @@
+import Foundation
+import UserServiceClient
+
+/// How a Firebase project hashes passwords: the parameters that its console shows, or `firebase auth:export` documents.
+public struct FirebaseHashing: Hashable, Sendable {
+  /// The signer key, in base64.
+  let key: String
+  /// The salt separator, in base64.
+  let saltSeparator: String
+  /// The number of rounds, 1 to 8.
+  let rounds: Int
+  /// The memory cost, a power of two, 1 to 14.
+  let memoryCost: Int
+
+  /// The values that are permitted, for messages.
+  public static let permitted = (rounds: 1...8, memoryCost: 1...14)
+
+  /// Creates the parameters; nil if a text is not base64 or a number is not permitted.
+  public init?(key: String, saltSeparator: String, rounds: Int, memoryCost: Int) {
+    guard let key = Base64Text(key), let separator = Base64Text(saltSeparator), key.count > 0,
+      Self.permitted.rounds.contains(rounds), Self.permitted.memoryCost.contains(memoryCost)
+    else { return nil }
+    self.key = key.padded
+    self.saltSeparator = separator.padded
+    self.rounds = rounds
+    self.memoryCost = memoryCost
+  }
+}
+
+extension ImportedUser {
+  /// Reads a user of `firebase auth:export` (firebase-tools, accountExporter.ts).
+  ///
+  /// Not kept: emailVerified, photoUrl, lastSignedInAt, phoneNumber, customAttributes and providerUserInfo. A `localId`
+  /// that is not a UUID becomes the label `firebase-id`.
+  ///
+  /// - Throws: `Problem`, also for a user without an address, and for a password without `hashing`.
+  init(firebase user: JSONValue, _ hashing: FirebaseHashing?) throws(UserFileRow.Problem) {
+    self.init(email: try user.requiredAddress("email"))
+    setForeignID(try user.text("localId"), label: "firebase-id")
+    name = try user.text("displayName") ?? ""
+    if try user.bool("disabled") == true { status = .inactive }
+    createdAt = try user.milliseconds("createdAt")
+    guard let hash = try user.text("passwordHash"), !hash.isEmpty else { return }
+    guard let hashing else {
+      throw UserFileRow.Problem("the user has a password; give the hash parameters of the project")
+    }
+    guard let hash = Base64Text(hash), let salt = Base64Text(try user.text("salt") ?? "") else {
+      throw UserFileRow.Problem("passwordHash or salt is not base64")
+    }
+    passwordHash = PasswordHashText.firebase(hash: hash, salt: salt, hashing)
+  }
+}

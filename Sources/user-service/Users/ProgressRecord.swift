@@ -1,0 +1,58 @@
+import Foundation
+
+/// Records the progress of an import in its file, at most twice a second.
+final class ProgressRecord {
+  /// What the file says, or will say when it is written next.
+  private(set) var progress: ImportProgress
+  private let path: String
+  private var writtenAt = ContinuousClock.now
+  private static let interval: Duration = .milliseconds(500)
+
+  /// Continues the import that the file beside the source at `path` is about, or else begins one.
+  init(of source: FileIdentity, at path: String, service: String, fromStart: Bool) {
+    self.path = ImportProgress.path(of: path)
+    let earlier = fromStart ? nil : ImportProgress.read(self.path, of: source, service: service)
+    progress = earlier ?? ImportProgress(source: source, service: service)
+  }
+
+  /// Records these counts, unless the last record is recent.
+  ///
+  /// - Throws: `FileFailure` if the file cannot be written.
+  func note(_ counts: ImportCounts, _ rejected: RejectedRows, _ already: RejectedRows?) throws {
+    if ContinuousClock.now - writtenAt < Self.interval { return }
+    try write(counts, rejected, already)
+    writtenAt = .now
+  }
+
+  /// Records the last counts of a run that has stopped, or removes the file of a complete import.
+  func end(_ counts: ImportCounts, _ rejected: RejectedRows, _ already: RejectedRows?, isComplete: Bool) {
+    if isComplete {
+      unlink(path)
+    } else if counts.rows > 0 {
+      do {
+        try write(counts, rejected, already)
+      } catch {
+        Terminal.note("warning: \(error)")
+      }
+    }
+  }
+
+  private func write(_ counts: ImportCounts, _ rejected: RejectedRows, _ already: RejectedRows?) throws {
+    progress.counts = counts
+    if rejected.exists { progress.rejectedPath = rejected.path }
+    if let already, already.exists { progress.alreadyPath = already.path }
+    try progress.write(path)
+  }
+}
+
+extension ImportProgress {
+  var counts: ImportCounts {
+    get { ImportCounts(rows: rows, imported: imported, alreadyStored: alreadyStored, rejected: rejected) }
+    set {
+      rows = newValue.rows
+      imported = newValue.imported
+      alreadyStored = newValue.alreadyStored
+      rejected = newValue.rejected
+    }
+  }
+}

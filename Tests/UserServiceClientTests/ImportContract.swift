@@ -18,6 +18,8 @@ final class ImportContract: RegistrableRPCService {
     case early(afterRows: Int)
     /// Never, after this many rows.
     case silent(afterRows: Int)
+    /// After its last row, with a pause after each of so many rows.
+    case paced(rows: Int, pause: Duration)
     /// With a result for the row after the next, when this many rows were answered.
     case disordered(afterRows: Int)
   }
@@ -26,7 +28,7 @@ final class ImportContract: RegistrableRPCService {
     var ends: [End]
     var stored: [String] = []
     var ids: [String: String] = [:]
-    var receivedRows = 0
+    var lastCallRows = 0
     var calls = 0
     var exportTokens: [String] = []
   }
@@ -44,7 +46,8 @@ final class ImportContract: RegistrableRPCService {
 
   /// The addresses of the stored users, in order.
   var stored: [String] { state.withLock { $0.stored } }
-  var receivedRows: Int { state.withLock { $0.receivedRows } }
+  /// How many rows the last call has received.
+  var lastCallRows: Int { state.withLock { $0.lastCallRows } }
   var calls: Int { state.withLock { $0.calls } }
   /// The page tokens of the calls of ExportUsers.
   var exportTokens: [String] { state.withLock { $0.exportTokens } }
@@ -79,12 +82,15 @@ final class ImportContract: RegistrableRPCService {
   ) async throws {
     let end = state.withLock { state in
       state.calls += 1
+      state.lastCallRows = 0
       return state.ends.isEmpty ? End.complete : state.ends.removeFirst()
     }
     var index: Int64 = 0
     for try await row in rows {
       switch end {
       case .early(let count) where index == count: return
+      case .paced(let count, let pause) where index > 0 && index.isMultiple(of: Int64(count)):
+        try await Task.sleep(for: pause)
       case .silent(let count) where index >= count:
         try await Task.sleep(for: .seconds(600))
       case .failed(let code, let count, let unanswered) where index >= count:
@@ -94,6 +100,7 @@ final class ImportContract: RegistrableRPCService {
         continue
       default: break
       }
+      state.withLock { $0.lastCallRows += 1 }
       var result = store(row)
       result.index = index
       if case .disordered(let count) = end, index == count { result.index += 1 }
@@ -104,8 +111,7 @@ final class ImportContract: RegistrableRPCService {
 
   private func store(_ row: User_V1_ImportUserRequest) -> User_V1_ImportUserResult {
     state.withLock { state in
-      state.receivedRows += 1
-      return .with { result in
+      .with { result in
         if row.email.hasPrefix("bad") {
           result.status = .with {
             $0.code = Int32(RPCError.Code.alreadyExists.rawValue)

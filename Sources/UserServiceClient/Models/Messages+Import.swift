@@ -24,7 +24,9 @@ extension ImportedUser {
   init(_ message: User_V1_ImportUserRequest) {
     self.init(
       id: message.id.nonEmpty, email: message.email, name: message.name,
-      status: User.Status(message.status), createdAt: message.hasCreatedAt ? message.createdAt.date : nil,
+      // The contract's meaning of a status that is absent.
+      status: message.status == .unspecified ? .active : User.Status(message.status),
+      createdAt: message.hasCreatedAt ? message.createdAt.date : nil,
       updatedAt: message.hasUpdateTime ? message.updateTime.date : nil,
       deletedAt: message.hasDeleteTime ? message.deleteTime.date : nil,
       purgeAt: message.hasPurgeTime ? message.purgeTime.date : nil, labels: message.labels,

@@ -126,7 +126,7 @@ final class ImportRun {
       counts.rows += 1
       try settleNext()
     }
-    try record?.note(counts, rejected, already)
+    record?.note(counts, rejected, already)
     display.show(counts, readRows: counts.rows + underWay.count, position: source.position)
   }
 

@@ -5,7 +5,10 @@ final class ProgressRecord {
   /// What the file says, or will say when it is written next.
   private(set) var progress: ImportProgress
   private let path: String
-  private var writtenAt = ContinuousClock.now
+  /// When the file may be written next.
+  private var next = ContinuousClock.now
+  /// Whether the file could not be written, which the operator was told.
+  private var hasFailed = false
   private static let interval: Duration = .milliseconds(500)
 
   /// Continues the import that the file beside the source at `path` is about, or else begins one.
@@ -16,12 +19,10 @@ final class ProgressRecord {
   }
 
   /// Records these counts, unless the last record is recent.
-  ///
-  /// - Throws: `FileFailure` if the file cannot be written.
-  func note(_ counts: ImportCounts, _ rejected: RejectedRows, _ already: RejectedRows?) throws {
-    if ContinuousClock.now - writtenAt < Self.interval { return }
-    try write(counts, rejected, already)
-    writtenAt = .now
+  func note(_ counts: ImportCounts, _ rejected: RejectedRows, _ already: RejectedRows?) {
+    if ContinuousClock.now < next { return }
+    write(counts, rejected, already)
+    next = .now + Self.interval
   }
 
   /// Records the last counts of a run that has stopped, or removes the file of a complete import.
@@ -29,19 +30,21 @@ final class ProgressRecord {
     if isComplete {
       unlink(path)
     } else if counts.rows > 0 {
-      do {
-        try write(counts, rejected, already)
-      } catch {
-        Terminal.note("warning: \(error)")
-      }
+      write(counts, rejected, already)
     }
   }
 
-  private func write(_ counts: ImportCounts, _ rejected: RejectedRows, _ already: RejectedRows?) throws {
+  private func write(_ counts: ImportCounts, _ rejected: RejectedRows, _ already: RejectedRows?) {
     progress.counts = counts
     if rejected.exists { progress.rejectedPath = rejected.path }
     if let already, already.exists { progress.alreadyPath = already.path }
-    try progress.write(path)
+    do throws(FileFailure) {
+      try progress.write(path)
+    } catch where !hasFailed {
+      // The import is correct without the record: rows that are sent again are stored already.
+      hasFailed = true
+      Terminal.note("warning: the progress is not recorded: \(error)")
+    } catch {}
   }
 }
 

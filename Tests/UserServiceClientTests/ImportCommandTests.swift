@@ -45,7 +45,9 @@ import UserProtos
     let service = ImportContract()
     try await withServer(service) { port in
       let file = try write(
-        "users.csv", "email,status\na@x.example,\nb@x.example,gone\nbad1,\nc@x.example,gone\nA\nd@x.example,\na@x.example,\n")
+        "users.csv",
+        "email,status\na@x.example,\nb@x.example,gone\nbad1,\nc@x.example,gone\nA\nd@x.example,\na@x.example,\n"
+      )
       let already = directory.path("already.csv")
       let outcome = try await run(port, ["import", file, "--already", already])
       #expect(outcome.status == 1 && outcome.output == "2 imported, 1 already stored, 4 rejected\n")
@@ -105,7 +107,9 @@ import UserProtos
       process.signal(SIGKILL)
       _ = await process.waitUntilExit()
       #expect(try mode(progress) == 0o600)
-      let recorded = try JSONDecoder().decode(Progress.self, from: Data(contentsOf: URL(fileURLWithPath: progress))).rows
+      let recorded = try JSONDecoder().decode(
+        Progress.self, from: Data(contentsOf: URL(fileURLWithPath: progress))
+      ).rows
       let outcome = try await run(port, ["import", file])
       #expect(service.lastCallRows == 5_000 - recorded)
       #expect(outcome.status == 1 && outcome.errors.contains("Continuing after "))
@@ -113,7 +117,9 @@ import UserProtos
       let numbers = outcome.output.replacing(",", with: "").split(separator: " ").compactMap { Int($0) }
       #expect(numbers.count == 3 && numbers[0] + numbers[1] == 4_950 && numbers[2] == 50, "\(outcome.output)")
       // Only rows that were rejected after the last record may be there twice.
-      let lines = try text(rejected).split(separator: "\n").dropFirst().compactMap { Int($0.prefix { $0 != "," }) }
+      let lines = try text(rejected).split(separator: "\n").dropFirst().compactMap {
+        Int($0.prefix { $0 != "," })
+      }
       #expect(Set(lines) == Set(stride(from: 101, through: 5_001, by: 100)))
       #expect(!exists(progress))
     }
@@ -126,9 +132,14 @@ import UserProtos
       let file = try write("users.csv", "email\na@x.example\nb@x.example\nc@x.example\n")
       let progress = file + ".progress"
       let stopped = try await run(port, ["import", file])
-      #expect(stopped.status == 4 && stopped.errors.hasPrefix("Stopped after 2 imported, 0 already stored, 0 rejected.\n"))
+      #expect(
+        stopped.status == 4
+          && stopped.errors.hasPrefix("Stopped after 2 imported, 0 already stored, 0 rejected.\n"))
       let record = try text(progress)
-      for text in ["nonsense", "{}", record.replacing("\"version\":1", with: "\"version\":2"), record.replacing(":\(port)", with: ":1")] {
+      for text in [
+        "nonsense", "{}", record.replacing("\"version\":1", with: "\"version\":2"),
+        record.replacing(":\(port)", with: ":1"),
+      ] {
         _ = try write("users.csv.progress", text)
         #expect(try await run(port, ["import", file]).errors == "")
         #expect(!exists(progress))
@@ -151,19 +162,25 @@ import UserProtos
     try await withServer(service) { port in
       let file = try write(
         "users.json",
-        #"{"users": [{"localId": "x", "email": "a@x.example", "passwordHash": "AAAA", "salt": "AA=="}, {"email": ""}]}"#)
+        #"{"users": [{"localId": "x", "email": "a@x.example", "passwordHash": "AAAA", "salt": "AA=="}, {"email": ""}]}"#
+      )
       let arguments = ["import", file, "--format", "firebase"]
       let without = try await run(port, arguments)
       #expect(without.output == "0 imported, 0 already stored, 2 rejected\n")
       let rejected = directory.path("users.rejected.jsonl")
       let key = try write("key", "AAAA\n")
-      let with = try await run(port, ["import", rejected, "--format", "firebase", "--firebase-key-file", key])
+      let with = try await run(
+        port, ["import", rejected, "--format", "firebase", "--firebase-key-file", key])
       #expect(with.output == "1 imported, 0 already stored, 1 rejected\n")
-      for other in [["--firebase-key", "*"], ["--firebase-key", "AAAA", "--firebase-rounds", "9"], ["--firebase-key", "AAAA", "--firebase-key-file", key]] {
+      for other in [
+        ["--firebase-key", "*"], ["--firebase-key", "AAAA", "--firebase-rounds", "9"],
+        ["--firebase-key", "AAAA", "--firebase-key-file", key],
+      ] {
         #expect(try await run(port, arguments + other).status == 2)
       }
       #expect(try await run(port, ["import", file]).status == 2)
-      #expect(try await run(port, ["import", file, "--format", "kratos", "--firebase-key", "AAAA"]).status == 2)
+      #expect(
+        try await run(port, ["import", file, "--format", "kratos", "--firebase-key", "AAAA"]).status == 2)
     }
   }
 
@@ -188,7 +205,9 @@ import UserProtos
         #expect(try text(file).split(separator: "\n").count == (form == "csv" ? 2_501 : 2_500))
         #expect(try await run(port, ["export", "--file", file]).status == 2)
         let imported = try await run(port, ["import", file])
-        #expect(imported.output.hasSuffix(form == "csv" ? " 0 already stored, 0 rejected\n" : "2,500 already stored, 0 rejected\n"))
+        #expect(
+          imported.output.hasSuffix(
+            form == "csv" ? " 0 already stored, 0 rejected\n" : "2,500 already stored, 0 rejected\n"))
       }
       let shown = try await run(port, ["export", "--output", "jsonl"])
       #expect(shown.output.split(separator: "\n").count == 2_500 && !shown.output.contains("$2b$"))

@@ -69,6 +69,21 @@ import UserProtos
     }
   }
 
+  @Test("a connection that is closed at any place costs no row")
+  func cutConnections() async throws {
+    let service = ImportContract()
+    try await withServer(service) { port in
+      let plans = [100, 2_000, 30_000, 200_000].map { Proxy.Plan.cut(afterBytes: $0) }
+      let proxy = try await Proxy(to: port, plans)
+      let users = Self.users(0..<20_000)
+      let outcomes = try await Self.outcomes(users, port: proxy.port)
+      #expect(outcomes.count == users.count)
+      #expect(service.stored == users.map(\.email))
+      #expect(proxy.connectionCount > 4)
+      try await proxy.close()
+    }
+  }
+
   @Test("an import without progress fails after its attempts, and so do errors that are not retried")
   func failures() async throws {
     let unavailable = ImportContract(.init(repeating: .failed(.unavailable, afterRows: 0), count: 9))

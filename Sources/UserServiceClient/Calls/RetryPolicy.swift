@@ -3,7 +3,8 @@ extension UserServiceClient {
   ///
   /// The client retries only calls that are idempotent. GetUser, CreateUser and bulk loads are, because their
   /// requests have ids.
-  /// Listings continue after the last received user. Sign-ins, refreshes, and updates of one user's address or name
+  /// Listings and exports continue after the last received user. Imports send the users without an outcome again.
+  /// Sign-ins, refreshes, and updates of one user's address or name
   /// are retried too.
   /// Updates of a password or status, and streams of updates, are not.
   ///

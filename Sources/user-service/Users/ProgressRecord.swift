@@ -40,7 +40,7 @@ final class ProgressRecord {
     if let already, already.exists { progress.alreadyPath = already.path }
     do throws(FileFailure) {
       try progress.write(path)
-    } catch where !hasFailed {
+    } catch  where !hasFailed {
       // The import is correct without the record: rows that are sent again are stored already.
       hasFailed = true
       Terminal.note("warning: the progress is not recorded: \(error)")

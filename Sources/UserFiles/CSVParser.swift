@@ -47,11 +47,18 @@ public struct CSVParser {
   ///
   /// - Throws: `UserFileError` if a record is too long, as after a missing closing quote.
   public mutating func append(_ bytes: some Sequence<UInt8>) throws(UserFileError) -> [Record] {
-    try Array(bytes).withUnsafeBufferPointer { bytes throws(UserFileError) in try append(bytes) }
+    var records: [Record] = []
+    try Array(bytes).withUnsafeBufferPointer { bytes throws(UserFileError) in try append(bytes, to: &records)
+    }
+    return records
   }
 
-  mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) throws(UserFileError) -> [Record] {
-    var records: [Record] = []
+  /// Parses more bytes, and appends the records that they complete to `records`.
+  ///
+  /// - Throws: `UserFileError` if a record is too long. `records` then has the records before.
+  mutating func append(
+    _ bytes: UnsafeBufferPointer<UInt8>, to records: inout [Record]
+  ) throws(UserFileError) {
     var start = 0
     var position = 0
     while position < bytes.count {
@@ -74,7 +81,6 @@ public struct CSVParser {
     }
     carried += bytes[start...]
     try checkLength(carried.count)
-    return records
   }
 
   /// Returns the last record if it has no line ending.

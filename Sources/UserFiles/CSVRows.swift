@@ -12,19 +12,27 @@ struct CSVRows: RowParser {
   /// Whether texts that begin with a `'` before a formula are those of a listing for spreadsheets.
   private var isListing = false
 
-  mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) throws(UserFileError) -> [UserFileRow] {
-    try rows(parser.append(bytes))
+  mutating func append(
+    _ bytes: UnsafeBufferPointer<UInt8>, to rows: inout [UserFileRow]
+  ) throws(UserFileError) {
+    var records: [CSVParser.Record] = []
+    var failure: UserFileError?
+    do throws(UserFileError) { try parser.append(bytes, to: &records) } catch { failure = error }
+    try read(records, to: &rows)
+    if let failure { throw failure }
   }
 
   mutating func finish() throws(UserFileError) -> [UserFileRow] {
     let last = try parser.finish()
-    let rows = try rows(last.map { [$0] } ?? [])
+    var rows: [UserFileRow] = []
+    try read(last.map { [$0] } ?? [], to: &rows)
     if columns == nil { throw UserFileError(line: 1, "the line with the column names is missing") }
     return rows
   }
 
-  private mutating func rows(_ records: [CSVParser.Record]) throws(UserFileError) -> [UserFileRow] {
-    var rows: [UserFileRow] = []
+  private mutating func read(
+    _ records: [CSVParser.Record], to rows: inout [UserFileRow]
+  ) throws(UserFileError) {
     rows.reserveCapacity(records.count)
     for record in records {
       if let columns {
@@ -39,7 +47,6 @@ struct CSVRows: RowParser {
         header = record.raw(without: own)
       }
     }
-    return rows
   }
 
   private static func columns(_ record: CSVParser.Record) throws(UserFileError) -> [UserColumn] {

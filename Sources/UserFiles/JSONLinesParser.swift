@@ -16,8 +16,9 @@ struct JSONLinesParser: RowParser {
     self.line = line
   }
 
-  mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) throws(UserFileError) -> [UserFileRow] {
-    var rows: [UserFileRow] = []
+  mutating func append(
+    _ bytes: UnsafeBufferPointer<UInt8>, to rows: inout [UserFileRow]
+  ) throws(UserFileError) {
     var rest = bytes[...]
     while let base = UnsafeBufferPointer(rebasing: rest).baseAddress,
       let found = memchr(base, Int32(UInt8(ascii: "\n")), rest.count)
@@ -27,7 +28,6 @@ struct JSONLinesParser: RowParser {
       rest = rest.dropFirst(length + 1)
     }
     carry(rest)
-    return rows
   }
 
   mutating func finish() throws(UserFileError) -> [UserFileRow] {

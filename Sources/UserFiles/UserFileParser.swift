@@ -2,6 +2,8 @@
 public struct UserFileParser {
   private var rows: any RowParser
   private var beginning = TextBeginning()
+  /// Why the rest of the file cannot be parsed; the rows before were returned.
+  private var failure: UserFileError?
 
   /// The first line of a CSV file, byte for byte except the columns `line` and `reason`. Empty for JSON, and until
   /// that line has been read.
@@ -17,7 +19,7 @@ public struct UserFileParser {
       }
   }
 
-  /// Parses more bytes, and returns the rows that they complete.
+  /// Parses more bytes, and returns the rows that they complete. Before it throws, it returns the rows before the fault.
   ///
   /// - Throws: `UserFileError` if the rest of the file cannot be parsed: it is UTF-16, has unknown columns, or lacks
   ///   a closing quote.
@@ -26,14 +28,24 @@ public struct UserFileParser {
   }
 
   private mutating func parse(_ bytes: [UInt8]) throws(UserFileError) -> [UserFileRow] {
+    if let failure { throw failure }
     if bytes.isEmpty { return [] }
-    return try bytes.withUnsafeBufferPointer { bytes throws(UserFileError) in try rows.append(bytes) }
+    var found: [UserFileRow] = []
+    do throws(UserFileError) {
+      try bytes.withUnsafeBufferPointer { bytes throws(UserFileError) in try rows.append(bytes, to: &found) }
+    } catch {
+      if found.isEmpty { throw error }
+      failure = error
+    }
+    return found
   }
 
   /// Returns the rows that remain at the end of the file.
   ///
   /// - Throws: the errors of ``append(_:)``, and an error for an incomplete document or an empty CSV file.
   public mutating func finish() throws(UserFileError) -> [UserFileRow] {
-    try parse(beginning.finish()) + rows.finish()
+    let found = try parse(beginning.finish())
+    if let failure { throw failure }
+    return try found + rows.finish()
   }
 }

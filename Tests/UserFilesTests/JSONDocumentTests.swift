@@ -93,6 +93,10 @@ import UserServiceClient
     var parser = UserFileParser(.keycloak)
     #expect(try parser.append("[\(Self.a),".utf8).count == 1)
     #expect(throws: UserFileError.self) { try parser.finish() }
+    parser = UserFileParser(.keycloak)
+    #expect(try parser.append("[\(Self.a),\(Self.b),5,\(Self.b)".utf8).count == 2)
+    #expect(throws: UserFileError.self) { try parser.append("]".utf8) }
+    #expect(throws: UserFileError.self) { try parser.finish() }
   }
 
   @Test("a user that is too large, or nested too deeply, is rejected without being buffered")
@@ -102,7 +106,7 @@ import UserServiceClient
       #"{"email": \#(String(repeating: "[", count: 100_000))\#(String(repeating: "]", count: 100_000))}"#
     let rows = try Self.rows("[\(large),\(deep),\(Self.b)]", pieces: 65_536)
     #expect(rows.count == 3 && rows[0].original.count == 1 << 20 + 1)
-    #expect(rows[0].user == .failure(.init("the line exceeds 1048576 bytes")))
+    #expect(rows[0].user == .failure(.init("the user exceeds 1048576 bytes")))
     #expect(rows[1].user == .failure(.init("nested deeper than 64 levels")))
     #expect(try rows[2].user.get().email == "b@b.example")
   }

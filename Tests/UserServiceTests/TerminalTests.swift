@@ -24,6 +24,16 @@ import Testing
     #expect(shown.count <= width)
   }
 
+  @Test("an import that continues has the rate and the remaining time of its own rows")
+  func continued() {
+    let line = ProgressBar(total: 1_000, start: 600).line(
+      done: 800, rows: 8_000, newRows: 2_000, elapsed: .seconds(10), width: 60)
+    #expect(line == " 80 % \(Self.bar(12, 4))  8,000 users, 200 a second, 10 s left")
+    let first = ProgressBar(total: 1_000, start: 600).line(
+      done: 600, rows: 6_000, newRows: 0, elapsed: .zero, width: 60)
+    #expect(first.hasPrefix(" 60 % ") && !first.contains("left"))
+  }
+
   @Test(
     "numbers have thousands separators",
     arguments: [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")])

@@ -58,9 +58,13 @@ struct JSONDocumentParser: RowParser {
     listName = Array(format.listName.utf8)
   }
 
-  mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) throws(UserFileError) -> [UserFileRow] {
-    if lines != nil { return try lines?.append(bytes) ?? [] }
-    var rows: [UserFileRow] = []
+  mutating func append(
+    _ bytes: UnsafeBufferPointer<UInt8>, to rows: inout [UserFileRow]
+  ) throws(UserFileError) {
+    if lines != nil {
+      try lines?.append(bytes, to: &rows)
+      return
+    }
     // The start of the bytes of the current user or candidate in this chunk.
     var start = 0
     for position in bytes.indices {
@@ -75,12 +79,11 @@ struct JSONDocumentParser: RowParser {
         if let row = endUser() { rows.append(row) }
         if place == .outside, depth == 0, firstLine == line {
           lines = JSONLinesParser(format, line: line)
-          return try rows + append(UnsafeBufferPointer(rebasing: bytes[(position + 1)...]))
+          return try append(UnsafeBufferPointer(rebasing: bytes[(position + 1)...]), to: &rows)
         }
       }
     }
-    if isCollecting { carry(bytes[min(start, bytes.count)...]) }
-    return rows
+    if isCollecting { carry(bytes[start...]) }
   }
 
   mutating func finish() throws(UserFileError) -> [UserFileRow] {

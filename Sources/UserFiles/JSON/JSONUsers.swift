@@ -25,7 +25,8 @@ struct JSONUsers {
   /// Returns the user, or nil for a note.
   private func user(_ bytes: UnsafeBufferPointer<UInt8>) throws(UserFileRow.Problem) -> ImportedUser? {
     if bytes.count > maximumLength {
-      throw UserFileRow.Problem("the line exceeds \(maximumLength) bytes")
+      let name = if case .users = format { "line" } else { "user" }
+      throw UserFileRow.Problem("the \(name) exceeds \(maximumLength) bytes")
     }
     var reader = JSONReader(bytes)
     guard reader.next == UInt8(ascii: "{") else { throw Self.problem(of: bytes, .malformed) }

@@ -39,14 +39,16 @@ struct UsersExportCommand: AsyncParsableCommand {
   func run() async throws {
     let format = output ?? file.flatMap { UserFileFormat(path: $0) } ?? .csv
     guard let file else { return try await write(format, to: .standardOutput) }
-    let part = "\(file).part"
+    let part = "\(file).\(getpid()).part"
     do {
+      // A process with the same id may have left the file behind when it was killed.
+      unlink(part)
       let handle = try PrivateFile.create(at: part)
       defer { unlink(part) }
       try await write(format, to: handle)
       try handle.synchronize()
       guard rename(part, file) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-    } catch let error as POSIXError {
+    } catch  where error is POSIXError || error is CocoaError {
       throw FileFailure("\(file) cannot be written: \(error.fileProblem)")
     }
   }

@@ -135,7 +135,7 @@ import UserProtos
     var rest = ImportTests.users(0..<2)[...]
 
     mutating func next() async throws -> ImportedUser? {
-      if rest.count == 1 { try await Task.sleep(for: .milliseconds(700)) }
+      if rest.count == 1 { try await Task.sleep(for: .milliseconds(2_500)) }
       return rest.popFirst()
     }
 
@@ -147,7 +147,7 @@ import UserProtos
     let service = ImportContract()
     try await withServer(service) { port in
       var configuration = UserServiceClient.Configuration.test(port)
-      configuration.idleTimeout = .milliseconds(350)
+      configuration.idleTimeout = .milliseconds(2_000)
       configuration.retries = .never
       try await withUserServiceClient(configuration) { client in
         try await client.importUsers(SlowSequence()) { _ in }

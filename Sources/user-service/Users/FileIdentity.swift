@@ -20,6 +20,7 @@ struct FileIdentity: Hashable, Codable {
     device = (attributes[.systemNumber] as? NSNumber)?.uint64Value ?? 0
     number = (attributes[.systemFileNumber] as? NSNumber)?.uint64Value ?? 0
     size = (attributes[.size] as? NSNumber)?.uint64Value ?? 0
-    self.modified = Int64((modified.timeIntervalSince1970 * 1_000_000).rounded())
+    // A file system may have times that do not fit.
+    self.modified = Int64(exactly: (modified.timeIntervalSince1970 * 1_000_000).rounded()) ?? .max
   }
 }

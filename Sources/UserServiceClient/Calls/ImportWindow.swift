@@ -88,7 +88,12 @@ final class ImportWindow: Sendable {
   /// Returns once there are outcomes, room for another row, or no call any more.
   func wait() async -> Position {
     // The last signal may have been taken by an earlier wait.
-    if !state.withLock({ $0.isClosed }) { await hasAnswers.wait() }
+    if !state.withLock({ $0.isClosed }) {
+      await hasAnswers.wait()
+      // A service may send results one by one: those of the next milliseconds are taken together. The service has the
+      // rest of the window meanwhile.
+      try? await Task.sleep(for: .milliseconds(2))
+    }
     return state.withLock { $0.position }
   }
 

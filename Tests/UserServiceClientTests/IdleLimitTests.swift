@@ -2,6 +2,7 @@ import GRPCCore
 import Synchronization
 import TestSupport
 import Testing
+import UserProtos
 
 @testable import UserServiceClient
 
@@ -115,6 +116,29 @@ import Testing
     #expect(
       await isCutOff(first: .seconds(10), then: .seconds(1)) { idle in
         answered.taken(idle)
+        try await isWaited(for: .seconds(1))
+        clock.advance(by: .seconds(1))
+        await untilCancelled()
+      })
+  }
+
+  @Test("an import waits for the service only while it owes a result")
+  func imports() async throws {
+    let window = ImportWindow()
+    try await run(first: .seconds(1), then: .seconds(1)) { idle in
+      try await isWaited(for: .seconds(1))
+      _ = window.append(ImportedUser(email: "ada@example.com"))
+      #expect(try await window.nextRows(idle)?.count == 1)
+      try window.answer(User_V1_ImportUserResult(), idle)
+      clock.advance(by: .seconds(3_600))
+      try await isWaited(for: .seconds(1))
+    }
+    #expect(
+      await isCutOff(first: .seconds(10), then: .seconds(1)) { idle in
+        try idle.pause()
+        window.rewind()
+        _ = window.append(ImportedUser(email: "bob@example.com"))
+        _ = try await window.nextRows(idle)
         try await isWaited(for: .seconds(1))
         clock.advance(by: .seconds(1))
         await untilCancelled()

@@ -130,32 +130,6 @@ import UserProtos
     }
   }
 
-  /// Two users, the second of which comes after the idle time-out.
-  private struct SlowSequence: AsyncSequence, AsyncIteratorProtocol {
-    var rest = ImportTests.users(0..<2)[...]
-
-    mutating func next() async throws -> ImportedUser? {
-      if rest.count == 1 { try await Task.sleep(for: .milliseconds(2_500)) }
-      return rest.popFirst()
-    }
-
-    func makeAsyncIterator() -> Self { self }
-  }
-
-  @Test("the idle time-out does not count the time in which no row is sent")
-  func slowSequence() async throws {
-    let service = ImportContract()
-    try await withServer(service) { port in
-      var configuration = UserServiceClient.Configuration.test(port)
-      configuration.idleTimeout = .milliseconds(2_000)
-      configuration.retries = .never
-      try await withUserServiceClient(configuration) { client in
-        try await client.importUsers(SlowSequence()) { _ in }
-      }
-      #expect(service.stored.count == 2 && service.calls == 1)
-    }
-  }
-
   @Test("a row that is too large to be sent fails alone, in its place")
   func largeRows() async throws {
     let service = ImportContract()

@@ -96,7 +96,7 @@ struct ImportUsers: StreamedCall {
     }
   }
 
-  private func hashed(_ drafts: [ImportDraft]) async throws -> [ImportedUser] {
+  private func hashed(_ drafts: [ImportDraft]) async throws -> [ForeignUser] {
     var users = drafts.map(\.user)
     let costly = drafts.indices.filter { drafts[$0].password != nil }
     let hashed = try await BulkWork.map(

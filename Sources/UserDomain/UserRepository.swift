@@ -67,7 +67,7 @@ public protocol UserRepository: Sendable {
   /// - Throws: `UserError.unauthenticated` if the authority is no longer valid, `.storage`, `.overloaded`, `.cancelled`,
   ///   `.shuttingDown`. Then no user was stored.
   func importUsers(
-    _ users: [ImportedUser], by authority: WriteAuthority?
+    _ users: [ForeignUser], by authority: WriteAuthority?
   ) async throws(UserError) -> [Result<UserImport, UserError>]
 
   /// Returns the hash of a user's password, or nil.

@@ -233,7 +233,7 @@ public final class SQLiteUserRepository: UserRepository {
   }
 
   public func importUsers(
-    _ users: [ImportedUser], by authority: WriteAuthority?
+    _ users: [ForeignUser], by authority: WriteAuthority?
   ) async throws(UserError) -> [Result<UserImport, UserError>] {
     if users.isEmpty { return [] }
     return try await writer.write(rows: users.count) { (statements) throws(DatabaseError) in

@@ -152,7 +152,7 @@ import UserDomain
     for round in 0..<40 {
       let new = (0..<60).map { number in
         let mark = random.mark()
-        return ImportedUser(
+        return ForeignUser(
           id: Bool.random(using: &random)
             ? UserID(high: random.next() & ~0xf000 | 0x4000, low: random.next() >> 2 | 1 << 63) : nil,
           email: EmailAddress(trusted: "\(mark)@example.com"),

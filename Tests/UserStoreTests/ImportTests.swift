@@ -19,8 +19,8 @@ import UserDomain
 
   private let id = UserID(high: 0xdead_beef_0000_4000, low: 0x8000_0000_0000_0001)
 
-  private func row(_ number: Int, id: UserID? = nil, createdAt: Timestamp? = nil) -> ImportedUser {
-    ImportedUser(
+  private func row(_ number: Int, id: UserID? = nil, createdAt: Timestamp? = nil) -> ForeignUser {
+    ForeignUser(
       id: id, email: EmailAddress(trusted: "user\(number)@example.com"),
       name: UserName(trusted: "User \(number)"),
       createdAt: createdAt)

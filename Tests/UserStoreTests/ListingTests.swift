@@ -35,12 +35,12 @@ import UserDomain
   /// Stores users with all kinds of ids, names, statuses, labels and times.
   private func store() async throws -> [User] {
     let names = ["Ada", "ada", "ADAM", "Ädam", "Bob", "bob", "", "Érica", "e\u{301}rica", "Zoë", "Adé"]
-    var rows: [ImportedUser] = []
+    var rows: [ForeignUser] = []
     for number in 0..<300 {
       let createdAt = clock.now - .seconds(10 * Int64.random(in: 0...400))
       let isRandom = number % 3 == 0
       rows.append(
-        ImportedUser(
+        ForeignUser(
           id: isRandom
             ? UserID(high: .random(in: 0 ... .max) & ~0xf000 | 0x4000, low: .random(in: 1 << 63..<3 << 62))
             : nil,

@@ -33,7 +33,7 @@ public struct ImportDraft: Sendable {
   static let clockTolerance: Duration = .seconds(60)
 
   /// The user. It has a hash only if the row had one.
-  public let user: ImportedUser
+  public let user: ForeignUser
   /// The password, if the row has it in the clear.
   public let password: Password?
 
@@ -56,7 +56,7 @@ public struct ImportDraft: Sendable {
     guard let email, let name, let id, let status, let labels, let hash else {
       throw .invalid(collector.violations)
     }
-    user = ImportedUser(
+    user = ForeignUser(
       id: id, email: email, name: name, status: status, createdAt: row.createdAt, updatedAt: row.updatedAt,
       deletion: row.deletedAt.flatMap { deleted in
         row.purgeAt.map { UserDeletion(deletedAt: deleted, purgeAt: $0) }

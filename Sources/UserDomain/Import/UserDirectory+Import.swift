@@ -10,7 +10,7 @@ extension UserDirectory {
   ///
   /// - Throws: errors of the hasher.
   public func prepare(_ draft: ImportDraft, for requester: HashRequester) async throws(UserError)
-    -> ImportedUser
+    -> ForeignUser
   {
     var user = draft.user
     if let password = draft.password { user.passwordHash = try await hasher.hash(password, for: requester) }

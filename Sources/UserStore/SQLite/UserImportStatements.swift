@@ -3,7 +3,7 @@ import UserDomain
 
 extension UserWriteStatements {
   /// Stores a user as another system had it.
-  func importUser(_ row: ImportedUser) throws(DatabaseError) -> Result<UserImport, UserError> {
+  func importUser(_ row: ForeignUser) throws(DatabaseError) -> Result<UserImport, UserError> {
     let now = clock()
     let id = newID(of: row, at: now)
     let createdAt = row.createdAt ?? (row.id == nil ? max(now, UserPlace.time(of: id)) : now)
@@ -21,7 +21,7 @@ extension UserWriteStatements {
   }
 
   /// Returns what becomes of a user whose id or address is taken.
-  private func outcome(of row: ImportedUser) throws(DatabaseError) -> Result<UserImport, UserError> {
+  private func outcome(of row: ForeignUser) throws(DatabaseError) -> Result<UserImport, UserError> {
     let key = row.email.uniquenessKey
     guard let id = row.id else {
       let stored = try reads.user(emailKey: key)

@@ -108,7 +108,7 @@ final class UserWriteStatements {
   }
 
   /// Returns the id of an imported user: its own, or one of the time of its creation.
-  func newID(of row: ImportedUser, at now: Timestamp) -> UserID {
+  func newID(of row: ForeignUser, at now: Timestamp) -> UserID {
     row.id ?? row.createdAt.map { ids.random(at: $0) } ?? ids.next(at: now)
   }
 

@@ -1,5 +1,5 @@
 /// A user as another system had it: validated, to be stored.
-public struct ImportedUser: Hashable, Sendable {
+public struct ForeignUser: Hashable, Sendable {
   /// The id; nil: the store assigns one.
   public var id: UserID?
   /// The address.

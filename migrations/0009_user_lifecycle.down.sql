@@ -2,6 +2,7 @@
 UPDATE users SET status = 2 WHERE deleted_at IS NOT NULL;
 
 DROP TABLE user_labels;
+DROP TABLE erased_users;
 DROP INDEX users_by_place;
 DROP INDEX users_deleted;
 DROP INDEX users_inactive;

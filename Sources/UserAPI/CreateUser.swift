@@ -26,6 +26,8 @@ public final class CreateUser: UnaryRPC {
   public func answer<Response: UnaryResponse & ~Copyable>(
     _ request: User_V1_CreateUserRequest, for caller: Caller, to response: inout Response
   ) throws -> UnaryAnswer<Work> {
+    // Labels are what services say of a user.
+    if !request.labels.isEmpty { try caller.principal.require(.usersWrite) }
     let draft = try UserDraft(
       email: request.email, name: request.name, password: request.password, requestID: request.requestID,
       labels: request.labels, policy: directory.passwordPolicy)

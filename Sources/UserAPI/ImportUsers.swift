@@ -11,6 +11,8 @@ import UserProtos
 struct ImportUsers: StreamedCall {
   /// The maximum number of rows in a transaction.
   private static let batch = 1_000
+  /// The number of rows that are checked, and results made, before other work of the thread gets its turn.
+  private static let checksPerTurn = 100
   /// The number of passwords of one call that are hashed at once.
   private static let concurrentHashes = 4
 
@@ -38,10 +40,19 @@ struct ImportUsers: StreamedCall {
 
   mutating func receive(_ message: [UInt8]) throws -> StreamedCallStep {
     if rows.isEmpty { try authorization.checkStillValid() }
-    rows.append(try row(message))
-    // A draft has the texts of its message, and the places of its values.
-    let hasRoom = memory.hold(512 + message.count)
+    let row = try row(message)
+    rows.append(row)
+    let hasRoom = memory.hold(Self.size(of: row, message.count))
     return rows.count == Self.batch || !hasRoom ? .work : .next
+  }
+
+  /// Estimates the bytes of a row that waits: the texts of its message and the places of its values, or the details of its
+  /// failure.
+  private static func size(of row: Row, _ count: Int) -> Int {
+    switch row {
+    case .draft: 512 + count
+    case .failure: 2_048
+    }
   }
 
   private func row(_ message: [UInt8]) throws -> Row {
@@ -64,7 +75,8 @@ struct ImportUsers: StreamedCall {
     var outcomes = try await store(drafts).makeIterator()
     var results: [[UInt8]] = []
     results.reserveCapacity(batch.count)
-    for row in batch {
+    for (number, row) in batch.enumerated() {
+      if number > 0, number % Self.checksPerTurn == 0 { await Task.yield() }
       let result: Result<UserImport?, GoogleRPCStatus>
       switch row {
       case .failure(let status): result = .failure(status)

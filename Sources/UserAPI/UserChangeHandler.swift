@@ -13,6 +13,8 @@ struct UserChangeHandler: Sendable {
     try authorization.caller.principal.require(.usersWrite, orBe: user.id)
     var update = try UserUpdate(request)
     update.password = request.hasPassword ? request.password : nil
+    // Labels are what services say of a user.
+    if update.labels != nil { try authorization.caller.principal.require(.usersWrite) }
     if update.email != nil || update.password != nil { try authorization.admitOwnUpdate() }
     let proof = authorization.proof(request.hasCurrentPassword ? request.currentPassword : nil)
     if request.validateOnly {
@@ -72,6 +74,7 @@ extension UserUpdate {
   init(_ request: User_V1_UpdateUserRequest) throws(UserError) {
     self.init(etag: request.user.etag)
     let user = request.user
+    isStatusMeant = request.updateMask.paths.contains("status")
     for path in try Self.paths(of: request) {
       switch path {
       case "email": email = user.email

@@ -34,8 +34,7 @@ extension UserDirectory {
     do {
       try await attempt(on: user.id, from: proof.network) { () async throws(UserError) in
         // Read again: the attempt may have waited for others. A user without a password has no correct one.
-        let credential = try repository.credential(email: user.email)
-        guard let hash = credential?.passwordHash, credential?.user.id == user.id,
+        guard let hash = try repository.passwordHash(of: user.id),
           case .match = try await hasher.verify(current, against: hash, for: requester)
         else { throw .wrongCredentials }
       }

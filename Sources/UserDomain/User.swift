@@ -122,6 +122,8 @@ public struct UserChanges: Hashable, Sendable {
   public var password: PasswordChange?
   /// The new labels, in place of all others.
   public var labels: UserLabels?
+  /// Whether the status `active` of a user that is active ends what failed attempts at its password have led to.
+  public var unlocks = true
 
   /// Creates changes of the fields that are not nil.
   public init(

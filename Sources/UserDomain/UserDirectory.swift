@@ -59,7 +59,9 @@ public struct UserDirectory: Sendable {
     email: String, showsDeleted: Bool = false, _ body: UserReader
   ) throws(UserError) -> Bool {
     // The text by which a user is found is an address: mostly, nothing has to be checked.
-    if try repository.readUser(email: EmailAddress(trusted: email), showsDeleted: showsDeleted, body) { return true }
+    if try repository.readUser(email: EmailAddress(trusted: email), showsDeleted: showsDeleted, body) {
+      return true
+    }
     let address: EmailAddress
     do throws(FieldViolation) {
       address = try EmailAddress(ofAccount: email)

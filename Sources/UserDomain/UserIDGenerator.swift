@@ -23,9 +23,9 @@ public struct UserIDGenerator: Sendable {
 
   /// Makes every later id greater than `id`, even if the clock is wrong. Ids that are not UUIDv7 are ignored.
   public mutating func advance(past id: UserID) {
-    guard id.isVersion7, id.high >> 16 >= milliseconds else { return }
-    milliseconds = id.high >> 16
-    counter = id.high & 0xfff
+    let (time, number) = (id.high >> 16, id.high & 0xfff)
+    guard id.isVersion7, (time, number) > (milliseconds, counter) else { return }
+    (milliseconds, counter) = (time, number)
   }
 
   /// The time in the last id, or in the one that the next id is greater than; 1970 before either.

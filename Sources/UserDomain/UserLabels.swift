@@ -105,5 +105,15 @@ extension UserLabels {
   }
 
   /// Returns whether a label with `key` has this value.
-  func has(_ key: String, _ value: String) -> Bool { !text.isEmpty && byKey[key] == value }
+  func has(_ key: String, _ value: String) -> Bool {
+    let bytes = text.utf8
+    let line = "\(key)=\(value)\n".utf8
+    var start = bytes.startIndex
+    while start < bytes.endIndex {
+      if bytes[start...].starts(with: line) { return true }
+      guard let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) else { return false }
+      start = bytes.index(after: end)
+    }
+    return false
+  }
 }

@@ -12,6 +12,8 @@ public struct UserUpdate: Sendable {
   public var labels: [String: String]?
   /// The etag of the version that the user must have; empty: any.
   public var etag = ""
+  /// Whether ``status`` is meant, and not only part of a whole user: see ``UserChanges/unlocks``.
+  public var isStatusMeant = true
 
   /// Creates an update of the fields that are not nil.
   public init(
@@ -43,6 +45,7 @@ struct UserUpdateDraft {
     collector.check { () throws(FieldViolation) in if reference.text.isEmpty { throw .missingUserID } }
     if let status = update.status {
       changes.status = collector.check { () throws(FieldViolation) in try UserStatus(checking: status) }
+      changes.unlocks = update.isStatusMeant
     }
     if let email = update.email {
       changes.email = collector.check { () throws(FieldViolation) in try EmailAddress(email) }

@@ -89,7 +89,7 @@ public struct SQLiteTokenRevocations: Sendable {
     }
   }
 
-  /// Returns the epoch that tokens of `user` must have; nil if the user is inactive or does not exist.
+  /// Returns the epoch that tokens of `user` must have; nil if the user is inactive, deleted or unknown.
   ///
   /// - Throws: `StoreError`, also if migrations are not applied.
   public func epoch(of user: UserID) throws(StoreError) -> Int64? {
@@ -97,7 +97,8 @@ public struct SQLiteTokenRevocations: Sendable {
       try Int64.fetchOne(
         database,
         sql: """
-          SELECT coalesce(epoch, 0) FROM users LEFT JOIN token_epochs ON user_id = id WHERE id = ? AND status = ?
+          SELECT coalesce(epoch, 0) FROM users LEFT JOIN token_epochs ON user_id = id
+          WHERE id = ? AND status = ? AND deleted_at IS NULL
           """,
         arguments: [user.withUnsafeBytes { Data($0) }, UserStatus.active.rawValue])
     }

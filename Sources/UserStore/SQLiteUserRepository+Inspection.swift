@@ -37,17 +37,17 @@ extension SQLiteUserRepository {
     try? await writer.tryToWrite()
   }
 
-  /// Erases the deleted users that are due to be purged, a few in each transaction, and lets other writes in between.
-  /// Returns their number.
+  /// Erases the deleted users that are due to be purged at `now`, a few in each transaction, and lets other writes in
+  /// between. Returns their number.
   ///
   /// - Throws: `UserError.storage`, `.overloaded`, `.cancelled`, `.shuttingDown`. Some users may be erased then.
-  public func purge() async throws(UserError) -> Int {
+  public func purge(at now: Timestamp) async throws(UserError) -> Int {
     var count = 0
     while try readers.withConnection({ (connection) throws(DatabaseError) in
-      try connection.reads.hasUsersToPurge(at: clock())
+      try connection.reads.hasUsersToPurge(at: now)
     }) {
       let purged = try await writer.write(rows: Self.purgedUsers) { (statements) throws(DatabaseError) in
-        .success(try statements.changes.purge(limit: Self.purgedUsers))
+        .success(try statements.changes.purge(at: now, limit: Self.purgedUsers))
       }
       count += purged
     }

@@ -64,8 +64,8 @@ public final class SQLiteUserRepository: UserRepository {
   let writers: ConnectionPool
   let writer: GroupCommitWriter
   let clock: @Sendable () -> Timestamp
-  /// The time in the greatest id that was stored when the repository was opened, perhaps by a clock that was ahead.
-  private let newestAtOpening: Timestamp
+  /// The time in the greatest id, perhaps of a clock that was ahead.
+  private let latest: LatestTime
   /// The state of the loaded revocations.
   let stored: Mutex<StoredRevocations.Knowledge>
   let inspectionQueue = DispatchQueue(label: "user-store.inspection", qos: .utility)
@@ -103,7 +103,6 @@ public final class SQLiteUserRepository: UserRepository {
       case .requireCurrent: try schemaMigrator.requireCurrent()
       }
       first = try opening.prepare(connection, writes: writes)
-      newestAtOpening = try opening.latestTime(of: first)
       stored = Mutex(StoredRevocations.Knowledge(mark: try opening.load(revocations, from: first)))
     } catch {
       // The failure being reported matters more than a failure to close.
@@ -112,6 +111,7 @@ public final class SQLiteUserRepository: UserRepository {
     }
     self.location = location
     clock = writes.clock
+    latest = writes.latest
     let files = connection.files
     self.files = files
     writers = ConnectionPool(of: first) { () throws(StoreError) in
@@ -203,7 +203,7 @@ public final class SQLiteUserRepository: UserRepository {
   }
 
   /// A place after those of all users, within days: other ids that are greater are not looked at.
-  private var latestPlace: UserID { UserPlace.last(at: max(clock(), newestAtOpening) + .seconds(86_400)) }
+  private var latestPlace: UserID { UserPlace.last(at: max(clock(), latest.value) + .seconds(86_400)) }
 
   public func readUsers(
     _ query: UserQuery, after: ListingPosition?, through: UserID, limit: Int, _ body: UserReader

@@ -52,8 +52,10 @@ struct LifeBenchmark {
       }
     }
     report.line(
-      "GetUserByEmail, \(numbers.count == 1 ? "one user" : "\(numbers.count) users") of \(users)", ours: costs[1].median,
-      raw: costs[0].median, unit: "µs CPU/call", note: "raw: GetUser" + (numbers.count == 1 ? "; limit 1.1" : ""))
+      "GetUserByEmail, \(numbers.count == 1 ? "one user" : "\(numbers.count) users") of \(users)",
+      ours: costs[1].median,
+      raw: costs[0].median, unit: "µs CPU/call",
+      note: "raw: GetUser" + (numbers.count == 1 ? "; limit 1.1" : ""))
   }
 
   /// Searches for addresses and for names with beginnings that about a hundred users have.
@@ -82,18 +84,26 @@ struct LifeBenchmark {
         ($0.user.etag, $0.user.status) = (etag, .inactive)
       }.framed()
     }
-    try measure("UpdateUser with an etag", server, LoadGenerator("UpdateUser", token, of: server), updates, into: &report)
+    try measure(
+      "UpdateUser with an etag", server, LoadGenerator("UpdateUser", token, of: server), updates,
+      into: &report)
     let deletions = try (count..<2 * count).map { number in
-      try User_V1_DeleteUserRequest.with { ($0.userID, $0.etag) = ("\(RawDatabase.id(number))", etag) }.framed()
+      try User_V1_DeleteUserRequest.with { ($0.userID, $0.etag) = ("\(RawDatabase.id(number))", etag) }
+        .framed()
     }
-    try measure("DeleteUser with an etag", server, LoadGenerator("DeleteUser", token, of: server), deletions, into: &report)
+    try measure(
+      "DeleteUser with an etag", server, LoadGenerator("DeleteUser", token, of: server), deletions,
+      into: &report)
   }
 
   private func measure(
-    _ what: String, _ server: BenchServer, _ calls: LoadGenerator, _ bodies: [[UInt8]], into report: inout Report
+    _ what: String, _ server: BenchServer, _ calls: LoadGenerator, _ bodies: [[UInt8]],
+    into report: inout Report
   ) throws {
     var seconds = 0.0
-    let used = try server.cpuSeconds { seconds = try calls.run(bodies.count) { bodies[$0] }.checked().seconds }
+    let used = try server.cpuSeconds {
+      seconds = try calls.run(bodies.count) { bodies[$0] }.checked().seconds
+    }
     report.line(
       what, ours: used * 1_000_000 / Double(bodies.count), raw: nil, unit: "µs CPU/call",
       note: String(format: "%.0f/s, 8 × 32 calls at once", Double(bodies.count) / seconds))

@@ -35,7 +35,7 @@ struct TokenCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Let the token expire after this long, at most 90d.", valueName: "duration"))
     var ttl = DurationArgument(.seconds(86_400))
 
-    static let longest: Duration = .seconds(90 * 86_400)
+    static let longest = AccessTokenClaims.longestLifetime
 
     func validate() throws {
       guard (1...64).contains(subject.utf8.count), subject.allSatisfy(Self.isPlain) else {

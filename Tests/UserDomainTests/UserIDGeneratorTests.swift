@@ -2,6 +2,20 @@ import Testing
 import UserDomain
 
 @Suite struct UserIDGeneratorTests {
+  @Test("an id is advanced past only if that makes later ids greater")
+  func advancesOnly() {
+    var ids = UserIDGenerator()
+    let time = Timestamp(microsecondsSinceEpoch: 1_000_000_000)
+    let greater = UserID(high: 1_000_050 << 16 | 0x7f00, low: 1 << 63)
+    let smaller = UserID(high: 1_000_050 << 16 | 0x7000, low: 1 << 63)
+    ids.advance(past: greater)
+    let first = ids.next(at: time)
+    ids.advance(past: smaller)
+    ids.advance(past: UserID(high: 0xffff << 48 | 0x4000, low: 1 << 63))
+    #expect(first > greater)
+    #expect(ids.next(at: time) > first)
+  }
+
   private func time(_ milliseconds: Int64) -> Timestamp {
     Timestamp(microsecondsSinceEpoch: milliseconds * 1_000)
   }

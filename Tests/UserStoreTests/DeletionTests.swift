@@ -108,10 +108,10 @@ import UserDomain
     let repository = try open()
     let users = try await repository.create((0..<200).map { NewUser.sample($0) }).map { try $0.get() }
     for user in users.prefix(150) { _ = try await repository.delete(user.id, soft, UserWrite()) }
-    #expect(try await repository.purge() == 0)
+    #expect(try await repository.purge(at: clock.now) == 0)
     clock.advance(by: .seconds(61))
-    #expect(try await repository.purge() == 150)
-    #expect(try await repository.purge() == 0)
+    #expect(try await repository.purge(at: clock.now) == 150)
+    #expect(try await repository.purge(at: clock.now) == 0)
     #expect(try !repository.readUser(id: users[0].id, showsDeleted: true) { _, _, _ in })
     #expect(try repository.user(id: users[150].id) != nil)
     let again = try await repository.create(.sample(0))
@@ -142,7 +142,97 @@ import UserDomain
   }
 
   @Test(
-    "purged users leave no byte of their texts in the files, whatever pages their rows have been in",
+    "tokens of an erased user stay revoked after a restart, and in another process", arguments: [false, true])
+  func tokensOfErased(isPurged: Bool) async throws {
+    var repository = try open()
+    let other = try open()
+    let user = try await repository.create(.sample(1))
+    let claims = AccessTokenClaims(
+      principal: Principal(subject: user.id.description, scopes: .usersRead), issuedAt: clock.now,
+      expiresAt: clock.now + .seconds(90 * 86_400), epoch: 0)
+    if isPurged {
+      _ = try await repository.delete(user.id, soft, UserWrite())
+      clock.advance(by: .seconds(61))
+      #expect(try await repository.purge(at: clock.now) == 1)
+    } else {
+      _ = try await repository.delete(user.id, .expunge, UserWrite())
+    }
+    #expect(repository.revocations.isRevoked(claims))
+    await other.inspect()
+    #expect(other.revocations.isRevoked(claims))
+    try await other.close()
+    try await repository.close()
+    repository = try open()
+    #expect(repository.revocations.isRevoked(claims))
+    // What is kept of it goes when every token has expired, with the next user that is erased.
+    clock.advance(by: .seconds(92 * 86_400))
+    let next = try await repository.create(.sample(2))
+    _ = try await repository.delete(next.id, .expunge, UserWrite())
+    try await repository.close()
+    let file = try OtherConnection(path)
+    #expect(try await file.firstInteger("SELECT count(*) FROM erased_users") == 1)
+    try file.close()
+  }
+
+  @Test("a user that is imported with the id of an erased one has none of its tokens, and can have its own")
+  func importedAgain() async throws {
+    var repository = try open()
+    let user = try await repository.create(.sample(1))
+    func claims(_ epoch: Int64) -> AccessTokenClaims {
+      AccessTokenClaims(
+        principal: Principal(subject: user.id.description, scopes: []), issuedAt: clock.now,
+        expiresAt: clock.now + .seconds(900), epoch: epoch)
+    }
+    _ = try await repository.delete(user.id, .expunge, UserWrite())
+    let row = ForeignUser(id: user.id, email: user.email, name: user.name, createdAt: user.createdAt)
+    #expect(
+      try await repository.importUsers([row], by: nil) == [
+        .success(UserImport(id: user.id, wasStored: false))
+      ])
+    for _ in 0..<2 {
+      let epoch = try #require(try repository.credential(email: user.email)).epoch
+      #expect(epoch == repository.revocations.epoch(of: user.id))
+      #expect((0..<epoch).allSatisfy { repository.revocations.isRevoked(claims($0)) })
+      #expect(!repository.revocations.isRevoked(claims(epoch)))
+      try await repository.close()
+      repository = try open()
+    }
+    try await repository.close()
+  }
+
+  @Test("a retried creation of a deleted user is not answered with the user as it was")
+  func retriedCreation() async throws {
+    let repository = try open()
+    let id = try RequestID(UUID().uuidString)
+    let user = try await repository.create(CreateRequest(.sample(1), id: id)).user
+    _ = try await repository.delete(user.id, soft, UserWrite())
+    await #expect(throws: UserError.emailAlreadyRegistered) {
+      try await repository.create(CreateRequest(.sample(1), id: id))
+    }
+    try await repository.close()
+  }
+
+  @Test("the current password of a deleted user can be given when it is expunged")
+  func proofOfDeleted() async throws {
+    let repository = try open()
+    let directory = UserDirectory(repository: repository, hasher: PlainHasher())
+    let user = try await repository.create(
+      .sample(1, passwordHash: PasswordHash(phcString: "plain:right horse")))
+    _ = try await repository.delete(user.id, soft, UserWrite())
+    func expunge(_ password: String) async throws -> User {
+      try await directory.deleteUser(
+        UserReference(user.id), UserDeletionRequest(expunges: true),
+        proof: PasswordProof(
+          currentPassword: password, isRequired: false, network: PeerNetwork(peer: "unix")),
+        for: .service)
+    }
+    await #expect(throws: UserError.wrongCurrentPassword) { try await expunge("wrong horse") }
+    _ = try await expunge("right horse")
+    try await repository.close()
+  }
+
+  @Test(
+    "purged users leave no byte of their texts in the files, whatever pages they have been in",
     arguments: 0..<4)
   func traces(seed: UInt64) async throws {
     let repository = try open()
@@ -180,7 +270,7 @@ import UserDomain
         _ = try await repository.delete(user.id, round % 2 == 0 ? .expunge : soft, UserWrite())
       }
       clock.advance(by: .seconds(61))
-      _ = try await repository.purge()
+      _ = try await repository.purge(at: clock.now)
     }
     try await eventually("the log is empty") {
       await repository.inspect()
@@ -203,6 +293,23 @@ import UserDomain
 extension User {
   /// The text that only this state of the user has.
   fileprivate var mark: String { String(email.address.prefix { $0 != "@" }) }
+}
+
+/// A hasher whose hashes can be read.
+private struct PlainHasher: PasswordHasher {
+  func hash(_ password: Password, for requester: HashRequester) async throws(UserError) -> PasswordHash {
+    PasswordHash(phcString: "plain:\(password.normalized)")
+  }
+
+  func verify(
+    _ password: Password, against hash: PasswordHash, for requester: HashRequester
+  ) async throws(UserError) -> PasswordVerification {
+    hash.phcString == "plain:\(password.normalized)" ? .match(needsRehash: false) : .mismatch
+  }
+
+  func accept(foreign text: String) throws(FieldViolation) -> PasswordHash { PasswordHash(phcString: text) }
+
+  var decoy: PasswordHash { PasswordHash(phcString: "decoy") }
 }
 
 /// A generator of repeatable random numbers (Steele, Lea and Flood, 2014).

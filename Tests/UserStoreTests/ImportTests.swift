@@ -50,6 +50,50 @@ import UserDomain
     try await repository.close()
   }
 
+  @Test("an id that is another user's place, and a place that is another user's id, are taken")
+  func places() async throws {
+    let createdAt = clock.now - .seconds(1_000)
+    let place = try #require(UserPlace.other(than: id, createdAt: createdAt))
+    let rows = [row(1, id: id, createdAt: createdAt), row(2, id: place, createdAt: createdAt)]
+    let outcomes = try await repository.importUsers(rows, by: nil)
+    #expect(outcomes[1] == .failure(.idTaken))
+    let other = try SQLiteUserRepository(.inMemory)
+    let reversed = try await other.importUsers(rows.reversed(), by: nil)
+    #expect(try reversed[0].get().id == place)
+    #expect(reversed[1] == .failure(.idTaken))
+    try await other.close()
+    try await repository.close()
+  }
+
+  @Test("many users in a row that are not in the order of their ids are listed in bounded reads, in order")
+  func backfilled() async throws {
+    // Ids of now, and times of creation years ago, as a system has that gave out its ids afterwards.
+    var ids = UserIDGenerator()
+    let count = 3 * UserPage.looks
+    let rows = (0..<count).map { number in
+      row(number, id: ids.next(at: clock.now), createdAt: clock.now - .seconds(Int64(1_000_000 - number)))
+    }
+    _ = try await repository.importUsers(rows.shuffled(), by: nil)
+    var native: [UserID] = []
+    for number in 0..<5 { native.append(try await repository.create(.sample(count + number)).id) }
+    var listing = try UserListing(repository: repository, after: nil, pageSize: 100)
+    var listed: [UserID] = []
+    while let page = try listing.nextPage() { listed += page.map(\.id) }
+    #expect(listed == rows.compactMap(\.id) + native)
+    try await repository.close()
+  }
+
+  @Test("users are listed although the clock was ahead for a while")
+  func clockAhead() async throws {
+    clock.advance(by: .seconds(3 * 86_400))
+    _ = try await repository.create(.sample(1))
+    clock.advance(by: .seconds(-3 * 86_400))
+    _ = try await repository.create(.sample(2))
+    var listing = try UserListing(repository: repository, after: nil, pageSize: 10)
+    #expect(try listing.nextPage()?.count == 2)
+    try await repository.close()
+  }
+
   @Test("a row without an id gets one of the time of its creation")
   func assigned() async throws {
     let createdAt = clock.now - .seconds(1_000)

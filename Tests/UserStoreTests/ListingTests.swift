@@ -88,6 +88,7 @@ import UserDomain
           (showsDeleted || user.deletion == nil)
             && user.withRow { row, _, name in filter.passes(row, name: name) }
             && filter.email?.matches(user.email.uniquenessKey) ?? true
+            && filter.name?.matches(user.name.searchKey) ?? true
         }
         let sorted = expected.sorted { $0.isBefore($1, filter.order) }
         for size in [1, 2, 7, 100, 1_000] {

@@ -42,7 +42,12 @@ import UserDomain
         "SEARCH users USING PRIMARY KEY (id=?)",
       ],
       UserPageStatements.firstPlaceSQL: ["SEARCH users USING COVERING INDEX users_by_place (place>?)"],
-      UserPageStatements.firstIDSQL: ["SEARCH users USING PRIMARY KEY (id>?)"],
+      UserPageStatements.nextIDSQL: ["SEARCH users USING PRIMARY KEY (id>? AND id<?)"],
+      UserReadStatements.byPlaceSQL: ["SEARCH users USING COVERING INDEX users_by_place (place=?)"],
+      SessionStatements.forgetRetiredSQL: [
+        "SEARCH erased_users USING PRIMARY KEY (user_id=?)", "LIST SUBQUERY 1",
+        "SEARCH erased_users USING COVERING INDEX erased_users_by_kept_until (kept_until<?)",
+      ],
       UserReadStatements.byEmailSQL: ["SEARCH users USING INDEX sqlite_autoindex_users_2 (email_key=?)"],
       UserReadStatements.newestSQL: ["SEARCH users USING PRIMARY KEY (id<?)"],
       UserReadStatements.lastPlaceSQL: ["SEARCH users USING COVERING INDEX users_by_place (place>?)"],

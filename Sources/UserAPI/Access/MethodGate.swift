@@ -67,10 +67,10 @@ enum MethodGate: Sendable {
       guard rule.access == .everyCaller else {
         return Self.decide(credential(rule, access), access: rule.access, principal, permission)
       }
-      // A token makes a difference to the limit only.
-      guard rule.cost != .nothing, let limiter = access.limiter else { return .permit(permission(nil)) }
+      // A token makes a difference to the limit, and to labels.
+      guard rule.cost != .nothing else { return .permit(permission(nil)) }
       return Self.decide(credential(rule, access), principal, permission) { () throws(UserError) in
-        try limiter.admit(peer, rule.cost)
+        try access.limiter?.admit(peer, rule.cost)
       }
     }
   }

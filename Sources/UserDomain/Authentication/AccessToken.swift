@@ -27,6 +27,11 @@ public struct AccessTokenClaims: Hashable, Sendable {
   }
 }
 
+extension AccessTokenClaims {
+  /// The maximum lifetime of a token of a user that no sign-in issued: 90 days.
+  public static let longestLifetime: Duration = .seconds(90 * 86_400)
+}
+
 /// A public Ed25519 key of the service, which verifies its access tokens.
 public struct AccessTokenKey: Hashable, Sendable {
   /// The key's id in the tokens that it signed (`kid`, RFC 7515 §4.1.4).

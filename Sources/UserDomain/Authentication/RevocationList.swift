@@ -91,8 +91,8 @@ public final class RevocationList: Sendable {
       if let token = claims.tokenID, state.revokedTokens.contains(token) { return true }
       if let session = claims.session, state.endedSessions[session] != nil { return true }
       // Any other epoch counts, also a later one: restoring a backup brings back earlier numbers.
-      if let epoch = claims.epoch { return epoch != state.epochs[user]?.number ?? 0 }
-      guard let current = state.epochs[user] else { return false }
+      guard let current = state.epochs[user] else { return claims.epoch ?? 0 != 0 }
+      if let epoch = claims.epoch { return epoch != current.number || !current.isUserActive }
       guard current.isUserActive, let issuedAt = claims.issuedAt else { return true }
       if issuedAt > current.beganAt { return false }
       let now = now()

@@ -69,13 +69,15 @@ public struct UserFilter: Hashable, Sendable {
   /// Whether every user passes.
   public var isEmpty: Bool { self == UserFilter() }
 
-  /// Returns whether a user passes all conditions except the one on its address.
+  /// Returns whether a user passes all conditions except those of the order, which its index has met: the one on its
+  /// address, or the one on its name where there is none on its address.
   public func passes(_ row: UserRow, name text: UTF8Span) -> Bool {
     if let status, row.status != status { return false }
     if let created, !created.contains(row.createdAt.microsecondsSinceEpoch) { return false }
     if let updated, !updated.contains(row.updatedAt.microsecondsSinceEpoch) { return false }
     if !labels.isEmpty, !labels.allSatisfy({ row.labels.has($0.key, $0.value) }) { return false }
-    return name.map { $0.matches(UserName(trusted: String(copying: text)).searchKey) } ?? true
+    guard email != nil, let name else { return true }
+    return name.matches(UserName(trusted: String(copying: text)).searchKey)
   }
 }
 

@@ -71,7 +71,8 @@ public nonisolated struct User_V1_User: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// A UUIDv7 in lower case, assigned by the service. Ids ascend in the order of creation.
+  /// A UUID in lower case. Those that the service assigns are UUIDv7 and ascend in the order of creation; an imported user
+  /// has the id that it came with.
   public var id: String = String()
 
   /// The address as given, without surrounding white space. Unique among users, regardless of letter case.
@@ -130,7 +131,7 @@ public nonisolated struct User_V1_User: Sendable {
   /// that the user has not changed since (AIP-154).
   public var etag: String = String()
 
-  /// At most 16. A key is a DNS label (RFC 1123 section 2.1): 1 to 63 lower-case ASCII letters, digits and hyphens, neither
+  /// At most 16, for the use of services: only callers with users:write set them. A key is a DNS label (RFC 1123 section 2.1): 1 to 63 lower-case ASCII letters, digits and hyphens, neither
   /// beginning nor ending with a hyphen. A value has at most 128 bytes and no control characters.
   public var labels: Dictionary<String,String> = [:]
 

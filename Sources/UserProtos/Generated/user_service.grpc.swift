@@ -372,11 +372,12 @@ extension User_V1_UserService {
         /// >
         /// > Streams every user that exists when the call begins, or those that match a filter. Needs the scope users:read.
         /// > 
-        /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
-        /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
+        /// > Users come in the order of their creation, which is that of their ids, except that imported users whose id is not a
+        /// > UUIDv7 of their created_at come where created_at belongs. With a filter of an address or a name, they come in the order of
         /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
         /// > USER_STATUS_INACTIVE in the order of their ids as bytes. Of several such conditions the first in this list decides:
-        /// > email, name, labels, USER_STATUS_INACTIVE, update_time.
+        /// > email, name, labels, USER_STATUS_INACTIVE, update_time. A user that is changed during a listing may come twice where the
+        /// > change moves it in that order, or not at all.
         /// > 
         /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
         /// > for the same filter.
@@ -720,11 +721,12 @@ extension User_V1_UserService {
         /// >
         /// > Streams every user that exists when the call begins, or those that match a filter. Needs the scope users:read.
         /// > 
-        /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
-        /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
+        /// > Users come in the order of their creation, which is that of their ids, except that imported users whose id is not a
+        /// > UUIDv7 of their created_at come where created_at belongs. With a filter of an address or a name, they come in the order of
         /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
         /// > USER_STATUS_INACTIVE in the order of their ids as bytes. Of several such conditions the first in this list decides:
-        /// > email, name, labels, USER_STATUS_INACTIVE, update_time.
+        /// > email, name, labels, USER_STATUS_INACTIVE, update_time. A user that is changed during a listing may come twice where the
+        /// > change moves it in that order, or not at all.
         /// > 
         /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
         /// > for the same filter.
@@ -1066,11 +1068,12 @@ extension User_V1_UserService {
         /// >
         /// > Streams every user that exists when the call begins, or those that match a filter. Needs the scope users:read.
         /// > 
-        /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
-        /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
+        /// > Users come in the order of their creation, which is that of their ids, except that imported users whose id is not a
+        /// > UUIDv7 of their created_at come where created_at belongs. With a filter of an address or a name, they come in the order of
         /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
         /// > USER_STATUS_INACTIVE in the order of their ids as bytes. Of several such conditions the first in this list decides:
-        /// > email, name, labels, USER_STATUS_INACTIVE, update_time.
+        /// > email, name, labels, USER_STATUS_INACTIVE, update_time. A user that is changed during a listing may come twice where the
+        /// > change moves it in that order, or not at all.
         /// > 
         /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
         /// > for the same filter.
@@ -1869,11 +1872,12 @@ extension User_V1_UserService {
         /// >
         /// > Streams every user that exists when the call begins, or those that match a filter. Needs the scope users:read.
         /// > 
-        /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
-        /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
+        /// > Users come in the order of their creation, which is that of their ids, except that imported users whose id is not a
+        /// > UUIDv7 of their created_at come where created_at belongs. With a filter of an address or a name, they come in the order of
         /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
         /// > USER_STATUS_INACTIVE in the order of their ids as bytes. Of several such conditions the first in this list decides:
-        /// > email, name, labels, USER_STATUS_INACTIVE, update_time.
+        /// > email, name, labels, USER_STATUS_INACTIVE, update_time. A user that is changed during a listing may come twice where the
+        /// > change moves it in that order, or not at all.
         /// > 
         /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
         /// > for the same filter.
@@ -2329,11 +2333,12 @@ extension User_V1_UserService {
         /// >
         /// > Streams every user that exists when the call begins, or those that match a filter. Needs the scope users:read.
         /// > 
-        /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
-        /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
+        /// > Users come in the order of their creation, which is that of their ids, except that imported users whose id is not a
+        /// > UUIDv7 of their created_at come where created_at belongs. With a filter of an address or a name, they come in the order of
         /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
         /// > USER_STATUS_INACTIVE in the order of their ids as bytes. Of several such conditions the first in this list decides:
-        /// > email, name, labels, USER_STATUS_INACTIVE, update_time.
+        /// > email, name, labels, USER_STATUS_INACTIVE, update_time. A user that is changed during a listing may come twice where the
+        /// > change moves it in that order, or not at all.
         /// > 
         /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
         /// > for the same filter.
@@ -2774,11 +2779,12 @@ extension User_V1_UserService.ClientProtocol {
     /// >
     /// > Streams every user that exists when the call begins, or those that match a filter. Needs the scope users:read.
     /// > 
-    /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
-    /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
+    /// > Users come in the order of their creation, which is that of their ids, except that imported users whose id is not a
+    /// > UUIDv7 of their created_at come where created_at belongs. With a filter of an address or a name, they come in the order of
     /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
     /// > USER_STATUS_INACTIVE in the order of their ids as bytes. Of several such conditions the first in this list decides:
-    /// > email, name, labels, USER_STATUS_INACTIVE, update_time.
+    /// > email, name, labels, USER_STATUS_INACTIVE, update_time. A user that is changed during a listing may come twice where the
+    /// > change moves it in that order, or not at all.
     /// > 
     /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
     /// > for the same filter.
@@ -3194,11 +3200,12 @@ extension User_V1_UserService.ClientProtocol {
     /// >
     /// > Streams every user that exists when the call begins, or those that match a filter. Needs the scope users:read.
     /// > 
-    /// > Users come in the order of their creation, which is that of their ids, except that imported users with an id that is
-    /// > not a UUIDv7 come where their created_at belongs. With a filter of an address or a name, they come in the order of
+    /// > Users come in the order of their creation, which is that of their ids, except that imported users whose id is not a
+    /// > UUIDv7 of their created_at come where created_at belongs. With a filter of an address or a name, they come in the order of
     /// > that field's index instead, with one of update_time in the order of their last change, and with one of labels or of
     /// > USER_STATUS_INACTIVE in the order of their ids as bytes. Of several such conditions the first in this list decides:
-    /// > email, name, labels, USER_STATUS_INACTIVE, update_time.
+    /// > email, name, labels, USER_STATUS_INACTIVE, update_time. A user that is changed during a listing may come twice where the
+    /// > change moves it in that order, or not at all.
     /// > 
     /// > Errors: INVALID_REQUEST for a negative page size, an invalid filter, or a page token that this service did not issue
     /// > for the same filter.

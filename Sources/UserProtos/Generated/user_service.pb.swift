@@ -105,7 +105,7 @@ public nonisolated struct User_V1_CreateUserRequest: Sendable {
   /// up: an address that the same request has stored before is taken.
   public var validateOnly: Bool = false
 
-  /// As in User.labels.
+  /// As in User.labels. Needs users:write.
   public var labels: Dictionary<String,String> = [:]
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -367,7 +367,8 @@ public nonisolated struct User_V1_UpdateUserRequest: @unchecked Sendable {
   public mutating func clearUser() {_uniqueStorage()._user = nil}
 
   /// The fields to change: email, name, status, labels. Absent: those of these that are not empty; "*": all four. Fields
-  /// that the service assigns are ignored. Labels are replaced as a whole.
+  /// that the service assigns are ignored. Labels are replaced as a whole, and need users:write. A status ends
+  /// SIGN_IN_DISABLED only if the mask names it, or if it changes.
   public var updateMask: SwiftProtobuf.Google_Protobuf_FieldMask {
     get {_storage._updateMask ?? SwiftProtobuf.Google_Protobuf_FieldMask()}
     set {_uniqueStorage()._updateMask = newValue}

@@ -316,6 +316,19 @@ CREATE INDEX users_inactive ON users (status) WHERE status = 2;
 CREATE INDEX users_deleted ON users (purge_at) WHERE purge_at IS NOT NULL;
 CREATE UNIQUE INDEX users_by_place ON users (place) WHERE place IS NOT NULL;
 
+-- What is left of users that were purged: nothing about them, but the epoch that their tokens do not reach. A token may be
+-- valid for longer than its user is retained, and an import may bring the id back.
+CREATE TABLE erased_users (
+  user_id    BLOB    NOT NULL PRIMARY KEY CHECK (length(user_id) = 16),
+  epoch      INTEGER NOT NULL,
+  -- Times are in microseconds since 1970-01-01T00:00:00Z.
+  began_at   INTEGER NOT NULL,
+  -- The row is of no use after this: every token of the user has expired.
+  kept_until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX erased_users_by_kept_until ON erased_users (kept_until);
+
 -- The labels of users.labels once more, to find users by them.
 CREATE TABLE user_labels (
   key     TEXT NOT NULL,
@@ -329,6 +342,7 @@ CREATE TABLE user_labels (
 UPDATE users SET status = 2 WHERE deleted_at IS NOT NULL;
 
 DROP TABLE user_labels;
+DROP TABLE erased_users;
 DROP INDEX users_by_place;
 DROP INDEX users_deleted;
 DROP INDEX users_inactive;

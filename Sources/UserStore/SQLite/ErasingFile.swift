@@ -13,14 +13,14 @@ import GRDBSQLite
 struct ErasingFile {
   /// The largest page.
   private static let capacity = 65_536
-  /// In larger files, pages that are not B-tree pages may begin like one: with the number of a page of 2^25 or more.
-  private static let largestOffset = sqlite3_int64(1 << 25) * 512
 
   /// The methods that SQLite calls. They come first, because SQLite has the pointer to them for one to the file's methods.
   private var methods: sqlite3_io_methods
   /// The methods of the file itself.
   private let file: UnsafePointer<sqlite3_io_methods>
   private let page = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
+  /// Whether pages that look like those of a B-tree are such pages, as the file's first page says.
+  private var isErasing: Bool
 
   private typealias File = UnsafeMutablePointer<sqlite3_file>
 
@@ -31,13 +31,18 @@ struct ErasingFile {
     guard sqlite3_file_control(connection, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK, let file,
       let methods = file.pointee.pMethods, !isInstalled(methods)
     else { return }
+    var header = [UInt8](repeating: 0, count: DatabaseHeader.size)
+    // A failure to read leaves zeros, which are not a header.
+    _ = methods.pointee.xRead(file, &header, Int32(header.count), 0)
     let erasing = UnsafeMutablePointer<ErasingFile>.allocate(capacity: 1)
-    erasing.initialize(to: ErasingFile(over: methods))
+    erasing.initialize(
+      to: ErasingFile(over: methods, isErasing: header.withUnsafeBytes { DatabaseHeader.hasPlainPages($0) }))
     file.pointee.pMethods = UnsafeRawPointer(erasing).assumingMemoryBound(to: sqlite3_io_methods.self)
   }
 
-  private init(over file: UnsafePointer<sqlite3_io_methods>) {
+  private init(over file: UnsafePointer<sqlite3_io_methods>, isErasing: Bool) {
     self.file = file
+    self.isErasing = isErasing
     methods = file.pointee
     // Later versions have methods that the copy lacks.
     methods.iVersion = min(methods.iVersion, 3)
@@ -72,9 +77,13 @@ struct ErasingFile {
       .assumingMemoryBound(to: ErasingFile.self)
   }
 
-  private func write(_ bytes: UnsafeRawBufferPointer, to file: File, at offset: sqlite3_int64) -> Int32 {
+  private mutating func write(
+    _ bytes: UnsafeRawBufferPointer, to file: File, at offset: sqlite3_int64
+  ) -> Int32 {
     let write = self.file.pointee.xWrite!
-    guard let source = bytes.baseAddress, bytes.count <= Self.capacity, offset < Self.largestOffset,
+    // A page may have been moved by VACUUM, which may also change what kinds of pages there are.
+    if offset == 0 { isErasing = DatabaseHeader.hasPlainPages(bytes) }
+    guard isErasing, let source = bytes.baseAddress, bytes.count <= Self.capacity,
       let unallocated = BTreePage.unallocated(in: bytes, isFirst: offset == 0), !unallocated.isEmpty
     else { return write(file, bytes.baseAddress, Int32(bytes.count), offset) }
     page.copyMemory(from: source, byteCount: bytes.count)
@@ -83,15 +92,30 @@ struct ErasingFile {
   }
 }
 
+/// The header of a database file (sqlite.org/fileformat.html#the_database_header).
+enum DatabaseHeader {
+  /// The size in bytes.
+  static let size = 100
+  /// The number of pages from which one that is not of a B-tree may begin like one: with the number of another page.
+  private static let mostPages = 1 << 25
+
+  /// Returns whether a page that begins like one of a B-tree is one: there are no pointer maps, as `auto_vacuum` makes, and
+  /// few enough pages.
+  static func hasPlainPages(_ header: UnsafeRawBufferPointer) -> Bool {
+    guard header.count >= size, header.starts(with: "SQLite format 3\0".utf8) else { return false }
+    func number(at offset: Int) -> UInt32 {
+      UInt32(bigEndian: header.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+    }
+    return number(at: 52) == 0 && number(at: 28) < mostPages
+  }
+}
+
 /// The layout of a page of a B-tree (sqlite.org/fileformat.html#b_tree_pages).
 enum BTreePage {
-  /// The size in bytes of what precedes the first page's B-tree: the header of the file.
-  private static let fileHeaderSize = 100
-
   /// Returns where a page has its unallocated space, between the pointers to its cells and the cells; nil for bytes that
   /// are not a whole page of a B-tree.
   static func unallocated(in page: UnsafeRawBufferPointer, isFirst: Bool) -> Range<Int>? {
-    let header = isFirst ? fileHeaderSize : 0
+    let header = isFirst ? DatabaseHeader.size : 0
     guard page.count >= 512, page.count & (page.count - 1) == 0 else { return nil }
     let headerSize: Int
     switch page[header] {
@@ -99,10 +123,16 @@ enum BTreePage {
     case 10, 13: headerSize = 8
     default: return nil
     }
-    func number(at offset: Int) -> Int { Int(page[header + offset]) << 8 | Int(page[header + offset + 1]) }
-    let start = header + headerSize + 2 * number(at: 3)
+    func number(at offset: Int) -> Int { Int(page[offset]) << 8 | Int(page[offset + 1]) }
+    let cells = number(at: header + 3)
+    let pointers = header + headerSize
     // 0 stands for 65,536.
-    let content = number(at: 5) == 0 ? 65_536 : number(at: 5)
-    return start <= content && content <= page.count ? start..<content : nil
+    let content = number(at: header + 5) == 0 ? 65_536 : number(at: header + 5)
+    let start = pointers + 2 * cells
+    guard start <= content, content <= page.count else { return nil }
+    for cell in 0..<cells where !(content..<page.count).contains(number(at: pointers + 2 * cell)) {
+      return nil
+    }
+    return start..<content
   }
 }

@@ -7,7 +7,8 @@ final class LabelStatements {
   private let delete: PreparedStatement
 
   init(_ connection: SQLiteConnection) throws(DatabaseError) {
-    insert = try connection.prepare("INSERT INTO user_labels (key, value, user_id) VALUES (?1, ?2, ?3)")
+    insert = try connection.prepare(
+      "INSERT OR IGNORE INTO user_labels (key, value, user_id) VALUES (?1, ?2, ?3)")
     delete = try connection.prepare("DELETE FROM user_labels WHERE key = ?1 AND value = ?2 AND user_id = ?3")
   }
 

@@ -50,15 +50,6 @@ struct Opening: Sendable {
     }
   }
 
-  /// Returns the time in the greatest id that is stored.
-  func latestTime(of connection: UserConnection) throws(StoreError) -> Timestamp {
-    do throws(DatabaseError) {
-      return try connection.writes.latestTime
-    } catch {
-      throw StoreError(error, at: location)
-    }
-  }
-
   /// Fills the revocation list when the repository is opened.
   func load(
     _ revocations: RevocationList, from connection: UserConnection

@@ -20,7 +20,17 @@ struct SQLiteValue {
 
   var integer: Int64 { sqlite3_value_int64(value) }
 
-  var timestamp: Timestamp { Timestamp(microsecondsSinceEpoch: integer) }
+  /// The times of google.protobuf.Timestamp, the years 1 to 9999, in microseconds.
+  private static let times: ClosedRange<Int64> = -62_135_596_800_000_000...253_402_300_799_999_999
+
+  /// - Throws: `SQLITE_CORRUPT` for a time that no message can have.
+  func timestamp() throws(DatabaseError) -> Timestamp {
+    let microseconds = integer
+    guard Self.times.contains(microseconds) else {
+      throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a user has an impossible time")
+    }
+    return Timestamp(microsecondsSinceEpoch: microseconds)
+  }
 
   var text: String { String(decoding: utf8, as: UTF8.self) }
 

@@ -13,6 +13,10 @@ final class SessionStatements {
       ORDER BY rotated_at DESC LIMIT -1 OFFSET \(SessionPolicy.sessionsPerUser - 1))
     RETURNING id
     """
+  static let forgetRetiredSQL = """
+    DELETE FROM erased_users WHERE user_id IN (
+      SELECT user_id FROM erased_users WHERE kept_until < ?1 LIMIT \(purgedRows))
+    """
   /// The expired rows that each new row deletes: more than one, so that they do not pile up, and few, so that no
   /// transaction is long.
   private static let purgedRows = 8
@@ -33,6 +37,10 @@ final class SessionStatements {
   private let beginEpoch: PreparedStatement
   private let epoch: PreparedStatement
   private let upgradeHash: PreparedStatement
+  private let retire: PreparedStatement
+  private let forgetRetired: PreparedStatement
+  private let renew: PreparedStatement
+  private let deleteRetired: PreparedStatement
 
   init(
     _ connection: SQLiteConnection, attempts: SignInAttemptStatements,
@@ -78,6 +86,18 @@ final class SessionStatements {
     epoch = try connection.prepare("SELECT epoch, began_at FROM token_epochs WHERE user_id = ?1")
     upgradeHash = try connection.prepare(
       "UPDATE password_credentials SET phc_hash = ?3 WHERE user_id = ?1 AND phc_hash = ?2")
+    retire = try connection.prepare(
+      """
+      REPLACE INTO erased_users (user_id, epoch, began_at, kept_until)
+      SELECT user_id, epoch, began_at, ?2 FROM token_epochs WHERE user_id = ?1
+      """)
+    forgetRetired = try connection.prepare(Self.forgetRetiredSQL)
+    renew = try connection.prepare(
+      """
+      INSERT INTO token_epochs (user_id, epoch, began_at)
+      SELECT user_id, epoch + 1, ?2 FROM erased_users WHERE user_id = ?1 RETURNING epoch, began_at
+      """)
+    deleteRetired = try connection.prepare("DELETE FROM erased_users WHERE user_id = ?1")
   }
 
   /// Clears the revocations of an earlier transaction.
@@ -234,6 +254,34 @@ final class SessionStatements {
     // RETURNING gives its rows after the changes are made (sqlite.org/lang_returning.html); this step ends the
     // statement.
     _ = try beginEpoch.step()
+  }
+
+  /// Revokes every token of `user`, which is about to be erased, for as long as any may be valid.
+  func retireTokens(of user: User) throws(DatabaseError) {
+    try endTokens(of: user)
+    let now = clock()
+    try forgetRetired.bind(now.microsecondsSinceEpoch, at: 1)
+    try forgetRetired.run()
+    try retire.bind(user.id, at: 1)
+    try retire.bind((now + Self.retirement).microsecondsSinceEpoch, at: 2)
+    try retire.run()
+  }
+
+  /// As long as any token may be valid, by any clock.
+  private static let retirement = AccessTokenClaims.longestLifetime + .seconds(86_400)
+
+  /// Keeps tokens of an erased user from being those of `user`, which has its id.
+  func renewTokens(of user: User) throws(DatabaseError) {
+    try renew.bind(user.id, at: 1)
+    try renew.bind(clock().microsecondsSinceEpoch, at: 2)
+    do {
+      defer { renew.reset() }
+      guard try renew.step() else { return }
+      note(renew, of: user)
+      _ = try renew.step()
+    }
+    try deleteRetired.bind(user.id, at: 1)
+    try deleteRetired.run()
   }
 
   /// Lets `user`, who may sign in again, get new tokens; the old ones stay revoked.

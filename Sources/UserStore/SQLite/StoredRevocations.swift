@@ -22,6 +22,7 @@ enum StoredRevocations {
   private static let standing = "iif(deleted_at IS NULL, status, 0)"
   static let epochsSQL =
     "SELECT user_id, epoch, began_at, \(standing) FROM token_epochs JOIN users ON id = user_id"
+  static let erasedSQL = "SELECT user_id, epoch, began_at, 0 FROM erased_users"
   static let sessionsSQL = "SELECT id, kept_until FROM sessions WHERE ended_at IS NOT NULL"
   /// A prime. Times are reduced modulo it so that no sum overflows.
   private static let modulus = 1_000_000_007
@@ -31,6 +32,8 @@ enum StoredRevocations {
     UNION ALL
     SELECT count(*), coalesce(sum(ended_at % \(modulus)), 0), coalesce(sum(kept_until % \(modulus)), 0), 0
     FROM sessions WHERE ended_at IS NOT NULL
+    UNION ALL
+    SELECT count(*), coalesce(sum(epoch), 0), coalesce(sum(began_at % \(modulus)), 0), 0 FROM erased_users
     UNION ALL
     SELECT count(*), coalesce(sum(revoked_at % \(modulus)), 0), coalesce(sum(kept_until % \(modulus)), 0), 0
     FROM revoked_tokens
@@ -62,15 +65,18 @@ enum StoredRevocations {
   /// Returns all stored revocations.
   private static func events(_ connection: SQLiteConnection) throws(DatabaseError) -> [RevocationList.Event] {
     var events: [RevocationList.Event] = []
-    let epochs = try connection.prepare(epochsSQL)
-    defer { epochs.reset() }
-    while try epochs.step() {
-      events.append(
-        .epochBegan(
-          try epochs.id(at: 0),
-          RevocationList.Epoch(
-            number: epochs.integer(at: 1), beganAt: Timestamp(microsecondsSinceEpoch: epochs.integer(at: 2)),
-            isUserActive: epochs.integer(at: 3) == UserStatus.active.rawValue)))
+    for sql in [epochsSQL, erasedSQL] {
+      let epochs = try connection.prepare(sql)
+      defer { epochs.reset() }
+      while try epochs.step() {
+        events.append(
+          .epochBegan(
+            try epochs.id(at: 0),
+            RevocationList.Epoch(
+              number: epochs.integer(at: 1),
+              beganAt: Timestamp(microsecondsSinceEpoch: epochs.integer(at: 2)),
+              isUserActive: epochs.integer(at: 3) == UserStatus.active.rawValue)))
+      }
     }
     let sessions = try connection.prepare(sessionsSQL)
     defer { sessions.reset() }

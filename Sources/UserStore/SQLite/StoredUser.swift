@@ -40,11 +40,12 @@ struct StoredUser {
     guard let status = UserStatus(rawValue: Int(status.integer)) else {
       throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a user has an unknown status")
     }
-    let createdAt = createdAt.timestamp
+    let createdAt = try createdAt.timestamp()
     return UserRow(
       id: try id.id(), status: status, createdAt: createdAt,
-      updatedAt: updatedAt.isNull ? createdAt : updatedAt.timestamp,
-      deletion: isDeleted ? UserDeletion(deletedAt: deletedAt.timestamp, purgeAt: purgeAt.timestamp) : nil,
+      updatedAt: updatedAt.isNull ? createdAt : try updatedAt.timestamp(),
+      deletion: isDeleted
+        ? UserDeletion(deletedAt: try deletedAt.timestamp(), purgeAt: try purgeAt.timestamp()) : nil,
       labels: labels.isNull ? UserLabels() : UserLabels(trusted: labels.text))
   }
 

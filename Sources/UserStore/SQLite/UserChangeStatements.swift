@@ -60,7 +60,7 @@ final class UserChangeStatements {
     if let version = write.version, version != user.version { return .failure(.versionMismatch) }
     var changed = user.with(changes, updatedAt: user.updatedAt)
     // A user that stays as it is keeps its version.
-    if changed != user || !changed.isSearchedAs(user) || changes.password != nil {
+    if changed != user || changes.password != nil {
       changed = user.with(changes, updatedAt: timeOfChange(of: user))
       do throws(DatabaseError) {
         try store(changed, insteadOf: user)
@@ -73,13 +73,13 @@ final class UserChangeStatements {
         try labels.add(changed.labels, to: id)
       }
     }
-    try applyToTokens(changes, of: changed, by: write.authority)
+    try applyToTokens(changes, of: changed, since: user.status, by: write.authority)
     return .success(changed)
   }
 
   private func store(_ user: User, insteadOf earlier: User) throws(DatabaseError) {
     let labels = user.labels.isEmpty ? nil : user.labels.text
-    if user.isSearchedAs(earlier) {
+    if user.email == earlier.email, user.name == earlier.name {
       try updateUnsearched.bind(user.id, at: 1)
       try updateUnsearched.bind(Int64(user.status.rawValue), at: 2)
       try updateUnsearched.bind(labels, at: 3)
@@ -100,7 +100,7 @@ final class UserChangeStatements {
 
   /// Applies a change of the password and the status to what they permit: credentials, failure counts and tokens.
   private func applyToTokens(
-    _ changes: UserChanges, of user: User, by authority: WriteAuthority?
+    _ changes: UserChanges, of user: User, since earlier: UserStatus, by authority: WriteAuthority?
   ) throws(DatabaseError) {
     switch changes.password {
     case nil: break
@@ -109,7 +109,8 @@ final class UserChangeStatements {
     }
     if changes.password != nil { try requests.forget(of: user.id) }
     // A new password has had no guesses. A user that another caller activates may sign in again.
-    if changes.password != nil || (changes.status == .active && authority?.bearer?.userID != user.id) {
+    let isActivated = changes.status == .active && (changes.unlocks || earlier != .active)
+    if changes.password != nil || (isActivated && authority?.bearer?.userID != user.id) {
       _ = try attempts.unlock(user.id, now: clock())
     }
     if changes.password != nil || changes.status == .inactive {
@@ -146,14 +147,14 @@ final class UserChangeStatements {
       let deleted = user.with(
         deletion: UserDeletion(deletedAt: now, purgeAt: now + retention), updatedAt: now)
       try storeDeletion(of: deleted)
+      // A retry of its creation would return it as it was.
+      try requests.forget(of: id)
       try sessions.endTokens(of: deleted)
       return .success(deleted)
     case .expunge:
       let deletion = UserDeletion(deletedAt: user.deletion?.deletedAt ?? now, purgeAt: now)
-      let deleted = user.with(deletion: deletion, updatedAt: now)
-      try sessions.endTokens(of: deleted)
       try erase(user)
-      return .success(deleted)
+      return .success(user.with(deletion: deletion, updatedAt: now))
     }
   }
 
@@ -176,10 +177,10 @@ final class UserChangeStatements {
     try setDeletion.run()
   }
 
-  /// Erases a few of the users that are due to be purged. Returns their number.
-  func purge(limit: Int) throws(DatabaseError) -> Int {
+  /// Erases a few of the users that are due to be purged at `now`. Returns their number.
+  func purge(at now: Timestamp, limit: Int) throws(DatabaseError) -> Int {
     var ids: [UserID] = []
-    try purgeable.bind(clock().microsecondsSinceEpoch, at: 1)
+    try purgeable.bind(now.microsecondsSinceEpoch, at: 1)
     try purgeable.bind(Int64(limit), at: 2)
     do {
       defer { purgeable.reset() }
@@ -197,17 +198,13 @@ final class UserChangeStatements {
   /// Erases a user with everything that belongs to it.
   private func erase(_ user: User) throws(DatabaseError) {
     hasErased = true
+    let now = clock()
+    try sessions.retireTokens(
+      of: user.with(deletion: UserDeletion(deletedAt: now, purgeAt: now), updatedAt: now))
     try labels.remove(user.labels, of: user.id)
-    _ = try attempts.unlock(user.id, now: clock())
+    _ = try attempts.unlock(user.id, now: now)
     // Foreign keys delete the rest.
     try delete.bind(user.id, at: 1)
     try delete.run()
-  }
-}
-
-extension User {
-  /// Returns whether the address and the name are the same, byte for byte: Swift's `==` ignores differences of composition.
-  fileprivate func isSearchedAs(_ other: User) -> Bool {
-    email.address.utf8.elementsEqual(other.email.address.utf8) && name.text.utf8.elementsEqual(other.name.text.utf8)
   }
 }

@@ -12,10 +12,13 @@ extension UserWriteStatements {
       updatedAt: row.updatedAt,
       deletion: row.deletion, labels: row.labels)
     let place = UserPlace.other(than: id, createdAt: createdAt)
+    // Otherwise a listing would take two users for one.
+    if row.id != nil, try reads.isTaken(id, place: place) { return try outcome(of: row) }
     guard try inserts.insert(UserRecord(user: user, place: place, passwordHash: row.passwordHash)) else {
       return try outcome(of: row)
     }
     if place == nil { noteID(id) }
+    if row.id != nil { try sessions.renewTokens(of: user) }
     if !user.maySignIn { try sessions.endTokens(of: user) }
     return .success(UserImport(id: id, wasStored: false))
   }
@@ -31,6 +34,7 @@ extension UserWriteStatements {
       return stored.email.uniquenessKey == key
         ? .success(UserImport(id: id, wasStored: true)) : .failure(.idTaken)
     }
-    return .failure(.emailAlreadyRegistered)
+    // Otherwise the id is in the place of another user, or the place at its id.
+    return .failure(try reads.user(emailKey: key) == nil ? .idTaken : .emailAlreadyRegistered)
   }
 }

@@ -21,7 +21,8 @@ struct UserPageStatements {
     key: "NULL",
     order: "user_id")
   static let firstPlaceSQL = "SELECT place FROM users WHERE place > ?1 ORDER BY place LIMIT 1"
-  static let firstIDSQL = "SELECT id FROM users WHERE id > ?1 AND place IS NULL ORDER BY id LIMIT 1"
+  /// Ids, and whether each is its user's place.
+  static let nextIDSQL = "SELECT id, place IS NULL FROM users WHERE id > ?1 AND id <= ?2 ORDER BY id"
 
   /// A query that tests users until the function returns true. `?1` is an id, `?2` the page.
   private static func sql(_ tables: String, _ range: String, key: String, order: String) -> String {
@@ -44,7 +45,7 @@ struct UserPageStatements {
   private let inactive: PreparedStatement
   private let byLabel: PreparedStatement
   private let firstPlace: PreparedStatement
-  private let firstID: PreparedStatement
+  private let nextID: PreparedStatement
 
   /// Defines the function and compiles the statements.
   init(_ connection: SQLiteConnection) throws(DatabaseError) {
@@ -59,7 +60,7 @@ struct UserPageStatements {
     inactive = try connection.prepare(Self.inactiveSQL)
     byLabel = try connection.prepare(Self.byLabelSQL)
     firstPlace = try connection.prepare(Self.firstPlaceSQL)
-    firstID = try connection.prepare(Self.firstIDSQL)
+    nextID = try connection.prepare(Self.nextIDSQL)
   }
 
   /// Defines the function, which no schema may call. Returns SQLite's result code.
@@ -184,7 +185,7 @@ struct UserPageStatements {
     var users = UsersRead()
     var looks = 0
     repeat {
-      let place = try first(firstPlace, after: position)
+      let place = try firstPlace(after: position)
       let ids = try step(
         byID, request.page(.ids(end: place), limit: request.limit - users.count), after: position)
       users.add(ids)
@@ -195,7 +196,7 @@ struct UserPageStatements {
         return users
       }
       if users.count == request.limit || looks >= UserPage.looks { return users }
-      let end = try first(firstID, after: place)
+      let end = try end(after: place, through: request.through)
       let placed = try step(
         byPlace, request.page(.places(end: end), limit: request.limit - users.count), after: position)
       users.add(placed)
@@ -209,16 +210,29 @@ struct UserPageStatements {
     return users
   }
 
-  /// Returns the first id or place after `position`.
-  private func first(_ statement: PreparedStatement, after position: UserID?) throws(DatabaseError) -> UserID?
-  {
+  /// Returns the first place after `position` that is not an id.
+  private func firstPlace(after position: UserID?) throws(DatabaseError) -> UserID? {
     if let position {
-      try statement.bind(position, at: 1)
+      try firstPlace.bind(position, at: 1)
     } else {
-      try statement.bindEmptyBlob(at: 1)
+      try firstPlace.bindEmptyBlob(at: 1)
     }
-    defer { statement.reset() }
-    return try statement.step() ? try statement.id(at: 0) : nil
+    defer { firstPlace.reset() }
+    return try firstPlace.step() ? try firstPlace.id(at: 0) : nil
+  }
+
+  /// Returns an id up to which no id after `place` is a place, itself excluded; nil if none is.
+  private func end(after place: UserID, through: UserID) throws(DatabaseError) -> UserID? {
+    try nextID.bind(place, at: 1)
+    try nextID.bind(through, at: 2)
+    defer { nextID.reset() }
+    var last: UserID?
+    for _ in 0..<UserPage.looks {
+      guard try nextID.step() else { return nil }
+      last = try nextID.id(at: 0)
+      if nextID.integer(at: 1) != 0 { return last }
+    }
+    return last
   }
 }
 

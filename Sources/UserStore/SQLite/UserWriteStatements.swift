@@ -1,10 +1,22 @@
 import GRDB
+import Synchronization
 import UserDomain
 
 /// The source of new users' times and ids.
 struct WriteSettings: Sendable {
   var clock: @Sendable () -> Timestamp = { .now }
   var ids = UserIDGenerator()
+  /// The greatest time in ids that were assigned.
+  let latest = LatestTime()
+}
+
+/// A time that only grows, for threads other than the writer's.
+final class LatestTime: Sendable {
+  private let microseconds = Atomic(Int64.min)
+
+  var value: Timestamp { Timestamp(microsecondsSinceEpoch: microseconds.load(ordering: .acquiring)) }
+
+  func raise(to time: Timestamp) { microseconds.max(time.microsecondsSinceEpoch, ordering: .releasing) }
 }
 
 /// The statements that write users, used inside a transaction.
@@ -18,6 +30,7 @@ final class UserWriteStatements {
 
   let clock: @Sendable () -> Timestamp
   private var ids: UserIDGenerator
+  private let latest: LatestTime
   let reads: UserReadStatements
 
   let sessions: SessionStatements
@@ -52,8 +65,10 @@ final class UserWriteStatements {
       credentials: credentials, labels: labels)
     var ids = settings.ids
     // Also past the ids of an earlier process, whose clock may have been ahead.
-    if let newest = try reads.newestUserID(upTo: .last) { ids.advance(past: newest) }
+    if let newest = try reads.newestUserID() { ids.advance(past: newest) }
     self.ids = ids
+    latest = settings.latest
+    latest.raise(to: ids.latestTime)
     // The write lock is taken now, so that nothing later in the transaction waits for it.
     begin = try connection.prepare("BEGIN IMMEDIATE")
     commit = try connection.prepare("COMMIT")
@@ -67,9 +82,6 @@ final class UserWriteStatements {
     deleteTrial = try connection.prepare("DELETE FROM secrets WHERE name = ?1")
   }
 
-  /// The time in the greatest id so far.
-  var latestTime: Timestamp { ids.latestTime }
-
   /// Begins a transaction with the work that every transaction does first. After a failure the transaction may be open.
   func beginTransaction() throws(DatabaseError) {
     sessions.transactionBegan()
@@ -78,7 +90,11 @@ final class UserWriteStatements {
     try requests.purge(at: clock())
   }
 
-  func commitTransaction() throws(DatabaseError) { try commit.run() }
+  func commitTransaction() throws(DatabaseError) {
+    // Before the commit, so that no reader knows of a user and not of its time.
+    latest.raise(to: ids.latestTime)
+    try commit.run()
+  }
   func rollBackTransaction() throws(DatabaseError) { try rollback.run() }
 
   func create(_ request: CreateRequest) throws(DatabaseError) -> Result<Creation, UserError> {

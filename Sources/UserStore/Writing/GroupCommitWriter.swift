@@ -15,8 +15,8 @@ final class GroupCommitWriter: Sendable {
   private let files: DatabaseFiles?
   private let pagesBetweenCheckpoints: Int
   private let health = WriteHealth()
-  /// Whether the log, or the file, may still have what was erased from the database.
-  private let hasTraces = Atomic(false)
+  /// Whether the log, or the file, may still have what was erased from the database. An earlier process may have left it.
+  private let hasTraces = Atomic(true)
   private let dispatchQueue = DispatchQueue(label: "user-store.writer", qos: .userInitiated)
 
   /// Creates a writer that uses a connection of `connections` for each transaction. It invalidates the snapshots of

@@ -1,0 +1,89 @@
+import TestSupport
+import Testing
+import UserDomain
+
+@testable import UserStore
+
+/// Tests changes of users, their versions and their labels.
+@Suite(.tags(.io)) struct ChangeTests {
+  private let clock = ManualClock()
+  private let repository: SQLiteUserRepository
+
+  init() throws {
+    repository = try SQLiteUserRepository(
+      .inMemory, schema: .migrate, configuration: .init(),
+      writes: WriteSettings(clock: { [clock] in clock.now }))
+  }
+
+  private func labelled(_ value: String) throws -> [UserID] {
+    var filter = UserFilter()
+    filter.labels = ["city": value]
+    var listing = try UserListing(
+      repository: repository, query: UserQuery(filter: filter), after: nil, pageSize: 10)
+    var ids: [UserID] = []
+    while let page = try listing.nextPage() { ids += page.map(\.id) }
+    return ids
+  }
+
+  @Test("every change has a later version, whatever the clock says, and no change keeps it")
+  func versions() async throws {
+    let user = try await repository.create(.sample(1))
+    var last = user
+    for step in [0, -3_600, 5, 0] {
+      clock.advance(by: .seconds(step))
+      let changed = try await repository.update(
+        user.id, UserChanges(name: UserName("step \(last.version.etag)")), UserWrite(version: last.version))
+      #expect(changed.updatedAt > last.updatedAt)
+      await #expect(throws: UserError.versionMismatch) {
+        try await repository.update(
+          user.id, UserChanges(name: UserName("x")), UserWrite(version: last.version))
+      }
+      #expect(try await repository.update(user.id, UserChanges(name: changed.name)) == changed)
+      last = changed
+    }
+    #expect(try repository.user(id: user.id) == last)
+    try await repository.close()
+  }
+
+  @Test("texts that differ only in their composition are different")
+  func composition() async throws {
+    let (composed, decomposed) = ("é", "e\u{301}")
+    let user = try await repository.create(
+      NewUser(
+        email: EmailAddress("a@example.com"), name: UserName(composed), labels: UserLabels(["city": composed])
+      ))
+    let changed = try await repository.update(
+      user.id, UserChanges(name: UserName(decomposed), labels: UserLabels(["city": decomposed])))
+    #expect(changed.name.text.utf8.elementsEqual(decomposed.utf8))
+    #expect(try repository.user(id: user.id)?.name.text.utf8.elementsEqual(decomposed.utf8) == true)
+    #expect(try labelled(decomposed) == [user.id])
+    #expect(try labelled(composed) == [])
+    _ = try await repository.update(user.id, UserChanges(labels: UserLabels(["city": composed])))
+    #expect(try labelled(composed) == [user.id])
+    _ = try await repository.delete(user.id, .expunge, UserWrite())
+    #expect(try labelled(composed) == [] && labelled(decomposed) == [])
+    try await repository.close()
+  }
+
+  @Test("an active status that is part of a whole user does not unlock it, and one that is meant does")
+  func unlocking() async throws {
+    let user = try await repository.create(.sample(1))
+    let account = SignInAccount.user(user.id)
+    let network = SignInSource.network(PeerNetwork(peer: "unix"))
+    func failures() throws -> Int {
+      try repository.history(of: account, from: network, now: clock.now).accountFailures
+    }
+    try await repository.noteFailure(of: account, from: network, now: clock.now)
+    var changes = UserChanges(name: try UserName("Ada"), status: .active)
+    changes.unlocks = false
+    _ = try await repository.update(user.id, changes)
+    #expect(try failures() == 1)
+    _ = try await repository.update(user.id, UserChanges(status: .inactive))
+    _ = try await repository.update(user.id, changes)
+    #expect(try failures() == 0)
+    try await repository.noteFailure(of: account, from: network, now: clock.now)
+    _ = try await repository.update(user.id, UserChanges(status: .active))
+    #expect(try failures() == 0)
+    try await repository.close()
+  }
+}

@@ -7,7 +7,7 @@ import Foundation
 /// never prints itself.
 ///
 /// Other systems hash the text as typed. It is kept beside the NFKC form, for hashes that were imported from them.
-public struct Password: Sendable {
+public struct Password: Sendable, Redacted {
   /// The maximum length of a password, in bytes of UTF-8 as given.
   public static let maximumLength = 1_024
 
@@ -36,18 +36,9 @@ public struct Password: Sendable {
   }
 }
 
-extension Password: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-  /// A placeholder: a password is never printed.
-  public var description: String { "<password>" }
-  /// A placeholder: a password is never printed.
-  public var debugDescription: String { description }
-  /// Empty, so that `dump` shows nothing either.
-  public var customMirror: Mirror { Mirror(self, children: [:]) }
-}
-
 /// A password hash: a PHC string (`$argon2id$v=19$…`) of this service, or the text of an imported hash that the hasher has
 /// accepted. It never prints itself.
-public struct PasswordHash: Hashable, Sendable {
+public struct PasswordHash: Hashable, Sendable, Redacted {
   /// The text of the hash.
   public let phcString: String
 
@@ -58,13 +49,4 @@ public struct PasswordHash: Hashable, Sendable {
   public init(phcString: String) {
     self.phcString = phcString
   }
-}
-
-extension PasswordHash: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-  /// A placeholder: a hash is never printed.
-  public var description: String { "<password hash>" }
-  /// A placeholder: a hash is never printed.
-  public var debugDescription: String { description }
-  /// Empty, so that `dump` shows nothing either.
-  public var customMirror: Mirror { Mirror(self, children: [:]) }
 }

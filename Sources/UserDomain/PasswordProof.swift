@@ -2,7 +2,7 @@
 ///
 /// A leaked access token must not be enough to take over or to destroy the account: a user that does either gives the
 /// current password. A caller with `users:write` needs no proof.
-public struct PasswordProof: Sendable {
+public struct PasswordProof: Sendable, Redacted {
   /// The current password in the request, or nil. If given, it is checked even when not required.
   public let currentPassword: String?
   /// Whether a protected change requires it.

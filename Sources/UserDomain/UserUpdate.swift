@@ -1,5 +1,5 @@
 /// The changes of one user as a client writes them; nil leaves a field unchanged.
-public struct UserUpdate: Sendable {
+public struct UserUpdate: Sendable, Redacted {
   /// The new address.
   public var email: String?
   /// The new name.

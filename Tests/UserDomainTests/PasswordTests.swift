@@ -133,14 +133,23 @@ import UserDomain
     #expect(throws: FieldViolation.self) { try Password(attempt: String(repeating: "x", count: 1_025)) }
   }
 
-  @Test("a password and a hash never print themselves")
+  @Test("a password, a hash and what has them never print themselves")
   func redacted() throws {
     let password = try check("s3cret-s3cret")
     let hash = PasswordHash(phcString: "$argon2id$s3cret")
-    var dumped = ""
-    dump((password, hash), to: &dumped)
-    for text in ["\(password)", String(reflecting: password), "\(hash)", String(reflecting: hash), dumped] {
-      #expect(!text.contains("s3cret"))
+    var row = ImportRow()
+    (row.password, row.passwordHash) = ("s3cret", "s3cret")
+    let proof = PasswordProof(
+      currentPassword: "s3cret", isRequired: true, network: PeerNetwork(peer: "ipv4:192.0.2.1:1"))
+    let update = UserUpdate(password: "s3cret")
+    let values: [any Sendable] = [password, hash, row, proof, update]
+    for value in values {
+      var dumped = ""
+      dump(value, to: &dumped)
+      let placeholder = "<\(type(of: value))>"
+      #expect(dumped == "- \(placeholder)\n")
+      #expect("\(value)" == placeholder)
+      #expect(String(reflecting: value) == placeholder)
     }
     #expect(
       !"\(NewUser(email: EmailAddress(trusted: "a@b"), name: UserName(trusted: ""), passwordHash: hash))"

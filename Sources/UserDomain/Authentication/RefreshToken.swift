@@ -33,7 +33,7 @@ extension SessionID: CustomStringConvertible {
 /// A token is base64url of the session's id, a 16-byte nonce and the first 16 bytes of an HMAC-SHA256 over both. The
 /// HMAC key belongs to the database. An invented token is therefore refused without a read, and every token with a
 /// valid tag was once issued. The store keeps only the hash of the current token. A token never prints itself.
-public struct RefreshToken: Sendable {
+public struct RefreshToken: Sendable, Redacted {
   /// The session that the token continues.
   public let session: SessionID
   private let nonce: [UInt8]
@@ -88,13 +88,4 @@ public struct RefreshToken: Sendable {
     Array(
       HMAC<SHA256>.authenticationCode(for: purpose + session.bytes + nonce, using: key).prefix(tagLength))
   }
-}
-
-extension RefreshToken: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-  /// A placeholder: a token is never printed.
-  public var description: String { "<refresh token>" }
-  /// A placeholder: a token is never printed.
-  public var debugDescription: String { description }
-  /// Empty, so that `dump` shows nothing either.
-  public var customMirror: Mirror { Mirror(self, children: [:]) }
 }

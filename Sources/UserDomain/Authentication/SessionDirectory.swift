@@ -14,7 +14,7 @@ public struct SessionDirectory: Sendable {
   private let key: SymmetricKey
   private let clock: @Sendable () -> Timestamp
   /// The hash checked for an account without a password, so that the response takes as long. A hash with older
-  /// parameters takes another time until its user signs in.
+  /// parameters, or of another system, may take another time until its user signs in.
   private let decoy: PasswordHash
 
   /// Creates the use cases over a store, a hasher and an issuer of access tokens.
@@ -144,7 +144,7 @@ public struct SessionDirectory: Sendable {
 }
 
 /// The tokens that a sign-in or a refresh returns. They never print themselves.
-public struct TokenPair: Sendable {
+public struct TokenPair: Sendable, Redacted {
   /// The access token, a JWT.
   public let accessToken: String
   /// The time when the access token expires.
@@ -153,13 +153,4 @@ public struct TokenPair: Sendable {
   public let refreshToken: String
   /// The time when the refresh token expires.
   public let refreshTokenExpiresAt: Timestamp
-}
-
-extension TokenPair: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-  /// A placeholder: tokens are never printed.
-  public var description: String { "<tokens>" }
-  /// A placeholder: tokens are never printed.
-  public var debugDescription: String { description }
-  /// Empty, so that `dump` shows nothing either.
-  public var customMirror: Mirror { Mirror(self, children: [:]) }
 }

@@ -1,5 +1,5 @@
 /// A user as a client hands it over from another system. Empty texts, and nil, are left out.
-public struct ImportRow: Sendable {
+public struct ImportRow: Sendable, Redacted {
   /// A UUID of any version.
   public var id = ""
   /// The address.
@@ -28,7 +28,7 @@ public struct ImportRow: Sendable {
 }
 
 /// A row that was validated, the password still in the clear.
-public struct ImportDraft: Sendable {
+public struct ImportDraft: Sendable, Redacted {
   /// How far ahead of this service's clock the other system's may be.
   static let clockTolerance: Duration = .seconds(60)
 

@@ -19,38 +19,43 @@ enum Argon2 {
 
   /// Hashes `password` with `salt` into a PHC string.
   ///
-  /// - Throws: libargon2's code. The types keep lengths and costs within its bounds, which leaves
-  ///   ARGON2_MEMORY_ALLOCATION_ERROR and ARGON2_THREAD_FAIL.
+  /// - Throws: `Failure`, as `tag(of:salt:length:_:parameters:)` does.
   static func hash(
     _ password: String, salt: [UInt8], parameters: Argon2Parameters, tagLength: Int
   ) throws(Failure) -> String {
-    let m = UInt32(parameters.memoryKiB)
-    let t = UInt32(parameters.iterations)
-    let p = UInt32(parameters.parallelism)
-    // The capacity includes the terminating NUL.
-    let capacity = argon2_encodedlen(t, m, p, UInt32(salt.count), UInt32(tagLength), Argon2_id)
-    var password = password
-    var encoded = [CChar](repeating: 0, count: capacity)
-    let code = password.withUTF8 { bytes in
-      argon2id_hash_encoded(
-        t, m, p, bytes.baseAddress, bytes.count, salt, salt.count, tagLength, &encoded, encoded.count)
-    }
-    guard code == ARGON2_OK.rawValue else { throw Failure(code: code) }
-    return encoded.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+    let tag = try tag(
+      of: Array(password.utf8), salt: salt, length: tagLength, .id, parameters: parameters)
+    return PHCString(parameters, salt: salt, tag: tag).text
   }
 
-  /// Returns whether `encoded` is a hash of `password`. libargon2 compares tags in constant time.
+  /// Returns the tag of `password`. All lanes are computed on the calling thread, one after the other.
   ///
-  /// - Throws: libargon2's code if the hash could not be computed; a mismatch is `false`.
-  static func verify(
-    _ password: [UInt8], encoded: String, _ variant: Variant
-  ) throws(Failure) -> Bool {
-    let code = argon2_verify(encoded, password, password.count, variant.type)
-    switch code {
-    case ARGON2_OK.rawValue: return true
-    case ARGON2_VERIFY_MISMATCH.rawValue: return false
-    default: throw Failure(code: code)
+  /// - Throws: libargon2's code. The types keep lengths and costs within its bounds, which leaves
+  ///   ARGON2_MEMORY_ALLOCATION_ERROR.
+  static func tag(
+    of password: [UInt8], salt: [UInt8], length: Int, _ variant: Variant, parameters: Argon2Parameters
+  ) throws(Failure) -> [UInt8] {
+    // libargon2's pointers are mutable, although its default flags leave the inputs as they are.
+    var (password, salt, tag) = (password, salt, [UInt8](repeating: 0, count: length))
+    var context = argon2_context()
+    context.m_cost = UInt32(parameters.memoryKiB)
+    context.t_cost = UInt32(parameters.iterations)
+    context.lanes = UInt32(parameters.parallelism)
+    // More would start threads beside those of the pool.
+    context.threads = 1
+    context.version = ARGON2_VERSION_13.rawValue
+    let code = password.withUnsafeMutableBufferPointer { password in
+      salt.withUnsafeMutableBufferPointer { salt in
+        tag.withUnsafeMutableBufferPointer { tag in
+          (context.pwd, context.pwdlen) = (password.baseAddress, UInt32(password.count))
+          (context.salt, context.saltlen) = (salt.baseAddress, UInt32(salt.count))
+          (context.out, context.outlen) = (tag.baseAddress, UInt32(tag.count))
+          return argon2_ctx(&context, variant.type)
+        }
+      }
     }
+    guard code == ARGON2_OK.rawValue else { throw Failure(code: code) }
+    return tag
   }
 
   /// A call that libargon2 has refused.

@@ -3,15 +3,22 @@ public import UserDomain
 
 /// Argon2id (RFC 9106) through libargon2, on a bounded pool of threads. It makes no other hashes, and also checks those that
 /// were imported from other systems.
+///
+/// An imported hash that is cheap to check is followed by the decoy, and one that cannot be checked is replaced by it: the
+/// time of an answer tells little about whether an address is registered.
 public final class Argon2idHasher: PasswordHasher {
   private let parameters: Argon2Parameters
   private let pool: HashingPool
+  private let reportUncheckable: @Sendable (_ memory: Int) -> Void
 
   /// Creates a hasher that makes new hashes with `parameters` and works within `limits`.
   ///
+  /// - Parameter reportUncheckable: is called with the memory in bytes of a stored hash, if that is more than the budget.
+  ///   No password matches such a hash.
   /// - Throws: `Argon2ParameterError` if one hash would not fit in the memory budget.
   public convenience init(
-    parameters: Argon2Parameters = .recommended, limits: HashingLimits = HashingLimits()
+    parameters: Argon2Parameters = .recommended, limits: HashingLimits = HashingLimits(),
+    reportUncheckable: @escaping @Sendable (_ memory: Int) -> Void = { _ in }
   ) throws(Argon2ParameterError) {
     guard parameters.memoryBytes <= limits.memoryBudget else {
       throw Argon2ParameterError(
@@ -20,12 +27,17 @@ public final class Argon2idHasher: PasswordHasher {
           \(limits.memoryBudget)
           """)
     }
-    self.init(parameters: parameters, pool: HashingPool(limits: limits))
+    self.init(
+      parameters: parameters, pool: HashingPool(limits: limits), reportUncheckable: reportUncheckable)
   }
 
-  init(parameters: Argon2Parameters, pool: HashingPool) {
+  init(
+    parameters: Argon2Parameters, pool: HashingPool,
+    reportUncheckable: @escaping @Sendable (_ memory: Int) -> Void = { _ in }
+  ) {
     self.parameters = parameters
     self.pool = pool
+    self.reportUncheckable = reportUncheckable
   }
 
   /// The number of hashes waiting for a thread or for memory.
@@ -49,14 +61,26 @@ public final class Argon2idHasher: PasswordHasher {
   }
 
   public func accept(foreign text: String) throws(FieldViolation) -> PasswordHash {
-    let stored: any StoredHash
-    do { stored = try StoredHashFormat.parse(text) } catch { throw error.violation }
-    guard stored.memoryBytes <= pool.memoryBudget else {
-      throw StoredHashError.outOfRange(
-        "the hash takes \(stored.memoryBytes) bytes of memory, more than the budget of \(pool.memoryBudget)"
-      ).violation
+    do {
+      try checkCost(ofForeign: StoredHashFormat.parse(text))
+    } catch {
+      throw error.violation
     }
     return PasswordHash(phcString: text)
+  }
+
+  /// Checks what one import may make the pool do. A hash with this hasher's parameters costs no more than a new one.
+  private func checkCost(ofForeign stored: any StoredHash) throws(StoredHashError) {
+    let argon2 = stored as? PHCString
+    if argon2?.parameters == parameters { return }
+    try argon2?.checkForeignWork()
+    // Half, so that others run beside it.
+    let limit = pool.memoryBudget / 2
+    guard stored.memoryBytes <= limit else {
+      throw .outOfRange(
+        "the hash takes \(stored.memoryBytes) bytes of memory; it must be at most \(limit), half of the budget"
+      )
+    }
   }
 
   public func verify(
@@ -66,55 +90,43 @@ public final class Argon2idHasher: PasswordHasher {
     do { stored = try StoredHashFormat.parse(hash.phcString) } catch {
       throw .passwordHashing("the stored hash is not accepted: \(error)")
     }
-    let outcome = try await pool.run(memory: stored.memoryBytes, for: requester) {
-      Result { () throws(UserError) in try Self.match(password, stored) }
+    guard stored.memoryBytes <= pool.memoryBudget else {
+      reportUncheckable(stored.memoryBytes)
+      return try await verify(password, against: decoy, for: requester)
     }
-    switch try outcome.get() {
-    case nil: return .mismatch
-    case .normalized: return .match(needsRehash: needsRehash(stored))
-    case .asGiven: return .match(needsRehash: true)
+    return try await run(
+      StoredHashCheck(stored: stored, isOwn: isOwn(hash, stored)), password, for: requester)
+  }
+
+  private func run(
+    _ check: StoredHashCheck, _ password: Password, for requester: HashRequester
+  ) async throws(UserError) -> PasswordVerification {
+    // With the decoy, the time of such a check differs less from the decoy's alone.
+    let needsDecoy = check.time(of: password) < parameters.time / 2
+    let memory = max(check.stored.memoryBytes, needsDecoy ? parameters.memoryBytes : 0)
+    let outcome = try await pool.run(memory: memory, for: requester) { [decoy = newDecoy()] in
+      Result { () throws(UserError) in
+        let verification = try check.run(password)
+        if needsDecoy, verification == .mismatch { _ = try decoy.matches(Array(password.normalized.utf8)) }
+        return verification
+      }
     }
+    return try outcome.get()
   }
 
-  /// The form of a password that a hash was made of.
-  private enum Form {
-    case normalized
-    case asGiven
-  }
+  public var decoy: PasswordHash { PasswordHash(phcString: newDecoy().text) }
 
-  /// Returns the form of `password` that matches `stored`, or nil.
-  ///
-  /// Other systems hash the text as typed, and their Argon2 hashes look like this service's. So a password whose NFKC form
-  /// differs from its text may cost two hashes. The text as typed comes first where only other systems use the format.
-  private static func match(_ password: Password, _ stored: any StoredHash) throws(UserError) -> Form? {
-    let normalized = Array(password.normalized.utf8)
-    let asGiven = Array(password.asGiven.utf8)
-    // Compared as bytes: equal strings are canonically equivalent, and may differ in bytes.
-    if normalized == asGiven { return try stored.matches(normalized) ? .normalized : nil }
-    if stored is PHCString, try stored.matches(normalized) { return .normalized }
-    if try stored.matches(asGiven) { return .asGiven }
-    if !(stored is PHCString), try stored.matches(normalized) { return .normalized }
-    return nil
-  }
-
-  public var decoy: PasswordHash {
+  private func newDecoy() -> PHCString {
     // A random tag of 256 bits matches no password.
-    PasswordHash(
-      phcString: PHCString.text(
-        parameters, salt: SystemRandom.bytes(Argon2Parameters.saltLength),
-        tag: SystemRandom.bytes(Argon2Parameters.tagLength)))
+    PHCString(
+      parameters, salt: SystemRandom.bytes(Argon2Parameters.saltLength),
+      tag: SystemRandom.bytes(Argon2Parameters.tagLength))
   }
 
-  /// Returns whether a hash was made with other parameters than this hasher's.
-  ///
-  /// Also true for text that is not an Argon2id hash.
-  public func needsRehash(_ hash: PasswordHash) -> Bool {
-    (try? PHCString(hash.phcString)).map(needsRehash) ?? true
-  }
-
-  private func needsRehash(_ stored: any StoredHash) -> Bool {
-    guard let stored = stored as? PHCString else { return true }
-    return stored.variant != .id || stored.parameters != parameters
-      || stored.saltLength != Argon2Parameters.saltLength || stored.tagLength != Argon2Parameters.tagLength
+  /// Returns whether a hash is like this hasher's new ones. Text of Django's, with `argon2` before it, is not.
+  private func isOwn(_ hash: PasswordHash, _ stored: any StoredHash) -> Bool {
+    guard let stored = stored as? PHCString else { return false }
+    return hash.phcString.hasPrefix("$\(Argon2.Variant.id.rawValue)$") && stored.parameters == parameters
+      && stored.saltLength == Argon2Parameters.saltLength && stored.tagLength == Argon2Parameters.tagLength
   }
 }

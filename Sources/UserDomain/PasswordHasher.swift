@@ -11,7 +11,7 @@ public protocol PasswordHasher: Sendable {
   /// Checks the text of a hash that another system has made, without a password.
   ///
   /// - Throws: a violation of `PasswordHash.field`: malformed for an unknown format, or for text that does not follow its
-  ///   format; out of range for a cost that the hasher does not compute.
+  ///   format; out of range for a cost that the hasher does not compute for others.
   func accept(foreign text: String) throws(FieldViolation) -> PasswordHash
 
   /// Checks `password` against `hash`, in a time that does not depend on where they differ.
@@ -30,6 +30,7 @@ public enum PasswordVerification: Hashable, Sendable {
   /// The password does not match the hash.
   case mismatch
   /// The password matches. `needsRehash` is true if the hash was made by another system, or with other parameters than
-  /// today's.
+  /// today's. It is false, and the hash must be kept, if a part of the password did not count: the original password may
+  /// differ in that part.
   case match(needsRehash: Bool)
 }

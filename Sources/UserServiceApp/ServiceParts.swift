@@ -25,7 +25,12 @@ struct ServiceParts: Sendable {
     repository = try Self.repository(configuration)
     authority = try await TokenAuthority(configuration.authority) { logger.log($0) }
     hasher = try Argon2idHasher(
-      parameters: configuration.passwords.parameters, limits: configuration.passwords.limits)
+      parameters: configuration.passwords.parameters, limits: configuration.passwords.limits
+    ) { memory in
+      logger.error(
+        "a stored password hash needs more memory than argon2.budget; its user cannot sign in",
+        metadata: ["bytes": "\(memory)"])
+    }
     let attempts = PasswordAttempts(repository)
     directory = UserDirectory(
       repository: repository, hasher: hasher, passwordPolicy: configuration.passwordPolicy,

@@ -24,7 +24,7 @@ struct Argon2Command: ParsableCommand {
     var iterations = Argon2Parameters.recommended.iterations
     @Option(
       help: ArgumentHelp(
-        "Divide the memory into this many lanes, 1 to 16, each computed by a thread.", valueName: "count"))
+        "Divide the memory into this many lanes, 1 to 16, which one thread computes.", valueName: "count"))
     var parallelism = Argon2Parameters.recommended.parallelism
     @Option(help: ArgumentHelp("Use at most this much memory for one hash, up to 524288.", valueName: "KiB"))
     var maxMemory = Argon2Parameters.memoryBounds.upperBound
@@ -60,8 +60,7 @@ struct Argon2Command: ParsableCommand {
     }
 
     private static func rate(_ measurement: Argon2Calibration.Measurement) -> String {
-      let lanes = Double(measurement.parameters.parallelism)
-      return String(format: "%.1f", Duration.seconds(1) / measurement.duration / lanes)
+      String(format: "%.1f", Duration.seconds(1) / measurement.duration)
     }
   }
 }

@@ -22,7 +22,7 @@ import Testing
       "$argon2id$v=16$m=65536,t=2,p=1$\(salt)$\(tag)", "$argon2id$m=65536,t=2,p=1$\(salt)$\(tag)",
       "$argon2id$v=19$m=4194304,t=2,p=1$\(salt)$\(tag)", "$argon2id$v=19$m=524289,t=2,p=1$\(salt)$\(tag)",
       "$argon2id$v=19$m=65536,t=11,p=1$\(salt)$\(tag)", "$argon2id$v=19$m=65536,t=0,p=1$\(salt)$\(tag)",
-      "$argon2id$v=19$m=65536,t=2,p=17$\(salt)$\(tag)", "$argon2id$v=19$m=64,t=2,p=16$\(salt)$\(tag)",
+      "$argon2id$v=19$m=65536,t=2,p=256$\(salt)$\(tag)", "$argon2id$v=19$m=64,t=2,p=16$\(salt)$\(tag)",
       "$argon2id$v=19$m=-1,t=2,p=1$\(salt)$\(tag)", "$argon2id$v=19$m=+65536,t=2,p=1$\(salt)$\(tag)",
       "$argon2id$v=19$m=065536,t=2,p=1$\(salt)$\(tag)",
       "$argon2id$v=19$m=99999999999999999999,t=2,p=1$\(salt)$\(tag)",

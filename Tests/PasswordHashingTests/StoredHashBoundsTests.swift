@@ -15,6 +15,8 @@ import UserDomain
   private static let b32 = String(repeating: "A", count: 43)
   private static let b64 = String(repeating: "A", count: 86)
 
+  private static let b512 = String(repeating: "A", count: 683)
+
   private static func blowfish(_ cost: String) -> String {
     "$2b$\(cost)$" + String(repeating: "e", count: 53)
   }
@@ -24,11 +26,14 @@ import UserDomain
     blowfish("04"), blowfish("14"), scrypt("ln=1,r=8,p=1"), scrypt("ln=18,r=8,p=1"), scrypt("ln=17,r=8,p=2"),
     scrypt("ln=15,r=1,p=16"), scrypt("ln=262144,r=8,p=1"),
     "$firescrypt$ln=18,r=8,p=1$c2FsdA$\(b32)$Bw$\(b32)",
-    "$pbkdf2-sha256$i=2000000,l=32$c2FsdA$\(b32)", "$pbkdf2-sha256$i=2000000$c2FsdA$\(b32)",
-    "$pbkdf2-sha256$i=1000000,l=64$c2FsdA$\(b64)", "$pbkdf2-sha512$2000000$c2FsdA$\(b64)",
-    "pbkdf2_sha256$2000000$salt$\(b32)=", "$5$rounds=1000$salt$\(b32)", "$6$rounds=1000000$salt$\(b64)",
+    "$pbkdf2-sha256$i=3000000,l=32$c2FsdA$\(b32)", "$pbkdf2-sha256$i=3000000$c2FsdA$\(b32)",
+    "$pbkdf2-sha256$i=1500000,l=64$c2FsdA$\(b64)", "$pbkdf2-sha512$2000000$c2FsdA$\(b64)",
+    "$pbkdf2$6000000$c2FsdA$\(b20)", "$pbkdf2-sha1$i=1300000,l=64$c2FsdA$\(b64)",
+    "$pbkdf2-sha256$i=25000,l=512$c2FsdA$\(b512)", "pbkdf2_sha256$3000000$salt$\(b32)=",
+    "$5$rounds=1000$salt$\(b32)", "$6$rounds=1000000$salt$\(b64)",
     "$y$jDT$\(y16)$\(b32)", "$y$j75$\(y16)$\(b32)", "$P$Isaltsalt" + b16, "$S$5saltsalt" + b32,
-    "$sha256$i=8192,pf=e1BBU1NXT1JEfQ$c2FsdA$\(b32)", "$argon2d$v=19$m=524288,t=10,p=16$c29tZXNhbHQ$\(b32)",
+    "$sha256$i=8192,pf=e1BBU1NXT1JEfQ$c2FsdA$\(b32)", "$argon2d$v=19$m=524288,t=2,p=16$c29tZXNhbHQ$\(b32)",
+    "$argon2id$v=19$m=104857,t=10,p=255$c29tZXNhbHQ$\(b32)",
   ]
 
   @Test(
@@ -55,14 +60,16 @@ import UserDomain
     ("$firescrypt$ln=30,r=8,p=1$c2FsdA$\(b32)$Bw$\(b32)", "firescrypt log2(N) is 30;"),
     (
       "$pbkdf2-sha256$i=1000000000,l=32$c2FsdA$\(b32)",
-      "pbkdf2 iterations is 1000000000; it must be 1 to 2000000"
+      "pbkdf2 iterations is 1000000000; it must be 1 to 3000000"
     ),
-    ("$pbkdf2-sha256$i=1000001,l=64$c2FsdA$\(b64)", "pbkdf2 iterations × blocks of output is 2000002;"),
+    ("$pbkdf2-sha256$i=1500001,l=64$c2FsdA$\(b64)", "pbkdf2 iterations × blocks of output is 3000002;"),
+    ("$pbkdf2-sha1$i=1500001,l=64$c2FsdA$\(b64)", "pbkdf2 iterations × blocks of output is 6000004;"),
     ("$pbkdf2-sha256$i=0,l=32$c2FsdA$\(b32)", "pbkdf2 iterations is 0;"),
-    ("$pbkdf2-sha256$i=1,l=65$c2FsdA$\(b64)", "pbkdf2 length of the hash is 65; it must be 16 to 64"),
-    ("$pbkdf2$2000001$c2FsdA$\(b20)", "pbkdf2 iterations is 2000001;"),
-    ("pbkdf2_sha256$2000001$salt$\(b32)=", "pbkdf2 iterations is 2000001;"),
-    ("pbkdf2:sha256:2000001$salt$00", "pbkdf2 iterations is 2000001;"),
+    ("$pbkdf2-sha256$i=1,l=513$c2FsdA$\(b512)", "pbkdf2 length of the hash is 513; it must be 16 to 512"),
+    ("$pbkdf2$6000001$c2FsdA$\(b20)", "pbkdf2 iterations is 6000001;"),
+    ("$pbkdf2-sha512$2000001$c2FsdA$\(b64)", "pbkdf2 iterations is 2000001;"),
+    ("pbkdf2_sha256$3000001$salt$\(b32)=", "pbkdf2 iterations is 3000001;"),
+    ("pbkdf2:sha256:3000001$salt$00", "pbkdf2 iterations is 3000001;"),
     // ASP.NET Identity: 2^31 iterations.
     (
       "AQAAAAGAAAAAAAAAEA" + String(repeating: "A", count: 64) + "==",
@@ -81,6 +88,13 @@ import UserDomain
       "$argon2i$v=19$m=524289,t=2,p=1$c29tZXNhbHQ$\(b32)",
       "argon2 memory in KiB is 524289; it must be 8 to 524288"
     ),
+    (
+      "$argon2id$v=19$m=524288,t=3,p=1$c29tZXNhbHQ$\(b32)",
+      "argon2 memory in KiB × iterations is 1572864; it must be at most 1048576"
+    ),
+    (
+      "$argon2id$v=19$m=524288,t=1,p=256$c29tZXNhbHQ$\(b32)", "argon2 parallelism is 256; it must be 1 to 255"
+    ),
     ("$argon2d$v=19$m=65536,t=11,p=1$c29tZXNhbHQ$\(b32)", "argon2 iterations is 11; it must be 1 to 10"),
     (
       "argon2$argon2id$v=19$m=64,t=1,p=16$c29tZXNhbHQ$\(b32)",
@@ -96,6 +110,43 @@ import UserDomain
     #expect(violation?.field == "password_hash")
     #expect(violation?.reason == .outOfRange)
     #expect(violation?.description.hasPrefix(reason) == true, "\(violation?.description ?? "")")
+  }
+
+  @Test("an Argon2 hash with this hasher's own parameters is accepted, whatever its work")
+  func ownParameters() throws {
+    let own = Argon2Parameters(unchecked: 524_288, iterations: 10, parallelism: 1)
+    let hasher = Argon2idHasher(
+      parameters: own, pool: HashingPool(limits: HashingLimits(memoryBudget: 512 << 20)))
+    let text = "$argon2id$v=19$m=524288,t=10,p=1$c29tZXNhbHQ$\(Self.b32)"
+    #expect(try hasher.accept(foreign: text).phcString == text)
+    #expect(throws: FieldViolation.self) { try Self.hasher.accept(foreign: text) }
+  }
+
+  @Test(
+    "by the estimate, no check at a bound takes more than 1.5 s, whatever the password",
+    arguments: atBounds)
+  func time(text: String) throws {
+    let check = StoredHashCheck(stored: try StoredHashFormat.parse(text), isOwn: false)
+    // With a second form and the escapes of PHP; 128 bytes; the longest; one that NFKC makes 18 times as long.
+    for password in [
+      " \u{fb01}'\"", "\u{fb01}'" + String(repeating: "\"", count: 124),
+      String(repeating: "\"", count: 1_024),
+      String(repeating: "\u{fdfa}", count: 341),
+    ] {
+      #expect(try check.time(of: Password(attempt: password)) <= .milliseconds(1_500))
+    }
+  }
+
+  @Test(
+    "where each round hashes the password, its maximum length depends on the rounds",
+    arguments: [
+      ("$1$salt$\(b16)", 511), ("$5$salt$\(b32)", 511), ("$6$salt$\(b64)", 511),
+      ("$5$rounds=500000$salt$\(b32)", 511), ("$5$rounds=1000000$salt$\(b32)", 336),
+      ("$6$rounds=1000000$salt$\(b64)", 500), ("$P$Bsaltsalt" + b16, 512), ("$S$Dsaltsalt" + b32, 512),
+      ("$P$Isaltsalt" + b16, 393), ("$S$Isaltsalt" + b32, 302), ("$y$j9T$\(y16)$\(b32)", 511),
+    ])
+  func maximumPhraseLength(text: String, length: Int) throws {
+    #expect(try StoredHashFormat.parse(text).maximumPhraseLength == length)
   }
 
   private static let unknownTexts: [String] = [
@@ -144,7 +195,8 @@ import UserDomain
     ("$P$Bsaltsalt" + b32, "phpass:"), ("$P$-saltsalt" + b16, "phpass:"), ("$S$Dsaltsalt" + b16, "drupal7:"),
     ("$md5$x$y", "md5:"), ("$md5$\(b32)", "md5:"), ("$sha1$pf=e1NBTFR9$c2FsdA$\(b20)", "sha1:"),
     ("$sha256$pf=!$c2FsdA$\(b32)", "sha256:"), ("$hmac-sha256$\(b32)$", "hmac-sha256:"), ("{SSHA}", "ssha:"),
-    ("{SSHA}\(b16)", "ssha:"), ("{SSHA1}\(b32)", "ssha:"), ("md5$$5f4dcc3b5aa765d61d8327deb882cf99", "md5:"),
+    ("{SSHA}\(b16)", "ssha:"), ("{SSHA1}\(b32)", "ssha:"), ("{sSha384}\(b32)", "ssha:"),
+    ("{ssha", "ssha:"), ("md5$$5f4dcc3b5aa765d61d8327deb882cf99", "md5:"),
     ("$argon2x$v=19$m=64,t=1,p=1$c29tZXNhbHQ$\(b32)", "argon2:"), ("has space", "must be printable ASCII"),
     ("$1$s\u{e4}lt$\(b16)", "must be printable ASCII"), ("$1$s\u{0}lt$\(b16)", "must be printable ASCII"),
   ]

@@ -30,6 +30,12 @@ struct StoredHashVector: CustomStringConvertible, Sendable {
       $argon2id$v=19$m=64,t=1,p=1$CX8t/GtuRx2hHBs9+6ygJg$c0SGTn5UnHsM1ovmc3spUYf+tg98Zvz+gVUm8OZYCos
       """),
     StoredHashVector(
+      "argon2id-255-lanes", "correct horse",
+      """
+      $argon2id$v=19$m=2040,t=1,p=255$59BADBWThDwsdPyKKwYwBQ$ckFHLnp+RPn1oq2MEge07u35DBksuC+vojdNHPNR4\
+      hg
+      """),
+    StoredHashVector(
       "django-argon2", "correct horse",
       """
       argon2$argon2id$v=19$m=64,t=1,p=1$cTFDUVFMdUMzaHNpVjMyZ0lySUtHTA$MAbNJU3X732W2enwifwQ/GHlHlO8I6i\
@@ -107,6 +113,18 @@ struct StoredHashVector: CustomStringConvertible, Sendable {
       7cscQ5u8CIivxoQWZM3+CY1H+o5cILcfG15kgcSw
       """),
     StoredHashVector(
+      "mongoose-pbkdf2-sha256", "correct horse",
+      """
+      $pbkdf2-sha256$i=1000,l=512$Vs3ZgD6fupfp8Ew6R7G6hw$rOXcR79o6idTgHtmIN/KQhsr7yK3fKLjSr92tkNVTwQ0\
+      9DwlVroFi1m7VXYeh2dmChxTLODdS8nWqFXU/DOAOW4t/5bi8wvMzHQ0XZRK4D7fwvw/7Y7AuiqqTwC/0+6aSYp/mIKuMG3\
+      gNv74B8nQRsP+bkFGrlpZTxlqaO4wagzUm4eLqKEHpXJcnbGItxNzyGUeCOTHzNOzatjK19EVqbxar2d6Jf61EFj7sxbZXu\
+      oRscjdwNDMNYczDp89ocLYB4WPL4SoWKNrVN9sLwdzE5badG4RaDlmGNhZ6JgalKvtQ/ERDvIpOcJxOaXQwWVDo9Ava1nw3\
+      6QmwvLUWpBw9NNdQoO5/dEpA/eukllTfatCZm3ldwFBr/FgrVnmgD+zQwFFw6ZGvVFjhBmvDsr/TsD2HZ92BoHXSFGG5MdE\
+      STid+sCUEL949mGC5hfPOM2RI4YDiDVw4V5qYDSJR2uFt8me+X6OWtwttces7TozO1GdISpwnforVa+wxZOitZC5ZGK8u7S\
+      ewYC2y1+TcaEmv1022gy+zad5NLO6/HyrcOA7syXKxW/BZKK6hB1lFkH35ORf91+7xymB3OURfpsrGSAMrBqUFY305pS3oE\
+      qPhfzmMSilKhLa+NN6tf9e2FlOyfrZfgdOcxnxySfSCUr1B/GgKZHnyrLgzYoQ5HzBu+8
+      """),
+    StoredHashVector(
       "passlib-pbkdf2-sha1", "correct horse",
       "$pbkdf2$1000$kxKCkLKW0prTWoux1novhQ$5OhnoAlXCjsx84gTbP2lAz/DV7M"),
     StoredHashVector(
@@ -173,6 +191,9 @@ struct StoredHashVector: CustomStringConvertible, Sendable {
       "phpass", "correct horse",
       "$P$553noO5YBIvQbH0dIze1e.9z/QPAvw."),
     StoredHashVector(
+      "wordpress-phpass", "correct horse",
+      "$P$54COaDNF/zy04BI83PlcYx19/njN5v/"),
+    StoredHashVector(
       "phpbb", "correct horse",
       "$H$5y5y64hDLQN6Ru6YQUGxkdpxaFt61O0"),
     StoredHashVector(
@@ -217,6 +238,11 @@ struct StoredHashVector: CustomStringConvertible, Sendable {
     StoredHashVector(
       "ssha256", "correct horse",
       "{SSHA256}t6StGoc4GNW6dss2otDTNiiXbwBEVVhcaYrxkkJ1h5IMbfkdVHIivg=="),
+    StoredHashVector(
+      "ssha384", "correct horse",
+      """
+      {ssha384}6SosrGPKO+uMQZKXUOHIK8dHPnauw3eSX/lmV0raY7f22hrXPL7rUP17E4xVoCb2aDiyPloGrfs=
+      """),
     StoredHashVector(
       "ssha512", "correct horse",
       """
@@ -270,107 +296,14 @@ struct StoredHashVector: CustomStringConvertible, Sendable {
   /// Of 72 times x, by the PyPI package bcrypt.
   static let bcryptOf72 = "$2b$04$eeeeeeeeeeeeeeeeeeeeeOhcKPDssc8LgHLS9m.q60cVHQVeMIwE."
 
-  /// Published hashes: github.com/firebase/scrypt, github.com/dotnet/aspnetcore (PasswordHasherTest.cs),
-  /// github.com/ory/kratos (hash/hasher_test.go), firebase-tools issue 1617, and crypt_blowfish.
-  static let published = [
+  /// The password of ``php``.
+  static let phpPassword = "  it's \"5 < 6\" & \\ \t"
+
+  /// Of ``phpPassword``, by `Tests/python/hashes.py`.
+  static let php = [
     StoredHashVector(
-      "github.com/firebase/scrypt README", "user1password",
-      """
-      $firescrypt$ln=14,r=8,p=1$42xEC+ixf3L2lw==$lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAj\
-      Tdn3aoItz+VHjoZilo78198JAdRuid5lQ==$Bw==$jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmd\
-      ZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA==
-      """),
-    StoredHashVector(
-      "ASP.NET v2", "my password",
-      "AAABAgMEBQYHCAkKCwwNDg+ukCEMDf0yyQ29NYubggHIVY0sdEUfdyeM+E1LtH1uJg=="),
-    StoredHashVector(
-      "ASP.NET v3", "my password",
-      """
-      AQAAAAEAACcQAAAAEAABAgMEBQYHCAkKCwwNDg+yWU7rLgUwPZb1Itsmra7cbxw2EFpwpVFIEtP+JIuUEw==
-      """),
-    StoredHashVector(
-      "ASP.NET v3, 250,000", "my password",
-      """
-      AQAAAAEAA9CQAAAAIESkQuj2Du8Y+kbc5lcN/W/3NiAZFEm11P27nrSN5/tId+bR1SwV8CO1Jd72r4C08OLvplNlCDc3oQZ8\
-      efcW+jQ=
-      """),
-    StoredHashVector(
-      "Kratos argon2i", "test",
-      """
-      $argon2i$v=19$m=65536,t=3,p=4$kk51rW/vxIVCYn+EG4kTSg$NyT88uraJ6im6dyha/M5jhXvpqlEdlS/9fEm7ScMb8c
-      """),
-    StoredHashVector(
-      "Kratos pbkdf2-sha256", "test",
-      """
-      $pbkdf2-sha256$i=100000,l=32$1jP+5Zxpxgtee/iPxGgOz0RfE9/KJuDElP1ley4VxXc$QJxzfvdbHYBpydCbHoFg3GJ\
-      EqMFULwskiuqiJctoYpI
-      """),
-    StoredHashVector(
-      "Kratos pbkdf2-sha512", "test",
-      """
-      $pbkdf2-sha512$i=100000,l=32$bdHBpn7OWOivJMVJypy2UqR0UnaD5prQXRZevj/05YU$+wArTfv1a+bNGO1iZrmEdVj\
-      hA+lL11wF4/IxpgYfPwc
-      """),
-    StoredHashVector(
-      "Kratos scrypt", "test",
-      """
-      $scrypt$ln=16384,r=8,p=1$2npRo7P03Mt8keSoMbyD/tKFWyUzjiQf2svUaNDSrhA=$MiCzNcIplSMqSBrm4HckjYqYha\
-      VPPjTARTzwB1cVNYE=
-      """),
-    StoredHashVector(
-      "Kratos sha1", "test",
-      """
-      $sha1$pf=JHtQQVNTV09SRH0ke1NBTFR9JA==$NW9wbWtnejAzcg==$iE5n1yjX3oAdxRHwZ4u57I4LpQo=
-      """),
-    StoredHashVector(
-      "Kratos sha256", "test",
-      """
-      $sha256$pf=e1NBTFR9JCR7UEFTU1dPUkR9$NW9wbWtnejAzcg==$HokCOi9OtiZaZRvnkgemV3B4UUHpI7kA8zq/EZWH2NY\
-      =
-      """),
-    StoredHashVector(
-      "Kratos sha512", "test",
-      """
-      $sha512$pf=e1NBTFR9JCR7UEFTU1dPUkR9$NW9wbWtnejAzcg==$1F9BPW8UtdJkZ9Dhlf+D4X4dJ9xfuH8y04EfuCP2k4a\
-      GPPq/aWxU9/xe3LydHmYW1/K3zu3NFO9ETVrZettz3w==
-      """),
-    StoredHashVector(
-      "Kratos md5", "test",
-      "$md5$CY9rzUYh03PK3k6DJie09g=="),
-    StoredHashVector(
-      "Kratos md5 with a salt", "ory",
-      "$md5$pf=e1BBU1NXT1JEfXtTQUxUfSQ/$MTIzNDU2Nzg5$8PhwWanVRnpJAFK4NUjR0w=="),
-    StoredHashVector(
-      "Kratos md5-crypt", "test",
-      "$md5-crypt$TVEiiKNb$SN6/pUaRQS/E8Jh46As2C/"),
-    StoredHashVector(
-      "Kratos md5-crypt without a salt", "test",
-      "$md5-crypt$$whuMjZj.HMFoaTaZRRtkO0"),
-    StoredHashVector(
-      "Kratos sha256-crypt", "test",
-      """
-      $sha256-crypt$rounds=535000$05R.9KB6UC2kLI3w$Q/zslzx./JjkAVPTwp6th7nW5l7JU91Gte/UmIh.U78
-      """),
-    StoredHashVector(
-      "Kratos sha512-crypt", "test",
-      """
-      $sha512-crypt$rounds=656000$3LVbIAVxR//cRajw$uuNasMW.RYxlGzIRFU1Was70BPSa933AjxhZIGJdJBOlqJAHlgq\
-      a0yuiuq5JHF/ryNGryJkj87G9i3G2HPSXg1
-      """),
-    StoredHashVector(
-      "Kratos hmac-md5", "test",
-      "$hmac-md5$ZmU4Njk3Zjc0MmQwODA0MDVkMTI3MGU2MTYzMzE2Zjk=$MTIzNDU="),
-    StoredHashVector(
-      "Kratos hmac-sha384", "test",
-      """
-      $hmac-sha384$ZWEyMGM3NGE4Y2UzMTljNTdjZTlhZGQyYTZjNDE0MGQ4YjMwYWIwOWM4OTRiNWQ4MmZjODlhMzBhMmQzNGE\
-      5NmQ0NDY1NWRhYjQ2ZjhiYjBkNTRmYjk5YWZkZTA1MGY1$MTIzNDU=
-      """),
-    StoredHashVector(
-      "Firebase md5 in hexadecimal", "tester5",
-      "$md5$NzJkNGE1YTViNjA1YzUzYWUxYWM0NzhkOWE0OTc3ZDc="),
-    StoredHashVector(
-      "bcrypt, crypt_blowfish", "U*U*",
-      "$2a$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK"),
+      "wordpress-bcrypt", phpPassword, "$wp$2y$04$USufksxd5W5lDzei1V/IkOiWPORx4K42.jRZPpdVaNoug19gqCcaC"),
+    StoredHashVector("wordpress-phpass", phpPassword, "$P$58zU/cRcixZaV4VTjZqjOLzUj33/.j0"),
+    StoredHashVector("phpbb", phpPassword, "$H$5OWbOz6bt2dGextpp2UCyW4hXLqq4.0"),
   ]
 }

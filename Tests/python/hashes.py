@@ -8,7 +8,9 @@ import base64
 import ctypes
 import hashlib
 import hmac
+import html
 import os
+import re
 import secrets
 
 import argon2
@@ -54,9 +56,19 @@ def bcrypt_variant(prefix):
     return make
 
 
+def from_wordpress(make):
+    """Returns `make` for what WordPress gets of a form and hashes: PHP's addslashes() and trim()."""
+    return lambda password: make(re.sub(r"(['\"\\])", r"\\\1", password).strip(" \n\r\t\v\0"))
+
+
 def wordpress(password):
-    mac = hmac.digest(b"wp-sha384", password.strip().encode(), "sha384")
+    mac = hmac.digest(b"wp-sha384", password.encode(), "sha384")
     return "$wp" + bcrypt_variant("2y")(encode(mac))
+
+
+def from_phpbb(make):
+    """Returns `make` for what phpBB gets of a form and hashes: PHP's htmlspecialchars() with ENT_COMPAT."""
+    return lambda password: make(html.escape(password, quote=False).replace('"', "&quot;"))
 
 
 def django_hasher(cls, **attributes):
@@ -163,7 +175,7 @@ MAKERS = {
     "bcrypt-2y": bcrypt_variant("2y"),
     "django-bcrypt": django_bcrypt(hashers.BCryptPasswordHasher),
     "django-bcrypt-sha256": django_bcrypt(hashers.BCryptSHA256PasswordHasher),
-    "wordpress-bcrypt": wordpress,
+    "wordpress-bcrypt": from_wordpress(wordpress),
     "passlib-scrypt": passlib.scrypt.using(rounds=10).hash,
     "kratos-scrypt": kratos_scrypt,
     "django-scrypt": django_hasher(hashers.ScryptPasswordHasher, work_factor=1024),
@@ -173,6 +185,7 @@ MAKERS = {
     "phc-pbkdf2-sha256": phc_pbkdf2("sha256", 32),
     "phc-pbkdf2-sha512": phc_pbkdf2("sha512", 64),
     "keycloak-pbkdf2-sha256": phc_pbkdf2("sha256", 64),
+    "mongoose-pbkdf2-sha256": phc_pbkdf2("sha256", 512),
     "passlib-pbkdf2-sha1": passlib.pbkdf2_sha1.using(rounds=1000).hash,
     "passlib-pbkdf2-sha256": passlib.pbkdf2_sha256.using(rounds=1000).hash,
     "passlib-pbkdf2-sha512": passlib.pbkdf2_sha512.using(rounds=1000).hash,
@@ -188,7 +201,8 @@ MAKERS = {
     "sha512crypt": passlib.sha512_crypt.using(rounds=1000).hash,
     "yescrypt": yescrypt,
     "phpass": passlib.phpass.using(rounds=7).hash,
-    "phpbb": passlib.phpass.using(rounds=7, ident="$H$").hash,
+    "wordpress-phpass": from_wordpress(passlib.phpass.using(rounds=7).hash),
+    "phpbb": from_phpbb(passlib.phpass.using(rounds=7, ident="$H$").hash),
     "drupal7": drupal7,
     "md5": lambda password: "$md5$" + encode(hashlib.md5(password.encode()).digest()),
     "md5-salted": kratos_digest("md5", "{SALT}{PASSWORD}"),
@@ -199,6 +213,7 @@ MAKERS = {
     "firebase-md5": kratos_digest("md5", "{SALT}{PASSWORD}", rounds=1),
     "ssha": ssha("{SSHA}", "sha1"),
     "ssha256": ssha("{SSHA256}", "sha256"),
+    "ssha384": ssha("{ssha384}", "sha384"),
     "ssha512": ssha("{SSHA512}", "sha512"),
     "hmac-md5": kratos_hmac("md5"),
     "hmac-sha1": kratos_hmac("sha1"),

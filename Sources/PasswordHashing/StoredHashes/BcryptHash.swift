@@ -11,7 +11,7 @@ struct BcryptHash: StoredHash {
     case none
     /// The hexadecimal SHA-256, as in Django's `bcrypt_sha256`.
     case sha256
-    /// base64 of an HMAC-SHA-384, without spaces around the password, as in WordPress from 6.8.
+    /// base64 of an HMAC-SHA-384, as in WordPress from 6.8.
     case wordPress
   }
 
@@ -38,11 +38,20 @@ struct BcryptHash: StoredHash {
 
   private let text: String
   private let preparation: Preparation
+  private let cost: Int
 
   /// The length of the checksum in digits. The setting may differ: libxcrypt clears the unused bits of a salt.
   private static let checksumLength = 31
 
   var memoryBytes: Int { 0 }
+
+  var phraseRule: PhraseRule {
+    switch preparation {
+    case .none: .bcrypt
+    case .sha256: .asTyped
+    case .wordPress: .wordPress
+    }
+  }
 
   /// Parses `$2b$12$<salt of 22 digits><hash of 31>`, the variants `$2a$` and `$2y$`, and what Django and WordPress write
   /// before it.
@@ -50,32 +59,29 @@ struct BcryptHash: StoredHash {
     self.text = String(text.dropFirst(prefix.outerLength))
     preparation = prefix.preparation
     let fields = try HashFields(self.text, format: "bcrypt", counts: 4...4)
-    let cost = fields[2]
-    guard cost.utf8.count == 2 else { throw fields.malformed("has no cost of two digits") }
-    _ = try fields.number(cost.first == "0" ? cost.dropFirst() : cost, "cost", in: Self.costBounds)
+    let digits = fields[2]
+    guard digits.utf8.count == 2 else { throw fields.malformed("has no cost of two digits") }
+    cost = try fields.number(digits.first == "0" ? digits.dropFirst() : digits, "cost", in: Self.costBounds)
     guard CryptDigits.areValid(fields[3], length: 22 + Self.checksumLength) else {
       throw fields.malformed("does not end in 53 digits")
     }
   }
 
-  func matches(_ password: [UInt8]) throws(UserError) -> Bool {
-    let phrase: [UInt8] =
+  func time(forLength length: Int) -> Duration { .microseconds(43 << cost) }
+
+  func matches(_ phrase: [UInt8]) throws(UserError) -> Bool {
+    let key: [UInt8] =
       switch preparation {
-      case .none: password
-      case .sha256: Array(Hexadecimal.encode(Array(SHA256.hash(data: password))).utf8)
-      case .wordPress: Self.wordPressPhrase(password)
+      case .none: phrase
+      case .sha256: Array(Hexadecimal.encode(Array(SHA256.hash(data: phrase))).utf8)
+      case .wordPress: Self.wordPressKey(phrase)
       }
-    // libxcrypt's own limit on passwords must not apply: bcrypt ignores what follows 72 bytes.
-    guard !phrase.contains(0) else { return false }
-    return try Xcrypt.matches(Array(phrase.prefix(72)), text, checksumLength: Self.checksumLength)
+    return try Xcrypt.matches(key, text, checksumLength: Self.checksumLength)
   }
 
-  private static func wordPressPhrase(_ password: [UInt8]) -> [UInt8] {
-    // PHP's trim().
-    let spaces: Set<UInt8> = [0x00, 0x09, 0x0a, 0x0b, 0x0d, 0x20]
-    let trimmed = password.drop(while: spaces.contains).reversed().drop(while: spaces.contains).reversed()
+  private static func wordPressKey(_ phrase: [UInt8]) -> [UInt8] {
     let code = HMAC<SHA384>.authenticationCode(
-      for: Array(trimmed), using: SymmetricKey(data: Array("wp-sha384".utf8)))
+      for: phrase, using: SymmetricKey(data: Array("wp-sha384".utf8)))
     return Array(Data(code).base64EncodedData())
   }
 }

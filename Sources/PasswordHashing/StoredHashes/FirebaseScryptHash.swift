@@ -24,8 +24,10 @@ struct FirebaseScryptHash: StoredHash {
     hash = try fields.base64(4, "hash", signerKey.count...signerKey.count)
   }
 
-  func matches(_ password: [UInt8]) throws(UserError) -> Bool {
-    let key = try cost.key(password, salt: salt, length: 32)
+  func time(forLength length: Int) -> Duration { cost.time }
+
+  func matches(_ phrase: [UInt8]) throws(UserError) -> Bool {
+    let key = try cost.key(phrase, salt: salt, length: 32)
     do {
       // The counter begins at 0.
       let nonce = try AES._CTR.Nonce(nonceBytes: [UInt8](repeating: 0, count: 16))

@@ -5,8 +5,6 @@ import Primitives
 struct HashFields {
   /// The bounds of a salt in bytes, where the format sets none.
   static let saltBounds = 1...256
-  /// The bounds of a hash in bytes.
-  static let hashBounds = 16...64
 
   let format: String
   private let fields: [Substring]

@@ -5,8 +5,8 @@ import UserDomain
 
 /// A hash by PBKDF2 (RFC 8018 §5.2) with an HMAC.
 struct PBKDF2Hash: StoredHash {
-  /// The bounds of the iterations times the blocks of output: 0.4 s of one core with SHA-256, 1 s with SHA-512.
-  static let workBounds = 1...2_000_000
+  /// The bounds of a hash in bytes. passport-local-mongoose writes 512.
+  private static let hashBounds = 16...512
 
   /// The functions under the HMAC, by their names in texts. Ory Kratos means SHA-3 by `sha224` and `sha384`.
   private enum Function: String {
@@ -23,6 +23,25 @@ struct PBKDF2Hash: StoredHash {
       }
     }
 
+    /// The bounds of the iterations times the blocks of output: at most 1.2 s of one core, and more than systems write by
+    /// default. Keycloak's SHA-1 takes 1,300,000 × 4.
+    var workBounds: ClosedRange<Int> {
+      switch self {
+      case .sha1: 1...6_000_000
+      case .sha256: 1...3_000_000
+      case .sha512: 1...2_000_000
+      }
+    }
+
+    /// The time of an iteration for a block, in nanoseconds of one core.
+    var nanoseconds: Int {
+      switch self {
+      case .sha1: 200
+      case .sha256: 200
+      case .sha512: 400
+      }
+    }
+
     var underlying: KDF.Insecure.PBKDF2.HashFunction {
       switch self {
       case .sha1: .insecureSHA1
@@ -34,6 +53,8 @@ struct PBKDF2Hash: StoredHash {
 
   private let function: Function
   private let iterations: Int
+  /// The iterations of all blocks of output.
+  private let work: Int
   private let salt: [UInt8]
   private let hash: [UInt8]
 
@@ -49,7 +70,7 @@ struct PBKDF2Hash: StoredHash {
     self.salt = salt
     self.hash = hash
     let blocks = (hash.count + function.length - 1) / function.length
-    _ = try fields.check(iterations * blocks, "iterations × blocks of output", in: Self.workBounds)
+    work = try fields.check(iterations * blocks, "iterations × blocks of output", in: function.workBounds)
   }
 
   /// Parses `$pbkdf2-sha256$i=600000,l=32$<salt>$<hash>` in base64, where `l` is optional (Ory Kratos), and
@@ -67,12 +88,12 @@ struct PBKDF2Hash: StoredHash {
     } else if fields[2].contains(",") {
       let values = try fields.values(2, ["i", "l"])
       iterations = values[0]
-      length = try fields.number(values[1], "length of the hash", in: HashFields.hashBounds)
+      length = try fields.number(values[1], "length of the hash", in: Self.hashBounds)
     } else {
       iterations = fields[2].dropFirst(2)
     }
     try self.init(
-      function, Self.iterations(iterations, fields),
+      function, Self.iterations(iterations, function, fields),
       fields.base64(3, "salt", HashFields.saltBounds, isAdapted: isPasslib),
       fields.base64(4, "hash", length...length, isAdapted: isPasslib), fields)
   }
@@ -83,7 +104,7 @@ struct PBKDF2Hash: StoredHash {
     let fields = try HashFields(text, format: Self.format, counts: 4...4)
     let function = try Self.function(fields[0].dropFirst("pbkdf2_".utf8.count), fields)
     try self.init(
-      function, Self.iterations(fields[1], fields), fields.saltText(2),
+      function, Self.iterations(fields[1], function, fields), fields.saltText(2),
       fields.base64(3, "hash", function.length...function.length), fields)
   }
 
@@ -93,7 +114,7 @@ struct PBKDF2Hash: StoredHash {
     let method = try HashFields(fields[0], format: Self.format, counts: 3...3, separator: ":")
     let function = try Self.function(method[1], fields)
     try self.init(
-      function, Self.iterations(method[2], fields), fields.saltText(1),
+      function, Self.iterations(method[2], function, fields), fields.saltText(1),
       fields.hexadecimal(2, "hash", function.length...function.length), fields)
   }
 
@@ -120,7 +141,7 @@ struct PBKDF2Hash: StoredHash {
     _ = try fields.check(numbers[2], "length of the salt", in: 16...64)
     _ = try fields.check(record, "record", (13 + numbers[2] + 32)...(13 + numbers[2] + 32))
     try self.init(
-      function, fields.check(numbers[1], "iterations", in: Self.workBounds),
+      function, fields.check(numbers[1], "iterations", in: function.workBounds),
       Array(record[13..<13 + numbers[2]]), Array(record[(13 + numbers[2])...]), fields)
   }
 
@@ -134,15 +155,17 @@ struct PBKDF2Hash: StoredHash {
   }
 
   private static func iterations(
-    _ digits: Substring, _ fields: HashFields
+    _ digits: Substring, _ function: Function, _ fields: HashFields
   ) throws(StoredHashError) -> Int {
-    try fields.number(digits, "iterations", in: workBounds)
+    try fields.number(digits, "iterations", in: function.workBounds)
   }
 
-  func matches(_ password: [UInt8]) throws(UserError) -> Bool {
+  func time(forLength length: Int) -> Duration { .nanoseconds(function.nanoseconds * work) }
+
+  func matches(_ phrase: [UInt8]) throws(UserError) -> Bool {
     do {
       let key = try KDF.Insecure.PBKDF2.deriveKey(
-        from: password, salt: salt, using: function.underlying, outputByteCount: hash.count,
+        from: phrase, salt: salt, using: function.underlying, outputByteCount: hash.count,
         unsafeUncheckedRounds: iterations)
       return key.withUnsafeBytes { isEqualInConstantTime(Array($0), hash) }
     } catch {

@@ -17,10 +17,12 @@ struct ScryptCost: Hashable, Sendable {
   static let blockSizeBounds = 1...16
   /// The bounds of p.
   static let parallelismBounds = 1...16
-  /// The bounds of N × r × p: up to 256 MiB of memory, and about 0.4 s of one core.
+  /// The bounds of N × r × p: up to 256 MiB of memory, and about 0.5 s of one core.
   static let workBounds = 2...(1 << 21)
 
   var memoryBytes: Int { 128 * blocks * blockSize }
+  /// The time of one core, as estimated.
+  var time: Duration { .nanoseconds(240 * blocks * blockSize * parallelism) }
 
   /// Reads log2(N), r and p.
   init(
@@ -55,10 +57,10 @@ struct ScryptCost: Hashable, Sendable {
   }
 
   /// Derives a key.
-  func key(_ password: [UInt8], salt: [UInt8], length: Int) throws(UserError) -> [UInt8] {
+  func key(_ phrase: [UInt8], salt: [UInt8], length: Int) throws(UserError) -> [UInt8] {
     do {
       let key = try KDF.Scrypt.deriveKey(
-        from: password, salt: salt, outputByteCount: length, rounds: blocks, blockSize: blockSize,
+        from: phrase, salt: salt, outputByteCount: length, rounds: blocks, blockSize: blockSize,
         parallelism: parallelism)
       return key.withUnsafeBytes { Array($0) }
     } catch {

@@ -24,7 +24,7 @@ struct ScryptHash: StoredHash {
       cost = try ScryptCost(logarithm: costs[0], blockSize: costs[1], parallelism: costs[2], fields)
     }
     salt = try fields.base64(3, "salt", HashFields.saltBounds)
-    hash = try fields.base64(4, "hash", HashFields.hashBounds)
+    hash = try fields.base64(4, "hash", 32...64)
     guard Self.lengths.contains(hash.count) else {
       throw fields.malformed("has a hash of \(hash.count) bytes; it must have 32 or 64")
     }
@@ -47,7 +47,9 @@ struct ScryptHash: StoredHash {
     hash = try fields.hexadecimal(2, "hash", 64...64)
   }
 
-  func matches(_ password: [UInt8]) throws(UserError) -> Bool {
-    isEqualInConstantTime(try cost.key(password, salt: salt, length: hash.count), hash)
+  func time(forLength length: Int) -> Duration { cost.time }
+
+  func matches(_ phrase: [UInt8]) throws(UserError) -> Bool {
+    isEqualInConstantTime(try cost.key(phrase, salt: salt, length: hash.count), hash)
   }
 }

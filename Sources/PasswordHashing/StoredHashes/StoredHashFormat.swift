@@ -16,12 +16,13 @@ enum StoredHashFormat {
       throw .malformed("must be printable ASCII without spaces")
     }
     for (prefix, parser) in parsers where text.utf8.starts(with: prefix.utf8) { return try parser(text) }
-    guard let hash = try PBKDF2Hash(identity: text) else { throw .unknownFormat }
-    return hash
+    if let hash = try DigestHash(ldap: text) { return hash }
+    if let hash = try PBKDF2Hash(identity: text) { return hash }
+    throw .unknownFormat
   }
 
   private static let parsers: [(prefix: String, parser: Parser)] =
-    argon2 + bcrypt + crypt + scrypt + pbkdf2 + portablePHP + digests + hmacs + otherDigests
+    argon2 + bcrypt + crypt + scrypt + pbkdf2 + portablePHP + digests + hmacs + djangoDigests
 
   private static let argon2: [(String, Parser)] = [
     ("$argon2", { (text) throws(StoredHashError) in try PHCString(text) }),
@@ -63,8 +64,7 @@ enum StoredHashFormat {
     ("$hmac-\(function)$", { (text) throws(StoredHashError) in try DigestHash(hmac: text, function) })
   }
 
-  private static let otherDigests: [(String, Parser)] = [
-    ("{SSHA", { (text) throws(StoredHashError) in try DigestHash(ldap: text) }),
-    ("md5$", { (text) throws(StoredHashError) in try DigestHash(django: text) }),
+  private static let djangoDigests: [(String, Parser)] = [
+    ("md5$", { (text) throws(StoredHashError) in try DigestHash(django: text) })
   ]
 }

@@ -11,6 +11,7 @@ struct YescryptHash: StoredHash {
 
   private let text: String
   let memoryBytes: Int
+  var maximumPhraseLength: Int { Xcrypt.maximumPhraseLength }
 
   private static let checksumLength = 43
 
@@ -48,7 +49,9 @@ struct YescryptHash: StoredHash {
     }
   }
 
-  func matches(_ password: [UInt8]) throws(UserError) -> Bool {
-    try Xcrypt.matches(password, text, checksumLength: Self.checksumLength)
+  func time(forLength length: Int) -> Duration { .nanoseconds(memoryBytes) }
+
+  func matches(_ phrase: [UInt8]) throws(UserError) -> Bool {
+    try Xcrypt.matches(phrase, text, checksumLength: Self.checksumLength)
   }
 }

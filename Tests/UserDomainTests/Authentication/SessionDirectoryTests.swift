@@ -342,21 +342,6 @@ import UserStore
     _ = try await directory().signIn(email: email, password: password)
   }
 
-  @Test("a sign-in replaces an imported hash by one of this service")
-  func upgradeImported() async throws {
-    // bcrypt of "correct horse", by the PyPI package bcrypt.
-    let imported = try hasher.accept(foreign: "$2b$04$tQY.IzGI4UOpV5M.Z0yARuRZLsMarkR/kO.I.qnSi4Ancq7gaQ/HW")
-    let user = try await repository.create(.sample(1, passwordHash: imported))
-    let (upgrades, upgraded) = AsyncStream.makeStream(of: Void.self)
-    let observer = UpgradeObserver(repository) { upgraded.yield() }
-    let address = user.email
-    _ = try await directory(sessions: observer).signIn(email: address.address, password: password)
-    for await _ in upgrades { break }
-    let hash = try repository.credential(email: address)?.passwordHash
-    #expect(hash?.phcString.hasPrefix("$argon2id$v=19$m=7168,t=5,p=1$") == true)
-    _ = try await directory().signIn(email: address.address, password: password)
-  }
-
   @Test("a user has at most 100 sessions: a new one replaces the one refreshed longest ago")
   func sessionsPerUser() async throws {
     let user = try await repository.create(.sample(1))

@@ -7,43 +7,46 @@ import UserProtos
 /// One ImportUsers call: rows in, batches to the store, a result for each row out.
 ///
 /// A batch is what has arrived when the client pauses or the previous batch is stored. So the result of a single row does
-/// not wait for others, and many rows share a transaction.
+/// not wait for others, and many rows share a transaction. While a batch is stored, the next one is read.
 struct ImportUsers: StreamedCall {
   /// The maximum number of rows in a transaction.
-  private static let batch = 1_000
-  /// The number of rows that are checked, and results made, before other work of the thread gets its turn.
-  private static let checksPerTurn = 100
-  /// The number of passwords of one call that are hashed at once.
-  private static let concurrentHashes = 4
-
-  private enum Row {
+  private static let batch = 4_096
+  /// The maximum number of passwords that are hashed before results are returned: for about a second.
+  private static let passwords = 64
+  fileprivate enum Row: Sendable {
     case draft(ImportDraft, isOnlyChecked: Bool)
     case failure(GoogleRPCStatus)
   }
 
   private let directory: UserDirectory
   private let authorization: CallAuthorization
-  private let memory: CallMemory.Share
+  private let memory: CallMemory
+  /// The rows that wait, and the memory that they take.
   private var rows: [Row] = []
-  /// The index of the first of `rows` in the call.
+  private var share: CallMemory.Share
+  /// The index of the next batch's first row in the call.
   private var first: Int64 = 0
+  /// The number of rows that wait with a password to be hashed.
+  private var passwords = 0
+  /// The batch that is being stored.
+  private var running: Running?
 
   init(directory: UserDirectory, authorization: CallAuthorization, memory: CallMemory) {
     self.directory = directory
     self.authorization = authorization
-    self.memory = memory.share()
+    self.memory = memory
+    share = memory.share()
   }
 
-  private var hashRequester: HashRequester { authorization.caller.hashRequester.inBackground }
-
-  var hasWaitingWork: Bool { !rows.isEmpty }
+  var hasWaitingWork: Bool { !rows.isEmpty || running != nil }
 
   mutating func receive(_ message: [UInt8]) throws -> StreamedCallStep {
     if rows.isEmpty { try authorization.checkStillValid() }
     let row = try row(message)
     rows.append(row)
-    let hasRoom = memory.hold(Self.size(of: row, message.count))
-    return rows.count == Self.batch || !hasRoom ? .work : .next
+    let hasRoom = share.hold(Self.size(of: row, message.count))
+    if case .draft(let draft, _) = row, draft.password != nil { passwords += 1 }
+    return rows.count == Self.batch || passwords == Self.passwords || !hasRoom ? .work : .next
   }
 
   /// Estimates the bytes of a row that waits: the texts of its message and the places of its values, or the details of its
@@ -64,18 +67,76 @@ struct ImportUsers: StreamedCall {
       return .draft(
         try directory.importDraft(try ImportRow(request)), isOnlyChecked: request.validateOnly)
     } catch {
-      return .failure(try Self.status(of: error))
+      return .failure(try ImportBatch.status(of: error))
     }
   }
 
+  /// Begins to store the rows that wait, once those before them are stored. Returns the results of the latter.
   mutating func work() async throws -> [[UInt8]] {
-    let batch = exchange(&rows, with: [])
-    defer { memory.release() }
-    let drafts = batch.compactMap { if case .draft(let draft, false) = $0 { draft } else { nil } }
+    let results = try await exchange(&running, with: nil)?.results ?? []
+    guard !rows.isEmpty else { return results }
+    passwords = 0
+    let batch = ImportBatch(
+      rows: exchange(&rows, with: []), first: first, directory: directory, authorization: authorization)
+    first += Int64(batch.rows.count)
+    let held = exchange(&share, with: memory.share())
+    running = Running(
+      Task {
+        defer { held.release() }
+        return try await batch.store()
+      })
+    return results
+  }
+
+  mutating func requestEnded() async throws -> [[UInt8]] {
+    var results: [[UInt8]] = []
+    while hasWaitingWork { results += try await work() }
+    return results
+  }
+}
+
+/// A batch that is being stored. It is cancelled when the call ends: what a transaction has not begun is not stored.
+private final class Running: Sendable {
+  private let task: Task<[[UInt8]], any Error>
+
+  init(_ task: Task<[[UInt8]], any Error>) { self.task = task }
+
+  deinit { task.cancel() }
+
+  /// The results of its rows.
+  var results: [[UInt8]] {
+    get async throws {
+      try await withTaskCancellationHandler {
+        try await task.value
+      } onCancel: {
+        task.cancel()
+      }
+    }
+  }
+}
+
+/// Rows of an import that are stored together.
+private struct ImportBatch: Sendable {
+  /// The number of rows that are checked, and results made, before other work of the thread gets its turn.
+  private static let checksPerTurn = 100
+  /// The number of passwords of one call that are hashed at once.
+  private static let concurrentHashes = 4
+
+  let rows: [ImportUsers.Row]
+  /// The index of the first row in the call.
+  let first: Int64
+  let directory: UserDirectory
+  let authorization: CallAuthorization
+
+  private var hashRequester: HashRequester { authorization.caller.hashRequester.inBackground }
+
+  /// Stores the rows, and returns a serialized result for each.
+  func store() async throws -> [[UInt8]] {
+    let drafts = rows.compactMap { if case .draft(let draft, false) = $0 { draft } else { nil } }
     var outcomes = try await store(drafts).makeIterator()
     var results: [[UInt8]] = []
-    results.reserveCapacity(batch.count)
-    for (number, row) in batch.enumerated() {
+    results.reserveCapacity(rows.count)
+    for (number, row) in rows.enumerated() {
       if number > 0, number % Self.checksPerTurn == 0 { await Task.yield() }
       let result: Result<UserImport?, GoogleRPCStatus>
       switch row {
@@ -84,13 +145,10 @@ struct ImportUsers: StreamedCall {
       // There is an outcome for each draft.
       case .draft(_, false): result = outcomes.next() ?? .success(nil)
       }
-      results.append(try Self.message(first, result))
-      first += 1
+      results.append(try Self.message(first + Int64(number), result))
     }
     return results
   }
-
-  mutating func requestEnded() async throws -> [[UInt8]] { rows.isEmpty ? [] : try await work() }
 
   /// Stores users. Returns an outcome for each.
   private func store(_ drafts: [ImportDraft]) async throws -> [Result<UserImport?, GoogleRPCStatus>] {
@@ -103,7 +161,7 @@ struct ImportUsers: StreamedCall {
     return try outcomes.map { outcome in
       switch outcome {
       case .success(let user): .success(user)
-      case .failure(let error): .failure(try Self.status(of: error))
+      case .failure(let error): .failure(try ImportBatch.status(of: error))
       }
     }
   }
@@ -129,12 +187,12 @@ struct ImportUsers: StreamedCall {
     do throws(UserError) {
       return .success(try directory.check(draft))
     } catch {
-      return .failure(try Self.status(of: error))
+      return .failure(try ImportBatch.status(of: error))
     }
   }
 
   /// - Throws: an error that is not the failure of one row.
-  private static func status(of error: any Error) throws -> GoogleRPCStatus {
+  fileprivate static func status(of error: any Error) throws -> GoogleRPCStatus {
     switch error as? UserError {
     case .invalid, .emailAlreadyRegistered, .idTaken:
       guard let error = error as? UserError, let status = GoogleRPCStatus(error) else { throw error }

@@ -22,7 +22,7 @@ extension SQLiteUserRepository {
       inspectionQueue.async {
         self.writer.checkFiles()
         self.learnRevocations()
-        self.writer.retryErasure()
+        self.writer.tidy(now: .now)
         for pool in [self.readers, self.writers] { pool.releaseIdleMemory(now: .now) }
         continuation.resume()
       }

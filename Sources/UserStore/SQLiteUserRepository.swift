@@ -236,7 +236,9 @@ public final class SQLiteUserRepository: UserRepository {
     _ users: [ForeignUser], by authority: WriteAuthority?
   ) async throws(UserError) -> [Result<UserImport, UserError>] {
     if users.isEmpty { return [] }
-    return try await writer.write(rows: users.count) { (statements) throws(DatabaseError) in
+    let isLarge = users.count >= Self.largeImport
+    return try await writer.write(rows: users.count, isImport: isLarge) {
+      (statements) throws(DatabaseError) in
       if let authority, let fault = try statements.sessions.fault(of: authority) { return .failure(fault) }
       var outcomes: [Result<UserImport, UserError>] = []
       outcomes.reserveCapacity(users.count)
@@ -244,6 +246,9 @@ public final class SQLiteUserRepository: UserRepository {
       return .success(outcomes)
     }
   }
+
+  /// The number of users in a batch from which more are expected.
+  private static let largeImport = 500
 
   public func passwordHash(of user: UserID) throws(UserError) -> PasswordHash? {
     try readers.withConnection { (connection) throws(DatabaseError) in

@@ -36,15 +36,18 @@ extension StreamedCall {
   /// Returns no response: every message is handled when it is received.
   mutating func work() async throws -> [[UInt8]] { [] }
 
-  /// Handles the next message to its end. Returns responses to this message.
+  /// Handles the next message to its end. Returns responses to this message, and to those before it.
   ///
   /// - Throws: the error that ends the call.
   mutating func handle(_ message: [UInt8]) async throws -> [[UInt8]] {
+    var responses: [[UInt8]] = []
     switch try receive(message) {
-    case .next: hasWaitingWork ? try await work() : []
-    case .send(let response): [response]
-    case .work: try await work()
+    case .next: break
+    case .send(let response): responses.append(response)
+    case .work: responses = try await work()
     }
+    while hasWaitingWork { responses += try await work() }
+    return responses
   }
 
   /// Returns no response: every message has had its own.

@@ -33,6 +33,8 @@ final class SQLiteConnection {
     var maximumPageCount: Int?
   }
 
+  /// The maximum size of the page cache in bytes, except while ``setCacheSize(_:)`` has changed it.
+  let cacheSize: Int
   private let queue: DatabaseQueue
   private let connection: OpaquePointer
   private let hasUTF8: Bool
@@ -46,6 +48,7 @@ final class SQLiteConnection {
   /// - Throws: the failure of any step, after closing what was opened.
   init(_ location: DatabaseLocation, _ access: Access, settings: Settings = Settings()) throws(StoreError) {
     busyTimeout = settings.busyTimeout
+    cacheSize = settings.cacheSize
     _ = SQLiteLibrary.isConfigured
     var configuration = Configuration()
     configuration.readonly = access == .readOnly
@@ -177,6 +180,12 @@ final class SQLiteConnection {
     } catch {
       throw DatabaseError(resultCode: .SQLITE_ERROR, message: "\(error)")
     }
+  }
+
+  /// Changes the maximum size of the page cache. A smaller one is emptied as far as needed.
+  func setCacheSize(_ bytes: Int) {
+    // The PRAGMA cannot fail; it does not touch the file (sqlite.org/pragma.html#pragma_cache_size).
+    sqlite3_exec(connection, "PRAGMA cache_size = \(-bytes / 1_024)", nil, nil, nil)
   }
 
   /// Releases the page cache, which later statements fill again (sqlite.org/c3ref/db_release_memory.html).

@@ -14,6 +14,8 @@ final class UserConnection: @unchecked Sendable {
   private var transactions = 0
   /// The time since which it seems idle; nil if it is, and its memory is released.
   private var idleSince: ContinuousClock.Instant?
+  /// When users were imported last; nil unless that was a moment ago.
+  private var importedAt: ContinuousClock.Instant?
   private let schemaVersion: Int
   private var seenDataVersion: Int64?
   private var readStatements: UserReadStatements?
@@ -82,6 +84,33 @@ final class UserConnection: @unchecked Sendable {
     try statements.beginTransaction()
     return statements
   }
+
+  // MARK: Imports
+
+  /// The page cache of an import in bytes. Addresses, names and ids come in no order, so that each batch changes pages all
+  /// over the database.
+  private static let importCacheSize = 64 << 20
+  /// How long after an import another one is expected.
+  private static let importPause: Duration = .seconds(2)
+
+  /// Whether users are imported, for which the page cache is larger.
+  var isImporting: Bool { importedAt != nil }
+
+  /// Records that users are imported now.
+  func noteImport() {
+    if importedAt == nil { connection.setCacheSize(Self.importCacheSize) }
+    importedAt = .now
+  }
+
+  /// Gives the larger page cache back if no users were imported for a moment. Returns whether it did.
+  func endImport(now: ContinuousClock.Instant) -> Bool {
+    guard let importedAt, now - importedAt >= Self.importPause else { return false }
+    self.importedAt = nil
+    connection.setCacheSize(connection.cacheSize)
+    return true
+  }
+
+  // MARK: Memory
 
   /// How long a connection that is not used keeps its page cache.
   static let idleTime: Duration = .seconds(10)

@@ -62,16 +62,17 @@ final class GroupCommitWriter: Sendable {
     health.recovered()
   }
 
-  /// Performs `work`, which writes at most `rows` rows, in a transaction, alone or with others.
+  /// Performs `work`, which writes at most `rows` rows, in a transaction, alone or with others. One that is part of an
+  /// import gets a larger page cache.
   ///
   /// - Throws: the failure that `work` returns; `UserError.storage`, `.overloaded`, `.cancelled` and `.shuttingDown`
   ///   when nothing was stored.
   func write<Value: Sendable>(
-    rows: Int,
+    rows: Int, isImport: Bool = false,
     _ work: @escaping @Sendable (UserWriteStatements) throws(DatabaseError) -> WriteAnswer<Value>.Answer
   ) async throws(UserError) -> Value {
     let answer = WriteAnswer<Value>()
-    let write = QueuedWrite(rows: rows) { statements throws(DatabaseError) in
+    let write = QueuedWrite(rows: rows, isImport: isImport) { statements throws(DatabaseError) in
       answer.keep(try work(statements))
     }
     try await write.commit(submit: submit)
@@ -127,9 +128,20 @@ final class GroupCommitWriter: Sendable {
     }
   }
 
-  /// Tries again to erase what readers have kept in the log.
-  func retryErasure() {
-    if hasTraces.load(ordering: .acquiring) { dispatchQueue.async { self.eraseTraces() } }
+  /// The pages of the log from which a commit is followed by a checkpoint while users are imported: 256 MiB.
+  private static let pagesOfImport = 65_536
+
+  /// Does what waits for a pause: erases what readers have kept in the log, and ends the treatment of an import. Called
+  /// from time to time.
+  func tidy(now: ContinuousClock.Instant) {
+    dispatchQueue.async {
+      self.eraseTraces()
+      // A connection that is not open, or fails, has nothing to give back.
+      let hasEnded = try? self.connections.withConnection { (connection) throws(DatabaseError) in
+        connection.endImport(now: now)
+      }
+      if hasEnded == true { self.checkpointIfDue() }
+    }
   }
 
   /// Moves a long log into the database, after the responses to the writes in it.
@@ -139,7 +151,9 @@ final class GroupCommitWriter: Sendable {
   private func checkpointIfDue() {
     do {
       try connections.withConnection { (connection) throws(DatabaseError) in
-        guard connection.connection.pagesInWAL >= pagesBetweenCheckpoints else { return }
+        // The pages of many batches of an import are moved together, because most are the same.
+        let pages = connection.isImporting ? Self.pagesOfImport : pagesBetweenCheckpoints
+        guard connection.connection.pagesInWAL >= pages else { return }
         readers.endIdleSnapshots()  // The last commit made them stale.
         try connection.connection.checkpoint(.passive)
         readers.invalidateSnapshots()
@@ -199,6 +213,7 @@ final class GroupCommitWriter: Sendable {
       throw DatabaseError(resultCode: .SQLITE_IOERR, message: "an earlier transaction cannot be rolled back")
     }
     defer { connection.endTransaction() }
+    if group.contains(where: \.isImport) { connection.noteImport() }
     let statements = try connection.beginTransaction()
     do throws(DatabaseError) {
       for write in group { try write.perform(statements) }

@@ -23,14 +23,17 @@ final class QueuedWrite: Sendable {
 
   /// The maximum number of rows that it writes.
   let rows: Int
+  /// Whether it is one of many that change pages all over the database.
+  let isImport: Bool
   /// Performs the write inside the open transaction and keeps the result. May be called again after a rollback.
   ///
   /// It throws for a failure that requires a rollback. A domain error is a result, not a failure.
   let perform: Perform
   private let phase = Mutex(Phase.created)
 
-  init(rows: Int, perform: @escaping Perform) {
+  init(rows: Int, isImport: Bool = false, perform: @escaping Perform) {
     self.rows = rows
+    self.isImport = isImport
     self.perform = perform
   }
 

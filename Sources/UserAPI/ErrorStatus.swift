@@ -62,9 +62,8 @@ extension GoogleRPCStatus {
         .resourceExhausted, .peerLimitExceeded, "Too many calls; try again later", metadata,
         .retryInfo(delay: delay))
     case .permissionDenied(let missing):
-      var metadata = metadata
-      if !missing.isEmpty { metadata["scope"] = missing.names.joined(separator: " ") }
-      self.init(.permissionDenied, .permissionDenied, "Permission denied", metadata)
+      let scope = missing.isEmpty ? [:] : ["scope": missing.names.joined(separator: " ")]
+      self.init(.permissionDenied, .permissionDenied, "Permission denied", metadata.merging(scope) { $1 })
     case .passwordHashing, .signing:
       return nil
     }

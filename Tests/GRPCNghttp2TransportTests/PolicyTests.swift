@@ -169,7 +169,7 @@ extension NIODeadline {
     expect(floods.resetReceived(now: .at(1)), .resets)
   }
 
-  @Test("rule 29: sent frames permit WINDOW_UPDATE frames")
+  @Test("rule 29: sent frames, and received data, permit WINDOW_UPDATE frames, at most 1,000 at once")
   func windowUpdates() {
     var floods = guarded()
     for _ in 0..<1_000 { expect(floods.windowUpdateReceived(), nil) }
@@ -179,6 +179,12 @@ extension NIODeadline {
       expect(floods.windowUpdateReceived(), nil)
       floods.responseSent()
     }
+    for _ in 0..<100_000 {
+      for _ in 0..<2 { expect(floods.windowUpdateReceived(), nil) }
+      floods.dataReceived()
+    }
+    for _ in 0..<1_000 { expect(floods.windowUpdateReceived(), nil) }
+    expect(floods.windowUpdateReceived(), .windowUpdates)
   }
 
   @Test("a bucket never holds more than its burst, however long it is unused")

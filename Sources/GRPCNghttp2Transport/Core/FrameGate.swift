@@ -121,8 +121,11 @@ private struct FrameRules {
       return fault(violation)
     }
     let padding = frame.detail.map { Int($0) + 1 } ?? 0
-    guard frame.length == padding, !frame.endsStream else { return nil }
-    return fault(floods.idleFrameReceived(now: now))
+    guard frame.length == padding else {
+      floods.dataReceived()
+      return nil
+    }
+    return frame.endsStream ? nil : fault(floods.idleFrameReceived(now: now))
   }
 
   private mutating func ping(

@@ -13,6 +13,9 @@ struct FloodGuard {
   }
 
   private static let windowUpdateBurst = 1_000
+  /// A client that streams in both directions adds to its DATA frames, each a message, WINDOW_UPDATEs for its stream and
+  /// for the connection.
+  private static let windowUpdatesPerDataFrame = 2
 
   private var resets: TokenBucket
   private var idleFrames: TokenBucket
@@ -50,8 +53,13 @@ struct FloodGuard {
 
   /// Adds the WINDOW_UPDATE frames that a sent HEADERS or DATA frame permits. They add up to at most the burst, so
   /// that a long listing does not permit a flood.
-  mutating func responseSent() {
-    windowUpdatesLeft = min(
-      max(Self.windowUpdateBurst, windowUpdatesLeft), windowUpdatesLeft + windowUpdatesPerFrameSent)
+  mutating func responseSent() { permitWindowUpdates(windowUpdatesPerFrameSent) }
+
+  /// Adds the WINDOW_UPDATE frames that a received DATA frame with data permits, up to the burst, too: many small
+  /// responses share a frame, and the client may report each of them as consumed.
+  mutating func dataReceived() { permitWindowUpdates(Self.windowUpdatesPerDataFrame) }
+
+  private mutating func permitWindowUpdates(_ count: Int) {
+    windowUpdatesLeft = min(max(Self.windowUpdateBurst, windowUpdatesLeft), windowUpdatesLeft + count)
   }
 }

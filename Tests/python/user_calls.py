@@ -103,3 +103,10 @@ class UserCalls:
 
     def undelete(self, user_id, **fields):
         return self.stub.UndeleteUser(self.pb.UndeleteUserRequest(user_id=user_id, **fields), **self.options)
+
+    def imports(self, *rows):
+        """Calls ImportUsers. Returns the results."""
+        return list(self.stub.ImportUsers(iter(rows), **self.options))
+
+    def export(self, **fields):
+        return list(self.stub.ExportUsers(self.pb.ExportUsersRequest(**fields), **self.options))

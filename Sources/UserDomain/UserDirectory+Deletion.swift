@@ -35,7 +35,8 @@ extension UserDirectory {
     guard let id = reference.id else { throw .notFound(reference.text) }
     if isOnlyChecked || proof != nil {
       let user = try user(id, reference, showsDeleted: request.expunges || request.allowsMissing)
-      if let version, version != user.version { throw .versionMismatch }
+      let isMissing = user.deletion != nil && !request.expunges
+      if !isMissing, let version, version != user.version { throw .versionMismatch }
       try await prove(current, of: user, proof, isProtected: true, for: requester)
       if isOnlyChecked { return user }
     }

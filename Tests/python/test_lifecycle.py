@@ -60,7 +60,8 @@ def test_a_deleted_user_cannot_be_changed_or_deleted_again(calls, address):
                  lambda: calls.update(ada.id, password="another horse"),
                  lambda: calls.stream({"user_id": ada.id, "name": "Eve"})):
         assert refusal(call)[:2] == NOT_FOUND
-    for options in ({}, {"validate_only": True}, {"etag": gone.etag}):
+    stale = {"etag": ada.etag}
+    for options in ({}, {"validate_only": True}, {"etag": gone.etag}, stale, {"validate_only": True, **stale}):
         assert calls.delete(ada.id, allow_missing=True, **options) == gone
     assert calls.get(ada.id, show_deleted=True) == gone
 

@@ -46,7 +46,7 @@ final class ImportSource {
   func next() async throws -> UserFileRow? {
     while rows.isEmpty, !isAtEnd {
       do {
-        let piece = try await read()
+        let piece = try await nextPiece()
         position += piece.count
         isAtEnd = piece.isEmpty
         rows = try (isAtEnd ? parser.finish() : parser.append(piece))[...]
@@ -59,10 +59,28 @@ final class ImportSource {
     return rows.popFirst()
   }
 
-  private func read() async throws -> Data {
+  private func nextPiece() async throws -> [UInt8] {
     try await withCheckedThrowingContinuation { continuation in
       queue.async { [handle] in
-        continuation.resume(with: Result { try handle.read(upToCount: Self.pieceSize) ?? Data() })
+        continuation.resume(with: Result { try Self.read(handle.fileDescriptor) })
+      }
+    }
+  }
+
+  /// Returns the bytes that have arrived, and waits only if none have: the rows of a slow pipe are sent when they come.
+  /// Returns no bytes at the end of the file.
+  ///
+  /// - Throws: `POSIXError`.
+  private static func read(_ descriptor: Int32) throws -> [UInt8] {
+    try [UInt8](unsafeUninitializedCapacity: pieceSize) { buffer, count in
+      while true {
+        // Foundation's read would wait until the whole piece has arrived.
+        let result = Foundation.read(descriptor, buffer.baseAddress, pieceSize)
+        if result >= 0 {
+          count = result
+          return
+        }
+        guard errno == EINTR else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
       }
     }
   }

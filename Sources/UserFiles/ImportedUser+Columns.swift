@@ -18,7 +18,7 @@ extension ImportedUser {
     case .labels: if !text.isEmpty { labels = try Self.labels(text) }
     case .passwordHash: passwordHash = text.isEmpty ? nil : text
     case .password: password = text.isEmpty ? nil : text
-    case .line, .reason: break
+    case .etag, .line, .reason: break
     }
   }
 

@@ -52,14 +52,18 @@ enum UserColumn: String, CaseIterable {
   case labels
   case passwordHash = "password_hash"
   case password
+  // A column only of a listing, which an import ignores: the service assigns it.
+  case etag
   // Columns only of a file of rejected rows.
   case line
   case reason
 
   /// The columns that describe a user.
-  static let read = allCases.filter { $0 != .line && $0 != .reason }
+  static let read = allCases.filter { ![.etag, .line, .reason].contains($0) }
   /// The columns of a listing.
-  static let listed = [Self.id, .email, .name, .status, .createdAt]
+  static let listed = [
+    Self.id, .email, .name, .status, .createdAt, .updatedAt, .deletedAt, .purgeAt, .labels, .etag,
+  ]
   /// The columns of an export. ``passwordHash`` is there even if it is empty: it distinguishes an export from a listing.
   static let exported = read.filter { $0 != .password }
 

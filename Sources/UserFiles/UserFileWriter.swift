@@ -25,12 +25,14 @@ public struct UserFileWriter: Sendable {
 
   /// Returns the line of a user in a listing, with its line ending.
   public func line(_ user: User) -> String {
-    let values = [
-      user.id, user.email, user.name, user.status.description, user.createdAt.rfc3339(.microseconds),
-    ]
     switch format {
-    case .csv: return Self.csv(isForSpreadsheets ? values.map(SpreadsheetText.quoted) : values)
-    case .jsonl: return Self.json(Array(zip(UserColumn.listed.map(\.rawValue), values)))
+    case .csv:
+      let values = UserColumn.listed.map { user.text($0) ?? "" }
+      return Self.csv(isForSpreadsheets ? values.map(SpreadsheetText.quoted) : values)
+    case .jsonl:
+      var line = ""
+      Self.append(UserColumn.listed.map { ($0, user.text($0)) }, to: &line)
+      return line
     }
   }
 
@@ -47,19 +49,23 @@ public struct UserFileWriter: Sendable {
     let columns = UserColumn.exported
     switch format {
     case .csv: text += Self.csv(columns.map { user.text($0) ?? "" })
-    case .jsonl:
-      var separator = "{"
-      for column in columns {
-        guard let value = user.text(column) else { continue }
-        text += separator
-        text += Self.quoted(column.rawValue)
-        text += ":"
-        // The text of labels is JSON already.
-        text += column == .labels ? value : Self.quoted(value)
-        separator = ","
-      }
-      text += "}\n"
+    case .jsonl: Self.append(columns.map { ($0, user.text($0)) }, to: &text)
     }
+  }
+
+  /// Appends an object with the columns that have a value, as a line.
+  private static func append(_ values: [(column: UserColumn, text: String?)], to text: inout String) {
+    var separator = "{"
+    for (column, value) in values {
+      guard let value else { continue }
+      text += separator
+      text += quoted(column.rawValue)
+      text += ":"
+      // The text of labels is JSON already.
+      text += column == .labels ? value : quoted(value)
+      separator = ","
+    }
+    text += "}\n"
   }
 
   /// Returns the bytes before the first rejected row.
@@ -145,16 +151,37 @@ extension ImportedUser {
     case .updatedAt: updatedAt.map(RFC3339Time.text)
     case .deletedAt: deletedAt.map(RFC3339Time.text)
     case .purgeAt: purgeAt.map(RFC3339Time.text)
-    case .labels: labels.isEmpty ? nil : labelsText
+    case .labels: labels.isEmpty ? nil : labels.text
     case .passwordHash: passwordHash
     case .password: password
-    case .line, .reason: nil
+    case .etag, .line, .reason: nil
     }
   }
+}
 
-  /// The labels as an object of JSON, in the order of their keys.
-  private var labelsText: String {
-    let pairs = labels.sorted { $0.key < $1.key }.map {
+extension User {
+  /// The text of a column of a listing; nil if it has no value.
+  fileprivate func text(_ column: UserColumn) -> String? {
+    switch column {
+    case .id: id
+    case .email: email
+    case .name: name
+    case .status: status.description
+    case .createdAt: createdAt.rfc3339(.microseconds)
+    case .updatedAt: updatedAt.rfc3339(.microseconds)
+    case .deletedAt: deletedAt?.rfc3339(.microseconds)
+    case .purgeAt: purgeAt?.rfc3339(.microseconds)
+    case .labels: labels.isEmpty ? nil : labels.text
+    case .etag: etag
+    case .passwordHash, .password, .line, .reason: nil
+    }
+  }
+}
+
+extension [String: String] {
+  /// Labels as an object of JSON, in the order of their keys.
+  fileprivate var text: String {
+    let pairs = sorted { $0.key < $1.key }.map {
       "\(UserFileWriter.quoted($0.key)):\(UserFileWriter.quoted($0.value))"
     }
     return "{\(pairs.joined(separator: ","))}"

@@ -72,7 +72,7 @@ import UserServiceClient
     #expect(problem(try rows(text, .csv).0[0])?.contains("--raw") == true)
     let raw = listing(UserFileWriter(.csv))
     let imported = ImportedUser(
-      id: "1", email: "+a@b.example", name: name, createdAt: Date(timeIntervalSince1970: 0))
+      id: "1", email: "+a@b.example", name: name, createdAt: user.createdAt, updatedAt: user.createdAt)
     #expect(try rows(raw, .csv).0[0].user.get() == imported)
     let json = listing(UserFileWriter(.jsonl, isForSpreadsheets: true))
     #expect(try rows(json, .jsonl).0[0].user.get() == imported)
@@ -176,6 +176,10 @@ import UserServiceClient
     User(
       id: "2", email: "o'neil@b.example", name: "comma, \"quote\"\nline/ 👩‍👩‍👧",
       createdAt: Date(timeIntervalSince1970: -0.000_001)),
+    User(
+      id: "3", email: "c@b.example", name: "", status: .inactive, createdAt: Date(timeIntervalSince1970: 0),
+      updatedAt: Date(timeIntervalSince1970: 1), deletedAt: Date(timeIntervalSince1970: 2),
+      purgeAt: Date(timeIntervalSince1970: 3), etag: "\"x\"", labels: ["tenant": "a, \"b\"", "team": "c"]),
   ]
 
   @Test("a listing can be read back", arguments: UserFileFormat.allCases)
@@ -186,7 +190,9 @@ import UserServiceClient
     #expect(
       try rows.map { try $0.user.get() }
         == Self.users.map {
-          ImportedUser(id: $0.id, email: $0.email, name: $0.name, createdAt: $0.createdAt)
+          ImportedUser(
+            id: $0.id, email: $0.email, name: $0.name, status: $0.status, createdAt: $0.createdAt,
+            updatedAt: $0.updatedAt, deletedAt: $0.deletedAt, purgeAt: $0.purgeAt, labels: $0.labels)
         })
     #expect(text.contains("2025-11-24T16:00:00.123456Z") && text.contains("1969-12-31T23:59:59.999999Z"))
   }

@@ -117,6 +117,8 @@ extension User_V1_CreateUserRequest {
     let texts = [
       ("email", email.utf8.count, 254), ("name", name.utf8.count, 1_024),
       ("password", password.utf8.count, 1_024),
+      // 16 labels of 63 bytes and 128 bytes.
+      ("labels", labels.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }, 3_056),
     ]
     guard texts.reduce(0, { $0 + $1.1 }) > Self.largestText else { return nil }
     return .invalidUser(

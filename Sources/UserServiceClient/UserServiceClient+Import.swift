@@ -64,14 +64,19 @@ extension UserServiceClient {
   }
 
   /// Streams every user, deleted ones included, as ``importUsers(_:validateOnly:onResults:)`` takes it, in the order of
-  /// ``listUsers(pageSize:)``. An interrupted export continues after the last page. Needs the scope `users:export`.
+  /// their creation. An interrupted export continues after the last page. Needs the scope `users:export`.
   ///
-  /// - Parameter passwordHashes: whether users have their ``ImportedUser/passwordHash``, which needs the scope
-  ///   `users:export-hashes`, too.
-  public func exportUsers(passwordHashes: Bool = false) -> ResponseStream<ImportedUser> {
+  /// - Parameters:
+  ///   - passwordHashes: whether users have their ``ImportedUser/passwordHash``, which needs the scope
+  ///     `users:export-hashes`, too.
+  ///   - pageToken: the ``ImportedUser/pageToken`` of an earlier export, which continues after that user; nil for all
+  ///     users.
+  public func exportUsers(
+    passwordHashes: Bool = false, from pageToken: String? = nil
+  ) -> ResponseStream<ImportedUser> {
     let tokens = tokens
     return ResponseStream(calls: calls) { [caller, users] pages async throws(UserServiceError) in
-      let position = PagePosition(pages)
+      let position = PagePosition(pages, from: pageToken ?? "")
       try await caller.stream(tokens: tokens) { attempt, idle in
         let request = User_V1_ExportUsersRequest.with {
           $0.passwordHashes = passwordHashes

@@ -74,6 +74,48 @@ import UserServiceClient
     await service.stop()
   }
 
+  @Test("a change of a user whose response is lost is retried only with an etag")
+  func lostChanges() async throws {
+    let service = try await RunningService.forClient(in: directory)
+    let ada = try await withUserServiceClient(.test(service.port)) { client in
+      try await client.createUser(NewUser(email: "ada@example.com", name: "Ada"))
+    }
+    /// Makes a call whose first response is lost.
+    func lost<Value: Sendable>(_ call: (UserServiceClient) async throws -> Value) async throws -> Value {
+      let proxy = try await Proxy(to: service.port, [.cutBefore("ada@example.com")])
+      let result: Result<Value, any Error>
+      do {
+        result = .success(try await withUserServiceClient(.test(proxy.port), call))
+      } catch {
+        result = .failure(error)
+      }
+      try await proxy.close()
+      return try result.get()
+    }
+    func expectUnavailable(_ call: (UserServiceClient) async throws -> User) async throws {
+      let error = await #expect(throws: UserServiceError.self) { try await lost(call) }
+      guard case .unavailable = error else { throw error ?? .cancelled }
+    }
+    try await expectUnavailable { try await $0.updateUser(UserUpdate(userID: ada.id, name: "1")) }
+    let first = try await lost { try await $0.getUser(id: ada.id) }
+    #expect(first.name == "1")
+    let update = UserUpdate(userID: ada.id, name: "2", etag: first.etag)
+    #expect(try await lost { try await $0.updateUser(update, validateOnly: true) }.name == "2")
+    await #expect(throws: UserServiceError.etagMismatch) {
+      try await lost { try await $0.updateUser(update) }
+    }
+    let second = try await lost { try await $0.getUser(email: ada.email) }
+    #expect(second.name == "2")
+    let deleted = try await lost {
+      try await $0.deleteUser(id: ada.id, etag: second.etag, allowMissing: true)
+    }
+    #expect(deleted.deletedAt != nil)
+    try await expectUnavailable { try await $0.undeleteUser(id: ada.id) }
+    try await expectUnavailable { try await $0.deleteUser(id: ada.id, allowMissing: true) }
+    #expect(try await lost { try await $0.users(ids: [ada.id], showDeleted: true) }.count == 1)
+    await service.stop()
+  }
+
   @Test("a bulk load whose responses are lost is retried, and each user exists once")
   func lostBulkAnswer() async throws {
     let service = try await RunningService.forClient(in: directory)

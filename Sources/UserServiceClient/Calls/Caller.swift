@@ -84,7 +84,9 @@ struct Caller: Sendable {
             refused = nil
           }
           let isExpired = UserServiceError(error) == .unauthenticated(.expired)
-          if isExpired, kind.isRepeatable, refused == nil, let token {
+          // A call with a single response whose token was refused has changed nothing.
+          let isUnchanged = kind.isRepeatable || kind.deadline != nil
+          if isExpired, isUnchanged, refused == nil, let token {
             refused = token
             continue
           }

@@ -5,13 +5,15 @@ import Synchronization
 /// The position of a listing, kept from one attempt to the next, and the pages that it hands to the application.
 final class PagePosition<Element: Sendable>: Sendable {
   private let pages: ResponseStream<Element>.Pages
-  private let current = Mutex("")
+  private let current: Mutex<String>
 
-  init(_ pages: ResponseStream<Element>.Pages) {
+  /// Creates the position after `pageToken`, or before the first page if that is empty.
+  init(_ pages: ResponseStream<Element>.Pages, from pageToken: String = "") {
     self.pages = pages
+    current = Mutex(pageToken)
   }
 
-  /// The page token of the last page that was handed over; empty before the first.
+  /// The page token of the last page that was handed over, at first that of the beginning.
   var token: String { current.withLock { $0 } }
 
   /// Hands over the pages of an attempt, each when its last message, which has a page token, has arrived. `convert`

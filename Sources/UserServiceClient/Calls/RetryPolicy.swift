@@ -1,12 +1,10 @@
 extension UserServiceClient {
   /// When failed calls are retried; part of gRFC A6.
   ///
-  /// The client retries only calls that are idempotent. GetUser, CreateUser and bulk loads are, because their
-  /// requests have ids.
+  /// The client retries only calls whose retry is safe: calls that change nothing; creations and bulk loads, which have
+  /// request ids; changes and deletions of a user with an etag, or that are only checked; sign-ins and refreshes.
   /// Listings and exports continue after the last received user. Imports send the users without an outcome again.
-  /// Sign-ins, refreshes, and updates of one user's address or name
-  /// are retried too.
-  /// Updates of a password or status, and streams of updates, are not.
+  /// Changes and deletions without an etag, and streams of updates, are not retried.
   ///
   /// A call is retried after UNAVAILABLE, and when one attempt takes too long while the call has time left.
   /// GRPCCore's retry policy is not used: it fails a call without a connection, and cannot limit the time of an

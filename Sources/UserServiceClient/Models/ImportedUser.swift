@@ -26,6 +26,9 @@ public struct ImportedUser: Hashable, Sendable {
   /// The password in the clear, if its hash is not known; not together with ``passwordHash``. The rules for new passwords
   /// do not apply to it.
   public var password: String?
+  /// On the last user of each page of an export: the token with which
+  /// ``UserServiceClient/exportUsers(passwordHashes:from:)`` continues after this user. Nil otherwise, and not imported.
+  public internal(set) var pageToken: String?
 
   /// Creates a user to import.
   public init(

@@ -31,6 +31,7 @@ extension ImportedUser {
       deletedAt: message.hasDeleteTime ? message.deleteTime.date : nil,
       purgeAt: message.hasPurgeTime ? message.purgeTime.date : nil, labels: message.labels,
       passwordHash: message.passwordHash.nonEmpty, password: message.password.nonEmpty)
+    pageToken = message.pageToken.nonEmpty
   }
 
   /// The bytes of text that fit in the service's largest request message, 8 KiB. Every valid user has fewer.

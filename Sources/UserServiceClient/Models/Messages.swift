@@ -40,6 +40,7 @@ extension User_V1_CreateUserRequest {
     email = user.email
     name = user.name
     password = user.password ?? ""
+    if !user.labels.isEmpty { labels = user.labels }
     self.requestID = requestID.uuidString.lowercased()
   }
 }
@@ -51,12 +52,50 @@ extension User_V1_UserUpdateRequest {
     if let email = update.email { self.email = email }
     if let name = update.name { self.name = name }
     if let status = update.status { self.status = status.message }
-    switch update.password {
-    case .set(let password): self.password = password
-    case .remove: password = ""
-    case nil: break
-    }
+    if let password = update.password { self.password = password.newPassword }
     if let currentPassword = update.currentPassword { self.currentPassword = currentPassword }
+    if let etag = update.etag { self.etag = etag }
+  }
+}
+
+extension User_V1_UpdateUserRequest {
+  /// - Parameter labels: the labels that replace those of the user; nil leaves them unchanged.
+  init(_ update: UserUpdate, labels: [String: String]?, validateOnly: Bool) {
+    self.init()
+    var paths: [String] = []
+    user.id = update.userID
+    if let etag = update.etag { user.etag = etag }
+    if let email = update.email {
+      user.email = email
+      paths.append("email")
+    }
+    if let name = update.name {
+      user.name = name
+      paths.append("name")
+    }
+    if let status = update.status {
+      user.status = status.message
+      paths.append("status")
+    }
+    if let labels {
+      user.labels = labels
+      paths.append("labels")
+    }
+    // A mask without paths changes no field; an absent one stands for the fields that are not empty.
+    updateMask = Google_Protobuf_FieldMask.with { $0.paths = paths }
+    if let password = update.password { self.password = password.newPassword }
+    if let currentPassword = update.currentPassword { self.currentPassword = currentPassword }
+    if validateOnly { self.validateOnly = true }
+  }
+}
+
+extension UserUpdate.Password {
+  /// The password as the contract has it: empty text removes it.
+  fileprivate var newPassword: String {
+    switch self {
+    case .set(let password): password
+    case .remove: ""
+    }
   }
 }
 

@@ -7,12 +7,17 @@ public struct NewUser: Hashable, Sendable {
   /// The password: at least 8 characters, or the service's own minimum, and at most 1,024 bytes. It must not be a
   /// common password, the address or the name. Nil for a user who cannot sign in by password.
   public var password: String?
+  /// As ``User/labels``.
+  public var labels: [String: String]
 
   /// Creates the description of a new user.
-  public init(email: String, name: String = "", password: String? = nil) {
+  public init(
+    email: String, name: String = "", password: String? = nil, labels: [String: String] = [:]
+  ) {
     self.email = email
     self.name = name
     self.password = password
+    self.labels = labels
   }
 }
 

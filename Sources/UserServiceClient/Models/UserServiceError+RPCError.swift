@@ -44,6 +44,11 @@ extension UserServiceError {
       self = known
       return
     }
+    if code == .notFound, let missing = info?.metadata["missing"] {
+      // A longer list ends with an ellipsis.
+      self = .usersNotFound(ids: missing.split(separator: ",").filter { $0 != "…" }.map { String($0) })
+      return
+    }
     switch code {
     case .notFound where info == nil || info?.reason == "USER_NOT_FOUND":
       self = .userNotFound(id: subject.userID)

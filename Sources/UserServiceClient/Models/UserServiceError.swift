@@ -32,8 +32,10 @@ public indirect enum UserServiceError: Error, Hashable, Sendable {
     case malformed(String)
   }
 
-  /// No user has this id. The id is empty for an update in a stream.
+  /// No user has this id, or address, or it is deleted. The id is empty for an update in a stream.
   case userNotFound(id: String)
+  /// No users have these ids, or they are deleted: the first of those that were asked for together.
+  case usersNotFound(ids: [String])
   /// Another user has this address, possibly in another letter case.
   case emailAlreadyRegistered
   /// Another user has the id of an imported row.
@@ -84,7 +86,8 @@ extension UserServiceError: CustomStringConvertible {
   /// The error in one sentence, for people.
   public var description: String {
     switch self {
-    case .userNotFound(let id): id.isEmpty ? "the user does not exist" : "there is no user \(id)"
+    case .userNotFound(let id): id.isEmpty ? "the user does not exist" : "the user \(id) does not exist"
+    case .usersNotFound(let ids): "these users do not exist: \(ids.joined(separator: ", "))"
     case .emailAlreadyRegistered: "the address is already registered"
     case .userIDTaken: "another user has the id"
     case .userNotDeleted: "the user is not deleted"

@@ -22,11 +22,13 @@ public struct UserUpdate: Hashable, Sendable {
   /// The current password. Users who change their own address or password must give it; callers with the scope
   /// `users:write` need not.
   public var currentPassword: String?
+  /// The ``User/etag`` that the user must have, so that no change by another caller is overwritten; nil: any.
+  public var etag: String?
 
   /// Creates an update that changes the fields that are not nil.
   public init(
     userID: String, email: String? = nil, name: String? = nil, status: User.Status? = nil,
-    password: Password? = nil, currentPassword: String? = nil
+    password: Password? = nil, currentPassword: String? = nil, etag: String? = nil
   ) {
     self.userID = userID
     self.email = email
@@ -34,6 +36,7 @@ public struct UserUpdate: Hashable, Sendable {
     self.status = status
     self.password = password
     self.currentPassword = currentPassword
+    self.etag = etag
   }
 }
 

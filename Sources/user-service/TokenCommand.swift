@@ -29,12 +29,16 @@ struct TokenCommand: AsyncParsableCommand {
     var subject: String
     @Option(
       help: ArgumentHelp(
-        "Grant users:read, users:write, or both with a comma; without it, users may read and change only themselves.",
+        """
+        Grant these scopes, separated by commas: \(Self.scopeList). Without it, users may read, change and delete only \
+        themselves.
+        """,
         valueName: "scopes"))
     var scope = ""
     @Option(help: ArgumentHelp("Let the token expire after this long, at most 90d.", valueName: "duration"))
     var ttl = DurationArgument(.seconds(86_400))
 
+    private static let scopeList = Scopes.named.map(\.name).joined(separator: ", ")
     static let longest = AccessTokenClaims.longestLifetime
 
     func validate() throws {
@@ -44,7 +48,7 @@ struct TokenCommand: AsyncParsableCommand {
       let known = Scopes.named.map(\.name)
       if let unknown = scopeNames.first(where: { !known.contains(String($0)) }) {
         throw ValidationError(
-          "unknown scope '\(unknown)'; the scopes are \(known.joined(separator: " and "))")
+          "unknown scope '\(unknown)'; the scopes are \(Self.scopeList)")
       }
       if scopeNames.isEmpty, UserID(subject) == nil {
         throw ValidationError("--scope is required for a service: without it, the token permits nothing")

@@ -64,7 +64,7 @@ extension UserServiceError {
   /// The exit code for this error.
   var exitStatus: Int32 {
     switch self {
-    case .userNotFound: 3
+    case .userNotFound, .usersNotFound: 3
     case .emailAlreadyRegistered, .userIDTaken, .userNotDeleted, .etagMismatch, .invalidUser, .invalidRequest,
       .unauthenticated, .wrongCredentials,
       .permissionDenied, .tooManyAttempts, .signInDisabled, .currentPasswordRequired,

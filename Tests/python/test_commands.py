@@ -24,12 +24,17 @@ def test_a_user_is_created_shown_changed_and_listed(commands):
     assert header.split() == ["ID", "EMAIL", "NAME", "STATUS", "CREATED"]
     assert row.split()[:3] == [created["id"], "ada@example.com", "inactive"]
     assert "\x1b" not in table
-    assert users(commands("users", "list", "--output", "csv")) == [{**created, "name": "", "status": "inactive"}]
+    listed, = users(commands("users", "list", "--output", "csv"))
+    assert {**listed, "updated_at": "", "etag": ""} == {
+        **created, "name": "", "status": "inactive", "updated_at": "", "deleted_at": "", "purge_at": "", "labels": "",
+        "etag": ""}
+    assert listed["updated_at"] > created["updated_at"] and listed["etag"] != created["etag"]
 
 
 def test_lists_have_a_header_also_of_nobody_and_end_at_their_limit(commands, tmp_path):
     assert commands("users", "list").split() == ["ID", "EMAIL", "NAME", "STATUS", "CREATED"]
-    assert commands("users", "list", "--output", "csv") == "id,email,name,status,created_at\n"
+    assert commands("users", "list", "--output", "csv") == (
+        "id,email,name,status,created_at,updated_at,deleted_at,purge_at,labels,etag\n")
     assert commands("users", "list", "--output", "json") == ""
     rows = "".join(json.dumps({"email": f"user{number}@example.com"}) + "\n" for number in range(25))
     commands("users", "import", "-", "--format", "jsonl", input=rows)
@@ -55,7 +60,7 @@ def test_exit_codes_tell_what_went_wrong(commands, serve):
             (2, ["get"]), (2, ["create"]), (2, ["update", "x"]), (2, ["list", "--output", "xml"]),
             (2, ["list", "--page-size", "0"]), (2, ["list", "--limit", "-1"]), (2, ["get", "x", "--address", "a:b"]),
             (2, ["get", "x", "--tls-cert", "c.pem"]), (2, ["import", "users.txt"]), (2, ["import", "-"]),
-            (2, ["import", "a.csv", "--rejected", "/dev/null"]), (2, ["get", "x", "--timeout", "0s"]),
+            (2, ["import", "-", "--format", "csv", "--rejected", "/dev/null"]), (2, ["get", "x", "--timeout", "0s"]),
             (2, ["update", "x", "--remove-password", "--ask-password"]), (2, ["nothing"]),
             (1, ["import", "/nonexistent.csv"]), (1, ["get", "x", "--token-file", "/nonexistent"]),
             (1, ["get", "x", "--tls-ca", "/nonexistent"]),

@@ -40,7 +40,7 @@ struct UserOutput {
         text = line(Self.columns, style: .bold)
       }
       for (user, row) in zip(users, rows) {
-        text += line(row, style: user.status == .active ? .plain : .faint)
+        text += line(row, style: user.deletedAt == nil && user.status == .active ? .plain : .faint)
       }
     }
     do {
@@ -55,8 +55,8 @@ struct UserOutput {
   private static let columns = ["ID", "EMAIL", "NAME", "STATUS", "CREATED"]
 
   private static func cells(_ user: User) -> [String] {
-    [user.id, user.email, user.name, user.status.description, user.createdAt.rfc3339(.seconds)]
-      .map(Terminal.harmless)
+    let status = user.deletedAt == nil ? user.status.description : "deleted"
+    return [user.id, user.email, user.name, status, user.createdAt.rfc3339(.seconds)].map(Terminal.harmless)
   }
 
   private enum Style: String {

@@ -14,9 +14,14 @@ struct UsersCreateCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Create the user with this name.", valueName: "text"))
   var name = ""
   @OptionGroup var password: PasswordOptions
+  @Option(help: ArgumentHelp("Set this label; given any number of times.", valueName: "key=value"))
+  var label: [LabelArgument] = []
+
+  func validate() throws { _ = try LabelArgument.byKey(label) }
 
   func run() async throws {
-    let new = NewUser(email: email, name: name, password: try password.password())
+    let new = NewUser(
+      email: email, name: name, password: try password.password(), labels: try LabelArgument.byKey(label))
     let user = try await connection.withClient(needsCaller: false) { client in
       try await client.createUser(new)
     }

@@ -24,7 +24,7 @@ struct UsersUnlockCommand: AsyncParsableCommand {
     let repository = try SQLiteUserRepository(.file(database.database), schema: .requireCurrent)
     guard let user = UserID(id), try repository.user(id: user) != nil else {
       try await repository.close()
-      Terminal.note("Error: there is no user \(Terminal.harmless(id))")
+      Terminal.note("Error: the user \(Terminal.harmless(id)) does not exist")
       throw ExitCode(3)
     }
     let failures = try await repository.unlock(user)

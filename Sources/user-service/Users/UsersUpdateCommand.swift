@@ -25,43 +25,44 @@ struct UsersUpdateCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Set the status: active or inactive.", valueName: "status"))
   var status: Status?
   @OptionGroup var password: PasswordOptions
-  @Option(
-    help: ArgumentHelp("Read the current password from this file; - is standard input.", valueName: "path")
-  )
-  var currentPasswordFile: String?
-  @Flag(help: "Ask for the current password at the terminal.")
-  var askCurrentPassword = false
+  @OptionGroup var currentPassword: CurrentPasswordOptions
   @Flag(help: "Remove the password; the user can no longer sign in by password.")
   var removePassword = false
+  @Option(
+    help: ArgumentHelp(
+      "Set this label; given any number of times. All other labels are removed.", valueName: "key=value"))
+  var label: [LabelArgument] = []
+  @Flag(help: "Remove all labels.")
+  var noLabels = false
+  @Option(help: ArgumentHelp("Change the user only if it still has this etag.", valueName: "etag"))
+  var etag: String?
 
   func validate() throws {
     let setsPassword = password.passwordFile != nil || password.askPassword
     if setsPassword, removePassword {
       throw ValidationError("--remove-password excludes a new password")
     }
-    if currentPasswordFile != nil, askCurrentPassword {
-      throw ValidationError("--current-password-file and --ask-current-password exclude each other")
-    }
-    if currentPasswordFile == "-", password.passwordFile == "-" {
+    if currentPassword.currentPasswordFile == "-", password.passwordFile == "-" {
       throw ValidationError("standard input holds only one password: give a file for the other")
     }
-    if email == nil, name == nil, status == nil, !setsPassword, !removePassword {
+    if noLabels, !label.isEmpty { throw ValidationError("--no-labels excludes --label") }
+    _ = try LabelArgument.byKey(label)
+    let changesLabels = noLabels || !label.isEmpty
+    if email == nil, name == nil, status == nil, !setsPassword, !removePassword, !changesLabels {
       throw ValidationError("give at least one option that changes the user")
     }
   }
 
   func run() async throws {
-    var update = UserUpdate(userID: id, email: email, name: name)
+    var update = UserUpdate(userID: id, email: email, name: name, etag: etag)
     update.status = status.map { $0 == .active ? .active : .inactive }
-    update.currentPassword = try currentPassword()
+    update.currentPassword = try currentPassword.password()
     update.password = removePassword ? .remove : try password.password().map { .set($0) }
-    let user = try await connection.withClient { [update] client in try await client.updateUser(update) }
+    let labels = noLabels || !label.isEmpty ? try LabelArgument.byKey(label) : nil
+    let user = try await connection.withClient { [update] client in
+      try await client.updateUser(update, labels: labels)
+    }
     var output = output.writer
     try output.show([user])
-  }
-
-  private func currentPassword() throws -> String? {
-    if let currentPasswordFile { return try SmallFile.line(currentPasswordFile) }
-    return askCurrentPassword ? try Terminal.password("Current password") : nil
   }
 }

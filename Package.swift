@@ -356,6 +356,7 @@ let package = Package(
     .testTarget(
       name: "UserServiceClientTests",
       dependencies: [
+        "GRPCNghttp2Transport",
         "Primitives",
         "TestSupport",
         "UserAPI",

@@ -1,5 +1,5 @@
 import GRPCCore
-import GRPCNIOTransportHTTP2
+import GRPCNghttp2Transport
 import GRPCProtobuf
 import SwiftProtobuf
 import Synchronization
@@ -151,14 +151,14 @@ final class ImportContract: RegistrableRPCService {
 
 /// Runs `body` with the port of a server that has `service`.
 func withServer(_ service: ImportContract, _ body: (Int) async throws -> Void) async throws {
-  let server = GRPCServer(
-    transport: .http2NIOPosix(
-      address: .ipv4(host: "127.0.0.1", port: 0), transportSecurity: .plaintext),
-    services: [service])
+  // grpc-swift's own transport traps if it is stopped while it accepts a connection.
+  let transport = Nghttp2ServerTransport(listeners: [Listener(.tcp(host: "127.0.0.1", port: 0))])
+  let server = GRPCServer(transport: transport, services: [service])
   try await withThrowingTaskGroup(of: Void.self) { group in
     group.addTask { try await server.serve() }
-    let address = try await server.listeningAddress
-    guard let port = address?.ipv4?.port else { throw RPCError(code: .internalError, message: "no port") }
+    guard case .tcp(_, let port)? = try await transport.addresses.first else {
+      throw RPCError(code: .internalError, message: "no port")
+    }
     try await body(port)
     // Calls that never end are cancelled.
     group.cancelAll()

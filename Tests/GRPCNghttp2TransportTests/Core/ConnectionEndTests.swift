@@ -182,6 +182,21 @@ import Testing
     #expect(!driver.done().contains { $0.hasPrefix("start") })
   }
 
+  @Test(
+    "a DATA frame with data permits WINDOW_UPDATEs for its stream and the connection (rule 29)",
+    arguments: [2, 3])
+  func windowUpdatesBesideData(count: Int) {
+    var driver = CoreDriver()
+    #expect(driver.receive([0, 0, 0, 1, 4, 0, 0, 0, 1]) == true)
+    let data: [UInt8] = [0, 0, 1, 0, 0, 0, 0, 0, 1, 0]
+    let update: [UInt8] = [0, 0, 4, 8, 0, 0, 0, 0, 1, 0, 0, 0, 1]
+    let accepted = (0..<2_000).prefix { _ in
+      driver.receive(data + repeatElement(update, count: count).joined())
+    }
+    // The third takes from the 1,000 that are permitted at once, to which the first frame adds nothing.
+    #expect(accepted.count == (count == 2 ? 2_000 : 998))
+  }
+
   @Test("streams that the client never ends, and gaps between their ids, take bounded memory")
   func openStreams() {
     var driver = CoreDriver()

@@ -34,7 +34,9 @@ struct UsersDeleteCommand: AsyncParsableCommand {
         try confirm(user)
       }
       return try await client.deleteUser(
-        id: id, etag: etag, expunge: expunge, currentPassword: password)
+        id: id, etag: etag, expunge: expunge,
+        // The user was not deleted when its address was looked up, so a retry may find it deleted by this command.
+        allowMissing: reference.email != nil && !expunge, currentPassword: password)
     }
     var output = output.writer
     try output.show([deleted])

@@ -31,7 +31,7 @@ def test_random_rows_have_a_result_each_in_order_and_are_exported_as_they_were_s
     ended = time.time() + 1
     assert [result.index for result in results] == list(range(len(plan)))
     stored = {}
-    for (sent, faults), result in zip(plan, results):
+    for (sent, faults), result in zip(plan, results, strict=True):
         assert reason(result) == ({"": "INVALID_REQUEST", **faults} if faults else {}), sent
         assert bool(result.user_id) == (not faults) and not result.already_stored
         if not faults:

@@ -32,10 +32,13 @@ struct MigrateCommand: ParsableCommand {
     func run() throws {
       let migrator = Migrator(path: database.database, lockTimeout: lock.lockTimeout.duration)
       var count = 0
-      let version = try migrator.up(to: to) { migration in
+      let line = MigrationLine()
+      let report = { (migration: Migration) in
         count += 1
+        line.clear()
         print("applied \(migration.id)")
       }
+      let version = try migrator.up(to: to, report: report, progress: line.show)
       print(count == 0 ? "nothing to do: the database is at version \(version)" : "at version \(version)")
     }
   }
@@ -65,10 +68,13 @@ struct MigrateCommand: ParsableCommand {
         }
       }
       var count = 0
-      let version = try migrator.down(to: to) { migration in
+      let line = MigrationLine()
+      let report = { (migration: Migration) in
         count += 1
+        line.clear()
         print("reverted \(migration.id)")
       }
+      let version = try migrator.down(to: to, report: report, progress: line.show)
       print(count == 0 ? "nothing to do: the database is at version \(version)" : "at version \(version)")
     }
   }

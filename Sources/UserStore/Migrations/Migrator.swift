@@ -55,23 +55,33 @@ public struct Migrator: Sendable {
 
   /// Applies migrations up to version `target` (nil: all). Creates a missing file.
   ///
-  /// - Parameter report: called with each migration after its commit.
+  /// - Parameters:
+  ///   - report: called with each migration after its commit.
+  ///   - progress: called while a migration runs, many times a second.
   /// - Returns: the resulting version of the database.
   @discardableResult
-  public func up(to target: Int? = nil, report: (Migration) -> Void = { _ in }) throws(StoreError) -> Int {
+  public func up(
+    to target: Int? = nil, report: (Migration) -> Void = { _ in },
+    progress: ((MigrationProgress) -> Void)? = nil
+  ) throws(StoreError) -> Int {
     try withMigrator(.create) { (migrator, _) throws(StoreError) in
-      try migrator.up(to: target, applied: report)
+      try migrator.up(to: target, applied: report, progress: progress)
     }
   }
 
   /// Reverts migrations down to version `target` (nil: only the last one). Their data is lost.
   ///
-  /// - Parameter report: called with each migration after its commit.
+  /// - Parameters:
+  ///   - report: called with each migration after its commit.
+  ///   - progress: called while a migration runs, many times a second.
   /// - Returns: the resulting version of the database.
   @discardableResult
-  public func down(to target: Int? = nil, report: (Migration) -> Void = { _ in }) throws(StoreError) -> Int {
+  public func down(
+    to target: Int? = nil, report: (Migration) -> Void = { _ in },
+    progress: ((MigrationProgress) -> Void)? = nil
+  ) throws(StoreError) -> Int {
     try withMigrator(.readWrite) { (migrator, _) throws(StoreError) in
-      try migrator.down(to: target, reverted: report)
+      try migrator.down(to: target, reverted: report, progress: progress)
     }
   }
 

@@ -57,9 +57,12 @@ struct SchemaMigrator {
     if version == 0 { _ = try storeErrors { try connection.checkpoint(.passive) } }
   }
 
-  /// Applies migrations up to version `target` (nil: all), and reports each one.
+  /// Applies migrations up to version `target` (nil: all), and reports each one, and its progress.
   @discardableResult
-  func up(to target: Int? = nil, applied report: (Migration) -> Void = { _ in }) throws(StoreError) -> Int {
+  func up(
+    to target: Int? = nil, applied report: (Migration) -> Void = { _ in },
+    progress: MigrationWatch.Report? = nil
+  ) throws(StoreError) -> Int {
     let target = try checkTarget(target ?? migrations.count)
     var version = try checkedHistory().version
     if version > target { throw .migration(.wrongDirection(from: version, to: target)) }
@@ -70,7 +73,7 @@ struct SchemaMigrator {
         guard history.version < target else { return nil }
         let migration = migrations[history.version]
         try SchemaHistory.prepare(database)
-        try run(migration.up, of: migration, in: database)
+        try run(migration.up, of: migration, in: database, progress)
         try SchemaHistory.record(migration, at: .now, in: database)
         return migration
       }
@@ -83,10 +86,12 @@ struct SchemaMigrator {
     return version
   }
 
-  /// Reverts migrations down to version `target` (nil: only the last one), and reports each one.
+  /// Reverts migrations down to version `target` (nil: only the last one), and reports each one, and its progress.
   @discardableResult
-  func down(to target: Int? = nil, reverted report: (Migration) -> Void = { _ in }) throws(StoreError) -> Int
-  {
+  func down(
+    to target: Int? = nil, reverted report: (Migration) -> Void = { _ in },
+    progress: MigrationWatch.Report? = nil
+  ) throws(StoreError) -> Int {
     var version = try checkedHistory().version
     let target = try checkTarget(target ?? max(version - 1, 0))
     if version < target { throw .migration(.wrongDirection(from: version, to: target)) }
@@ -95,7 +100,7 @@ struct SchemaMigrator {
         let history = try checkedHistory(database)
         guard history.version > target else { return nil }
         let migration = migrations[history.version - 1]
-        try run(migration.down, of: migration, in: database)
+        try run(migration.down, of: migration, in: database, progress)
         try SchemaHistory.remove(migration, from: database)
         return migration
       }
@@ -120,15 +125,21 @@ struct SchemaMigrator {
   }
 
   /// Runs one migration's SQL and looks for rows that refer to missing rows.
-  private func run(_ sql: String, of migration: Migration, in database: Database) throws {
+  private func run(
+    _ sql: String, of migration: Migration, in database: Database, _ progress: MigrationWatch.Report?
+  ) throws {
     EmailKeyFunctions.add(to: database)
     LifecycleFunctions.add(to: database)
     do {
-      let statements = try database.allStatements(sql: sql)
-      while let statement = try statements.next() {
-        try statement.execute()
-        guard database.isInsideTransaction else {
-          throw StoreError.migration(.failed(migration: migration.id, reason: "it ends its own transaction"))
+      try MigrationWatch.watch(migration, on: database, report: progress) { next in
+        let statements = try database.allStatements(sql: sql)
+        while let statement = try statements.next() {
+          next(statement.sql)
+          try statement.execute()
+          guard database.isInsideTransaction else {
+            throw StoreError.migration(
+              .failed(migration: migration.id, reason: "it ends its own transaction"))
+          }
         }
       }
     } catch let error as DatabaseError {

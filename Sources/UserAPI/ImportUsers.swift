@@ -10,7 +10,7 @@ import UserProtos
 /// not wait for others, and many rows share a transaction. While a batch is stored, the next one is read.
 struct ImportUsers: StreamedCall {
   /// The maximum number of rows in a transaction.
-  private static let batch = 4_096
+  private static let batch = 16_384
   /// The maximum number of passwords that are hashed before results are returned: for about a second.
   private static let passwords = 64
   fileprivate enum Row: Sendable {

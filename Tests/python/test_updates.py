@@ -6,7 +6,7 @@ import uuid
 import grpc
 import pytest
 
-from callers import Caller
+from callers import Caller, service_token
 from user_calls import CHANGED, DENIED, NOT_FOUND, TAKEN, UserCalls, invalid, refusal
 
 # Each test runs on the inline road and on the handler road.
@@ -213,12 +213,27 @@ def test_an_own_change_of_address_or_password_needs_the_current_one(ada):
     assert calls.get(user.id) == user
     # The address as it is, and other fields, need none; but a given one is checked.
     assert calls.update(user.id, email=user.email) == user
-    changed = calls.update(user.id, name="Ada", labels={"tenant": "a"})
+    changed = calls.update(user.id, name="Ada")
     status = refusal(lambda: calls.update(user.id, name="Eve", current_password="wrong horse"))
     assert status[:2] == ("PERMISSION_DENIED", "CURRENT_PASSWORD_WRONG")
     assert calls.get(user.id) == changed
     moved = calls.update(user.id, email="eve@example.com", current_password="correct horse")
     assert moved.email == "eve@example.com" and caller.sign_in("eve@example.com")
+
+
+def test_labels_are_set_by_services_only(ada, secured):
+    user, calls, _ = ada
+    for options in ({"labels": {"tenant": "a"}}, {"mask": ["labels"]}, {"mask": ["*"], "name": "Ada", "status": 1}):
+        for checks in ({}, {"validate_only": True}):
+            status = refusal(lambda: calls.update(user.id, **options, **checks))
+            assert status[:2] == DENIED and status.metadata == {"scope": "users:write"}
+    assert calls.get(user.id) == user
+    for token in (None, calls.token):
+        status = refusal(lambda: calls.bearing(token).create("eve@example.com", labels={"tenant": "a"}))
+        assert status[:2] == DENIED and status.metadata == {"scope": "users:write"}
+    writer = calls.bearing(service_token(secured, "users:write"))
+    assert writer.create("bob@example.com", labels={"tenant": "a"}).labels == {"tenant": "a"}
+    assert writer.update(user.id, labels={"tenant": "b"}).labels == {"tenant": "b"}
 
 
 def test_wrong_current_passwords_count_as_failed_sign_ins(ada):

@@ -10,7 +10,7 @@ import UserProtos
 /// not wait for others, and many rows share a transaction. While a batch is stored, the next one is read.
 struct ImportUsers: StreamedCall {
   /// The maximum number of rows in a transaction.
-  private static let batch = 16_384
+  private static let batch = 4_096
   /// The maximum number of passwords that are hashed before results are returned: for about a second.
   private static let passwords = 64
   fileprivate enum Row: Sendable {
@@ -29,7 +29,7 @@ struct ImportUsers: StreamedCall {
   /// The number of rows that wait with a password to be hashed.
   private var passwords = 0
   /// The batch that is being stored.
-  private var running: Running?
+  private var running: RunningBatch?
 
   init(directory: UserDirectory, authorization: CallAuthorization, memory: CallMemory) {
     self.directory = directory
@@ -73,19 +73,15 @@ struct ImportUsers: StreamedCall {
 
   /// Begins to store the rows that wait, once those before them are stored. Returns the results of the latter.
   mutating func work() async throws -> [[UInt8]] {
-    let results = try await exchange(&running, with: nil)?.results ?? []
-    guard !rows.isEmpty else { return results }
-    passwords = 0
-    let batch = ImportBatch(
-      rows: exchange(&rows, with: []), first: first, directory: directory, authorization: authorization)
-    first += Int64(batch.rows.count)
-    let held = exchange(&share, with: memory.share())
-    running = Running(
-      Task {
-        defer { held.release() }
-        return try await batch.store()
-      })
-    return results
+    let earlier = exchange(&running, with: nil)
+    if !rows.isEmpty {
+      let batch = ImportBatch(
+        rows: exchange(&rows, with: []), first: first, directory: directory, authorization: authorization)
+      first += Int64(batch.rows.count)
+      passwords = 0
+      running = RunningBatch(batch, holding: exchange(&share, with: memory.share()), after: earlier)
+    }
+    return try await earlier?.results ?? []
   }
 
   mutating func requestEnded() async throws -> [[UInt8]] {
@@ -96,20 +92,39 @@ struct ImportUsers: StreamedCall {
 }
 
 /// A batch that is being stored. It is cancelled when the call ends: what a transaction has not begun is not stored.
-private final class Running: Sendable {
-  private let task: Task<[[UInt8]], any Error>
+private final class RunningBatch: Sendable {
+  /// Ends when the rows are durable: then those of the next batch may follow, while the results of these are made.
+  private let storing: Task<[ImportBatch.Outcome], any Error>
+  private let making: Task<[[UInt8]], any Error>
 
-  init(_ task: Task<[[UInt8]], any Error>) { self.task = task }
+  /// Stores `batch` after the rows of `earlier`, and releases `memory` when that is done.
+  init(_ batch: ImportBatch, holding memory: CallMemory.Share, after earlier: RunningBatch?) {
+    let before = earlier?.storing
+    let storing = Task {
+      let users = try await batch.users()
+      _ = try await before?.value
+      return try await batch.store(users)
+    }
+    self.storing = storing
+    making = Task {
+      defer { memory.release() }
+      return try await batch.results(of: try await storing.value)
+    }
+  }
 
-  deinit { task.cancel() }
+  deinit {
+    storing.cancel()
+    making.cancel()
+  }
 
   /// The results of its rows.
   var results: [[UInt8]] {
     get async throws {
       try await withTaskCancellationHandler {
-        try await task.value
+        try await making.value
       } onCancel: {
-        task.cancel()
+        storing.cancel()
+        making.cancel()
       }
     }
   }
@@ -130,43 +145,11 @@ private struct ImportBatch: Sendable {
 
   private var hashRequester: HashRequester { authorization.caller.hashRequester.inBackground }
 
-  /// Stores the rows, and returns a serialized result for each.
-  func store() async throws -> [[UInt8]] {
+  typealias Outcome = Result<UserImport, UserError>
+
+  /// Returns the users of the rows that are to be stored, their passwords hashed.
+  func users() async throws -> [ForeignUser] {
     let drafts = rows.compactMap { if case .draft(let draft, false) = $0 { draft } else { nil } }
-    var outcomes = try await store(drafts).makeIterator()
-    var results: [[UInt8]] = []
-    results.reserveCapacity(rows.count)
-    for (number, row) in rows.enumerated() {
-      if number > 0, number % Self.checksPerTurn == 0 { await Task.yield() }
-      let result: Result<UserImport?, GoogleRPCStatus>
-      switch row {
-      case .failure(let status): result = .failure(status)
-      case .draft(let draft, true): result = try check(draft)
-      // There is an outcome for each draft.
-      case .draft(_, false): result = outcomes.next() ?? .success(nil)
-      }
-      results.append(try Self.message(first + Int64(number), result))
-    }
-    return results
-  }
-
-  /// Stores users. Returns an outcome for each.
-  private func store(_ drafts: [ImportDraft]) async throws -> [Result<UserImport?, GoogleRPCStatus>] {
-    if drafts.isEmpty { return [] }
-    let users = try await hashed(drafts)
-    let outcomes = try await BulkWork.retrying { () async throws(UserError) in
-      try authorization.checkStillValid()
-      return try await directory.repository.importUsers(users, by: authorization.authority)
-    }
-    return try outcomes.map { outcome in
-      switch outcome {
-      case .success(let user): .success(user)
-      case .failure(let error): .failure(try ImportBatch.status(of: error))
-      }
-    }
-  }
-
-  private func hashed(_ drafts: [ImportDraft]) async throws -> [ForeignUser] {
     var users = drafts.map(\.user)
     let costly = drafts.indices.filter { drafts[$0].password != nil }
     let hashed = try await BulkWork.map(
@@ -182,12 +165,39 @@ private struct ImportBatch: Sendable {
     return users
   }
 
-  /// Checks a row that is not to be stored. Its outcome has an id only if it was stored before.
-  private func check(_ draft: ImportDraft) throws -> Result<UserImport?, GoogleRPCStatus> {
-    do throws(UserError) {
-      return .success(try directory.check(draft))
+  /// Stores users. Returns an outcome for each.
+  func store(_ users: [ForeignUser]) async throws -> [Outcome] {
+    if users.isEmpty { return [] }
+    return try await BulkWork.retrying { () async throws(UserError) in
+      try authorization.checkStillValid()
+      return try await directory.repository.importUsers(users, by: authorization.authority)
+    }
+  }
+
+  /// Returns a serialized result for each row. `outcomes` are those of the users that were stored.
+  func results(of outcomes: [Outcome]) async throws -> [[UInt8]] {
+    var outcomes = outcomes.makeIterator()
+    var results: [[UInt8]] = []
+    results.reserveCapacity(rows.count)
+    for (number, row) in rows.enumerated() {
+      if number > 0, number % Self.checksPerTurn == 0 { await Task.yield() }
+      results.append(try Self.message(first + Int64(number), try result(of: row, &outcomes)))
+    }
+    return results
+  }
+
+  private func result(
+    of row: ImportUsers.Row, _ outcomes: inout IndexingIterator<[Outcome]>
+  ) throws -> Result<UserImport?, GoogleRPCStatus> {
+    do {
+      switch row {
+      case .failure(let status): return .failure(status)
+      case .draft(let draft, true): return .success(try directory.check(draft))
+      // There is an outcome for each draft.
+      case .draft(_, false): return .success(try outcomes.next()?.get())
+      }
     } catch {
-      return .failure(try ImportBatch.status(of: error))
+      return .failure(try Self.status(of: error))
     }
   }
 

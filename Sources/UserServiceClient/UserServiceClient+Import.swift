@@ -8,7 +8,7 @@ extension UserServiceClient {
   /// scope `users:import`.
   ///
   /// A user that is invalid, or whose id or address is taken, fails alone. Any number of users may be imported: at most
-  /// 32,768 of them, and 16 MiB of their texts, wait for outcomes at a time. `users` and `onResults` are called in turn, in
+  /// 8,192 of them, and 4 MiB of their texts, wait for outcomes at a time. `users` and `onResults` are called in turn, in
   /// the caller's task.
   ///
   /// If the connection is lost or the service restarts, the users without an outcome are sent again. Those that had been

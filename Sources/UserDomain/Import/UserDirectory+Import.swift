@@ -22,15 +22,20 @@ extension UserDirectory {
   /// - Throws: `UserError.emailAlreadyRegistered`, `.idTaken`, `.storage`.
   public func check(_ draft: ImportDraft) throws(UserError) -> UserImport? {
     let user = draft.user
+    if let id = user.id {
+      var email: EmailAddress?
+      _ = try repository.readUser(id: id, showsDeleted: true) { _, text, _ in
+        email = EmailAddress(trusted: String(copying: text))
+      }
+      if let email {
+        guard email.uniquenessKey == user.email.uniquenessKey else { throw .idTaken }
+        return UserImport(id: id, wasStored: true)
+      }
+    }
     var owner: UserID?
     _ = try repository.readUser(email: user.email, showsDeleted: true) { row, _, _ in owner = row.id }
-    if let owner {
-      guard user.id == nil || user.id == owner else { throw .emailAlreadyRegistered }
-      return UserImport(id: owner, wasStored: true)
-    }
-    if let id = user.id, try repository.readUser(id: id, showsDeleted: true, { _, _, _ in }) {
-      throw .idTaken
-    }
-    return nil
+    guard let owner else { return nil }
+    guard user.id == nil else { throw .emailAlreadyRegistered }
+    return UserImport(id: owner, wasStored: true)
   }
 }

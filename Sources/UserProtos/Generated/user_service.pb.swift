@@ -264,7 +264,8 @@ public nonisolated struct User_V1_ImportUserRequest: @unchecked Sendable {
     set {_uniqueStorage()._pageToken = newValue}
   }
 
-  /// Check the row, and whether its id and address are free, but store nothing.
+  /// Check the row, and whether its id and address are free, but store nothing. Rows that are sent shortly before or after it
+  /// may be stored first.
   public var validateOnly: Bool {
     get {_storage._validateOnly}
     set {_uniqueStorage()._validateOnly = newValue}
@@ -286,7 +287,7 @@ public nonisolated struct User_V1_ImportUserResult: Sendable {
   /// The row's index in the request stream, from 0.
   public var index: Int64 = 0
 
-  /// The id of the stored user; empty if the row has failed, or was only checked.
+  /// The id of the stored user; empty if the row has failed, or was only checked and is not stored.
   public var userID: String = String()
 
   /// Whether the user was stored before.

@@ -9,9 +9,9 @@ import UserProtos
 /// until they are answered, because they are sent again when the connection is lost.
 final class ImportWindow: Sendable {
   /// The most rows that wait for results.
-  static let largestCount = 32_768
+  static let largestCount = 8_192
   /// The most bytes of text of these rows.
-  static let largestSize = 16 << 20
+  static let largestSize = 4 << 20
   /// The most rows that are written at once.
   static let largestPart = 256
 
@@ -60,7 +60,11 @@ final class ImportWindow: Sendable {
   /// Appends a row. The caller waits first while the window is full.
   func append(_ user: ImportedUser) -> Position {
     let problem = user.sizeProblem
-    let row = Row(user: user, size: problem == nil ? user.textSize : 0, problem: problem)
+    // A row that is not sent is not kept either.
+    let row =
+      problem == nil
+      ? Row(user: user, size: user.textSize, problem: nil)
+      : Row(user: ImportedUser(email: ""), size: 0, problem: problem)
     let (position, isFirst) = state.withLock { state in
       state.rows.append(row)
       state.size += row.size
@@ -133,10 +137,12 @@ final class ImportWindow: Sendable {
       state.unanswered -= 1
       state.taken -= 1
       state.size -= row.size
+      // Settling may append more outcomes than this one.
+      let isFirst = state.outcomes.isEmpty
       state.outcomes.append(outcome)
       state.settle()
       if state.unanswered > 0 { idle.restart() } else { try idle.pause() }
-      return state.outcomes.count == 1
+      return isFirst
     }
     if isFirst { hasAnswers.set() }
   }

@@ -37,10 +37,13 @@ extension ImportedUser {
   /// The bytes of text that fit in the service's largest request message, 8 KiB. Every valid user has fewer.
   private static let largestText = 8_000
 
-  /// The number of bytes of the user's texts.
+  /// The bytes that an entry of a map takes besides its texts.
+  private static let entrySize = 16
+
+  /// The number of bytes of the user's texts, those around labels included.
   var textSize: Int {
     labels.reduce((id?.utf8.count ?? 0) + email.utf8.count + name.utf8.count) {
-      $0 + $1.key.utf8.count + $1.value.utf8.count
+      $0 + $1.key.utf8.count + $1.value.utf8.count + Self.entrySize
     } + (passwordHash?.utf8.count ?? 0) + (password?.utf8.count ?? 0)
   }
 

@@ -128,8 +128,8 @@ final class GroupCommitWriter: Sendable {
     }
   }
 
-  /// The pages of the log from which a commit is followed by a checkpoint while users are imported: 256 MiB.
-  private static let pagesOfImport = 65_536
+  /// The pages of the log from which a commit is followed by a checkpoint while users are imported: 64 MiB.
+  private static let pagesOfImport = 16_384
 
   /// Does what waits for a pause: erases what readers have kept in the log, and ends the treatment of an import. Called
   /// from time to time.

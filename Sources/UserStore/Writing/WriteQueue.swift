@@ -6,7 +6,8 @@ import UserDomain
 struct WriteQueue {
   /// The limits, in rows.
   struct Limits: Hashable, Sendable {
-    /// The maximum number of waiting rows; more are refused as overloaded.
+    /// The maximum number of waiting rows; more are refused as overloaded. Those of imports are counted by themselves, so
+    /// that neither keeps the other out.
     var waitingRows = 16_384
     /// The number of rows after which a transaction takes no more writes, so that none waits long for others.
     var rowsPerTransaction = 2_048
@@ -23,6 +24,7 @@ struct WriteQueue {
   private let limits: Limits
   private var waiting: Deque<QueuedWrite> = []
   private var waitingRows = 0
+  private var waitingImportRows = 0
   private(set) var isDraining = false
   private var isClosed = false
 
@@ -34,13 +36,14 @@ struct WriteQueue {
 
   mutating func submitted(_ write: QueuedWrite) -> Admission {
     if isClosed { return .refused(.shuttingDown) }
+    let rows = write.isImport ? waitingImportRows : waitingRows
     // A lone write is admitted whatever its size.
-    if !waiting.isEmpty, waitingRows + write.rows > limits.waitingRows {
+    if rows > 0, rows + write.rows > limits.waitingRows {
       // A full queue takes a few transactions, usually less than a second.
       return .refused(.overloaded(retryAfter: .seconds(1)))
     }
     waiting.append(write)
-    waitingRows += write.rows
+    count(write, 1)
     if isDraining { return .queued }
     isDraining = true
     return .startDrain
@@ -57,9 +60,14 @@ struct WriteQueue {
     }
     let group = Array(waiting.prefix(count))
     waiting.removeFirst(count)
-    waitingRows -= rows
+    for write in group { self.count(write, -1) }
     if group.isEmpty { isDraining = false }
     return group
+  }
+
+  /// Counts a write that begins to wait, or that does not wait any more.
+  private mutating func count(_ write: QueuedWrite, _ sign: Int) {
+    if write.isImport { waitingImportRows += sign * write.rows } else { waitingRows += sign * write.rows }
   }
 
   /// Closes the queue: later writes are refused, and waiting ones are still taken.

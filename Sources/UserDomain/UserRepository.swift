@@ -93,7 +93,7 @@ public protocol UserRepository: Sendable {
 
 /// What a change of one user depends on, whatever the change is. All of it is checked inside the transaction.
 ///
-/// Every such change may throw `UserError.unauthenticated` if the authority is no longer valid, `.versionMismatch`,
+/// Every such change may throw `UserError.unauthenticated` if the authority has become invalid, `.versionMismatch`,
 /// `.storage`, `.overloaded`, `.cancelled` and `.shuttingDown`.
 public struct UserWrite: Sendable {
   /// The version that the user must have; nil: any.

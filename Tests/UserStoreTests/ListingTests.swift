@@ -74,7 +74,7 @@ import UserDomain
       "email = ada*",
       "email = BOB1*", "email = \"\(some.email.address)\"", "labels.plan = x",
       "labels.plan = y AND status = INACTIVE",
-      "labels.tenant = t0 AND labels.plan = x", "labels.none = x", "name = nobody*",
+      "labels.tenant = t0 AND labels.plan = x", "labels.none = x", "name = missing*",
       "create_time >= \"\(some.createdAt.rfc3339)\"", "create_time < \"\(some.createdAt.rfc3339)\"",
       "create_time <= \"\(some.createdAt.rfc3339)\" AND create_time > \"\((some.createdAt - .seconds(600)).rfc3339)\"",
       "update_time >= \"\(some.updatedAt.rfc3339)\"", "update_time < \"\(some.updatedAt.rfc3339)\"",

@@ -95,7 +95,7 @@ final class ImportWindow: Sendable {
     if !state.withLock({ $0.isClosed }) {
       await hasAnswers.wait()
       // A service may send results one by one: those of the next milliseconds are taken together. The service has the
-      // rest of the window meanwhile.
+      // rest of the window meanwhile. Sleeping throws only when the task is cancelled, which the caller notices.
       try? await Task.sleep(for: .milliseconds(2))
     }
     return state.withLock { $0.position }

@@ -13,6 +13,7 @@ struct FileIdentity: Hashable, Codable {
   /// Returns the identity of the file at `path`, following links; nil if it is not a regular file.
   init?(path: String) {
     let path = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    // A file that cannot be looked at has no identity; reading it says why.
     guard let attributes = try? FileManager.default.attributesOfItem(atPath: path),
       attributes[.type] as? FileAttributeType == .typeRegular,
       let modified = attributes[.modificationDate] as? Date

@@ -31,6 +31,8 @@ struct ImportProgress: Hashable, Codable {
 
   /// Reads the file at `path`. Returns nil if it does not exist, or is not about this source and service.
   static func read(_ path: String, of source: FileIdentity, service: String) -> ImportProgress? {
+    // A record that cannot be read does not count: the import begins at the start, which changes
+    // nothing that is stored.
     guard let contents = FileManager.default.contents(atPath: path),
       let progress = try? JSONDecoder().decode(ImportProgress.self, from: contents),
       progress.version == version, progress.source == source, progress.service == service, progress.rows >= 0

@@ -15,7 +15,8 @@ public protocol InlineRequests: Sendable {
   mutating func work() async -> InlineStep
 
   /// Whether messages that were taken wait for ``work()``, which is called when no other message has arrived. So a method
-  /// can handle as many messages at once as the client sends meanwhile.
+  /// can handle as many messages at once as the client sends meanwhile. It is read after each message, and after
+  /// ``InlineStream/Responses/wake()``: work that goes on elsewhere can so be waited for while messages are taken.
   var hasWaitingWork: Bool { get }
 
   /// Called at the end of the request, with `failure` if the request violates the protocol or a limit. Must end the

@@ -41,6 +41,7 @@ public struct InlineStream: ~Copyable {
     enum Step: Sendable {
       case send([UInt8])
       case end(RPCError)
+      case wake
     }
 
     private let perform: @Sendable (Step) -> Void
@@ -56,5 +57,9 @@ public struct InlineStream: ~Copyable {
     /// Ends the call with the status and metadata of `error`, after the messages sent before. Does nothing if the
     /// call has ended.
     public func end(_ error: RPCError) { perform(.end(error)) }
+
+    /// Tells a call of ``InlineMethod/init(requests:accept:)`` to look at ``InlineRequests/hasWaitingWork`` again, because
+    /// something has happened elsewhere. Does nothing if the call has ended.
+    public func wake() { perform(.wake) }
   }
 }

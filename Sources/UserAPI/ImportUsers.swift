@@ -1,6 +1,7 @@
 import GRPCCore
 import GRPCProtobuf
 import SwiftProtobuf
+import Synchronization
 import UserDomain
 import UserProtos
 
@@ -9,8 +10,9 @@ import UserProtos
 /// A batch is what has arrived when the client pauses or the previous batch is stored. So the result of a single row does
 /// not wait for others, and many rows share a transaction. While a batch is stored, the next one is read.
 struct ImportUsers: StreamedCall {
-  /// The maximum number of rows in a transaction.
-  private static let batch = 4_096
+  /// The maximum number of rows in a batch. Addresses and names come in no order, so that a transaction changes pages all
+  /// over the database: the more rows, the fewer times each page is written.
+  private static let batch = 16_384
   /// The maximum number of passwords that are hashed before results are returned: for about a second.
   private static let passwords = 64
   fileprivate enum Row: Sendable {
@@ -21,6 +23,7 @@ struct ImportUsers: StreamedCall {
   private let directory: UserDirectory
   private let authorization: CallAuthorization
   private let memory: CallMemory
+  private let whenStored: @Sendable () -> Void
   /// The rows that wait, and the memory that they take.
   private var rows: [Row] = []
   private var share: CallMemory.Share
@@ -31,14 +34,20 @@ struct ImportUsers: StreamedCall {
   /// The batch that is being stored.
   private var running: RunningBatch?
 
-  init(directory: UserDirectory, authorization: CallAuthorization, memory: CallMemory) {
+  /// - Parameter whenStored: called when a batch is stored, on any thread.
+  init(
+    directory: UserDirectory, authorization: CallAuthorization, memory: CallMemory,
+    whenStored: @escaping @Sendable () -> Void
+  ) {
+    self.whenStored = whenStored
     self.directory = directory
     self.authorization = authorization
     self.memory = memory
     share = memory.share()
   }
 
-  var hasWaitingWork: Bool { !rows.isEmpty || running != nil }
+  var hasWaitingWork: Bool { running?.isStored ?? !rows.isEmpty }
+  var isUnderWay: Bool { running != nil || !rows.isEmpty }
 
   mutating func receive(_ message: [UInt8]) throws -> StreamedCallStep {
     if rows.isEmpty { try authorization.checkStillValid() }
@@ -46,7 +55,8 @@ struct ImportUsers: StreamedCall {
     rows.append(row)
     let hasRoom = share.hold(Self.size(of: row, message.count))
     if case .draft(let draft, _) = row, draft.password != nil { passwords += 1 }
-    return rows.count == Self.batch || passwords == Self.passwords || !hasRoom ? .work : .next
+    let isFull = rows.count == Self.batch || passwords == Self.passwords || !hasRoom
+    return isFull || running?.isStored ?? false ? .work : .next
   }
 
   /// Estimates the bytes of a row that waits: the texts of its message and the places of its values, or the details of its
@@ -79,14 +89,15 @@ struct ImportUsers: StreamedCall {
         rows: exchange(&rows, with: []), first: first, directory: directory, authorization: authorization)
       first += Int64(batch.rows.count)
       passwords = 0
-      running = RunningBatch(batch, holding: exchange(&share, with: memory.share()), after: earlier)
+      running = RunningBatch(
+        batch, holding: exchange(&share, with: memory.share()), after: earlier, whenStored: whenStored)
     }
     return try await earlier?.results ?? []
   }
 
   mutating func requestEnded() async throws -> [[UInt8]] {
     var results: [[UInt8]] = []
-    while hasWaitingWork { results += try await work() }
+    while isUnderWay { results += try await work() }
     return results
   }
 }
@@ -96,26 +107,41 @@ private final class RunningBatch: Sendable {
   /// Ends when the rows are durable: then those of the next batch may follow, while the results of these are made.
   private let storing: Task<[ImportBatch.Outcome], any Error>
   private let making: Task<[[UInt8]], any Error>
+  private let progress = Progress()
+  /// Held until the results are taken: a client that reads none does not make it grow.
+  private let memory: CallMemory.Share
 
-  /// Stores `batch` after the rows of `earlier`, and releases `memory` when that is done.
-  init(_ batch: ImportBatch, holding memory: CallMemory.Share, after earlier: RunningBatch?) {
+  private final class Progress: Sendable {
+    let isStored = Atomic(false)
+  }
+
+  /// Stores `batch` after the rows of `earlier`, and calls `whenStored` when that is done or has failed.
+  init(
+    _ batch: ImportBatch, holding memory: CallMemory.Share, after earlier: RunningBatch?,
+    whenStored: @escaping @Sendable () -> Void
+  ) {
     let before = earlier?.storing
-    let storing = Task {
+    let storing = Task { [progress] in
+      defer {
+        progress.isStored.store(true, ordering: .releasing)
+        whenStored()
+      }
       let users = try await batch.users()
       _ = try await before?.value
       return try await batch.store(users)
     }
     self.storing = storing
-    making = Task {
-      defer { memory.release() }
-      return try await batch.results(of: try await storing.value)
-    }
+    making = Task { try await batch.results(of: try await storing.value) }
+    self.memory = memory
   }
 
   deinit {
     storing.cancel()
     making.cancel()
   }
+
+  /// Whether its rows are durable, or cannot be stored.
+  var isStored: Bool { progress.isStored.load(ordering: .acquiring) }
 
   /// The results of its rows.
   var results: [[UInt8]] {
@@ -167,11 +193,16 @@ private struct ImportBatch: Sendable {
 
   /// Stores users. Returns an outcome for each.
   func store(_ users: [ForeignUser]) async throws -> [Outcome] {
-    if users.isEmpty { return [] }
-    return try await BulkWork.retrying { () async throws(UserError) in
-      try authorization.checkStillValid()
-      return try await directory.repository.importUsers(users, by: authorization.authority)
+    var outcomes: [Outcome] = []
+    outcomes.reserveCapacity(users.count)
+    while outcomes.count < users.count {
+      let rest = users[outcomes.count...]
+      outcomes += try await BulkWork.retrying { () async throws(UserError) in
+        try authorization.checkStillValid()
+        return try await directory.repository.importUsers(rest, by: authorization.authority)
+      }
     }
+    return outcomes
   }
 
   /// Returns a serialized result for each row. `outcomes` are those of the users that were stored.

@@ -18,7 +18,7 @@ public struct ReflectionHandler: Sendable {
   public init(descriptorSet: [UInt8], services: [String], calls: CallPipeline) throws {
     let index = try DescriptorIndex(descriptorSet, services: services)
     streamedMethods = MethodDescriptor.serverReflection.map { method in
-      StreamedMethod(method, calls) { authorization in
+      StreamedMethod(method, calls) { authorization, _ in
         ReflectionCall(index: index, authorization: authorization)
       }
     }

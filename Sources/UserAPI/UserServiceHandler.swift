@@ -47,15 +47,16 @@ public struct UserServiceHandler: Sendable {
       directory: directory, tokens: pageTokens.exportTokens(),
       pipeline: calls.pipeline(of: Methods.ExportUsers.descriptor))
     let bulkMemory = BulkMemory()
-    let importMemory = CallMemory(limit: 16 << 20, largestShare: 4 << 20)
+    let importMemory = CallMemory(limit: 32 << 20, largestShare: 16 << 20)
     streamedMethods = [
-      StreamedMethod(Methods.BulkCreateUsers.descriptor, calls) { authorization in
+      StreamedMethod(Methods.BulkCreateUsers.descriptor, calls) { authorization, _ in
         BulkCreate(directory: directory, limits: bulkLimits, authorization: authorization, memory: bulkMemory)
       },
-      StreamedMethod(Methods.ImportUsers.descriptor, calls) { authorization in
-        ImportUsers(directory: directory, authorization: authorization, memory: importMemory)
+      StreamedMethod(Methods.ImportUsers.descriptor, calls) { authorization, wake in
+        ImportUsers(
+          directory: directory, authorization: authorization, memory: importMemory, whenStored: wake)
       },
-      StreamedMethod(Methods.UserUpdates.descriptor, calls) { authorization in
+      StreamedMethod(Methods.UserUpdates.descriptor, calls) { authorization, _ in
         UserUpdates(directory: directory, authorization: authorization)
       },
     ]

@@ -58,8 +58,9 @@ public protocol UserRepository: Sendable {
     _ requests: [CreateRequest], by authority: WriteAuthority?
   ) async throws(UserError) -> [Result<Creation, UserError>]
 
-  /// Stores many users as another system had them, in one transaction. A user that cannot be stored fails alone:
-  /// `UserError.emailAlreadyRegistered`, `.idTaken`. The outcomes are in the order of `users`.
+  /// Stores many users as another system had them, in one transaction: all, or the first of them when other writes wait.
+  /// Returns the outcomes of those, at least one; the caller stores the rest next. A user that cannot be stored fails
+  /// alone: `UserError.emailAlreadyRegistered`, `.idTaken`. The outcomes are in the order of `users`.
   ///
   /// A user that is stored already, with the same id and address, or the same address and no id of its own, is left
   /// unchanged. `authority` is checked inside the transaction; nil for a caller without a token.
@@ -67,7 +68,7 @@ public protocol UserRepository: Sendable {
   /// - Throws: `UserError.unauthenticated` if the authority is no longer valid, `.storage`, `.overloaded`, `.cancelled`,
   ///   `.shuttingDown`. Then no user was stored.
   func importUsers(
-    _ users: [ForeignUser], by authority: WriteAuthority?
+    _ users: ArraySlice<ForeignUser>, by authority: WriteAuthority?
   ) async throws(UserError) -> [Result<UserImport, UserError>]
 
   /// Returns the hash of a user's password, or nil.

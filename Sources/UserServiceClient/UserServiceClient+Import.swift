@@ -8,8 +8,8 @@ extension UserServiceClient {
   /// scope `users:import`.
   ///
   /// A user that is invalid, or whose id or address is taken, fails alone. Any number of users may be imported: at most
-  /// 8,192 of them, and 4 MiB of their texts, wait for outcomes at a time. `users` and `onResults` are called in turn, in
-  /// the caller's task.
+  /// 32,768 of them, and 16 MiB of their texts, wait for outcomes at a time. `users` and `onResults` are called in turn,
+  /// in the caller's task.
   ///
   /// If the connection is lost or the service restarts, the users without an outcome are sent again. Those that had been
   /// stored are then reported as ``ImportOutcome/alreadyStored(id:)``.

@@ -233,22 +233,28 @@ public final class SQLiteUserRepository: UserRepository {
   }
 
   public func importUsers(
-    _ users: [ForeignUser], by authority: WriteAuthority?
+    _ users: ArraySlice<ForeignUser>, by authority: WriteAuthority?
   ) async throws(UserError) -> [Result<UserImport, UserError>] {
     if users.isEmpty { return [] }
     let isLarge = users.count >= Self.largeImport
     return try await writer.write(rows: users.count, isImport: isLarge) {
-      (statements) throws(DatabaseError) in
+      [writer] (statements) throws(DatabaseError) in
       if let authority, let fault = try statements.sessions.fault(of: authority) { return .failure(fault) }
       var outcomes: [Result<UserImport, UserError>] = []
       outcomes.reserveCapacity(users.count)
-      for user in users { outcomes.append(try statements.importUser(user)) }
+      for user in users {
+        let isPause = !outcomes.isEmpty && outcomes.count.isMultiple(of: Self.importPart)
+        if isPause, writer.hasOtherWrites { break }
+        outcomes.append(try statements.importUser(user))
+      }
       return .success(outcomes)
     }
   }
 
   /// The number of users in a batch from which more are expected.
   private static let largeImport = 500
+  /// The number of users after which an import looks whether other writes wait: for about 10 ms.
+  private static let importPart = 512
 
   public func passwordHash(of user: UserID) throws(UserError) -> PasswordHash? {
     try readers.withConnection { (connection) throws(DatabaseError) in

@@ -241,6 +241,81 @@ import Testing
     #expect(Set(log.all) == ["call ended"])
   }
 
+  /// Work that ends when the test says so.
+  private final class Work: Sendable {
+    private let state = Mutex((hasEnded: false, wake: Optional<@Sendable () -> Void>.none))
+
+    var hasEnded: Bool { state.withLock { $0.hasEnded } }
+
+    func whenEnded(_ wake: @escaping @Sendable () -> Void) { state.withLock { $0.wake = wake } }
+
+    func end() {
+      let wake = state.withLock { state in
+        state.hasEnded = true
+        return state.wake
+      }
+      wake?()
+    }
+  }
+
+  /// Answers with the number of messages once the work has ended.
+  private struct Patient: InlineRequests {
+    let log: Log
+    let worker: Work
+    var count = 0
+
+    mutating func receive(_ message: MessageBytes) -> InlineStep? {
+      count += 1
+      log.note("took \(count)")
+      return .next
+    }
+
+    var hasWaitingWork: Bool { count > 0 && worker.hasEnded }
+
+    mutating func work() async -> InlineStep {
+      .send(MessageBytes(Array("\(exchange(&count, with: 0))".utf8)))
+    }
+
+    mutating func requestEnded(_ failure: RPCError?) async -> InlineStep { .end(nil, failure) }
+
+    mutating func callEnded() {}
+  }
+
+  @Test("messages are taken while work goes on elsewhere, whose end wakes the call")
+  func wake() async throws {
+    let (log, worker) = (Log(), Work())
+    let patient = InlineMethod(requests: Self.method) { call in
+      let responses = call.responses
+      worker.whenEnded { responses.wake() }
+      return .taken(Patient(log: log, worker: worker))
+    }
+    try await withClient(patient) { client in
+      let (hasAnswer, tell) = AsyncStream.makeStream(of: Void.self)
+      let answers = try await client.bidirectionalStreaming(
+        request: StreamingClientRequest { writer in
+          try await writer.write(Array("a".utf8))
+          await log.wait(for: "took 1")
+          try await writer.write(Array("b".utf8))
+          await log.wait(for: "took 2")
+          worker.end()
+          // The client sends nothing until it has the answer.
+          for await _ in hasAnswer {}
+        }, descriptor: Self.method, serializer: Raw(), deserializer: Raw(), options: .defaults
+      ) { response in
+        defer { tell.finish() }
+        var answers: [String] = []
+        for try await message in response.messages {
+          answers.append(String(decoding: message, as: UTF8.self))
+          tell.finish()
+        }
+        return answers
+      }
+      #expect(answers == ["2"])
+      // The call has ended.
+      worker.end()
+    }
+  }
+
   private final class Counts: Sendable {
     private let counts = Mutex((now: 0, most: 0))
 

@@ -119,7 +119,7 @@ struct TransportFuzzer: ParsableCommand {
       case [0, 1, 2]: return .refused(RPCError(code: .aborted, message: "so"))
       default:
         calls.begin()
-        return .taken(Talk(calls: calls))
+        return .taken(Talk(calls: calls, responses: call.responses))
       }
     }
   }
@@ -127,7 +127,9 @@ struct TransportFuzzer: ParsableCommand {
   /// Sends messages back, now or later, and sometimes ends the call.
   private struct Talk: InlineRequests {
     let calls: CallCounter
+    let responses: InlineStream.Responses
     var late: MessageBytes?
+    var hasWaitingWork = false
 
     mutating func receive(_ message: MessageBytes) -> InlineStep? {
       switch message.count % 7 {
@@ -139,6 +141,10 @@ struct TransportFuzzer: ParsableCommand {
       case 2:
         late = message
         return nil
+      case 3:
+        hasWaitingWork = true
+        responses.wake()
+        return .next
       default:
         return .send(message)
       }
@@ -146,9 +152,10 @@ struct TransportFuzzer: ParsableCommand {
 
     mutating func work() async -> InlineStep {
       await Task.yield()
-      // The transport asks for work after a message alone. The fuzzer looks for traps such as this one.
-      guard let message = late.take() else { fatalError("work without a message") }
-      return .send(message)
+      // The transport asks for work after a message, or if work waits. The fuzzer looks for traps such as this one.
+      guard late != nil || hasWaitingWork else { fatalError("work that nothing asked for") }
+      hasWaitingWork = false
+      return late.take().map { .send($0) } ?? .next
     }
 
     mutating func requestEnded(_ failure: RPCError?) async -> InlineStep {

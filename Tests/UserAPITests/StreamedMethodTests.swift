@@ -171,6 +171,7 @@ private struct StreamingTestCall: InlineStreamingCall, ~Copyable {
   struct Responses: InlineResponses {
     func send(_ message: [UInt8]) {}
     func end(_ error: RPCError) {}
+    func wake() {}
   }
 
   let metadata: Metadata

@@ -250,7 +250,7 @@ import UserDomain
           labels: UserLabels(trusted: number % 3 == 0 ? "old=\(mark)\n" : ""),
           passwordHash: PasswordHash(phcString: "hash \(mark)"))
       }
-      for (row, outcome) in zip(new, try await repository.importUsers(new, by: nil)) {
+      for (row, outcome) in zip(new, try await repository.importUsers(new[...], by: nil)) {
         live.append(try #require(try repository.user(id: outcome.get().id)))
         _ = row
       }

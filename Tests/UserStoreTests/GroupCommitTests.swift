@@ -118,6 +118,37 @@ import UserDomain
     try await repository.close()
   }
 
+  @Test("a large import makes way for other writes, but not for another import")
+  func makesWay() async throws {
+    let repository = try SQLiteUserRepository(.file(path), configuration: .patient)
+    let other = try OtherConnection(path)
+    for isOverlapped in [false, true] {
+      let first = isOverlapped ? 2_000 : 0
+      let users = (first..<first + 1_500).map(ForeignUser.sample)
+      try await other.execute("BEGIN IMMEDIATE")
+      let importing = Task { try await repository.importUsers(users[..<1_000], by: nil) }
+      try await eventually("the writer has taken the import") {
+        repository.isWriting && repository.waitingWrites == 0
+      }
+      let next = Task {
+        isOverlapped
+          ? try await repository.importUsers(users[1_000...], by: nil).count
+          : try await repository.create(.sample(1_999)).email.address.utf8.count
+      }
+      try await eventually("the next write waits") { repository.waitingWrites == 1 }
+      try await other.execute("ROLLBACK")
+      let stored = try await importing.value
+      #expect(stored.count == (isOverlapped ? 1_000 : 512))
+      _ = try await next.value
+      // The outcomes are those of the first users.
+      let outcomes = try await repository.importUsers(users[..<1_000], by: nil)
+      #expect(try outcomes.prefix(stored.count).map { try $0.get().id } == stored.map { try $0.get().id })
+      #expect(try outcomes.map { try $0.get().wasStored } == (0..<1_000).map { $0 < stored.count })
+    }
+    try other.close()
+    try await repository.close()
+  }
+
   @Test("closing completes the accepted writes, and refuses later ones")
   func closing() async throws {
     let accepted = 20

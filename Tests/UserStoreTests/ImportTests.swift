@@ -55,10 +55,10 @@ import UserDomain
     let createdAt = clock.now - .seconds(1_000)
     let place = try #require(UserPlace.other(than: id, createdAt: createdAt))
     let rows = [row(1, id: id, createdAt: createdAt), row(2, id: place, createdAt: createdAt)]
-    let outcomes = try await repository.importUsers(rows, by: nil)
+    let outcomes = try await repository.importUsers(rows[...], by: nil)
     #expect(outcomes[1] == .failure(.idTaken))
     let other = try SQLiteUserRepository(.inMemory)
-    let reversed = try await other.importUsers(rows.reversed(), by: nil)
+    let reversed = try await other.importUsers(Array(rows.reversed())[...], by: nil)
     #expect(try reversed[0].get().id == place)
     #expect(reversed[1] == .failure(.idTaken))
     try await other.close()
@@ -73,7 +73,7 @@ import UserDomain
     let rows = (0..<count).map { number in
       row(number, id: ids.next(at: clock.now), createdAt: clock.now - .seconds(Int64(1_000_000 - number)))
     }
-    _ = try await repository.importUsers(rows.shuffled(), by: nil)
+    _ = try await repository.importUsers(rows.shuffled()[...], by: nil)
     var native: [UserID] = []
     for number in 0..<5 { native.append(try await repository.create(.sample(count + number)).id) }
     var listing = try UserListing(repository: repository, after: nil, pageSize: 100)

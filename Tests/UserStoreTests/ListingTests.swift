@@ -50,7 +50,7 @@ import UserDomain
           labels: UserLabels(trusted: number % 4 == 0 ? "plan=x\ntenant=t\(number % 8)\n" : "")))
       clock.advance(by: .milliseconds(7))
     }
-    let ids = try await repository.importUsers(rows, by: nil).map { try $0.get().id }
+    let ids = try await repository.importUsers(rows[...], by: nil).map { try $0.get().id }
     for id in ids.shuffled().prefix(60) {
       clock.advance(by: .seconds(1))
       _ = try await repository.update(id, UserChanges(labels: UserLabels(trusted: "plan=y\n")))

@@ -1,7 +1,9 @@
 """Tests ImportUsers by grpcio: users as another system had them."""
 
+import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
@@ -53,6 +55,28 @@ def test_random_rows_have_a_result_each_in_order_and_are_exported_as_they_were_s
     assert all(result.already_stored and not result.HasField("status") for result in again)
     assert [result.user_id for result in again] == [*stored, *[user.id for user in exported]]
     assert calls.export(password_hashes=True) == exported
+
+
+def test_rows_are_stored_once_and_other_writes_are_answered_meanwhile(calls, row, pb):
+    """A batch makes way for other writes, and goes on with the rest."""
+    rows = [row(email=f"row{number}@example.com") for number in range(20_000)]
+    ended = threading.Event()
+
+    def create_others():
+        count = 0
+        while not ended.is_set():
+            calls.create(email=f"other{count}@example.com")
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(2) as pool:
+        others = [pool.submit(create_others)]
+        results = calls.imports(*rows)
+        ended.set()
+    assert [result.index for result in results] == list(range(len(rows)))
+    assert not any(result.already_stored or result.HasField("status") for result in results)
+    assert len({result.user_id for result in results}) == len(rows)
+    assert others[0].result() > 0
 
 
 def test_an_exported_user_is_the_same_in_another_service(pb, calls, row, serve):

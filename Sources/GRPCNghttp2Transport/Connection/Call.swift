@@ -49,6 +49,7 @@ final class Call: @unchecked Sendable {
       guard connection.event({ $0.isUnanswered(id) }) else { return }
       whenCancelled = nil
       connection.event { $0.conclude(id, error) }
+    case .wake: takeWaitingWork()
     }
   }
 
@@ -143,6 +144,13 @@ final class Call: @unchecked Sendable {
       return
     }
     self.requests = requests
+    takeWaitingWork()
+  }
+
+  /// Starts a task for work that waits. A running task looks for itself when it ends.
+  private func takeWaitingWork() {
+    guard requests?.hasWaitingWork ?? false else { return }
+    connection.event { $0.workIsWaiting(id) }
   }
 
   /// Takes the available messages. Returns whether `requests` has ended the call.

@@ -18,8 +18,8 @@ extension ConnectionCore {
     push(.taskFreed(id))
   }
 
-  /// Starts a task for the available messages, unless one runs or the client has to read first. Without a message,
-  /// the client is awaited.
+  /// Starts a task for the available messages or for waiting work, unless one runs or the client has to read first.
+  /// Without a message, the client is awaited.
   mutating func takeRequests(_ slot: Int) -> ConnectionAction? {
     streams.slots[slot].notes.remove(.task)
     guard case .taken(isBusy: false) = streams.slots[slot].stage, !streams.slots[slot].response.hasStatus,
@@ -32,7 +32,7 @@ extension ConnectionCore {
     // From here the message waits for the server, so the receive time-out stops.
     updateReceiveTime(slot)
     // The received bytes may exceed the memory limit.
-    guard streams.slots[slot].hasPart else { return nil }
+    guard streams.slots[slot].hasPart || streams.slots[slot].notes.contains(.work) else { return nil }
     if isFull(slot) {
       waitToSend(slot)
       return nil
@@ -46,11 +46,18 @@ extension ConnectionCore {
       failRequest(slot, error(.connectionIsFull))
     }
     streams.slots[slot].stage = .taken(isBusy: true)
+    streams.slots[slot].notes.remove(.work)
     takers += 1
     tasks += 1
     settle(slot)
     updateReceiveTime(slot)
     return .startTaker(streams.slots[slot].id)
+  }
+
+  /// Records that the method has work to do without another message.
+  mutating func workIsWaiting(_ id: Int32) {
+    guard let slot = streams.find(id), streams.slots[slot].notes.insert(.work).inserted else { return }
+    push(.taskFreed(id))
   }
 
   /// Whether the call's response is not complete.

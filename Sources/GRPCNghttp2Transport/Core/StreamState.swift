@@ -75,6 +75,8 @@ struct StreamState {
     static let task = Notes(rawValue: 8)
     /// Bytes were sent.
     static let sent = Notes(rawValue: 16)
+    /// Has work to do without another message.
+    static let work = Notes(rawValue: 32)
   }
 
   let id: Int32

@@ -56,7 +56,7 @@ struct BcryptHash: StoredHash {
   /// Parses `$2b$12$<salt of 22 digits><hash of 31>`, the variants `$2a$` and `$2y$`, and what Django and WordPress write
   /// before it.
   init(_ text: String, after prefix: Prefix) throws(StoredHashError) {
-    self.text = String(text.dropFirst(prefix.outerLength))
+    self.text = prefix.outerLength == 0 ? text : String(text.dropFirst(prefix.outerLength))
     preparation = prefix.preparation
     let fields = try HashFields(self.text, format: "bcrypt", counts: 4...4)
     let digits = fields[2]

@@ -3,7 +3,16 @@ enum CryptDigits {
   static let itoa64 = Array("./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
 
   /// Returns the value of a digit, or nil for another byte.
-  static func value(_ digit: UInt8?) -> Int? { digit.flatMap(itoa64.firstIndex) }
+  static func value(_ digit: UInt8?) -> Int? {
+    guard let digit else { return nil }
+    // Not a search: an import looks at 53 digits of each bcrypt hash.
+    switch digit {
+    case UInt8(ascii: ".")...UInt8(ascii: "9"): return Int(digit - UInt8(ascii: "."))
+    case UInt8(ascii: "A")...UInt8(ascii: "Z"): return Int(digit - UInt8(ascii: "A")) + 12
+    case UInt8(ascii: "a")...UInt8(ascii: "z"): return Int(digit - UInt8(ascii: "a")) + 38
+    default: return nil
+    }
+  }
 
   /// Returns whether `text` is `length` digits.
   static func areValid(_ text: Substring, length: Int) -> Bool {

@@ -13,10 +13,13 @@ struct HashFields {
   ///
   /// - Throws: `.malformed` if the number of fields is not in `counts`.
   init(
-    _ text: some StringProtocol, format: String, counts: ClosedRange<Int>, separator: Character = "$"
+    _ text: some StringProtocol, format: String, counts: ClosedRange<Int>, separator: Unicode.Scalar = "$"
   ) throws(StoredHashError) {
     self.format = format
-    fields = text.split(separator: separator, omittingEmptySubsequences: false).map { Substring($0) }
+    // By bytes, because texts are ASCII: an import parses millions.
+    let separator = UInt8(ascii: separator)
+    fields = Substring(text).utf8.split(separator: separator, omittingEmptySubsequences: false).map(
+      Substring.init)
     guard counts.contains(fields.count) else { throw malformed("has \(fields.count) fields") }
   }
 

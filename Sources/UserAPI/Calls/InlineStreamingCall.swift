@@ -28,4 +28,6 @@ public protocol InlineResponses: Sendable {
   func send(_ message: [UInt8])
   /// Ends the call with the status and the metadata of `error`, unless it has ended.
   func end(_ error: RPCError)
+  /// Lets a call with many requests do the work that waits, unless it has ended.
+  func wake()
 }

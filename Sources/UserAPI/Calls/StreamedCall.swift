@@ -5,8 +5,11 @@ protocol StreamedCall: Sendable {
   /// - Throws: the error that ends the call.
   mutating func receive(_ message: [UInt8]) throws -> StreamedCallStep
 
-  /// Whether messages wait for ``work()``, which is called when the client sends no more for the moment.
+  /// Whether ``work()`` is to be called when the client sends no more for the moment.
   var hasWaitingWork: Bool { get }
+
+  /// Whether ``work()`` has more responses to return, or to wait for.
+  var isUnderWay: Bool { get }
 
   /// Does the work for which ``receive(_:)`` returned ``StreamedCallStep/work``, or which waits. Returns responses.
   ///
@@ -33,6 +36,9 @@ extension StreamedCall {
   /// False: no message waits.
   var hasWaitingWork: Bool { false }
 
+  /// False: no work is left.
+  var isUnderWay: Bool { false }
+
   /// Returns no response: every message is handled when it is received.
   mutating func work() async throws -> [[UInt8]] { [] }
 
@@ -46,7 +52,7 @@ extension StreamedCall {
     case .send(let response): responses.append(response)
     case .work: responses = try await work()
     }
-    while hasWaitingWork { responses += try await work() }
+    while isUnderWay { responses += try await work() }
     return responses
   }
 

@@ -5,12 +5,16 @@ import UserDomain
 /// waiting for its client has no task.
 public struct StreamedMethod: Sendable {
   private let pipeline: MethodPipeline
-  private let makeCall: @Sendable (CallAuthorization) -> any StreamedCall
+  /// Begins a call with its authorization. A call on the inline road wakes up when the function is called.
+  typealias MakeCall =
+    @Sendable (CallAuthorization, _ wake: @escaping @Sendable () -> Void) -> any StreamedCall
 
-  /// - Parameter makeCall: begins a call of `method` with its authorization.
+  private let makeCall: MakeCall
+
+  /// - Parameter makeCall: begins a call of `method`.
   init(
     _ method: MethodDescriptor, _ calls: CallPipeline,
-    makeCall: @escaping @Sendable (CallAuthorization) -> any StreamedCall
+    makeCall: @escaping MakeCall
   ) {
     pipeline = calls.pipeline(of: method, isInline: true)
     self.makeCall = makeCall
@@ -44,7 +48,10 @@ public struct StreamedMethod: Sendable {
     case .permit(let authorization):
       observed.started(inline: true)
       observed.identified(authorization.caller.bearer)
-      return .taken(InlineStreamedCall(makeCall(authorization), pipeline, observed, cause: call.cause))
+      let responses = call.responses
+      return .taken(
+        InlineStreamedCall(
+          makeCall(authorization) { responses.wake() }, pipeline, observed, cause: call.cause))
     }
   }
 
@@ -65,11 +72,11 @@ public struct StreamedMethod: Sendable {
   ) async throws -> StreamingServerResponse<[UInt8]> {
     if descriptor.type?.isResponseStreaming == false {
       return try await pipeline.respond(to: request, context) { authorization in
-        try await Self.answer(to: request.messages, makeCall(authorization))
+        try await Self.answer(to: request.messages, makeCall(authorization) {})
       }
     }
     return try await pipeline.stream(to: request, context) { authorization in
-      let call = makeCall(authorization)
+      let call = makeCall(authorization) {}
       return { writer in try await Self.answer(request.messages, call, writer) }
     }
   }

@@ -8,10 +8,10 @@ import UserProtos
 /// The application's task appends rows and takes outcomes; the call's task sends rows and receives results. Rows are kept
 /// until they are answered, because they are sent again when the connection is lost.
 final class ImportWindow: Sendable {
-  /// The most rows that wait for results.
-  static let largestCount = 8_192
+  /// The most rows that wait for results: two of the service's batches, so that it gets one while it stores the other.
+  static let largestCount = 32_768
   /// The most bytes of text of these rows.
-  static let largestSize = 4 << 20
+  static let largestSize = 16 << 20
   /// The most rows that are written at once.
   static let largestPart = 256
 

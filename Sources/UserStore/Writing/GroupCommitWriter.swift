@@ -37,6 +37,9 @@ final class GroupCommitWriter: Sendable {
   /// The number of writes waiting for a transaction.
   var waitingWrites: Int { queue.withLock { $0.waitingWrites } }
 
+  /// Whether writes that are not imports wait.
+  var hasOtherWrites: Bool { queue.withLock { $0.hasOtherWrites } }
+
   /// Whether a transaction is running or about to begin.
   var isWriting: Bool { queue.withLock { $0.isDraining } }
 

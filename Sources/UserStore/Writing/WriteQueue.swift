@@ -33,6 +33,8 @@ struct WriteQueue {
   }
 
   var waitingWrites: Int { waiting.count }
+  /// Whether writes that are not imports wait.
+  var hasOtherWrites: Bool { waitingRows > 0 }
 
   mutating func submitted(_ write: QueuedWrite) -> Admission {
     if isClosed { return .refused(.shuttingDown) }

@@ -285,6 +285,7 @@ import Testing
   func wake() async throws {
     let (log, worker) = (Log(), Work())
     let patient = InlineMethod(requests: Self.method) { call in
+      if call.metadata[stringValues: "x-as"].contains("declined") { return .declined }
       let responses = call.responses
       worker.whenEnded { responses.wake() }
       return .taken(Patient(log: log, worker: worker))
@@ -297,6 +298,8 @@ import Testing
           await log.wait(for: "took 1")
           try await writer.write(Array("b".utf8))
           await log.wait(for: "took 2")
+          // Answered on the same event loop: when this returns, the first call has looked for work in vain.
+          _ = try await self.answers(client, [], metadata: ["x-as": "declined"])
           worker.end()
           // The client sends nothing until it has the answer.
           for await _ in hasAnswer {}

@@ -26,8 +26,10 @@ public final class GetUserByEmail: UnaryRPC {
     guard message.count > 2, message.count < 2 + 128, message[0] == 1 << 3 | 2,
       Int(message[1]) == message.count - 2
     else { return nil }
-    let text = message[2...]
-    return text.allSatisfy { $0 < 0x80 } ? String(decoding: text, as: UTF8.self) : nil
+    let text = UnsafeRawBufferPointer(rebasing: message[2...])
+    var union: UInt8 = 0
+    for byte in text { union |= byte }
+    return union < 0x80 ? String(decoding: text, as: UTF8.self) : nil
   }
 
   public func answer<Response: UnaryResponse & ~Copyable>(

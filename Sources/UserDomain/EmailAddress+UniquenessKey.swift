@@ -20,13 +20,14 @@ extension EmailAddress {
 
     init(_ bytes: UnsafeBufferPointer<UInt8>) {
       var union: UInt8 = 0
-      var hasUpperCase = false
+      var upperCase: UInt8 = 0
+      // Without branches, so that many bytes are looked at together.
       for byte in bytes {
         union |= byte
         // `A` to `Z`; smaller bytes wrap around.
-        hasUpperCase = hasUpperCase || byte &- 0x41 < 26
+        upperCase |= byte &- 0x41 < 26 ? 1 : 0
       }
-      self = union >= 0x80 ? .foreign : hasUpperCase ? .ascii : .lowerCaseASCII
+      self = union >= 0x80 ? .foreign : upperCase != 0 ? .ascii : .lowerCaseASCII
     }
   }
 

@@ -94,20 +94,26 @@ final class RawDatabase {
 
   static let insertSQL =
     "INSERT INTO users (id, email, email_key, name, status, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
-  static let readSQL = "SELECT id, email, name, status, created_at FROM users WHERE id = ?1"
+  /// What a user in a response is made of: texts, then numbers.
+  private static let columns =
+    "id, email, name, labels, status, created_at, updated_at, deleted_at, purge_at"
+  private static let texts: Range<Int32> = 0..<4
+  private static let numbers: Range<Int32> = 4..<9
+
+  static let readSQL = "SELECT \(columns) FROM users WHERE id = ?1"
   static let pageSQL = """
-    SELECT id, email, name, status, created_at FROM users WHERE id > ?1 ORDER BY id LIMIT 1000
+    SELECT \(columns) FROM users WHERE id > ?1 ORDER BY id LIMIT 1000
     """
 
   private static func touch(_ statement: OpaquePointer) -> Int {
     var size = 0
-    for column in Int32(0)...2 {
+    for column in texts {
       if sqlite3_column_blob(statement, column) != nil {
         size += Int(sqlite3_column_bytes(statement, column))
       }
     }
-    return size + Int(sqlite3_column_int64(statement, 3))
-      + Int(truncatingIfNeeded: sqlite3_column_int64(statement, 4))
+    for column in numbers { size &+= Int(truncatingIfNeeded: sqlite3_column_int64(statement, column)) }
+    return size
   }
 
   private var failure: Failure { Failure(description: String(cString: sqlite3_errmsg(connection))) }

@@ -3,8 +3,6 @@
 /// NIO's `ByteBuffer` would cost several times as much for the few bytes of a call: its storage is an object, each access
 /// of which is checked for exclusivity, and empty buffers share one that all event loops count references of.
 struct ByteQueue {
-  /// Once more bytes than this were removed, and more than remain, the rest moves to the beginning.
-  private static let largestGap = 4_096
   private static let smallest = 64
 
   /// All of it is initialized; the contents are `start..<end`.
@@ -76,12 +74,20 @@ struct ByteQueue {
   }
 
   private mutating func makeRoom(for count: Int) {
+    // What moves is no more than what was removed, so that this, too, takes constant time a byte on average.
+    if start >= self.count, self.count + count <= storage.count { return moveToBeginning() }
     // Half as large again, so that appending takes constant time a byte on average; no more, because a thousand calls may
     // wait with a message each.
     let size = max(self.count + count, storage.count + storage.count / 2, Self.smallest)
     var larger = [UInt8](repeating: 0, count: size)
     withUnsafeBytes { contents in larger.withUnsafeMutableBytes { $0.copyMemory(from: contents) } }
     (storage, start, end) = (larger, 0, self.count)
+  }
+
+  private mutating func moveToBeginning() {
+    let contents = start..<end
+    storage.withUnsafeMutableBytes { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[contents])) }
+    (start, end) = (0, contents.count)
   }
 
   /// Replaces bytes of the queue from `offset`.
@@ -97,12 +103,6 @@ struct ByteQueue {
     precondition(count <= self.count)
     start += count
     if isEmpty { (start, end) = (0, 0) }
-    guard start > Self.largestGap, start > self.count else { return }
-    let (from, size) = (start, self.count)
-    storage.withUnsafeMutableBytes {
-      $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[from..<from + size]))
-    }
-    (start, end) = (0, size)
   }
 
   /// Removes the bytes from `count` on.

@@ -54,13 +54,6 @@ struct PreparedStatement {
     try check(sqlite3_bind_zeroblob(handle, index, 0))
   }
 
-  /// Binds a pointer, which only SQL functions that know its `type` can see (sqlite.org/bindptr.html).
-  func bind(
-    _ pointer: UnsafeMutableRawPointer?, type: StaticString, at index: Int32
-  ) throws(DatabaseError) {
-    try check(sqlite3_bind_pointer(handle, index, pointer, type.characters, nil))
-  }
-
   func bindNull(at index: Int32) throws(DatabaseError) {
     try check(sqlite3_bind_null(handle, index))
   }

@@ -50,7 +50,8 @@ struct StoredUser {
   }
 
   /// Calls `body` with the texts.
-  func withTexts<Result>(_ body: (_ email: UTF8Span, _ name: UTF8Span) -> Result) -> Result {
+  @inline(__always) func withTexts<Result>(_ body: (_ email: UTF8Span, _ name: UTF8Span) -> Result) -> Result
+  {
     email.withText { email in name.withText { name in body(email, name) } }
   }
 }

@@ -83,18 +83,19 @@ final class UserPage {
         return true
       }
       looks += 1
-      if isListed(row, other) {
-        user.withTexts { email, name in
-          if hasConditions, !query.filter.passes(row, name: name) { return }
-          body(row, email, name)
-          count += 1
-        }
-      }
+      if isListed(row, other), user.withTexts({ lend(row, $0, $1) }) { count += 1 }
       return count == limit || looks == Self.looks
     } catch {
       failure = error
       return true
     }
+  }
+
+  /// Calls the body with a user that passes the filter. Returns whether it does.
+  private func lend(_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span) -> Bool {
+    if hasConditions, !query.filter.passes(row, name: name) { return false }
+    body(row, email, name)
+    return true
   }
 
   /// Returns whether a user is listed if it passes the filter.

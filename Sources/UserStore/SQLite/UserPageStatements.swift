@@ -10,32 +10,37 @@ struct UserPageStatements {
   static let byIDSQL = sql("users", "id > ?1", key: "NULL", order: "id")
   /// By the places that are not ids.
   static let byPlaceSQL = sql("users", "place > ?1", key: "NULL", order: "place")
-  static let byEmailSQL = sql("users", "(email_key, id) > (?3, ?1)", key: "email_key", order: "email_key, id")
+  static let byEmailSQL = sql("users", "(email_key, id) > (?2, ?1)", key: "email_key", order: "email_key, id")
   static let byNameSQL = sql(
-    "users", "name <> '' AND (searched_name, id) > (?3, ?1)", key: "searched_name", order: "searched_name, id"
+    "users", "name <> '' AND (searched_name, id) > (?2, ?1)", key: "searched_name", order: "searched_name, id"
   )
-  static let byUpdateSQL = sql("users", "(changed_at, id) > (?3, ?1)", key: "NULL", order: "changed_at, id")
+  static let byUpdateSQL = sql("users", "(changed_at, id) > (?2, ?1)", key: "NULL", order: "changed_at, id")
   static let inactiveSQL = sql("users", "status = 2 AND id > ?1", key: "NULL", order: "id")
   static let byLabelSQL = sql(
-    "user_labels CROSS JOIN users ON users.id = user_id", "key = ?3 AND value = ?4 AND user_id > ?1",
+    "user_labels CROSS JOIN users ON users.id = user_id", "key = ?2 AND value = ?3 AND user_id > ?1",
     key: "NULL",
     order: "user_id")
   static let firstPlaceSQL = "SELECT place FROM users WHERE place > ?1 ORDER BY place LIMIT 1"
   /// Ids, and whether each is its user's place.
   static let nextIDSQL = "SELECT id, place IS NULL FROM users WHERE id > ?1 AND id <= ?2 ORDER BY id"
 
-  /// A query that tests users until the function returns true. `?1` is an id, `?2` the page.
+  /// A query that tests users until the function returns true. `?1` is an id.
   private static func sql(_ tables: String, _ range: String, key: String, order: String) -> String {
     """
     SELECT 1 FROM \(tables) WHERE \(range)
-    AND \(functionName)(?2, \(key), place, \(StoredUser.columns)) ORDER BY \(order)
+    AND \(functionName)(\(key), place, \(StoredUser.columns)) ORDER BY \(order)
     """
   }
 
   private static let functionName = "user_service_take_user"
-  private static let pageType: StaticString = "UserPage"
-  /// The arguments before the user's columns: the page, the key and the place.
-  private static let firstColumn = 3
+  /// The arguments before the user's columns: the key and the place.
+  private static let firstColumn = 2
+
+  /// Where the function finds the page that a statement reads; nil while none runs.
+  ///
+  /// Not an argument of the function, whose type SQLite would compare as text for each row.
+  private let current: CurrentPage
+  typealias CurrentPage = UnsafeMutablePointer<Unmanaged<LentPage>?>
 
   private let byID: PreparedStatement
   private let byPlace: PreparedStatement
@@ -50,8 +55,9 @@ struct UserPageStatements {
   /// Defines the function and compiles the statements.
   init(_ connection: SQLiteConnection) throws(DatabaseError) {
     // SQLITE_NOMEM; SQLITE_BUSY only if the function is defined again while a statement runs.
-    let code = connection.withDatabase { Self.defineFunction(on: $0) }
-    if code != SQLITE_OK { throw DatabaseError(resultCode: ResultCode(rawValue: code)) }
+    current = try connection.withDatabase { database in
+      Result { () throws(DatabaseError) in try Self.defineFunction(on: database) }
+    }.get()
     byID = try connection.prepare(Self.byIDSQL)
     byPlace = try connection.prepare(Self.byPlaceSQL)
     byEmail = try connection.prepare(Self.byEmailSQL)
@@ -63,35 +69,41 @@ struct UserPageStatements {
     nextID = try connection.prepare(Self.nextIDSQL)
   }
 
-  /// Defines the function, which no schema may call. Returns SQLite's result code.
-  static func defineFunction(on database: Database) -> Int32 {
-    sqlite3_create_function_v2(
+  /// Defines the function, which no schema may call. Returns where it finds its page: memory that is released with the
+  /// connection.
+  static func defineFunction(on database: Database) throws(DatabaseError) -> CurrentPage {
+    let current = CurrentPage.allocate(capacity: 1)
+    current.initialize(to: nil)
+    let code = sqlite3_create_function_v2(
       database.sqliteConnection, functionName, Int32(firstColumn + StoredUser.columnCount),
-      SQLITE_UTF8 | SQLITE_DIRECTONLY, nil,
+      SQLITE_UTF8 | SQLITE_DIRECTONLY, current,
       { context, _, arguments in
-        // `read` binds the page, and the function has as many arguments as it is defined with.
-        let page = sqlite3_value_pointer(arguments![0], UserPageStatements.pageType.characters)!
-        let isOver = Unmanaged<LentPage>.fromOpaque(page)._withUnsafeGuaranteedRef { lent in
-          lent.take(arguments!)
+        let current = sqlite3_user_data(context)!.assumingMemoryBound(to: Unmanaged<LentPage>?.self)
+        guard let page = current.pointee, let arguments else {
+          return sqlite3_result_error_code(context, SQLITE_MISUSE)
         }
+        let isOver = page._withUnsafeGuaranteedRef { $0.take(arguments) }
         sqlite3_result_int(context, isOver ? 1 : 0)
-      }, nil, nil, nil)
+      }, nil, nil, { $0?.deallocate() })
+    // SQLite releases the memory also after a failure.
+    if code != SQLITE_OK { throw DatabaseError(resultCode: ResultCode(rawValue: code)) }
+    return current
   }
 
   /// A page, as the function gets it.
-  private final class LentPage {
-    let page: UserPage
-    let hasUTF8: Bool
+  final class LentPage {
+    private let page: UserPage
+    private let hasUTF8: Bool
 
-    init(_ page: UserPage, hasUTF8: Bool) {
+    fileprivate init(_ page: UserPage, hasUTF8: Bool) {
       self.page = page
       self.hasUTF8 = hasUTF8
     }
 
     /// Takes the user in the function's arguments. Returns whether the read ends.
-    func take(_ arguments: UnsafeMutablePointer<OpaquePointer?>) -> Bool {
+    fileprivate func take(_ arguments: UnsafeMutablePointer<OpaquePointer?>) -> Bool {
       let user = StoredUser { value(firstColumn + $0, arguments) }
-      return page.take(user, place: value(2, arguments), key: value(1, arguments))
+      return page.take(user, place: value(1, arguments), key: value(0, arguments))
     }
 
     private func value(_ index: Int, _ arguments: UnsafeMutablePointer<OpaquePointer?>) -> SQLiteValue {
@@ -129,13 +141,13 @@ struct UserPageStatements {
     case .name(let match): return try read(request, match, byName)
     case .inactive: return try step(inactive, request.page(.indexedIDs), after: request.after?.id).read
     case .label(let key, let value):
-      try byLabel.bind(key, at: 3)
-      try byLabel.bind(value, at: 4)
+      try byLabel.bind(key, at: 2)
+      try byLabel.bind(value, at: 3)
       return try step(byLabel, request.page(.indexedIDs), after: request.after?.id).read
     case .update:
       var position = (time: request.query.filter.updated?.lowerBound ?? .min, id: UserID?.none)
       if case .time(let time, let id) = request.after { position = (time.microsecondsSinceEpoch, id) }
-      try byUpdate.bind(position.time, at: 3)
+      try byUpdate.bind(position.time, at: 2)
       return try step(byUpdate, request.page(.times), after: position.id).read
     }
   }
@@ -145,7 +157,7 @@ struct UserPageStatements {
   ) throws(DatabaseError) -> UsersRead {
     var position = (text: match.text, id: UserID?.none)
     if case .text(let text, let id) = request.after { position = (text, id) }
-    try statement.bind(position.text, at: 3)
+    try statement.bind(position.text, at: 2)
     return try step(statement, request.page(.texts(match)), after: position.id).read
   }
 
@@ -160,9 +172,11 @@ struct UserPageStatements {
       try statement.bindEmptyBlob(at: 1)
     }
     let lent = LentPage(page, hasUTF8: statement.hasUTF8)
-    // Unretained, because no step follows that does not bind another page first.
-    try statement.bind(Unmanaged.passUnretained(lent).toOpaque(), type: Self.pageType, at: 2)
-    defer { statement.reset() }
+    current.pointee = .passUnretained(lent)
+    defer {
+      current.pointee = nil
+      statement.reset()
+    }
     let isCut = try withExtendedLifetime(lent) { () throws(DatabaseError) in try statement.step() }
     if let failure = page.failure { throw failure }
     if !isCut { page.indexEnded() }

@@ -96,7 +96,7 @@ public struct UserServiceApp: Sendable {
       // At a level that no setting hides.
       logger.log(
         level: max(logger.logLevel, .warning),
-        "AUTHENTICATION IS OFF: whoever can connect may read and change every user")
+        "AUTHENTICATION IS OFF: every client may read and change every user")
     }
   }
 

@@ -28,6 +28,7 @@ final class ImportContract: RegistrableRPCService {
     var ends: [End]
     var stored: [String] = []
     var ids: [String: String] = [:]
+    var emails: [String: String] = [:]
     var lastCallRows = 0
     var calls = 0
     var exportTokens: [String] = []
@@ -113,10 +114,9 @@ final class ImportContract: RegistrableRPCService {
     state.withLock { state in
       .with { result in
         if row.email.hasPrefix("bad") {
-          result.status = .with {
-            $0.code = Int32(RPCError.Code.alreadyExists.rawValue)
-            $0.message = "planned"
-          }
+          result.status = Self.status(reason: "EMAIL_ALREADY_REGISTERED")
+        } else if let email = state.emails[row.id], email != row.email {
+          result.status = Self.status(reason: "USER_ID_TAKEN")
         } else if row.validateOnly {
           result.alreadyStored = state.ids[row.email] != nil
         } else if let id = state.ids[row.email] {
@@ -124,10 +124,19 @@ final class ImportContract: RegistrableRPCService {
         } else {
           result.userID = row.id.isEmpty ? "id-\(state.stored.count)" : row.id
           state.ids[row.email] = result.userID
+          state.emails[result.userID] = row.email
           state.stored.append(row.email)
         }
       }
     }
+  }
+
+  private static func status(reason: String) -> Google_Rpc_Status {
+    let status = GoogleRPCStatus(
+      code: .alreadyExists, message: "planned",
+      details: [.errorInfo(reason: reason, domain: "user.v1", metadata: [:])])
+    // What was just serialized can be read.
+    return (try? Google_Rpc_Status(serializedBytes: status.serializedBytes() as [UInt8])) ?? Google_Rpc_Status()
   }
 
   private func exportUsers(

@@ -151,6 +151,25 @@ def test_an_import_that_is_killed_continues_where_it_was(commands, tmp_path):
     assert not progress.exists()
 
 
+def test_an_import_begins_at_the_start_when_the_database_was_replaced(serve, tmp_path):
+    file, progress = tmp_path / "users.csv", tmp_path / "users.csv.progress"
+    file.write_text("email\n" + "".join(f"user{number}@example.com\n" for number in range(200_000)))
+    first = Commands(tmp_path / "home", serve().address)
+    process = subprocess.Popen([PROGRAM, "users", "import", str(file)], env=first.environment)
+    wait_until(progress.exists)
+    process.kill()
+    process.wait()
+    # The same address, another database.
+    other = serve().address
+    record = json.loads(progress.read_text())
+    assert record["rows"] > 0
+    progress.write_text(json.dumps({**record, "service": other}))
+    done = Commands(tmp_path / "home", other).run("users", "import", str(file))
+    assert done.stderr == f"Beginning at the start: {other} does not have the users of {file}.progress.\n"
+    assert done.stdout == "200,000 imported, 0 already stored, 0 rejected\n"
+    assert not progress.exists()
+
+
 BROKEN = {
     "csv": b"email,name\na@example.com,A\r\nj@example.com,J\xfcrgen\n\"b\"@example.com,B\nc\n",
     "jsonl": b'{"email":"a@example.com"}\n{"email":"j@example.com","name":"J\xfcrgen"}\n{"email":"b"@example.com}\nc\n',

@@ -17,6 +17,8 @@ struct ImportProgress: Hashable, Codable {
   var imported = 0
   var alreadyStored = 0
   var rejected = 0
+  /// The id of the last of them that is stored, by which the service's database is known again; nil if none is.
+  var lastID: String?
   /// The files of the rejected rows, and of those that had been stored before, if they exist.
   var rejectedPath: String?
   var alreadyPath: String?

@@ -114,19 +114,23 @@ final class ImportRun {
   ///
   /// - Throws: `FileFailure` if a file of rows that were not stored cannot be written.
   func take(_ batch: ImportBatch) throws {
+    var lastID: String?
     for outcome in batch.outcomes {
       guard case .sent(let row)? = underWay.popFirst() else { break }
       switch outcome {
-      case .stored: counts.imported += 1
-      case .alreadyStored:
+      case .stored(let id):
+        counts.imported += 1
+        lastID = id
+      case .alreadyStored(let id):
         counts.alreadyStored += 1
+        lastID = id
         try already?.add(row, source.header, reason: "the user is already stored")
       case .failed(let error): try settle(row, error.description)
       }
       counts.rows += 1
       try settleNext()
     }
-    record?.note(counts, rejected, already)
+    record?.note(counts, lastID: lastID, rejected, already)
     display.show(counts, readRows: counts.rows + underWay.count, position: source.position)
   }
 

@@ -18,8 +18,12 @@ final class ProgressRecord {
     progress = earlier ?? ImportProgress(source: source, service: service)
   }
 
-  /// Records these counts, unless the last record is recent.
-  func note(_ counts: ImportCounts, _ rejected: RejectedRows, _ already: RejectedRows?) {
+  /// Begins at the start of the source.
+  func restart() { progress = ImportProgress(source: progress.source, service: progress.service) }
+
+  /// Records these counts and the id of the last user that is stored, unless the last record is recent.
+  func note(_ counts: ImportCounts, lastID: String?, _ rejected: RejectedRows, _ already: RejectedRows?) {
+    progress.lastID = lastID ?? progress.lastID
     if ContinuousClock.now < next { return }
     write(counts, rejected, already)
     next = .now + Self.interval

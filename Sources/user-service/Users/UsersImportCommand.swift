@@ -62,6 +62,10 @@ struct UsersImportCommand: AsyncParsableCommand {
     let record = source.identity.flatMap { identity in
       dryRun ? nil : ProgressRecord(of: identity, at: file, service: service, fromStart: fromStart)
     }
+    if let id = record?.progress.lastID, try await !isStored(id) {
+      Terminal.note("Beginning at the start: \(service) does not have the users of \(file).progress.")
+      record?.restart()
+    }
     let (rejected, already) = try files(format, record?.progress)
     let counts = record?.progress.counts ?? ImportCounts()
     let run = ImportRun(
@@ -85,6 +89,24 @@ struct UsersImportCommand: AsyncParsableCommand {
     print(summary(run.counts))
     tellFiles(run)
     if run.counts.rejected > 0 { throw ExitCode.failure }
+  }
+
+  /// Returns whether the service has the user with this id, deleted or not.
+  private func isStored(_ id: String) async throws -> Bool {
+    // An id that is stored is refused, because its user has another address.
+    let probe = ImportedUser(id: id, email: "import@user-service.invalid")
+    let users = AsyncStream { continuation in
+      continuation.yield(probe)
+      continuation.finish()
+    }
+    return try await connection.withClient { client in
+      var outcome: ImportOutcome?
+      try await client.importUsers(users, validateOnly: true) { outcome = $0.outcomes.first }
+      switch outcome {
+      case .alreadyStored, .failed(.userIDTaken): return true
+      default: return false
+      }
+    }
   }
 
   /// Returns the files of rows that are not stored: those of the run that this one continues, or else new ones.

@@ -136,7 +136,8 @@ final class ImportContract: RegistrableRPCService {
       code: .alreadyExists, message: "planned",
       details: [.errorInfo(reason: reason, domain: "user.v1", metadata: [:])])
     // What was just serialized can be read.
-    return (try? Google_Rpc_Status(serializedBytes: status.serializedBytes() as [UInt8])) ?? Google_Rpc_Status()
+    return (try? Google_Rpc_Status(serializedBytes: status.serializedBytes() as [UInt8]))
+      ?? Google_Rpc_Status()
   }
 
   private func exportUsers(

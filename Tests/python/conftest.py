@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import uuid
 
 import grpc
 import pytest
@@ -20,6 +21,7 @@ import frames
 from callers import Caller
 from commands import Commands
 from program import PROGRAM
+from user_calls import UserCalls
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -186,9 +188,34 @@ def channel(service):
         yield channel
 
 
+@pytest.fixture(scope="module")
+def shared_calls(pb, shared_service):
+    """Calls of a service without authentication. The tests of a file share it, and take addresses of their own."""
+    with grpc.insecure_channel(shared_service.address) as channel:
+        yield UserCalls(pb, pb.Stub(channel))
+
+
+@pytest.fixture
+def address():
+    """An address that no other test has."""
+    return f"{uuid.uuid4().hex}@example.com"
+
+
 @pytest.fixture
 def users(pb, channel):
     return pb.Stub(channel)
+
+
+@pytest.fixture
+def calls(pb, users):
+    """Calls of a service without authentication that has no users."""
+    return UserCalls(pb, users)
+
+
+@pytest.fixture
+def row(pb):
+    """The type of a row of ImportUsers."""
+    return pb.ImportUserRequest
 
 
 @pytest.fixture

@@ -14,17 +14,6 @@ from program import TIMEOUT
 from user_calls import DENIED, UserCalls, invalid, refusal
 
 
-@pytest.fixture
-def calls(pb, users):
-    """Calls of a service without authentication."""
-    return UserCalls(pb, users)
-
-
-@pytest.fixture
-def row(pb):
-    return pb.ImportUserRequest
-
-
 def test_an_export_continues_after_any_of_its_page_tokens(calls, row):
     rows = Rows(row, 11)
     calls.imports(*[rows.valid() for _ in range(1_000)])

@@ -4,7 +4,6 @@ import random
 import unicodedata
 import uuid
 
-import grpc
 import pytest
 
 from filters import (
@@ -23,13 +22,12 @@ from filters import (
     quoted,
     rfc3339,
 )
-from user_calls import UserCalls, invalid, refusal
+from user_calls import invalid, refusal
 
 
 @pytest.fixture(scope="module")
-def calls(pb, shared_service):
-    with grpc.insecure_channel(shared_service.address) as channel:
-        yield UserCalls(pb, pb.Stub(channel))
+def calls(shared_calls):
+    return shared_calls
 
 
 @pytest.fixture(scope="module")

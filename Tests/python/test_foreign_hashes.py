@@ -18,17 +18,6 @@ PASSWORD = "corr\u00e9ct h\u00f6rse \U0001f40e"
 OWN = "$argon2id$v=19$m=19456,t=2,p=1$"
 
 
-@pytest.fixture
-def calls(pb, users):
-    """Calls of a service without authentication."""
-    return UserCalls(pb, users)
-
-
-@pytest.fixture
-def row(pb):
-    return pb.ImportUserRequest
-
-
 def test_users_sign_in_with_the_hashes_of_other_systems_which_are_then_replaced(pb, serve, row):
     service = serve(auth="on", settings={"peer.rate": "none"})
     with grpc.insecure_channel(service.address) as channel:

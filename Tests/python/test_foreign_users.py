@@ -13,17 +13,6 @@ from program import TIMEOUT
 from user_calls import NOT_FOUND, UserCalls, refusal
 
 
-@pytest.fixture
-def calls(pb, users):
-    """Calls of a service without authentication."""
-    return UserCalls(pb, users)
-
-
-@pytest.fixture
-def row(pb):
-    return pb.ImportUserRequest
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_random_rows_have_a_result_each_in_order_and_are_exported_as_they_were_sent(calls, row, seed):
     rows = Rows(row, seed)

@@ -16,16 +16,9 @@ ANSWERING = ["inline", "task"]
 MONTH = 30 * 86_400 * 10**9
 
 
-@pytest.fixture
-def calls(pb, shared_service):
-    """Calls of a service without authentication. Tests share it, and take addresses of their own."""
-    with grpc.insecure_channel(shared_service.address) as channel:
-        yield UserCalls(pb, pb.Stub(channel))
-
-
-@pytest.fixture
-def address():
-    return f"{uuid.uuid4().hex}@example.com"
+@pytest.fixture(scope="module")
+def calls(shared_calls):
+    return shared_calls
 
 
 def without_times(user):

@@ -8,9 +8,8 @@ from user_calls import UserCalls, invalid
 
 
 @pytest.fixture(scope="module")
-def calls(pb, shared_service):
-    with grpc.insecure_channel(shared_service.address) as channel:
-        yield UserCalls(pb, pb.Stub(channel))
+def calls(shared_calls):
+    return shared_calls
 
 
 @pytest.fixture(scope="module")

@@ -4,21 +4,27 @@ import UserProtos
 
 extension ImportRow {
   /// The row in a request.
-  ///
-  /// - Throws: `UserError.invalid` for times outside the range of google.protobuf.Timestamp.
-  init(_ request: User_V1_ImportUserRequest) throws(UserError) {
+  init(_ request: User_V1_ImportUserRequest) {
     self.init()
     id = request.id
     email = request.email
     name = request.name
     status = request.status == .unspecified ? nil : request.status.rawValue
-    if request.hasCreatedAt { createdAt = try Timestamp(request.createdAt, of: "created_at") }
-    if request.hasUpdateTime { updatedAt = try Timestamp(request.updateTime, of: "update_time") }
-    if request.hasDeleteTime { deletedAt = try Timestamp(request.deleteTime, of: "delete_time") }
-    if request.hasPurgeTime { purgeAt = try Timestamp(request.purgeTime, of: "purge_time") }
+    if request.hasCreatedAt { createdAt = time(request.createdAt, of: "created_at") }
+    if request.hasUpdateTime { updatedAt = time(request.updateTime, of: "update_time") }
+    if request.hasDeleteTime { deletedAt = time(request.deleteTime, of: "delete_time") }
+    if request.hasPurgeTime { purgeAt = time(request.purgeTime, of: "purge_time") }
     labels = request.labels
     passwordHash = request.passwordHash
     password = request.password
+  }
+
+  private mutating func time(_ time: Google_Protobuf_Timestamp, of field: String) -> Timestamp? {
+    if let time = Timestamp(time) { return time }
+    violations.append(
+      FieldViolation(
+        field: field, reason: .outOfRange, description: "must be a time between the years 1 and 9999"))
+    return nil
   }
 }
 
@@ -45,16 +51,9 @@ extension Timestamp {
   /// The seconds of google.protobuf.Timestamp: from the year 1 to the year 9999.
   private static let seconds: ClosedRange<Int64> = -62_135_596_800...253_402_300_799
 
-  /// The time of a field, in whole microseconds, rounded down.
-  ///
-  /// - Throws: `UserError.invalid` for one outside its range.
-  fileprivate init(_ time: Google_Protobuf_Timestamp, of field: String) throws(UserError) {
-    guard Self.seconds.contains(time.seconds), (0...999_999_999).contains(time.nanos) else {
-      throw .invalid([
-        FieldViolation(
-          field: field, reason: .outOfRange, description: "must be a time between the years 1 and 9999")
-      ])
-    }
+  /// The time in a message, in whole microseconds, rounded down; nil for one outside its range.
+  fileprivate init?(_ time: Google_Protobuf_Timestamp) {
+    guard Self.seconds.contains(time.seconds), (0...999_999_999).contains(time.nanos) else { return nil }
     self.init(microsecondsSinceEpoch: time.seconds * 1_000_000 + Int64(time.nanos) / 1_000)
   }
 }

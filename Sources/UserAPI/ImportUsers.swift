@@ -11,8 +11,9 @@ struct ImportUsers: StreamedCall {
   /// The maximum number of rows in a batch. Addresses and names come in no order, so that a transaction changes pages all
   /// over the database: the more rows, the fewer times each page is written.
   private static let batch = 16_384
-  /// The maximum number of passwords that are hashed before results are returned: for about a second.
-  private static let passwords = 64
+  /// The maximum number of passwords that are hashed before results are returned. Others may be hashed meanwhile, and the
+  /// client waits only so long.
+  private static let passwords = 8
 
   /// A row of the request.
   enum Row: Sendable {
@@ -77,7 +78,7 @@ struct ImportUsers: StreamedCall {
     }
     do {
       return .draft(
-        try directory.importDraft(try ImportRow(request)), isOnlyChecked: request.validateOnly)
+        try directory.importDraft(ImportRow(request)), isOnlyChecked: request.validateOnly)
     } catch {
       return .failure(try ImportBatch.status(of: error))
     }

@@ -11,10 +11,10 @@ struct UserChangeHandler: Sendable {
   {
     let user = UserReference(request.user.id)
     try authorization.caller.principal.require(.usersWrite, orBe: user.id)
+    // Labels are what services say of a user.
+    if UserUpdate.hasLabels(request) { try authorization.caller.principal.require(.usersWrite) }
     var update = try UserUpdate(request)
     update.password = request.hasPassword ? request.password : nil
-    // Labels are what services say of a user.
-    if update.labels != nil { try authorization.caller.principal.require(.usersWrite) }
     if update.email != nil || update.password != nil { try authorization.admitOwnUpdate() }
     let proof = authorization.proof(request.hasCurrentPassword ? request.currentPassword : nil)
     if request.validateOnly {
@@ -84,6 +84,12 @@ extension UserUpdate {
       default: break
       }
     }
+  }
+
+  /// Returns whether a request is about the labels.
+  static func hasLabels(_ request: User_V1_UpdateUserRequest) -> Bool {
+    guard request.hasUpdateMask else { return !request.user.labels.isEmpty }
+    return request.updateMask.paths.contains { $0 == "labels" || $0 == "*" }
   }
 
   private static let changeable = ["email", "name", "status", "labels"]

@@ -21,25 +21,29 @@ public struct PasswordProof: Sendable, Redacted {
 }
 
 extension UserDirectory {
-  /// Checks the current password of `user`, if given, or if a protected change requires it.
+  /// Checks the current password of `user`, if given, or if a protected change requires it. Returns the hash that it
+  /// matches, which the change depends on; nil if none was given.
   func prove(
     _ current: Password?, of user: User, _ proof: PasswordProof?, isProtected: Bool,
     for requester: HashRequester
-  ) async throws(UserError) {
-    guard let proof else { return }
+  ) async throws(UserError) -> PasswordHash? {
+    guard let proof else { return nil }
     guard let current else {
       if proof.isRequired, isProtected { throw .currentPasswordRequired }
-      return
+      return nil
     }
+    var proven: PasswordHash?
     do {
       try await attempt(on: user.id, from: proof.network) { () async throws(UserError) in
         // Read again: the attempt may have waited for others. A user without a password has no correct one.
         guard let hash = try repository.passwordHash(of: user.id),
           case .match = try await hasher.verify(current, against: hash, for: requester)
         else { throw .wrongCredentials }
+        proven = hash
       }
     } catch .wrongCredentials {
       throw .wrongCurrentPassword
     }
+    return proven
   }
 }

@@ -33,16 +33,17 @@ extension UserDirectory {
     let current = proof?.currentPassword.flatMap { collector.currentPassword($0) }
     try collector.throwIfAny()
     guard let id = reference.id else { throw .notFound(reference.text) }
+    var write = UserWrite(version: version, by: authority)
     if isOnlyChecked || proof != nil {
       let user = try user(id, reference, showsDeleted: request.expunges || request.allowsMissing)
       let isMissing = user.deletion != nil && !request.expunges
       if !isMissing, let version, version != user.version { throw .versionMismatch }
-      try await prove(current, of: user, proof, isProtected: true, for: requester)
+      write.provenHash = try await prove(current, of: user, proof, isProtected: true, for: requester)
       if isOnlyChecked { return user }
     }
     let removal: UserRemoval =
       request.expunges ? .expunge : .soft(retention: retention, allowsDeleted: request.allowsMissing)
-    return try await repository.delete(id, removal, UserWrite(version: version, by: authority))
+    return try await repository.delete(id, removal, write)
   }
 
   /// Makes a deleted user one that is not, and returns it. If it `isOnlyChecked`, nothing is stored, and the user is

@@ -10,16 +10,17 @@ extension UserDirectory {
   ) async throws(UserError) -> User {
     var draft = try UserUpdateDraft(update, of: reference, proof, policy: passwordPolicy)
     guard let id = reference.id else { throw .notFound(reference.text) }
-    if update.password != nil || update.email != nil || draft.currentPassword != nil {
+    var write = UserWrite(version: draft.version, by: authority)
+    if draft.needsApproval {
       // Hashing is expensive, so the user must exist, in the right version.
-      try await approve(draft, of: try user(reference), update, proof, for: requester)
+      write.provenHash = try await approve(&draft, of: try user(reference), proof, for: requester)
     }
     if let password = draft.password {
       draft.changes.password = .replace(try await hasher.hash(password, for: requester))
     } else if update.password != nil {
       draft.changes.password = .remove
     }
-    return try await repository.update(id, draft.changes, UserWrite(version: draft.version, by: authority))
+    return try await repository.update(id, draft.changes, write)
   }
 
   /// Checks an update as ``updateUser(_:_:by:proof:for:)`` does, and returns the user as it would be, without storing
@@ -29,23 +30,32 @@ extension UserDirectory {
   public func checkUpdate(
     _ reference: UserReference, _ update: UserUpdate, proof: PasswordProof?, for requester: HashRequester
   ) async throws(UserError) -> User {
-    let draft = try UserUpdateDraft(update, of: reference, proof, policy: passwordPolicy)
+    var draft = try UserUpdateDraft(update, of: reference, proof, policy: passwordPolicy)
     let user = try user(reference)
-    try await approve(draft, of: user, update, proof, for: requester)
+    _ = try await approve(&draft, of: user, proof, for: requester)
     if let email = draft.changes.email { try requireFree(email, except: user.id) }
     return user.with(draft.changes, updatedAt: user.updatedAt)
   }
 
-  /// Checks what depends on the user as stored.
+  /// Checks what depends on the user as stored. Returns the hash that the current password matches, if that was given.
   private func approve(
-    _ draft: UserUpdateDraft, of user: User, _ update: UserUpdate, _ proof: PasswordProof?,
-    for requester: HashRequester
-  ) async throws(UserError) {
+    _ draft: inout UserUpdateDraft, of user: User, _ proof: PasswordProof?, for requester: HashRequester
+  ) async throws(UserError) -> PasswordHash? {
     if let version = draft.version, version != user.version { throw .versionMismatch }
     if let password = draft.password { try check(password, of: user) }
-    let changesAddress = draft.changes.email.map { $0.address != user.email.address } ?? false
-    try await prove(
-      draft.currentPassword, of: user, proof, isProtected: update.password != nil || changesAddress,
+    if let email = draft.changes.email {
+      if email != user.email {
+        if let violation = draft.emailViolation { throw .invalid([violation]) }
+      } else if draft.currentPassword == nil, proof?.isRequired ?? false {
+        // Not written: what needs no proof must not undo a change that the user makes meanwhile.
+        draft.changes.email = nil
+      }
+    }
+    let isDeactivation = draft.changes.status == .inactive && user.status == .active
+    return try await prove(
+      draft.currentPassword, of: user, proof,
+      isProtected: draft.changesPassword || draft.changes.email.map { $0 != user.email } ?? false
+        || isDeactivation,
       for: requester)
   }
 

@@ -95,17 +95,22 @@ public protocol UserRepository: Sendable {
 /// What a change of one user depends on, whatever the change is. All of it is checked inside the transaction.
 ///
 /// Every such change may throw `UserError.unauthenticated` if the authority has become invalid, `.versionMismatch`,
-/// `.storage`, `.overloaded`, `.cancelled` and `.shuttingDown`.
+/// `.wrongCurrentPassword` if the password has changed since it was proven, `.storage`, `.overloaded`, `.cancelled` and `.shuttingDown`.
 public struct UserWrite: Sendable {
   /// The version that the user must have; nil: any.
   public var version: UserVersion?
   /// The authority of the caller; nil for a caller without a token.
   public var authority: WriteAuthority?
+  /// The hash that the current password in the request matches, which must still be the user's; nil if none was given.
+  public var provenHash: PasswordHash?
 
   /// Creates the conditions of a change, by default none.
-  public init(version: UserVersion? = nil, by authority: WriteAuthority? = nil) {
+  public init(
+    version: UserVersion? = nil, by authority: WriteAuthority? = nil, provenHash: PasswordHash? = nil
+  ) {
     self.version = version
     self.authority = authority
+    self.provenHash = provenHash
   }
 }
 

@@ -35,20 +35,32 @@ struct UserUpdateDraft {
   var version: UserVersion?
   /// The new password, and nothing else about it: see ``UserUpdate/password``.
   var password: Password?
+  /// Whether the password is replaced or removed.
+  let changesPassword: Bool
   var currentPassword: Password?
+  /// Why the address would be refused if the user did not have it already: an earlier version, or an import, has
+  /// accepted it.
+  var emailViolation: FieldViolation?
+
+  /// Whether something depends on the user as stored.
+  var needsApproval: Bool {
+    changesPassword || changes.email != nil || changes.status == .inactive || currentPassword != nil
+  }
 
   /// - Throws: `UserError.invalid` with all violations, at most one per field.
   init(
     _ update: UserUpdate, of reference: UserReference, _ proof: PasswordProof?, policy: PasswordPolicy
   ) throws(UserError) {
     var collector = ViolationCollector()
+    changesPassword = update.password != nil
     collector.check { () throws(FieldViolation) in if reference.text.isEmpty { throw .missingUserID } }
     if let status = update.status {
       changes.status = collector.check { () throws(FieldViolation) in try UserStatus(checking: status) }
       changes.unlocks = update.isStatusMeant
     }
     if let email = update.email {
-      changes.email = collector.check { () throws(FieldViolation) in try EmailAddress(email) }
+      changes.email = collector.check { () throws(FieldViolation) in try EmailAddress(ofAccount: email) }
+      do throws(FieldViolation) { _ = try EmailAddress(email) } catch { emailViolation = error }
     }
     if let name = update.name {
       changes.name = collector.check { () throws(FieldViolation) in try UserName(name) }
@@ -64,6 +76,9 @@ struct UserUpdateDraft {
     }
     if let text = proof?.currentPassword { currentPassword = collector.currentPassword(text) }
     version = collector.version(update.etag)
+    if changes.email != nil, let emailViolation, !collector.violations.isEmpty {
+      collector.check { () throws(FieldViolation) in throw emailViolation }
+    }
     try collector.throwIfAny()
   }
 }

@@ -86,4 +86,54 @@ import UserDomain
     #expect(try failures() == 0)
     try await repository.close()
   }
+
+  @Test("a change depends on the password that was proven for it")
+  func provenPassword() async throws {
+    let hash = PasswordHash(phcString: "one")
+    let user = try await repository.create(.sample(1, passwordHash: hash))
+    for stale in ["two", ""] {
+      let write = UserWrite(provenHash: PasswordHash(phcString: stale))
+      await #expect(throws: UserError.wrongCurrentPassword) {
+        try await repository.update(user.id, UserChanges(name: UserName(trusted: "x")), write)
+      }
+      await #expect(throws: UserError.wrongCurrentPassword) {
+        try await repository.delete(user.id, .expunge, write)
+      }
+    }
+    let write = UserWrite(provenHash: hash)
+    _ = try await repository.update(user.id, UserChanges(password: .remove), write)
+    await #expect(throws: UserError.wrongCurrentPassword) {
+      try await repository.delete(user.id, .expunge, write)
+    }
+    try await repository.close()
+  }
+
+  @Test("an address that needed no proof, because it was the user's, does not undo the user's own change")
+  func waivedProof() async throws {
+    let directory = try TemporaryDirectory()
+    let repository = try SQLiteUserRepository(.file(directory.path("users.db")), configuration: .patient)
+    let users = UserDirectory(repository: repository, hasher: PlainHasher())
+    let user = try await repository.create(.sample(1))
+    // Another process's lock holds the writer up.
+    let other = try OtherConnection(directory.path("users.db"))
+    try await other.execute("BEGIN IMMEDIATE")
+    let new = EmailAddress(trusted: "new@example.com")
+    let own = Task { try await repository.update(user.id, UserChanges(email: new), UserWrite()) }
+    try await eventually("the writer has taken the user's change") {
+      repository.isWriting && repository.waitingWrites == 0
+    }
+    let thief = Task {
+      try await users.updateUser(
+        UserReference(user.id), UserUpdate(email: user.email.address, name: "Eve"),
+        proof: PasswordProof(currentPassword: nil, isRequired: true, network: PeerNetwork(peer: "unix")),
+        for: .service)
+    }
+    try await eventually("the other change waits") { repository.waitingWrites == 1 }
+    try await other.execute("ROLLBACK")
+    _ = try await (own.value, thief.value)
+    let stored = try #require(try repository.user(id: user.id))
+    #expect(stored.email == new && stored.name.text == "Eve")
+    try other.close()
+    try await repository.close()
+  }
 }

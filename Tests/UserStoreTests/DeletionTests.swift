@@ -184,11 +184,15 @@ import UserDomain
         expiresAt: clock.now + .seconds(900), epoch: epoch)
     }
     _ = try await repository.delete(user.id, .expunge, UserWrite())
+    clock.advance(by: .milliseconds(1))
     let row = ForeignUser(id: user.id, email: user.email, name: user.name, createdAt: user.createdAt)
     #expect(
       try await repository.importUsers([row], by: nil) == [
         .success(UserImport(id: user.id, wasStored: false))
       ])
+    // No etag of the erased one is its own.
+    let returned = try #require(try repository.user(id: user.id))
+    #expect(returned.updatedAt > user.updatedAt && returned.createdAt == user.createdAt)
     for _ in 0..<2 {
       let epoch = try #require(try repository.credential(email: user.email)).epoch
       #expect(epoch == repository.revocations.epoch(of: user.id))
@@ -293,23 +297,6 @@ import UserDomain
 extension User {
   /// The text that only this state of the user has.
   fileprivate var mark: String { String(email.address.prefix { $0 != "@" }) }
-}
-
-/// A hasher whose hashes can be read.
-private struct PlainHasher: PasswordHasher {
-  func hash(_ password: Password, for requester: HashRequester) async throws(UserError) -> PasswordHash {
-    PasswordHash(phcString: "plain:\(password.normalized)")
-  }
-
-  func verify(
-    _ password: Password, against hash: PasswordHash, for requester: HashRequester
-  ) async throws(UserError) -> PasswordVerification {
-    hash.phcString == "plain:\(password.normalized)" ? .match(needsRehash: false) : .mismatch
-  }
-
-  func accept(foreign text: String) throws(FieldViolation) -> PasswordHash { PasswordHash(phcString: text) }
-
-  var decoy: PasswordHash { PasswordHash(phcString: "decoy") }
 }
 
 /// A generator of repeatable random numbers (Steele, Lea and Flood, 2014).

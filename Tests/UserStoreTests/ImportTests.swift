@@ -155,4 +155,29 @@ import UserDomain
     #expect(try repository.credential(email: EmailAddress("user2@example.com")) == nil)
     try await repository.close()
   }
+
+  @Test("a time of creation that is still to come does not move the clock of users that are created here")
+  func ahead() async throws {
+    _ = try await repository.importUsers([row(1, createdAt: clock.now + .seconds(50))], by: nil)
+    #expect(try await repository.create(.sample(2)).createdAt == clock.now)
+    try await repository.close()
+  }
+
+  @Test("a user that is deleted is not one that was stored already, unless the row is deleted too")
+  func deletedMeanwhile() async throws {
+    let user = try await repository.create(.sample(1))
+    let deleted = try await repository.delete(
+      user.id, .soft(retention: .seconds(9), allowsDeleted: false), UserWrite())
+    for id in [nil, user.id] {
+      var row = row(1, id: id)
+      #expect(try await repository.importUsers([row], by: nil) == [.failure(.emailAlreadyRegistered)])
+      row.deletion = deleted.deletion
+      #expect(
+        try await repository.importUsers([row], by: nil) == [
+          .success(UserImport(id: user.id, wasStored: true))
+        ]
+      )
+    }
+    try await repository.close()
+  }
 }

@@ -144,4 +144,7 @@ def expected(sent, user_id, before, after, exported):
         stored.created_at.CopyFrom(exported.created_at)
     if not sent.HasField("update_time"):
         stored.update_time.CopyFrom(stored.created_at)
+    # A deletion is a change.
+    if sent.HasField("delete_time") and sent.delete_time.ToMicroseconds() > stored.update_time.ToMicroseconds():
+        stored.update_time.CopyFrom(sent.delete_time)
     return stored

@@ -46,6 +46,26 @@ def test_random_rows_have_a_result_each_in_order_and_are_exported_as_they_were_s
     assert calls.export(password_hashes=True) == exported
 
 
+def test_a_row_has_all_its_faults_at_once(calls, row):
+    sent = row(email="x", name="\n")
+    sent.created_at.seconds = 10 ** 12
+    sent.update_time.nanos = -1
+    [result] = calls.imports(sent)
+    assert reason(result) == {
+        "": "INVALID_REQUEST", "email": "MALFORMED", "name": "FORBIDDEN_CHARACTER", "created_at": "OUT_OF_RANGE",
+        "update_time": "OUT_OF_RANGE"}
+
+
+def test_a_deleted_user_is_not_stored_already(calls, row):
+    user = calls.create("ada@example.com")
+    calls.delete(user.id)
+    for sent in (row(email="Ada@example.com"), row(id=user.id, email="ada@example.com")):
+        for validate_only in (False, True):
+            sent.validate_only = validate_only
+            [result] = calls.imports(sent)
+            assert reason(result) == {"": "EMAIL_ALREADY_REGISTERED"} and not result.already_stored
+
+
 def test_rows_are_stored_once_and_other_writes_are_answered_meanwhile(calls, row, pb):
     """A batch makes way for other writes, and goes on with the rest."""
     rows = [row(email=f"row{number}@example.com") for number in range(20_000)]
@@ -179,5 +199,5 @@ def test_a_deleted_user_still_has_its_address_and_id(calls, row):
         row(email="ADA@example.com"), row(id=ada.id, email="ada@example.com"), row(id=ada.id, email="b@example.com"),
         row(id=str(uuid.uuid4()), email="ada@example.com"))
     assert [(result.user_id, result.already_stored, reason(result).get("")) for result in results] == [
-        (ada.id, True, None), (ada.id, True, None), ("", False, "USER_ID_TAKEN"),
+        ("", False, "EMAIL_ALREADY_REGISTERED"), ("", False, "EMAIL_ALREADY_REGISTERED"), ("", False, "USER_ID_TAKEN"),
         ("", False, "EMAIL_ALREADY_REGISTERED")]

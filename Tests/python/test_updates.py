@@ -214,6 +214,39 @@ def test_an_own_change_of_address_or_password_needs_the_current_one(ada):
     assert moved.email == "eve@example.com" and caller.sign_in("eve@example.com")
 
 
+def test_an_own_deactivation_needs_the_current_password(ada):
+    user, calls, caller = ada
+    status = refusal(lambda: calls.update(user.id, status=2))
+    assert status[:2] == ("PERMISSION_DENIED", "CURRENT_PASSWORD_REQUIRED")
+    status = refusal(lambda: calls.stream({"user_id": user.id, "status": 2}))
+    assert status[:2] == ("PERMISSION_DENIED", "CURRENT_PASSWORD_REQUIRED")
+    assert calls.update(user.id, status=1) == user
+    assert calls.update(user.id, status=2, current_password="correct horse").status == 2
+    assert refusal(lambda: calls.get(user.id)).reason == "TOKEN_REVOKED"
+    assert refusal(caller.sign_in).reason == "CREDENTIALS_INVALID"
+
+
+def test_another_composition_of_an_own_address_is_another_address(ada, secured):
+    user, calls, _ = ada
+    calls.bearing(service_token(secured, "users:write")).update(user.id, email="caf\u00e9@example.com")
+    for email in ("cafe\u0301@example.com", "Caf\u00e9@example.com"):
+        assert refusal(lambda: calls.update(user.id, email=email)).reason == "CURRENT_PASSWORD_REQUIRED"
+    assert calls.update(user.id, email="caf\u00e9@example.com", name="Ada").name == "Ada"
+
+
+def test_an_imported_address_that_would_be_refused_stays_with_its_user(calls):
+    """IDNA 2008 forbids the domain."""
+    email = f"{uuid.uuid4().hex}@\u2603.example"
+    [result] = calls.imports(calls.pb.ImportUserRequest(email=email))
+    user = calls.get(result.user_id)
+    changed = calls.update(user.id, email=user.email, name="Ada", status=user.status)
+    assert (changed.email, changed.name) == (email, "Ada")
+    assert invalid(lambda: calls.update(user.id, email="x" + email)) == {"email": "MALFORMED"}
+    assert invalid(lambda: calls.update(user.id, email="x" + email, name="\n")) == {
+        "email": "MALFORMED", "name": "FORBIDDEN_CHARACTER"}
+    assert calls.get(user.id) == changed
+
+
 def test_labels_are_set_by_services_only(ada, secured):
     user, calls, _ = ada
     for options in ({"labels": {"tenant": "a"}}, {"mask": ["labels"]}, {"mask": ["*"], "name": "Ada", "status": 1}):

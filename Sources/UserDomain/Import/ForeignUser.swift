@@ -51,3 +51,12 @@ public struct UserImport: Hashable, Sendable {
     self.wasStored = wasStored
   }
 }
+
+extension ForeignUser {
+  /// Returns what becomes of this user if `stored` has its address and, if it has one, its id. A deleted user keeps its
+  /// address, but is not the one that is imported.
+  package func outcome(asStored stored: User) -> Result<UserImport, UserError> {
+    if stored.deletion != nil, deletion == nil { return .failure(.emailAlreadyRegistered) }
+    return .success(UserImport(id: stored.id, wasStored: true))
+  }
+}

@@ -22,6 +22,8 @@ public struct ImportRow: Sendable, Redacted {
   public var passwordHash = ""
   /// The password in the clear, if the hash is not known.
   public var password = ""
+  /// The violations of fields that have no value here.
+  public var violations: [FieldViolation] = []
 
   /// Creates a row without values.
   public init() {}
@@ -42,6 +44,7 @@ public struct ImportDraft: Sendable, Redacted {
   /// - Throws: `UserError.invalid` with all violations, at most one per field.
   public init(_ row: ImportRow, at now: Timestamp, _ hasher: any PasswordHasher) throws(UserError) {
     var collector = ViolationCollector()
+    for violation in row.violations { collector.check { () throws(FieldViolation) in throw violation } }
     let email = collector.check { () throws(FieldViolation) in try EmailAddress(ofAccount: row.email) }
     let name = collector.check { () throws(FieldViolation) in try UserName(row.name) }
     let id = collector.check { () throws(FieldViolation) in try row.givenID() }
@@ -57,7 +60,9 @@ public struct ImportDraft: Sendable, Redacted {
       throw .invalid(collector.violations)
     }
     user = ForeignUser(
-      id: id, email: email, name: name, status: status, createdAt: row.createdAt, updatedAt: row.updatedAt,
+      id: id, email: email, name: name, status: status, createdAt: row.createdAt,
+      // A deletion is a change.
+      updatedAt: [row.updatedAt, row.deletedAt].compactMap(\.self).max(),
       deletion: row.deletedAt.flatMap { deleted in
         row.purgeAt.map { UserDeletion(deletedAt: deleted, purgeAt: $0) }
       },

@@ -22,20 +22,19 @@ extension UserDirectory {
   /// - Throws: `UserError.emailAlreadyRegistered`, `.idTaken`, `.storage`.
   public func check(_ draft: ImportDraft) throws(UserError) -> UserImport? {
     let user = draft.user
+    var stored: User?
     if let id = user.id {
-      var email: EmailAddress?
-      _ = try repository.readUser(id: id, showsDeleted: true) { _, text, _ in
-        email = EmailAddress(trusted: String(copying: text))
-      }
-      if let email {
-        guard email.uniquenessKey == user.email.uniquenessKey else { throw .idTaken }
-        return UserImport(id: id, wasStored: true)
+      _ = try repository.readUser(id: id, showsDeleted: true) { stored = User($0, email: $1, name: $2) }
+      if let stored {
+        guard stored.email.uniquenessKey == user.email.uniquenessKey else { throw .idTaken }
+        return try user.outcome(asStored: stored).get()
       }
     }
-    var owner: UserID?
-    _ = try repository.readUser(email: user.email, showsDeleted: true) { row, _, _ in owner = row.id }
-    guard let owner else { return nil }
+    _ = try repository.readUser(email: user.email, showsDeleted: true) {
+      stored = User($0, email: $1, name: $2)
+    }
+    guard let stored else { return nil }
     guard user.id == nil else { throw .emailAlreadyRegistered }
-    return UserImport(id: owner, wasStored: true)
+    return try user.outcome(asStored: stored).get()
   }
 }

@@ -325,7 +325,8 @@ extension User_V1_UserService {
         /// > Source IDL Documentation:
         /// >
         /// > Returns several users, in the order of the request's ids (AIP-231). Needs the scope users:read. Each user is read by
-        /// > itself, so that a change that happens meanwhile may be seen in some and not in others.
+        /// > itself, so that a change that happens meanwhile may be seen in some and not in others. 1,000 users whose names and
+        /// > labels are as long as can be take 4.4 MiB; many clients receive at most 4 MiB unless they are told otherwise.
         /// > 
         /// > Errors: INVALID_REQUEST for no ids, more than 1,000 or an empty one; USER_NOT_FOUND if any is missing.
         ///
@@ -489,7 +490,8 @@ extension User_V1_UserService {
         /// > is taken, fails alone. Needs the scope users:import.
         /// > 
         /// > A row that is stored already, with the same id and address, or the same address and no id, is left unchanged: an
-        /// > import can be repeated after it was interrupted.
+        /// > import can be repeated after it was interrupted. If the stored user is deleted, and the row is not, the row fails with
+        /// > EMAIL_ALREADY_REGISTERED.
         /// > 
         /// > Errors: only those of any call. Rows whose results were returned stay stored; rows after them may be, too.
         ///
@@ -534,10 +536,10 @@ extension User_V1_UserService {
         /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
         /// > USER_STATUS_INACTIVE, revokes every token of the user, including that of this call.
         /// > 
-        /// > Without users:write, a change of the e-mail address or the password needs the current password; a wrong one counts
-        /// > as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make such a change. With
-        /// > users:write the current password is optional, and checked if it is given. A new password, and USER_STATUS_ACTIVE
-        /// > set by another caller, end SIGN_IN_DISABLED.
+        /// > Without users:write, a change of the e-mail address or the password, and USER_STATUS_INACTIVE, need the current
+        /// > password; a wrong one counts as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make
+        /// > such a change. With users:write the current password is optional, and checked if it is given. A new password, and
+        /// > USER_STATUS_ACTIVE set by another caller, end SIGN_IN_DISABLED.
         /// > 
         /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
         /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, ETAG_MISMATCH, and PEER_LIMIT_EXCEEDED when a caller
@@ -674,7 +676,8 @@ extension User_V1_UserService {
         /// > Source IDL Documentation:
         /// >
         /// > Returns several users, in the order of the request's ids (AIP-231). Needs the scope users:read. Each user is read by
-        /// > itself, so that a change that happens meanwhile may be seen in some and not in others.
+        /// > itself, so that a change that happens meanwhile may be seen in some and not in others. 1,000 users whose names and
+        /// > labels are as long as can be take 4.4 MiB; many clients receive at most 4 MiB unless they are told otherwise.
         /// > 
         /// > Errors: INVALID_REQUEST for no ids, more than 1,000 or an empty one; USER_NOT_FOUND if any is missing.
         ///
@@ -838,7 +841,8 @@ extension User_V1_UserService {
         /// > is taken, fails alone. Needs the scope users:import.
         /// > 
         /// > A row that is stored already, with the same id and address, or the same address and no id, is left unchanged: an
-        /// > import can be repeated after it was interrupted.
+        /// > import can be repeated after it was interrupted. If the stored user is deleted, and the row is not, the row fails with
+        /// > EMAIL_ALREADY_REGISTERED.
         /// > 
         /// > Errors: only those of any call. Rows whose results were returned stay stored; rows after them may be, too.
         ///
@@ -883,10 +887,10 @@ extension User_V1_UserService {
         /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
         /// > USER_STATUS_INACTIVE, revokes every token of the user, including that of this call.
         /// > 
-        /// > Without users:write, a change of the e-mail address or the password needs the current password; a wrong one counts
-        /// > as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make such a change. With
-        /// > users:write the current password is optional, and checked if it is given. A new password, and USER_STATUS_ACTIVE
-        /// > set by another caller, end SIGN_IN_DISABLED.
+        /// > Without users:write, a change of the e-mail address or the password, and USER_STATUS_INACTIVE, need the current
+        /// > password; a wrong one counts as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make
+        /// > such a change. With users:write the current password is optional, and checked if it is given. A new password, and
+        /// > USER_STATUS_ACTIVE set by another caller, end SIGN_IN_DISABLED.
         /// > 
         /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
         /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, ETAG_MISMATCH, and PEER_LIMIT_EXCEEDED when a caller
@@ -1021,7 +1025,8 @@ extension User_V1_UserService {
         /// > Source IDL Documentation:
         /// >
         /// > Returns several users, in the order of the request's ids (AIP-231). Needs the scope users:read. Each user is read by
-        /// > itself, so that a change that happens meanwhile may be seen in some and not in others.
+        /// > itself, so that a change that happens meanwhile may be seen in some and not in others. 1,000 users whose names and
+        /// > labels are as long as can be take 4.4 MiB; many clients receive at most 4 MiB unless they are told otherwise.
         /// > 
         /// > Errors: INVALID_REQUEST for no ids, more than 1,000 or an empty one; USER_NOT_FOUND if any is missing.
         ///
@@ -1186,7 +1191,8 @@ extension User_V1_UserService {
         /// > is taken, fails alone. Needs the scope users:import.
         /// > 
         /// > A row that is stored already, with the same id and address, or the same address and no id, is left unchanged: an
-        /// > import can be repeated after it was interrupted.
+        /// > import can be repeated after it was interrupted. If the stored user is deleted, and the row is not, the row fails with
+        /// > EMAIL_ALREADY_REGISTERED.
         /// > 
         /// > Errors: only those of any call. Rows whose results were returned stay stored; rows after them may be, too.
         ///
@@ -1233,10 +1239,10 @@ extension User_V1_UserService {
         /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
         /// > USER_STATUS_INACTIVE, revokes every token of the user, including that of this call.
         /// > 
-        /// > Without users:write, a change of the e-mail address or the password needs the current password; a wrong one counts
-        /// > as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make such a change. With
-        /// > users:write the current password is optional, and checked if it is given. A new password, and USER_STATUS_ACTIVE
-        /// > set by another caller, end SIGN_IN_DISABLED.
+        /// > Without users:write, a change of the e-mail address or the password, and USER_STATUS_INACTIVE, need the current
+        /// > password; a wrong one counts as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make
+        /// > such a change. With users:write the current password is optional, and checked if it is given. A new password, and
+        /// > USER_STATUS_ACTIVE set by another caller, end SIGN_IN_DISABLED.
         /// > 
         /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
         /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, ETAG_MISMATCH, and PEER_LIMIT_EXCEEDED when a caller
@@ -1815,7 +1821,8 @@ extension User_V1_UserService {
         /// > Source IDL Documentation:
         /// >
         /// > Returns several users, in the order of the request's ids (AIP-231). Needs the scope users:read. Each user is read by
-        /// > itself, so that a change that happens meanwhile may be seen in some and not in others.
+        /// > itself, so that a change that happens meanwhile may be seen in some and not in others. 1,000 users whose names and
+        /// > labels are as long as can be take 4.4 MiB; many clients receive at most 4 MiB unless they are told otherwise.
         /// > 
         /// > Errors: INVALID_REQUEST for no ids, more than 1,000 or an empty one; USER_NOT_FOUND if any is missing.
         ///
@@ -2014,7 +2021,8 @@ extension User_V1_UserService {
         /// > is taken, fails alone. Needs the scope users:import.
         /// > 
         /// > A row that is stored already, with the same id and address, or the same address and no id, is left unchanged: an
-        /// > import can be repeated after it was interrupted.
+        /// > import can be repeated after it was interrupted. If the stored user is deleted, and the row is not, the row fails with
+        /// > EMAIL_ALREADY_REGISTERED.
         /// > 
         /// > Errors: only those of any call. Rows whose results were returned stay stored; rows after them may be, too.
         ///
@@ -2069,10 +2077,10 @@ extension User_V1_UserService {
         /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
         /// > USER_STATUS_INACTIVE, revokes every token of the user, including that of this call.
         /// > 
-        /// > Without users:write, a change of the e-mail address or the password needs the current password; a wrong one counts
-        /// > as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make such a change. With
-        /// > users:write the current password is optional, and checked if it is given. A new password, and USER_STATUS_ACTIVE
-        /// > set by another caller, end SIGN_IN_DISABLED.
+        /// > Without users:write, a change of the e-mail address or the password, and USER_STATUS_INACTIVE, need the current
+        /// > password; a wrong one counts as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make
+        /// > such a change. With users:write the current password is optional, and checked if it is given. A new password, and
+        /// > USER_STATUS_ACTIVE set by another caller, end SIGN_IN_DISABLED.
         /// > 
         /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
         /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, ETAG_MISMATCH, and PEER_LIMIT_EXCEEDED when a caller
@@ -2254,7 +2262,8 @@ extension User_V1_UserService {
         /// > Source IDL Documentation:
         /// >
         /// > Returns several users, in the order of the request's ids (AIP-231). Needs the scope users:read. Each user is read by
-        /// > itself, so that a change that happens meanwhile may be seen in some and not in others.
+        /// > itself, so that a change that happens meanwhile may be seen in some and not in others. 1,000 users whose names and
+        /// > labels are as long as can be take 4.4 MiB; many clients receive at most 4 MiB unless they are told otherwise.
         /// > 
         /// > Errors: INVALID_REQUEST for no ids, more than 1,000 or an empty one; USER_NOT_FOUND if any is missing.
         ///
@@ -2528,7 +2537,8 @@ extension User_V1_UserService {
         /// > is taken, fails alone. Needs the scope users:import.
         /// > 
         /// > A row that is stored already, with the same id and address, or the same address and no id, is left unchanged: an
-        /// > import can be repeated after it was interrupted.
+        /// > import can be repeated after it was interrupted. If the stored user is deleted, and the row is not, the row fails with
+        /// > EMAIL_ALREADY_REGISTERED.
         /// > 
         /// > Errors: only those of any call. Rows whose results were returned stay stored; rows after them may be, too.
         ///
@@ -2601,10 +2611,10 @@ extension User_V1_UserService {
         /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
         /// > USER_STATUS_INACTIVE, revokes every token of the user, including that of this call.
         /// > 
-        /// > Without users:write, a change of the e-mail address or the password needs the current password; a wrong one counts
-        /// > as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make such a change. With
-        /// > users:write the current password is optional, and checked if it is given. A new password, and USER_STATUS_ACTIVE
-        /// > set by another caller, end SIGN_IN_DISABLED.
+        /// > Without users:write, a change of the e-mail address or the password, and USER_STATUS_INACTIVE, need the current
+        /// > password; a wrong one counts as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make
+        /// > such a change. With users:write the current password is optional, and checked if it is given. A new password, and
+        /// > USER_STATUS_ACTIVE set by another caller, end SIGN_IN_DISABLED.
         /// > 
         /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
         /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, ETAG_MISMATCH, and PEER_LIMIT_EXCEEDED when a caller
@@ -2710,7 +2720,8 @@ extension User_V1_UserService.ClientProtocol {
     /// > Source IDL Documentation:
     /// >
     /// > Returns several users, in the order of the request's ids (AIP-231). Needs the scope users:read. Each user is read by
-    /// > itself, so that a change that happens meanwhile may be seen in some and not in others.
+    /// > itself, so that a change that happens meanwhile may be seen in some and not in others. 1,000 users whose names and
+    /// > labels are as long as can be take 4.4 MiB; many clients receive at most 4 MiB unless they are told otherwise.
     /// > 
     /// > Errors: INVALID_REQUEST for no ids, more than 1,000 or an empty one; USER_NOT_FOUND if any is missing.
     ///
@@ -2949,7 +2960,8 @@ extension User_V1_UserService.ClientProtocol {
     /// > is taken, fails alone. Needs the scope users:import.
     /// > 
     /// > A row that is stored already, with the same id and address, or the same address and no id, is left unchanged: an
-    /// > import can be repeated after it was interrupted.
+    /// > import can be repeated after it was interrupted. If the stored user is deleted, and the row is not, the row fails with
+    /// > EMAIL_ALREADY_REGISTERED.
     /// > 
     /// > Errors: only those of any call. Rows whose results were returned stay stored; rows after them may be, too.
     ///
@@ -3012,10 +3024,10 @@ extension User_V1_UserService.ClientProtocol {
     /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
     /// > USER_STATUS_INACTIVE, revokes every token of the user, including that of this call.
     /// > 
-    /// > Without users:write, a change of the e-mail address or the password needs the current password; a wrong one counts
-    /// > as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make such a change. With
-    /// > users:write the current password is optional, and checked if it is given. A new password, and USER_STATUS_ACTIVE
-    /// > set by another caller, end SIGN_IN_DISABLED.
+    /// > Without users:write, a change of the e-mail address or the password, and USER_STATUS_INACTIVE, need the current
+    /// > password; a wrong one counts as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make
+    /// > such a change. With users:write the current password is optional, and checked if it is given. A new password, and
+    /// > USER_STATUS_ACTIVE set by another caller, end SIGN_IN_DISABLED.
     /// > 
     /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
     /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, ETAG_MISMATCH, and PEER_LIMIT_EXCEEDED when a caller
@@ -3123,7 +3135,8 @@ extension User_V1_UserService.ClientProtocol {
     /// > Source IDL Documentation:
     /// >
     /// > Returns several users, in the order of the request's ids (AIP-231). Needs the scope users:read. Each user is read by
-    /// > itself, so that a change that happens meanwhile may be seen in some and not in others.
+    /// > itself, so that a change that happens meanwhile may be seen in some and not in others. 1,000 users whose names and
+    /// > labels are as long as can be take 4.4 MiB; many clients receive at most 4 MiB unless they are told otherwise.
     /// > 
     /// > Errors: INVALID_REQUEST for no ids, more than 1,000 or an empty one; USER_NOT_FOUND if any is missing.
     ///
@@ -3391,7 +3404,8 @@ extension User_V1_UserService.ClientProtocol {
     /// > is taken, fails alone. Needs the scope users:import.
     /// > 
     /// > A row that is stored already, with the same id and address, or the same address and no id, is left unchanged: an
-    /// > import can be repeated after it was interrupted.
+    /// > import can be repeated after it was interrupted. If the stored user is deleted, and the row is not, the row fails with
+    /// > EMAIL_ALREADY_REGISTERED.
     /// > 
     /// > Errors: only those of any call. Rows whose results were returned stay stored; rows after them may be, too.
     ///
@@ -3463,10 +3477,10 @@ extension User_V1_UserService.ClientProtocol {
     /// > the scope users:write, or a token of the user whom each request names. A new password, or the status
     /// > USER_STATUS_INACTIVE, revokes every token of the user, including that of this call.
     /// > 
-    /// > Without users:write, a change of the e-mail address or the password needs the current password; a wrong one counts
-    /// > as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make such a change. With
-    /// > users:write the current password is optional, and checked if it is given. A new password, and USER_STATUS_ACTIVE
-    /// > set by another caller, end SIGN_IN_DISABLED.
+    /// > Without users:write, a change of the e-mail address or the password, and USER_STATUS_INACTIVE, need the current
+    /// > password; a wrong one counts as a failed sign-in (auth.v1.AuthService.SignIn). A user without a password cannot make
+    /// > such a change. With users:write the current password is optional, and checked if it is given. A new password, and
+    /// > USER_STATUS_ACTIVE set by another caller, end SIGN_IN_DISABLED.
     /// > 
     /// > Errors: INVALID_REQUEST, USER_NOT_FOUND, EMAIL_ALREADY_REGISTERED, PERMISSION_DENIED, CURRENT_PASSWORD_REQUIRED,
     /// > CURRENT_PASSWORD_WRONG, TOO_MANY_ATTEMPTS, SIGN_IN_DISABLED, ETAG_MISMATCH, and PEER_LIMIT_EXCEEDED when a caller

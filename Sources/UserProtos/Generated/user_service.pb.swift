@@ -96,9 +96,9 @@ public nonisolated struct User_V1_CreateUserRequest: Sendable {
   /// and symbols (TOO_SIMILAR).
   public var password: String = String()
 
-  /// A random UUID that makes the request idempotent. For 24 hours, or until the user's password changes, a retry with
-  /// the same id and fields returns the user that the first request created; with other fields it is INVALID_REQUEST.
-  /// Failed requests are not recorded. Optional.
+  /// A random UUID that makes the request idempotent. For 24 hours, or until the user's password changes or the user is
+  /// deleted, a retry with the same id and fields returns the user that the first request created; with other fields it is
+  /// INVALID_REQUEST. Failed requests are not recorded. Optional.
   public var requestID: String = String()
 
   /// Check the request, and return the user without id and times, but store nothing (AIP-163). The request_id is not looked
@@ -179,7 +179,7 @@ public nonisolated struct User_V1_ImportUserRequest: @unchecked Sendable {
     set {_uniqueStorage()._id = newValue}
   }
 
-  /// As in CreateUserRequest.
+  /// As in CreateUserRequest, except that domains are accepted which IDNA 2008 forbids and other systems may have.
   public var email: String {
     get {_storage._email}
     set {_uniqueStorage()._email = newValue}
@@ -197,7 +197,7 @@ public nonisolated struct User_V1_ImportUserRequest: @unchecked Sendable {
     set {_uniqueStorage()._status = newValue}
   }
 
-  /// Not in the future. Absent: the time of the import.
+  /// Not in the future: at most a minute ahead of this service's clock. Absent: the time of the import.
   public var createdAt: SwiftProtobuf.Google_Protobuf_Timestamp {
     get {_storage._createdAt ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
     set {_uniqueStorage()._createdAt = newValue}
@@ -207,7 +207,8 @@ public nonisolated struct User_V1_ImportUserRequest: @unchecked Sendable {
   /// Clears the value of `createdAt`. Subsequent reads from it will return its default value.
   public mutating func clearCreatedAt() {_uniqueStorage()._createdAt = nil}
 
-  /// Neither before created_at nor in the future. Absent: created_at.
+  /// Neither before created_at nor in the future. Absent, or before delete_time: the later of created_at and delete_time. A
+  /// user whose id was that of an erased user counts as changed by the import, so that no earlier etag is its own.
   public var updateTime: SwiftProtobuf.Google_Protobuf_Timestamp {
     get {_storage._updateTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
     set {_uniqueStorage()._updateTime = newValue}
@@ -513,7 +514,8 @@ public nonisolated struct User_V1_UserUpdateRequest: Sendable {
   /// Clears the value of `password`. Subsequent reads from it will return its default value.
   public mutating func clearPassword() {self._password = nil}
 
-  /// The current password, required without users:write when email changes or password is present.
+  /// The current password, required without users:write when email changes, password is present, or status becomes
+  /// USER_STATUS_INACTIVE.
   public var currentPassword: String {
     get {_currentPassword ?? String()}
     set {_currentPassword = newValue}

@@ -58,6 +58,7 @@ final class UserChangeStatements {
       return .failure(.notFound(id.description))
     }
     if let version = write.version, version != user.version { return .failure(.versionMismatch) }
+    if try hasOtherPassword(user, than: write) { return .failure(.wrongCurrentPassword) }
     var changed = user.with(changes, updatedAt: user.updatedAt)
     // A user that stays as it is keeps its version.
     if changed != user || changes.password != nil {
@@ -130,6 +131,13 @@ final class UserChangeStatements {
     return try sessions.fault(of: authority)
   }
 
+  /// Returns whether the password that a change depends on was replaced or removed since it was proven. A hash that a
+  /// sign-in has upgraded meanwhile is another one, too: the caller can repeat the request.
+  private func hasOtherPassword(_ user: User, than write: UserWrite) throws(DatabaseError) -> Bool {
+    guard let proven = write.provenHash else { return false }
+    return try reads.passwordHash(of: user.id) != proven
+  }
+
   // MARK: Deletion
 
   func delete(
@@ -141,6 +149,7 @@ final class UserChangeStatements {
       return allowsDeleted ? .success(user) : .failure(.notFound(id.description))
     }
     if let version = write.version, version != user.version { return .failure(.versionMismatch) }
+    if try hasOtherPassword(user, than: write) { return .failure(.wrongCurrentPassword) }
     let now = timeOfChange(of: user)
     switch removal {
     case .soft(let retention, _):

@@ -7,9 +7,11 @@ extension UserWriteStatements {
     let now = clock()
     let id = newID(of: row, at: now)
     let createdAt = row.createdAt ?? (row.id == nil ? max(now, UserPlace.time(of: id)) : now)
+    // A user that was erased had etags, which must not be those of the one that comes back.
+    let comesBack = row.id == nil ? false : try sessions.isRetired(id)
     let user = User(
       id: id, email: row.email, name: row.name, status: row.status, createdAt: createdAt,
-      updatedAt: row.updatedAt,
+      updatedAt: comesBack ? max(now, row.updatedAt ?? createdAt) : row.updatedAt,
       deletion: row.deletion, labels: row.labels)
     let place = UserPlace.other(than: id, createdAt: createdAt)
     // Otherwise a listing would take two users for one.
@@ -18,7 +20,7 @@ extension UserWriteStatements {
       return try outcome(of: row)
     }
     if place == nil { noteID(id) }
-    if row.id != nil { try sessions.renewTokens(of: user) }
+    if comesBack { try sessions.renewTokens(of: user) }
     if !user.maySignIn { try sessions.endTokens(of: user) }
     return .success(UserImport(id: id, wasStored: false))
   }
@@ -27,12 +29,11 @@ extension UserWriteStatements {
   private func outcome(of row: ForeignUser) throws(DatabaseError) -> Result<UserImport, UserError> {
     let key = row.email.uniquenessKey
     guard let id = row.id else {
-      let stored = try reads.user(emailKey: key)
-      return stored.map { .success(UserImport(id: $0.id, wasStored: true)) } ?? .failure(.idTaken)
+      guard let stored = try reads.user(emailKey: key) else { return .failure(.idTaken) }
+      return row.outcome(asStored: stored)
     }
     if let stored = try reads.user(id: id) {
-      return stored.email.uniquenessKey == key
-        ? .success(UserImport(id: id, wasStored: true)) : .failure(.idTaken)
+      return stored.email.uniquenessKey == key ? row.outcome(asStored: stored) : .failure(.idTaken)
     }
     // Otherwise the id is in the place of another user, or the place at its id.
     return .failure(try reads.user(emailKey: key) == nil ? .idTaken : .emailAlreadyRegistered)

@@ -123,9 +123,9 @@ final class UserWriteStatements {
     return .success(user)
   }
 
-  /// Returns the id of an imported user: its own, or one of the time of its creation.
+  /// Returns the id of an imported user: its own, or one of the time of its creation, unless that is still to come.
   func newID(of row: ForeignUser, at now: Timestamp) -> UserID {
-    row.id ?? row.createdAt.map { ids.random(at: $0) } ?? ids.next(at: now)
+    row.id ?? row.createdAt.map { ids.random(at: min($0, now)) } ?? ids.next(at: now)
   }
 
   /// Makes later ids greater than one that was stored.

@@ -15,7 +15,7 @@ public protocol InlineRequests: Sendable {
   mutating func work() async -> InlineStep
 
   /// Whether messages that were taken wait for ``work()``, which is called when no other message has arrived. So a method
-  /// can handle as many messages at once as the client sends meanwhile. It is read after each message, and after
+  /// can handle as many messages at once as the client sends meanwhile. It is read when no message is available, and after
   /// ``InlineStream/Responses/wake()``: work that goes on elsewhere can so be waited for while messages are taken.
   var hasWaitingWork: Bool { get }
 

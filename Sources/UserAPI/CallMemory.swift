@@ -59,6 +59,16 @@ final class CallMemory: Sendable {
       return true
     }
 
+    /// Reduces the share to `count` bytes, if it is more.
+    func shrink(to count: Int) {
+      guard count < held else { return }
+      held = count
+      let pieces = (max(count - CallMemory.least, 0) + CallMemory.piece - 1) / CallMemory.piece
+      let needed = min(pieces * CallMemory.piece, taken)
+      memory.giveBack(taken - needed)
+      taken = needed
+    }
+
     /// Releases everything that the call holds.
     func release() {
       memory.giveBack(taken)

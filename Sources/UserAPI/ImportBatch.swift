@@ -33,7 +33,12 @@ final class RunningBatch: Sendable {
       return try await batch.store(users)
     }
     self.storing = storing
-    making = Task { try await batch.results(of: try await storing.value) }
+    making = Task {
+      let results = try await batch.results(of: try await storing.value)
+      // The rows are not needed any more.
+      memory.shrink(to: results.reduce(0) { $0 + 32 + $1.count })
+      return results
+    }
     self.memory = memory
   }
 

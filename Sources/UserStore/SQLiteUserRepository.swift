@@ -253,7 +253,7 @@ public final class SQLiteUserRepository: UserRepository {
 
   /// The number of users in a batch from which more are expected.
   private static let largeImport = 500
-  /// The number of users after which an import looks whether other writes wait: for about 10 ms.
+  /// The number of users after which an import looks whether other writes wait.
   private static let importPart = 512
 
   public func passwordHash(of user: UserID) throws(UserError) -> PasswordHash? {

@@ -13,21 +13,22 @@ import UserDomain
     if case .refused(.overloaded) = admission { true } else { false }
   }
 
-  @Test("imports do not keep other writes out of a full queue, nor these imports")
-  func classes() {
-    for isImport in [false, true] {
-      var queue = WriteQueue(limits: WriteQueue.Limits(waitingRows: 10, rowsPerTransaction: 4))
-      #expect(!isRefused(queue.submitted(write(8, isImport: isImport))))
-      #expect(isRefused(queue.submitted(write(3, isImport: isImport))))
-      #expect(!isRefused(queue.submitted(write(8, isImport: !isImport))))
-      #expect(isRefused(queue.submitted(write(3, isImport: !isImport))))
-      // What a transaction takes makes room for its own kind.
-      #expect(queue.nextGroup().map(\.isImport) == [isImport])
-      #expect(isRefused(queue.submitted(write(3, isImport: !isImport))))
-      #expect(!isRefused(queue.submitted(write(3, isImport: isImport))))
-      #expect(queue.nextGroup().map(\.isImport) == [!isImport])
-      #expect(queue.nextGroup().map(\.rows) == [3])
-      #expect(queue.nextGroup().isEmpty)
-    }
+  @Test("imports do not keep other writes out of a full queue, and are never refused themselves")
+  func imports() {
+    var queue = WriteQueue(limits: WriteQueue.Limits(waitingRows: 10, rowsPerTransaction: 4))
+    for _ in 0..<5 { #expect(!isRefused(queue.submitted(write(8, isImport: true)))) }
+    #expect(!queue.hasOtherWrites)
+    #expect(!isRefused(queue.submitted(write(8))))
+    #expect(queue.hasOtherWrites)
+    #expect(isRefused(queue.submitted(write(3))))
+    #expect(!isRefused(queue.submitted(write(8, isImport: true))))
+    // Each import has a transaction, in the order of arrival.
+    for _ in 0..<5 { #expect(queue.nextGroup().map(\.isImport) == [true]) }
+    #expect(isRefused(queue.submitted(write(3))))
+    #expect(queue.nextGroup().map(\.isImport) == [false])
+    #expect(!isRefused(queue.submitted(write(3))))
+    #expect(queue.nextGroup().map(\.rows) == [8])
+    #expect(queue.nextGroup().map(\.rows) == [3])
+    #expect(queue.nextGroup().isEmpty)
   }
 }

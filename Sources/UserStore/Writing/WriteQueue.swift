@@ -6,8 +6,8 @@ import UserDomain
 struct WriteQueue {
   /// The limits, in rows.
   struct Limits: Hashable, Sendable {
-    /// The maximum number of waiting rows; more are refused as overloaded. Those of imports are counted by themselves, so
-    /// that neither keeps the other out.
+    /// The maximum number of waiting rows; more are refused as overloaded. Imports do not count: each call has one write
+    /// at a time, whose memory the API bounds, and would wait in vain for its turn among others that are larger.
     var waitingRows = 16_384
     /// The number of rows after which a transaction takes no more writes, so that none waits long for others.
     var rowsPerTransaction = 2_048
@@ -23,8 +23,8 @@ struct WriteQueue {
 
   private let limits: Limits
   private var waiting: Deque<QueuedWrite> = []
+  /// The rows of writes that are not imports.
   private var waitingRows = 0
-  private var waitingImportRows = 0
   private(set) var isDraining = false
   private var isClosed = false
 
@@ -38,9 +38,8 @@ struct WriteQueue {
 
   mutating func submitted(_ write: QueuedWrite) -> Admission {
     if isClosed { return .refused(.shuttingDown) }
-    let rows = write.isImport ? waitingImportRows : waitingRows
     // A lone write is admitted whatever its size.
-    if rows > 0, rows + write.rows > limits.waitingRows {
+    if !write.isImport, waitingRows > 0, waitingRows + write.rows > limits.waitingRows {
       // A full queue takes a few transactions, usually less than a second.
       return .refused(.overloaded(retryAfter: .seconds(1)))
     }
@@ -69,7 +68,7 @@ struct WriteQueue {
 
   /// Counts a write that begins to wait, or that does not wait any more.
   private mutating func count(_ write: QueuedWrite, _ sign: Int) {
-    if write.isImport { waitingImportRows += sign * write.rows } else { waitingRows += sign * write.rows }
+    if !write.isImport { waitingRows += sign * write.rows }
   }
 
   /// Closes the queue: later writes are refused, and waiting ones are still taken.

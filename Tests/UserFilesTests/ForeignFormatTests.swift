@@ -85,7 +85,7 @@ import UserServiceClient
             + "$lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ=="
             + "$Bw=="
             + "$jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA=="))
-    #expect(try Self.problem(text, .firebase(nil))?.contains("give the hash parameters") == true)
+    #expect(try Self.problem(text, .firebase(nil))?.contains("--firebase-key-file") == true)
     let plain = try Self.user(#"{"localId": "\#(Self.id)", "email": "a@b.example"}"#, .firebase(nil))
     #expect(plain == ImportedUser(id: Self.id, email: "a@b.example"))
     let bad = #"{"email": "a", "passwordHash": "*", "salt": "AA=="}"#
@@ -125,6 +125,7 @@ import UserServiceClient
   @Test(
     "the address of an identity may be in three places",
     arguments: [
+      #"{"create": {"traits": {"email": "a@b.example"}}, "patch_id": "x"}"#,
       #"{"traits": {}, "verifiable_addresses": [{"via": "sms", "value": "+1"}, {"via": "email", "value": "a@b.example"}]}"#,
       #"{"credentials": {"password": {"identifiers": ["ada", "a@b.example"]}}}"#,
       #"{"traits": {"email": "a@b.example"}, "verifiable_addresses": [{"via": "email", "value": "x@b.example"}]}"#,

@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
 import unicodedata
@@ -151,7 +152,9 @@ def test_an_import_that_is_killed_continues_where_it_was(commands, tmp_path):
     assert not progress.exists()
 
 
-def test_an_import_begins_at_the_start_when_the_database_was_replaced(serve, tmp_path):
+@pytest.mark.parametrize("has_ids", [True, False])
+def test_an_import_begins_at_the_start_when_the_database_was_replaced(serve, tmp_path, has_ids):
+    """Without ids, all users so far had been there before, which says nothing of the rows before them."""
     file, progress = tmp_path / "users.csv", tmp_path / "users.csv.progress"
     file.write_text("email\n" + "".join(f"user{number}@example.com\n" for number in range(200_000)))
     first = Commands(tmp_path / "home", serve().address)
@@ -163,11 +166,27 @@ def test_an_import_begins_at_the_start_when_the_database_was_replaced(serve, tmp
     other = serve().address
     record = json.loads(progress.read_text())
     assert record["rows"] > 0
-    progress.write_text(json.dumps({**record, "service": other}))
+    ids = {"storedIDs": record["storedIDs"]} if has_ids else {}
+    del record["storedIDs"]
+    progress.write_text(json.dumps({**record, **ids, "service": other}))
     done = Commands(tmp_path / "home", other).run("users", "import", str(file))
     assert done.stderr == f"Beginning at the start: {other} does not have the users of {file}.progress.\n"
     assert done.stdout == "200,000 imported, 0 already stored, 0 rejected\n"
     assert not progress.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_export_that_is_interrupted_leaves_nothing_behind(commands, tmp_path, number):
+    file = tmp_path / "users.csv"
+    file.write_text("email\n" + "".join(f"user{number}@example.com\n" for number in range(200_000)))
+    commands("users", "import", str(file))
+    out = tmp_path / "out"
+    out.mkdir()
+    process = subprocess.Popen([PROGRAM, "users", "export", "--file", str(out / "users.csv")], env=commands.environment)
+    wait_until(lambda: any(part.stat().st_size for part in out.iterdir()))
+    process.send_signal(number)
+    assert process.wait(timeout=60) == -number
+    assert list(out.iterdir()) == []
 
 
 BROKEN = {

@@ -95,7 +95,9 @@ def test_an_erased_user_is_confirmed_at_a_terminal(commands, create):
     code, text = commands.terminal("users", "delete", bob["id"], "--expunge", "--yes")
     assert code == 0 and "Continue?" not in text
     eve = create("ada@example.com")
-    commands(*expunge)
+    assert "--yes" in commands(*expunge, code=2)
+    assert json.loads(commands("users", "get", eve["id"], "--output", "json")) == eve
+    commands(*expunge, "--yes")
     commands("users", "undelete", eve["id"], code=3)
 
 
@@ -108,7 +110,7 @@ def test_users_delete_themselves_with_their_password(serve, tmp_path):
     delete = ["users", "delete", ada["id"]]
     assert commands(*delete, code=4) == "Error: this change needs the current password\n"
     assert "wrong" in commands(*delete, "--current-password-file", "-", input="wrong horse", code=4)
-    assert "users:write" in commands(*delete, "--expunge", "--current-password-file", "-", input=PASSWORD, code=4)
+    assert "users:write" in commands(*delete, "--expunge", "--yes", "--current-password-file", "-", input=PASSWORD, code=4)
     commands(*delete, "--current-password-file", "-", input=PASSWORD)
     commands("sign-in", "--email", "ada@example.com", "--password-file", "-", input=PASSWORD, code=4)
 

@@ -94,9 +94,11 @@ struct FilterScanner {
   private mutating func bare() throws(FieldViolation) -> Value {
     let start = position
     var text = word { !$0.properties.isWhitespace && !"\"()\\".unicodeScalars.contains($0) }
-    guard !text.isEmpty else { throw .filter(at: start, "a value is missing") }
-    let isPrefix = text.hasSuffix("*")
-    if isPrefix { text.removeLast() }
+    guard let first = text.unicodeScalars.first else { throw .filter(at: start, "a value is missing") }
+    if first == "'" { throw .filter(at: start, "a text is put between double quotation marks") }
+    // As scalars: a combining mark before the asterisk is not part of it.
+    let isPrefix = text.unicodeScalars.last == "*"
+    if isPrefix { text.unicodeScalars.removeLast() }
     if let star = text.unicodeScalars.firstIndex(of: "*") {
       let offset = text.unicodeScalars.distance(from: text.startIndex, to: star)
       throw .filter(at: start + offset, "an asterisk can only come at the end of a value")

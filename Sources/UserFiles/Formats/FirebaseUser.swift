@@ -15,7 +15,8 @@ extension ImportedUser {
     createdAt = try user.milliseconds("createdAt")
     guard let hash = try user.text("passwordHash"), !hash.isEmpty else { return }
     guard let hashing else {
-      throw UserFileRow.Problem("the user has a password; give the hash parameters of the project")
+      throw UserFileRow.Problem(
+        "the user has a password; give the project's hash parameters (--firebase-key-file)")
     }
     guard let hash = Base64Text(hash), let salt = Base64Text(try user.text("salt") ?? "") else {
       throw UserFileRow.Problem("passwordHash or salt is not base64")

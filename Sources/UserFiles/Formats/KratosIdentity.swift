@@ -11,7 +11,9 @@ extension ImportedUser {
   /// Not kept: the schema, other traits, whether addresses are verified, metadata, and credentials except the password.
   ///
   /// - Throws: `Problem`, also for an identity without an address.
-  init(kratos identity: JSONValue) throws(UserFileRow.Problem) {
+  init(kratos object: JSONValue) throws(UserFileRow.Problem) {
+    // As in the body of PATCH /admin/identities.
+    let identity = object["create"] ?? object
     let password = identity["credentials"]?["password"]
     self.init(email: try Self.kratosAddress(identity, password))
     id = try identity.text("id").flatMap { $0.isEmpty ? nil : $0 }

@@ -68,6 +68,7 @@ struct ConnectionOptions: ParsableArguments {
     let address = try serverAddress
     var configuration = UserServiceClient.Configuration(address, security: security)
     configuration.timeout = timeout.duration
+    configuration.idleTimeout = max(configuration.idleTimeout, timeout.duration)
     configuration.retries.attemptTimeout = timeout.duration / 2
     let session = try session
     configuration.tokensChanged = { tokens in session.keep(tokens) }

@@ -17,8 +17,9 @@ struct ImportProgress: Hashable, Codable {
   var imported = 0
   var alreadyStored = 0
   var rejected = 0
-  /// The id of the last of them that is stored, by which the service's database is known again; nil if none is.
-  var lastID: String?
+  /// The ids of some of them that the import has stored, the latest last, by which the service's database is known again.
+  /// Several, because a user may be erased meanwhile. Empty if all were there before or were rejected.
+  private(set) var storedIDs: [String]?
   /// The files of the rejected rows, and of those that had been stored before, if they exist.
   var rejectedPath: String?
   var alreadyPath: String?
@@ -27,6 +28,9 @@ struct ImportProgress: Hashable, Codable {
     self.source = source
     self.service = service
   }
+
+  /// Records the id of a user that was stored, in place of the oldest of eight.
+  mutating func noteStored(_ id: String) { storedIDs = (storedIDs ?? []).suffix(7) + [id] }
 
   /// Returns the path of the file for the source at `path`.
   static func path(of path: String) -> String { "\(path).progress" }

@@ -114,24 +114,32 @@ final class ImportRun {
   ///
   /// - Throws: `FileFailure` if a file of rows that were not stored cannot be written.
   func take(_ batch: ImportBatch) throws {
-    var lastID: String?
+    var storedID: String?
     for outcome in batch.outcomes {
       guard case .sent(let row)? = underWay.popFirst() else { break }
       switch outcome {
       case .stored(let id):
         counts.imported += 1
-        lastID = id
-      case .alreadyStored(let id):
+        storedID = id
+      case .alreadyStored:
         counts.alreadyStored += 1
-        lastID = id
         try already?.add(row, source.header, reason: "the user is already stored")
-      case .failed(let error): try settle(row, error.description)
+      case .failed(let error): try settle(row, Self.reason(error))
       }
       counts.rows += 1
       try settleNext()
     }
-    record?.note(counts, lastID: lastID, rejected, already)
+    record?.note(counts, storedID: storedID, rejected, already)
     display.show(counts, readRows: counts.rows + underWay.count, position: source.position)
+  }
+
+  /// The names of the contract's fields in a file.
+  private static let columns = [
+    ("update_time", "updated_at"), ("delete_time", "deleted_at"), ("purge_time", "purge_at"),
+  ]
+
+  private static func reason(_ error: UserServiceError) -> String {
+    columns.reduce(error.description) { text, names in text.replacing(names.0, with: names.1) }
   }
 
   /// Settles the rows before the next row in flight.

@@ -18,12 +18,16 @@ final class ProgressRecord {
     progress = earlier ?? ImportProgress(source: source, service: service)
   }
 
-  /// Begins at the start of the source.
-  func restart() { progress = ImportProgress(source: progress.source, service: progress.service) }
+  /// Begins at the start of the source. The files of rows that were not stored are continued.
+  func restart() {
+    let earlier = progress
+    progress = ImportProgress(source: earlier.source, service: earlier.service)
+    (progress.rejectedPath, progress.alreadyPath) = (earlier.rejectedPath, earlier.alreadyPath)
+  }
 
-  /// Records these counts and the id of the last user that is stored, unless the last record is recent.
-  func note(_ counts: ImportCounts, lastID: String?, _ rejected: RejectedRows, _ already: RejectedRows?) {
-    progress.lastID = lastID ?? progress.lastID
+  /// Records these counts and the id of the last user that was stored, unless the last record is recent.
+  func note(_ counts: ImportCounts, storedID: String?, _ rejected: RejectedRows, _ already: RejectedRows?) {
+    if let storedID { progress.noteStored(storedID) }
     if ContinuousClock.now < next { return }
     write(counts, rejected, already)
     next = .now + Self.interval

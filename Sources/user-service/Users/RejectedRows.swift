@@ -55,7 +55,14 @@ struct RejectedRows {
     do {
       let handle = try handle ?? open(header)
       self.handle = handle
-      try handle.write(contentsOf: Data(writer.rejected(row, reason: reason)))
+      let end = try handle.offset()
+      do {
+        try handle.write(contentsOf: Data(writer.rejected(row, reason: reason)))
+      } catch {
+        // A part of a row, as a full disk leaves it, would be glued to the next.
+        try? handle.truncate(atOffset: end)
+        throw error
+      }
     } catch {
       throw FileFailure("\(path) cannot be written: \(error.fileProblem)")
     }

@@ -8,7 +8,7 @@ struct UsersDeleteCommand: AsyncParsableCommand {
     discussion: """
       Ends every session of the user. Until it is purged, 30 days later unless the service is configured otherwise, it \
       keeps its address and can be undeleted with 'users undelete'. --expunge erases it at once, and asks for \
-      confirmation at a terminal. Users who delete themselves must give the current password; callers with the scope \
+      confirmation at a terminal; elsewhere it needs --yes. Users who delete themselves must give the current password; callers with the scope \
       users:write need not.
       """)
 
@@ -23,11 +23,17 @@ struct UsersDeleteCommand: AsyncParsableCommand {
   var yes = false
   @OptionGroup var currentPassword: CurrentPasswordOptions
 
+  func validate() throws {
+    if expunge, !yes, !Terminal.isInteractive {
+      throw ValidationError("--expunge needs --yes without a terminal at which to ask for confirmation")
+    }
+  }
+
   func run() async throws {
     let password = try currentPassword.password()
     let deleted = try await connection.withClient { client in
       var (id, etag) = try await reference.target(client, etag: etag, showDeleted: expunge)
-      if expunge, !yes, Terminal.isInteractive {
+      if expunge, !yes {
         let user = try await client.getUser(id: id, showDeleted: true)
         // The user that was confirmed is the one that is erased.
         etag = etag ?? user.etag

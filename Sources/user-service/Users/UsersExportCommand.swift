@@ -44,10 +44,15 @@ struct UsersExportCommand: AsyncParsableCommand {
       // A process with the same id may have left the file behind when it was killed.
       unlink(part)
       let handle = try PrivateFile.create(at: part)
-      defer { unlink(part) }
+      let interruption = Interruption { unlink(part) }
+      defer {
+        unlink(part)
+        interruption.end()
+      }
       try await write(format, to: handle)
       try handle.synchronize()
-      guard rename(part, file) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+      // Unlike a new name for the file, a second one does not replace a file that was made meanwhile.
+      guard link(part, file) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
     } catch  where error is POSIXError || error is CocoaError {
       throw FileFailure("\(file) cannot be written: \(error.fileProblem)")
     }

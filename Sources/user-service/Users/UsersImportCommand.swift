@@ -62,9 +62,9 @@ struct UsersImportCommand: AsyncParsableCommand {
     let record = source.identity.flatMap { identity in
       dryRun ? nil : ProgressRecord(of: identity, at: file, service: service, fromStart: fromStart)
     }
-    if let id = record?.progress.lastID, try await !isStored(id) {
+    if let record, record.progress.rows > 0, try await !hasStored(record.progress.storedIDs ?? []) {
       Terminal.note("Beginning at the start: \(service) does not have the users of \(file).progress.")
-      record?.restart()
+      record.restart()
     }
     let (rejected, already) = try files(format, record?.progress)
     let counts = record?.progress.counts ?? ImportCounts()
@@ -82,7 +82,7 @@ struct UsersImportCommand: AsyncParsableCommand {
       run.end(isComplete: false)
       Terminal.note("Stopped after \(summary(run.counts)).")
       tellFiles(run)
-      if error is UserServiceError { Terminal.note("Run the import again to continue.") }
+      if run.sourceFailure == nil { Terminal.note("Run the import again to continue.") }
       throw error
     }
     run.end(isComplete: true)
@@ -91,21 +91,26 @@ struct UsersImportCommand: AsyncParsableCommand {
     if run.counts.rejected > 0 { throw ExitCode.failure }
   }
 
-  /// Returns whether the service has the user with this id, deleted or not.
-  private func isStored(_ id: String) async throws -> Bool {
-    // An id that is stored is refused, because its user has another address.
-    let probe = ImportedUser(id: id, email: "import@user-service.invalid")
+  /// Returns whether the service has any of the users with these ids, deleted or not.
+  private func hasStored(_ ids: [String]) async throws -> Bool {
     let users = AsyncStream { continuation in
-      continuation.yield(probe)
+      // An id that is stored is refused, because its user has another address.
+      for id in ids { continuation.yield(ImportedUser(id: id, email: "import@user-service.invalid")) }
       continuation.finish()
     }
+    if ids.isEmpty { return false }
     return try await connection.withClient { client in
-      var outcome: ImportOutcome?
-      try await client.importUsers(users, validateOnly: true) { outcome = $0.outcomes.first }
-      switch outcome {
-      case .alreadyStored, .failed(.userIDTaken): return true
-      default: return false
+      var isStored = false
+      try await client.importUsers(users, validateOnly: true) { batch in
+        for outcome in batch.outcomes {
+          switch outcome {
+          case .alreadyStored, .failed(.userIDTaken): isStored = true
+          case .stored: break
+          case .failed(let error): throw error
+          }
+        }
       }
+      return isStored
     }
   }
 
@@ -116,7 +121,12 @@ struct UsersImportCommand: AsyncParsableCommand {
     for (option, path, earlier) in [
       ("--rejected", rejected, progress?.rejectedPath), ("--already", already, progress?.alreadyPath),
     ] {
-      if let path, path != earlier, FileManager.default.fileExists(atPath: path) {
+      guard let path, path != earlier else { continue }
+      if let earlier {
+        throw ValidationError(
+          "\(option) must name \(earlier), which has the rows so far; or give --from-start")
+      }
+      if FileManager.default.fileExists(atPath: path) {
         throw ValidationError("\(option) must name a new file: \(path) exists")
       }
     }

@@ -57,7 +57,7 @@ struct ImportUsers: StreamedCall {
     let row = try row(message)
     rows.append(row)
     let hasRoom = share.hold(Self.size(of: row, message.count))
-    if case .draft(let draft, _) = row, draft.password != nil { passwords += 1 }
+    if case .draft(let draft, false) = row, draft.password != nil { passwords += 1 }
     let isFull = rows.count == Self.batch || passwords == Self.passwords || !hasRoom
     return isFull || running?.isStored ?? false ? .work : .next
   }

@@ -46,4 +46,21 @@ extension UserDirectory {
     }
     return proven
   }
+
+  /// Performs a change of `user` that depends on a proven password. A sign-in may have replaced the hash by a newer one of
+  /// the same password meanwhile; then it is proven once more.
+  func change(
+    _ user: User, _ write: UserWrite, _ current: Password?, _ proof: PasswordProof?,
+    for requester: HashRequester,
+    _ store: (UserWrite) async throws(UserError) -> User
+  ) async throws(UserError) -> User {
+    do throws(UserError) {
+      return try await store(write)
+    } catch {
+      guard case .wrongCurrentPassword = error, write.provenHash != nil else { throw error }
+      var write = write
+      write.provenHash = try await prove(current, of: user, proof, isProtected: true, for: requester)
+      return try await store(write)
+    }
+  }
 }

@@ -33,6 +33,8 @@ extension UserDirectory {
     let current = proof?.currentPassword.flatMap { collector.currentPassword($0) }
     try collector.throwIfAny()
     guard let id = reference.id else { throw .notFound(reference.text) }
+    let removal: UserRemoval =
+      request.expunges ? .expunge : .soft(retention: retention, allowsDeleted: request.allowsMissing)
     var write = UserWrite(version: version, by: authority)
     if isOnlyChecked || proof != nil {
       let user = try user(id, reference, showsDeleted: request.expunges || request.allowsMissing)
@@ -40,9 +42,10 @@ extension UserDirectory {
       if !isMissing, let version, version != user.version { throw .versionMismatch }
       write.provenHash = try await prove(current, of: user, proof, isProtected: true, for: requester)
       if isOnlyChecked { return user }
+      return try await change(user, write, current, proof, for: requester) {
+        (write) async throws(UserError) in try await repository.delete(id, removal, write)
+      }
     }
-    let removal: UserRemoval =
-      request.expunges ? .expunge : .soft(retention: retention, allowsDeleted: request.allowsMissing)
     return try await repository.delete(id, removal, write)
   }
 

@@ -11,16 +11,23 @@ extension UserDirectory {
     var draft = try UserUpdateDraft(update, of: reference, proof, policy: passwordPolicy)
     guard let id = reference.id else { throw .notFound(reference.text) }
     var write = UserWrite(version: draft.version, by: authority)
+    var user: User?
     if draft.needsApproval {
       // Hashing is expensive, so the user must exist, in the right version.
-      write.provenHash = try await approve(&draft, of: try user(reference), proof, for: requester)
+      let stored = try self.user(reference)
+      write.provenHash = try await approve(&draft, of: stored, proof, for: requester)
+      user = stored
     }
     if let password = draft.password {
       draft.changes.password = .replace(try await hasher.hash(password, for: requester))
     } else if update.password != nil {
       draft.changes.password = .remove
     }
-    return try await repository.update(id, draft.changes, write)
+    let changes = draft.changes
+    guard let user else { return try await repository.update(id, changes, write) }
+    return try await change(user, write, draft.currentPassword, proof, for: requester) {
+      (write) async throws(UserError) in try await repository.update(id, changes, write)
+    }
   }
 
   /// Checks an update as ``updateUser(_:_:by:proof:for:)`` does, and returns the user as it would be, without storing

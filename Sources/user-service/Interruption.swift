@@ -1,17 +1,18 @@
 import Dispatch
 import Foundation
 
-/// Cleans up before SIGINT, SIGTERM or SIGHUP ends the process.
+/// Cleans up before SIGINT, SIGTERM or SIGHUP ends the process. A signal that is ignored, as by `nohup`, stays ignored.
+///
+/// Only one may exist in a process: Dispatch handles each signal once.
 final class Interruption {
-  private static let signals = [SIGINT, SIGTERM, SIGHUP]
-
-  private let sources: [any DispatchSourceSignal]
+  private let sources: [(number: Int32, source: any DispatchSourceSignal)]
 
   /// Calls `cleanUp` when a signal arrives, which then ends the process as if it had not been caught.
   init(_ cleanUp: @escaping @Sendable () -> Void) {
-    sources = Self.signals.map { number in
+    sources = [SIGINT, SIGTERM, SIGHUP].compactMap { number in
       // A source does not keep a signal from ending the process.
-      signal(number, SIG_IGN)
+      let before = unsafeBitCast(signal(number, SIG_IGN), to: Int.self)
+      if before == unsafeBitCast(SIG_IGN, to: Int.self) { return nil }
       let source = DispatchSource.makeSignalSource(signal: number)
       source.setEventHandler {
         cleanUp()
@@ -20,13 +21,15 @@ final class Interruption {
         kill(getpid(), number)
       }
       source.resume()
-      return source
+      return (number, source)
     }
   }
 
   /// Lets signals end the process at once again.
   func end() {
-    for source in sources { source.cancel() }
-    for number in Self.signals { signal(number, SIG_DFL) }
+    for (number, source) in sources {
+      source.cancel()
+      signal(number, SIG_DFL)
+    }
   }
 }

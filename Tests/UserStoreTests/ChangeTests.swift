@@ -1,3 +1,4 @@
+import Synchronization
 import TestSupport
 import Testing
 import UserDomain
@@ -136,4 +137,57 @@ import UserDomain
     try other.close()
     try await repository.close()
   }
+
+  @Test("a password that a sign-in gives a newer hash, after it was proven, is proven once more")
+  func upgradedMeanwhile() async throws {
+    let user = try await repository.create(
+      .sample(1, passwordHash: PasswordHash(phcString: "plain:right horse")))
+    for (newer, isRight) in [("plain:right horse ", true), ("plain:other horse", false)] {
+      let hasher = UpgradingHasher { [repository] in
+        _ = try? await repository.update(
+          user.id, UserChanges(password: .replace(PasswordHash(phcString: newer))), UserWrite())
+      }
+      let users = UserDirectory(repository: repository, hasher: hasher)
+      func update() async throws -> User {
+        try await users.updateUser(
+          UserReference(user.id), UserUpdate(name: "Ada"),
+          proof: PasswordProof(
+            currentPassword: "right horse", isRequired: true, network: PeerNetwork(peer: "unix")),
+          for: .service)
+      }
+      if isRight {
+        #expect(try await update().name.text == "Ada")
+      } else {
+        await #expect(throws: UserError.wrongCurrentPassword) { try await update() }
+      }
+    }
+    try await repository.close()
+  }
+}
+
+/// A hasher that lets something happen after the first password that matches. Spaces at the end of a hash do not count.
+private final class UpgradingHasher: PasswordHasher {
+  private let plain = PlainHasher()
+  private let happening: @Sendable () async -> Void
+  private let hasHappened = Atomic(false)
+
+  init(_ happening: @escaping @Sendable () async -> Void) { self.happening = happening }
+
+  func hash(_ password: Password, for requester: HashRequester) async throws(UserError) -> PasswordHash {
+    try await plain.hash(password, for: requester)
+  }
+
+  func verify(
+    _ password: Password, against hash: PasswordHash, for requester: HashRequester
+  ) async throws(UserError) -> PasswordVerification {
+    let text = hash.phcString.hasSuffix(" ") ? String(hash.phcString.dropLast()) : hash.phcString
+    let verification = try await plain.verify(
+      password, against: PasswordHash(phcString: text), for: requester)
+    if !hasHappened.exchange(true, ordering: .relaxed) { await happening() }
+    return verification
+  }
+
+  func accept(foreign text: String) throws(FieldViolation) -> PasswordHash { PasswordHash(phcString: text) }
+
+  var decoy: PasswordHash { plain.decoy }
 }

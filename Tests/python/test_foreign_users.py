@@ -54,6 +54,15 @@ def test_a_row_has_all_its_faults_at_once(calls, row):
     assert reason(result) == {
         "": "INVALID_REQUEST", "email": "MALFORMED", "name": "FORBIDDEN_CHARACTER", "created_at": "OUT_OF_RANGE",
         "update_time": "OUT_OF_RANGE"}
+    # A time that is invalid makes no others so.
+    sent = row(email="x")
+    sent.created_at.nanos = -1
+    sent.update_time.seconds = 1
+    sent.purge_time.seconds = 1
+    sent.delete_time.seconds = 10 ** 12
+    [result] = calls.imports(sent)
+    assert reason(result) == {
+        "": "INVALID_REQUEST", "email": "MALFORMED", "created_at": "OUT_OF_RANGE", "delete_time": "OUT_OF_RANGE"}
 
 
 def test_a_deleted_user_is_not_stored_already(calls, row):

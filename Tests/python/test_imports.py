@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import stat
 import subprocess
 import unicodedata
@@ -166,16 +167,40 @@ def test_an_import_begins_at_the_start_when_the_database_was_replaced(serve, tmp
     other = serve().address
     record = json.loads(progress.read_text())
     assert record["rows"] > 0
-    ids = {"storedIDs": record["storedIDs"]} if has_ids else {}
-    del record["storedIDs"]
+    ids = {"checkpoints": record["checkpoints"]} if has_ids else {}
+    del record["checkpoints"]
     progress.write_text(json.dumps({**record, **ids, "service": other}))
     done = Commands(tmp_path / "home", other).run("users", "import", str(file))
-    assert done.stderr == f"Beginning at the start: {other} does not have the users of {file}.progress.\n"
+    note = f"Beginning at the start: {other} does not have the users of {file}.progress.\n"
+    assert done.stderr == (note if has_ids else "")
     assert done.stdout == "200,000 imported, 0 already stored, 0 rejected\n"
     assert not progress.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_import_continues_after_the_last_recorded_user_that_is_still_there(serve, tmp_path):
+    """As after an older copy of the database was restored, which has some of the users."""
+    service = serve()
+    commands = Commands(tmp_path / "home", service.address)
+    file, progress = tmp_path / "users.csv", tmp_path / "users.csv.progress"
+    file.write_text("email\n" + "".join(f"user{number}@example.com\n" for number in range(200_000)))
+    process = subprocess.Popen([PROGRAM, "users", "import", str(file)], env=commands.environment)
+    wait_until(lambda: progress.exists() and len(json.loads(progress.read_text())["checkpoints"]) > 2)
+    process.kill()
+    process.wait()
+    checkpoints = json.loads(progress.read_text())["checkpoints"]
+    kept = checkpoints[-3]["counts"]["rows"]
+    with contextlib.closing(sqlite3.connect(service.database, timeout=60)) as connection, connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(
+            "DELETE FROM users WHERE CAST(substr(email, 5, instr(email, '@') - 5) AS INTEGER) >= ?", [kept])
+    done = commands.run("users", "import", str(file))
+    assert done.stderr == f"Continuing after {kept:,} rows.\n"
+    assert done.stdout == "200,000 imported, 0 already stored, 0 rejected\n"
+    with contextlib.closing(sqlite3.connect(service.database, timeout=60)) as connection:
+        assert connection.execute("SELECT count(*) FROM users").fetchone() == (200_000,)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_export_that_is_interrupted_leaves_nothing_behind(commands, tmp_path, number):
     file = tmp_path / "users.csv"
     file.write_text("email\n" + "".join(f"user{number}@example.com\n" for number in range(200_000)))

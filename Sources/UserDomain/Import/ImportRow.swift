@@ -54,7 +54,8 @@ public struct ImportDraft: Sendable, Redacted {
       ? UserLabels() : collector.check { () throws(FieldViolation) in try UserLabels(row.labels) }
     let hash = collector.check { () throws(FieldViolation) in try row.acceptedHash(by: hasher) }
     password = collector.check { () throws(FieldViolation) in try row.clearPassword() } ?? nil
-    row.checkTimes(at: now, &collector)
+    // Times that are invalid are absent here, which is no fault of the others.
+    if row.violations.isEmpty { row.checkTimes(at: now, &collector) }
     try collector.throwIfAny()
     guard let email, let name, let id, let status, let labels, let hash else {
       throw .invalid(collector.violations)

@@ -208,7 +208,7 @@ public nonisolated struct User_V1_ImportUserRequest: @unchecked Sendable {
   public mutating func clearCreatedAt() {_uniqueStorage()._createdAt = nil}
 
   /// Neither before created_at nor in the future. Absent, or before delete_time: the later of created_at and delete_time. A
-  /// user whose id was that of an erased user counts as changed by the import, so that no earlier etag is its own.
+  /// user whose id was that of an erased user, some of whose tokens may be valid still, counts as changed by the import.
   public var updateTime: SwiftProtobuf.Google_Protobuf_Timestamp {
     get {_storage._updateTime ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
     set {_uniqueStorage()._updateTime = newValue}

@@ -132,7 +132,7 @@ final class UserChangeStatements {
   }
 
   /// Returns whether the password that a change depends on was replaced or removed since it was proven. A hash that a
-  /// sign-in has upgraded meanwhile is another one, too: the caller can repeat the request.
+  /// sign-in has upgraded meanwhile is another one, too.
   private func hasOtherPassword(_ user: User, than write: UserWrite) throws(DatabaseError) -> Bool {
     guard let proven = write.provenHash else { return false }
     return try reads.passwordHash(of: user.id) != proven

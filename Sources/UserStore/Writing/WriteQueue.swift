@@ -6,8 +6,8 @@ import UserDomain
 struct WriteQueue {
   /// The limits, in rows.
   struct Limits: Hashable, Sendable {
-    /// The maximum number of waiting rows; more are refused as overloaded. Imports do not count: each call has one write
-    /// at a time, whose memory the API bounds, and would wait in vain for its turn among others that are larger.
+    /// The maximum number of waiting rows; more are refused as overloaded. Large imports do not count: each call has one
+    /// write at a time, whose memory the API bounds, and would wait in vain for its turn among others that are larger.
     var waitingRows = 16_384
     /// The number of rows after which a transaction takes no more writes, so that none waits long for others.
     var rowsPerTransaction = 2_048

@@ -17,9 +17,15 @@ struct ImportProgress: Hashable, Codable {
   var imported = 0
   var alreadyStored = 0
   var rejected = 0
-  /// The ids of some of them that the import has stored, the latest last, by which the service's database is known again.
-  /// Several, because a user may be erased meanwhile. Empty if all were there before or were rejected.
-  private(set) var storedIDs: [String]?
+  /// Users that the import has stored, by which the service's database is known again, the latest last. Several, because
+  /// a user may be erased meanwhile; nil if all rows had been stored before or were rejected.
+  private(set) var checkpoints: [Checkpoint]?
+
+  /// A user that was stored, and the counts then.
+  struct Checkpoint: Hashable, Codable {
+    let id: String
+    let counts: ImportCounts
+  }
   /// The files of the rejected rows, and of those that had been stored before, if they exist.
   var rejectedPath: String?
   var alreadyPath: String?
@@ -29,8 +35,16 @@ struct ImportProgress: Hashable, Codable {
     self.service = service
   }
 
-  /// Records the id of a user that was stored, in place of the oldest of eight.
-  mutating func noteStored(_ id: String) { storedIDs = (storedIDs ?? []).suffix(7) + [id] }
+  /// Records a user that was stored, in place of the oldest of eight.
+  mutating func noteStored(_ id: String, _ counts: ImportCounts) {
+    checkpoints = (checkpoints ?? []).suffix(7) + [Checkpoint(id: id, counts: counts)]
+  }
+
+  /// Goes back to a checkpoint; nil: to the start of the source. The files of rows that were not stored are continued.
+  mutating func goBack(to checkpoint: Checkpoint?) {
+    counts = checkpoint?.counts ?? ImportCounts()
+    checkpoints = checkpoint.map { [$0] }
+  }
 
   /// Returns the path of the file for the source at `path`.
   static func path(of path: String) -> String { "\(path).progress" }
@@ -54,6 +68,18 @@ struct ImportProgress: Hashable, Codable {
       try PrivateFile.replace(path, with: JSONEncoder().encode(self))
     } catch {
       throw FileFailure("\(path) \(error.fileProblem)")
+    }
+  }
+}
+
+extension ImportProgress {
+  var counts: ImportCounts {
+    get { ImportCounts(rows: rows, imported: imported, alreadyStored: alreadyStored, rejected: rejected) }
+    set {
+      rows = newValue.rows
+      imported = newValue.imported
+      alreadyStored = newValue.alreadyStored
+      rejected = newValue.rejected
     }
   }
 }

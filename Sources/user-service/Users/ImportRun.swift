@@ -115,6 +115,8 @@ final class ImportRun {
   /// - Throws: `FileFailure` if a file of rows that were not stored cannot be written.
   func take(_ batch: ImportBatch) throws {
     var storedID: String?
+    // Also if a row cannot be written to its file.
+    defer { if let storedID { record?.noteStored(storedID, counts) } }
     for outcome in batch.outcomes {
       guard case .sent(let row)? = underWay.popFirst() else { break }
       switch outcome {
@@ -129,7 +131,8 @@ final class ImportRun {
       counts.rows += 1
       try settleNext()
     }
-    record?.note(counts, storedID: storedID, rejected, already)
+    if let id = storedID.take() { record?.noteStored(id, counts) }
+    record?.note(counts, rejected, already)
     display.show(counts, readRows: counts.rows + underWay.count, position: source.position)
   }
 
@@ -161,16 +164,6 @@ final class ImportRun {
     display.end()
     record?.end(counts, rejected, already, isComplete: isComplete)
   }
-}
-
-/// How many rows of an import have which outcome.
-struct ImportCounts: Hashable {
-  /// All rows with an outcome, from the start of the file without a gap.
-  var rows = 0
-  var imported = 0
-  var alreadyStored = 0
-  /// May count a row after a gap, too.
-  var rejected = 0
 }
 
 /// The users of an import, in order.

@@ -18,16 +18,14 @@ final class ProgressRecord {
     progress = earlier ?? ImportProgress(source: source, service: service)
   }
 
-  /// Begins at the start of the source. The files of rows that were not stored are continued.
-  func restart() {
-    let earlier = progress
-    progress = ImportProgress(source: earlier.source, service: earlier.service)
-    (progress.rejectedPath, progress.alreadyPath) = (earlier.rejectedPath, earlier.alreadyPath)
-  }
+  /// Goes back to a checkpoint; nil: to the start of the source.
+  func goBack(to checkpoint: ImportProgress.Checkpoint?) { progress.goBack(to: checkpoint) }
 
-  /// Records these counts and the id of the last user that was stored, unless the last record is recent.
-  func note(_ counts: ImportCounts, storedID: String?, _ rejected: RejectedRows, _ already: RejectedRows?) {
-    if let storedID { progress.noteStored(storedID) }
+  /// Records a user that was stored, and the counts then, with the next counts.
+  func noteStored(_ id: String, _ counts: ImportCounts) { progress.noteStored(id, counts) }
+
+  /// Records these counts, unless the last record is recent.
+  func note(_ counts: ImportCounts, _ rejected: RejectedRows, _ already: RejectedRows?) {
     if ContinuousClock.now < next { return }
     write(counts, rejected, already)
     next = .now + Self.interval
@@ -53,17 +51,5 @@ final class ProgressRecord {
       hasFailed = true
       Terminal.note("warning: the progress is not recorded: \(error)")
     } catch {}
-  }
-}
-
-extension ImportProgress {
-  var counts: ImportCounts {
-    get { ImportCounts(rows: rows, imported: imported, alreadyStored: alreadyStored, rejected: rejected) }
-    set {
-      rows = newValue.rows
-      imported = newValue.imported
-      alreadyStored = newValue.alreadyStored
-      rejected = newValue.rejected
-    }
   }
 }

@@ -75,7 +75,12 @@ struct RejectedRows {
       return handle
     }
     let handle = try PrivateFile.create(at: path)
-    try handle.write(contentsOf: Data(writer.rejectedHeader(header)))
+    do {
+      try handle.write(contentsOf: Data(writer.rejectedHeader(header)))
+    } catch {
+      unlink(path)
+      throw error
+    }
     return handle
   }
 }

@@ -51,11 +51,20 @@ struct UsersExportCommand: AsyncParsableCommand {
       }
       try await write(format, to: handle)
       try handle.synchronize()
-      // Unlike a new name for the file, a second one does not replace a file that was made meanwhile.
-      guard link(part, file) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+      try Self.name(part, file)
     } catch  where error is POSIXError || error is CocoaError {
       throw FileFailure("\(file) cannot be written: \(error.fileProblem)")
     }
+  }
+
+  /// Gives a file its name, which no other file may have.
+  private static func name(_ part: String, _ file: String) throws {
+    // Unlike a new name, a second one does not replace a file that was made meanwhile.
+    if link(part, file) == 0 { return }
+    // Some file systems have no second names.
+    let hasNoLinks = [EPERM, ENOTSUP, ENOSYS, EMLINK].contains(errno)
+    if hasNoLinks, !FileManager.default.fileExists(atPath: file), rename(part, file) == 0 { return }
+    throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
   }
 
   private func write(_ format: UserFileFormat, to handle: FileHandle) async throws {

@@ -62,9 +62,13 @@ struct UsersImportCommand: AsyncParsableCommand {
     let record = source.identity.flatMap { identity in
       dryRun ? nil : ProgressRecord(of: identity, at: file, service: service, fromStart: fromStart)
     }
-    if let record, record.progress.rows > 0, try await !hasStored(record.progress.storedIDs ?? []) {
-      Terminal.note("Beginning at the start: \(service) does not have the users of \(file).progress.")
-      record.restart()
+    if let record, record.progress.rows > 0 {
+      let checkpoints = record.progress.checkpoints ?? []
+      let last = try await lastStored(checkpoints)
+      if last == nil, !checkpoints.isEmpty {
+        Terminal.note("Beginning at the start: \(service) does not have the users of \(file).progress.")
+      }
+      record.goBack(to: last)
     }
     let (rejected, already) = try files(format, record?.progress)
     let counts = record?.progress.counts ?? ImportCounts()
@@ -82,7 +86,7 @@ struct UsersImportCommand: AsyncParsableCommand {
       run.end(isComplete: false)
       Terminal.note("Stopped after \(summary(run.counts)).")
       tellFiles(run)
-      if run.sourceFailure == nil { Terminal.note("Run the import again to continue.") }
+      if !dryRun, run.sourceFailure == nil { Terminal.note("Run the import again to continue.") }
       throw error
     }
     run.end(isComplete: true)
@@ -91,26 +95,27 @@ struct UsersImportCommand: AsyncParsableCommand {
     if run.counts.rejected > 0 { throw ExitCode.failure }
   }
 
-  /// Returns whether the service has any of the users with these ids, deleted or not.
-  private func hasStored(_ ids: [String]) async throws -> Bool {
-    let users = AsyncStream { continuation in
+  /// Returns the last of these users that the service has, deleted or not.
+  private func lastStored(_ users: [ImportProgress.Checkpoint]) async throws -> ImportProgress.Checkpoint? {
+    if users.isEmpty { return nil }
+    let rows = AsyncStream { continuation in
       // An id that is stored is refused, because its user has another address.
-      for id in ids { continuation.yield(ImportedUser(id: id, email: "import@user-service.invalid")) }
+      for user in users {
+        continuation.yield(ImportedUser(id: user.id, email: "import@user-service.invalid"))
+      }
       continuation.finish()
     }
-    if ids.isEmpty { return false }
     return try await connection.withClient { client in
-      var isStored = false
-      try await client.importUsers(users, validateOnly: true) { batch in
-        for outcome in batch.outcomes {
-          switch outcome {
-          case .alreadyStored, .failed(.userIDTaken): isStored = true
-          case .stored: break
-          case .failed(let error): throw error
-          }
+      var outcomes: [ImportOutcome] = []
+      try await client.importUsers(rows, validateOnly: true) { outcomes += $0.outcomes }
+      return try zip(users, outcomes).reversed().first { _, outcome in
+        switch outcome {
+        case .alreadyStored, .failed(.userIDTaken): return true
+        // The id is free; the address may be that of a user.
+        case .stored, .failed(.emailAlreadyRegistered): return false
+        case .failed(let error): throw error
         }
-      }
-      return isStored
+      }?.0
     }
   }
 

@@ -36,7 +36,7 @@ final class RunningBatch: Sendable {
     making = Task {
       let results = try await batch.results(of: try await storing.value)
       // The rows are not needed any more.
-      memory.shrink(to: results.reduce(0) { $0 + 32 + $1.count })
+      memory.shrink(to: results.reduce(0) { $0 + 64 + $1.count })
       return results
     }
     self.memory = memory
@@ -126,31 +126,21 @@ struct ImportBatch: Sendable {
 
   private func result(
     of row: ImportUsers.Row, _ outcomes: inout IndexingIterator<[Outcome]>
-  ) throws -> Result<UserImport?, GoogleRPCStatus> {
+  ) throws -> Result<UserImport?, RowFailure> {
     do {
       switch row {
-      case .failure(let status): return .failure(status)
+      case .failure(let failure): return .failure(failure)
       case .draft(let draft, true): return .success(try directory.check(draft))
       // There is an outcome for each draft.
       case .draft(_, false): return .success(try outcomes.next()?.get())
       }
     } catch {
-      return .failure(try Self.status(of: error))
-    }
-  }
-
-  /// - Throws: an error that is not the failure of one row.
-  static func status(of error: any Error) throws -> GoogleRPCStatus {
-    switch error as? UserError {
-    case .invalid, .emailAlreadyRegistered, .idTaken:
-      guard let error = error as? UserError, let status = GoogleRPCStatus(error) else { throw error }
-      return status
-    default: throw error
+      return .failure(try RowFailure(of: error))
     }
   }
 
   private static func message(
-    _ index: Int64, _ result: Result<UserImport?, GoogleRPCStatus>
+    _ index: Int64, _ result: Result<UserImport?, RowFailure>
   ) throws -> [UInt8] {
     var message = User_V1_ImportUserResult()
     message.index = index
@@ -159,9 +149,26 @@ struct ImportBatch: Sendable {
     case .success(let user?):
       message.alreadyStored = user.wasStored
       message.userID = user.id.description
-    case .failure(let status):
-      message.status = try Google_Rpc_Status(serializedBytes: status.serializedBytes() as [UInt8])
+    case .failure(let failure): message.status = try Google_Rpc_Status(serializedBytes: failure.status)
     }
     return try message.serializedBytes()
+  }
+}
+
+/// The failure of one row of an import.
+struct RowFailure: Error {
+  /// A serialized google.rpc.Status, which takes less memory than its parts.
+  let status: [UInt8]
+
+  init(_ status: GoogleRPCStatus) throws { self.status = try status.serializedBytes() }
+
+  /// - Throws: an error that is not the failure of one row.
+  init(of error: any Error) throws {
+    switch error as? UserError {
+    case .invalid, .emailAlreadyRegistered, .idTaken:
+      guard let error = error as? UserError, let status = GoogleRPCStatus(error) else { throw error }
+      try self.init(status)
+    default: throw error
+    }
   }
 }

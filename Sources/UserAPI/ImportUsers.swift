@@ -19,8 +19,8 @@ struct ImportUsers: StreamedCall {
   enum Row: Sendable {
     /// A valid row.
     case draft(ImportDraft, isOnlyChecked: Bool)
-    /// A row that fails with this status.
-    case failure(GoogleRPCStatus)
+    /// A row that fails.
+    case failure(RowFailure)
   }
 
   private let directory: UserDirectory
@@ -62,25 +62,24 @@ struct ImportUsers: StreamedCall {
     return isFull || running?.isStored ?? false ? .work : .next
   }
 
-  /// Estimates the bytes of a row that waits: the texts of its message and the places of its values, or the details of its
-  /// failure.
+  /// Estimates the bytes of a row that waits: the texts of its message and the places of its values, or its failure.
   private static func size(of row: Row, _ count: Int) -> Int {
     switch row {
     case .draft: 512 + count
-    case .failure: 2_048
+    case .failure(let failure): 128 + failure.status.count
     }
   }
 
   private func row(_ message: [UInt8]) throws -> Row {
     // A row that cannot be decoded fails alone; the reason is of no use to the client.
     guard let request = try? User_V1_ImportUserRequest(serializedBytes: message) else {
-      return .failure(.undecodable())
+      return .failure(try RowFailure(.undecodable()))
     }
     do {
       return .draft(
         try directory.importDraft(ImportRow(request)), isOnlyChecked: request.validateOnly)
     } catch {
-      return .failure(try ImportBatch.status(of: error))
+      return .failure(try RowFailure(of: error))
     }
   }
 

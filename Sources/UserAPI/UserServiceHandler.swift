@@ -47,7 +47,7 @@ public struct UserServiceHandler: Sendable {
       directory: directory, tokens: pageTokens.exportTokens(),
       pipeline: calls.pipeline(of: Methods.ExportUsers.descriptor))
     let bulkMemory = BulkMemory()
-    let importMemory = CallMemory(limit: 32 << 20, largestShare: 16 << 20)
+    let importMemory = CallMemory(limit: 16 << 20, largestShare: 8 << 20)
     streamedMethods = [
       StreamedMethod(Methods.BulkCreateUsers.descriptor, calls) { authorization, _ in
         BulkCreate(directory: directory, limits: bulkLimits, authorization: authorization, memory: bulkMemory)

@@ -200,18 +200,38 @@ def test_an_import_continues_after_the_last_recorded_user_that_is_still_there(se
         assert connection.execute("SELECT count(*) FROM users").fetchone() == (200_000,)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_export_that_is_interrupted_leaves_nothing_behind(commands, tmp_path, number):
-    file = tmp_path / "users.csv"
+@pytest.fixture
+def exporting(commands, tmp_path):
+    """Starts an export of 200,000 users with a treatment of a signal, and returns its process and its folder."""
+    file, folder = tmp_path / "users.csv", tmp_path / "out"
     file.write_text("email\n" + "".join(f"user{number}@example.com\n" for number in range(200_000)))
     commands("users", "import", str(file))
-    out = tmp_path / "out"
-    out.mkdir()
-    process = subprocess.Popen([PROGRAM, "users", "export", "--file", str(out / "users.csv")], env=commands.environment)
-    wait_until(lambda: any(part.stat().st_size for part in out.iterdir()))
+    folder.mkdir()
+
+    def start(number, treatment):
+        process = subprocess.Popen(
+            [PROGRAM, "users", "export", "--file", str(folder / "users.csv")], env=commands.environment,
+            preexec_fn=lambda: signal.signal(number, treatment))
+        wait_until(lambda: any(part.stat().st_size for part in folder.iterdir()))
+        return process, folder
+
+    return start
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_export_that_is_interrupted_leaves_nothing_behind(exporting, number):
+    process, folder = exporting(number, signal.SIG_DFL)
     process.send_signal(number)
     assert process.wait(timeout=60) == -number
-    assert list(out.iterdir()) == []
+    assert list(folder.iterdir()) == []
+
+
+def test_an_export_under_nohup_goes_on_after_a_hang_up(exporting):
+    process, folder = exporting(signal.SIGHUP, signal.SIG_IGN)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=60) == 0
+    [file] = folder.iterdir()
+    assert len(file.read_text().splitlines()) == 200_001
 
 
 BROKEN = {

@@ -144,6 +144,7 @@ import UserDomain
       .sample(1, passwordHash: PasswordHash(phcString: "plain:right horse")))
     for (newer, isRight) in [("plain:right horse ", true), ("plain:other horse", false)] {
       let hasher = UpgradingHasher { [repository] in
+        // Without the change, the expectations below fail.
         _ = try? await repository.update(
           user.id, UserChanges(password: .replace(PasswordHash(phcString: newer))), UserWrite())
       }

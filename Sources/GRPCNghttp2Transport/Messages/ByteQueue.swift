@@ -74,7 +74,7 @@ struct ByteQueue {
   }
 
   private mutating func makeRoom(for count: Int) {
-    // What moves is no more than what was removed, so that this, too, takes constant time a byte on average.
+    // At most as much moves as was removed, so that this, too, takes constant time a byte on average.
     if start >= self.count, self.count + count <= storage.count { return moveToBeginning() }
     // Half as large again, so that appending takes constant time a byte on average; no more, because a thousand calls may
     // wait with a message each.

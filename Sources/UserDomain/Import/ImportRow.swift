@@ -54,7 +54,7 @@ public struct ImportDraft: Sendable, Redacted {
       ? UserLabels() : collector.check { () throws(FieldViolation) in try UserLabels(row.labels) }
     let hash = collector.check { () throws(FieldViolation) in try row.acceptedHash(by: hasher) }
     password = collector.check { () throws(FieldViolation) in try row.clearPassword() } ?? nil
-    // Times that are invalid are absent here, which is no fault of the others.
+    // Times that are invalid are absent here, and must not make others invalid.
     if row.violations.isEmpty { row.checkTimes(at: now, &collector) }
     try collector.throwIfAny()
     guard let email, let name, let id, let status, let labels, let hash else {

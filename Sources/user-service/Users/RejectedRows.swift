@@ -59,7 +59,7 @@ struct RejectedRows {
       do {
         try handle.write(contentsOf: Data(writer.rejected(row, reason: reason)))
       } catch {
-        // A part of a row, as a full disk leaves it, would be glued to the next.
+        // A part of a row, as a full disk leaves it, would be glued to the next. The failure to write is the one to report.
         try? handle.truncate(atOffset: end)
         throw error
       }

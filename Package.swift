@@ -10,6 +10,7 @@ let package = Package(
     .executable(name: "user-service", targets: ["user-service"]),
     .library(name: "UserDomain", targets: ["UserDomain"]),
     .library(name: "UserStore", targets: ["UserStore"]),
+    .library(name: "UserStoreSQLite", targets: ["UserStoreSQLite"]),
     .library(name: "PasswordHashing", targets: ["PasswordHashing"]),
     .library(name: "GRPCNghttp2Transport", targets: ["GRPCNghttp2Transport"]),
     .library(name: "PrometheusMetrics", targets: ["PrometheusMetrics"]),
@@ -73,14 +74,24 @@ let package = Package(
         .product(name: "JWTKit", package: "jwt-kit"),
       ]
     ),
+    // What every store shares: the queue of writes, decisions, the history of migrations. It knows no engine.
     .target(
       name: "UserStore",
       dependencies: [
-        "CSQLite",
         "Primitives",
         "UserDomain",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "DequeModule", package: "swift-collections"),
+      ]
+    ),
+    .target(
+      name: "UserStoreSQLite",
+      dependencies: [
+        "CSQLite",
+        "Primitives",
+        "UserDomain",
+        "UserStore",
+        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "GRDBSQLite", package: "GRDB.swift"),
       ]
@@ -154,6 +165,7 @@ let package = Package(
         "UserDomain",
         "UserProtos",
         "UserStore",
+        "UserStoreSQLite",
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -178,6 +190,7 @@ let package = Package(
         "UserServiceApp",
         "UserServiceClient",
         "UserStore",
+        "UserStoreSQLite",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),
@@ -195,6 +208,7 @@ let package = Package(
         "UserProtos",
         "UserServiceApp",
         "UserStore",
+        "UserStoreSQLite",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "GRDBSQLite", package: "GRDB.swift"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),
@@ -232,7 +246,7 @@ let package = Package(
     ),
     .executableTarget(
       name: "store-probe",
-      dependencies: ["TestSupport", "UserDomain", "UserStore"],
+      dependencies: ["TestSupport", "UserDomain", "UserStore", "UserStoreSQLite"],
       path: "Tests/StoreProbe"
     ),
     .target(
@@ -277,7 +291,7 @@ let package = Package(
         "Primitives",
         "TestSupport",
         "UserDomain",
-        "UserStore",
+        "UserStoreSQLite",
         .product(name: "Crypto", package: "swift-crypto"),
       ]
     ),
@@ -287,13 +301,15 @@ let package = Package(
     .testTarget(
       name: "PasswordHashingTests", dependencies: ["CArgon2", "PasswordHashing", "TestSupport", "UserDomain"]
     ),
+    .testTarget(name: "UserStoreTests", dependencies: ["UserDomain", "UserStore"]),
     .testTarget(
-      name: "UserStoreTests",
+      name: "UserStoreSQLiteTests",
       dependencies: [
         "FaultVFS",
         "TestSupport",
         "UserDomain",
         "UserStore",
+        "UserStoreSQLite",
         "store-probe",
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "GRDBSQLite", package: "GRDB.swift"),
@@ -308,7 +324,7 @@ let package = Package(
         "UserAPI",
         "UserDomain",
         "UserProtos",
-        "UserStore",
+        "UserStoreSQLite",
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
         .product(name: "Logging", package: "swift-log"),
@@ -348,7 +364,7 @@ let package = Package(
         "UserAPI",
         "UserDomain",
         "UserServiceApp",
-        "UserStore",
+        "UserStoreSQLite",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]
@@ -382,6 +398,7 @@ let package = Package(
         "UserProtos",
         "UserServiceApp",
         "UserStore",
+        "UserStoreSQLite",
         "user-service",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),

@@ -29,7 +29,8 @@ extension UserServiceApp {
     }
     return UserServiceApp(
       configuration: configuration, claim: claim, repository: assembly.parts.repository,
-      server: assembly.server, health: assembly.parts.health, authority: assembly.parts.authority,
+      exposedFiles: assembly.parts.exposedFiles, server: assembly.server, health: assembly.parts.health,
+      authority: assembly.parts.authority,
       metrics: metrics, logger: logger)
   }
 

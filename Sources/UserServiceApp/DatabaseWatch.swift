@@ -5,6 +5,7 @@ import Synchronization
 import UserAPI
 import UserDomain
 import UserStore
+import UserStoreSQLite
 
 /// The claim of this process to be the only service of its database.
 final class DatabaseClaim: Sendable {
@@ -61,7 +62,7 @@ struct DatabaseWatch: Service, CustomStringConvertible {
   private static let recoveryInterval: Duration = .seconds(1)
   private static let purgeInterval: Duration = .seconds(60)
 
-  let repository: SQLiteUserRepository
+  let repository: any ServiceStore
   let monitor: HealthMonitor
   let claim: DatabaseClaim
   let logger: Logger

@@ -3,7 +3,6 @@ import Primitives
 import ServiceLifecycle
 import TokenSigning
 import UserDomain
-import UserStore
 
 /// Checks every 2 seconds whether the key files have changed. The authority reports the result.
 struct KeyReload: Service, CustomStringConvertible {

@@ -4,7 +4,7 @@ public import Logging
 public import TokenSigning
 import UserAPI
 import UserDomain
-import UserStore
+import UserStoreSQLite
 
 /// The configuration of `serve`. Each property is a ``Setting`` and starts as its default.
 public struct ServiceConfiguration: Sendable {

@@ -10,7 +10,9 @@ import UserStore
 
 /// What the service is made of below its calls, opened in this order: the store, the keys, the hasher, the use cases.
 struct ServiceParts: Sendable {
-  let repository: SQLiteUserRepository
+  let repository: any ServiceStore
+  /// The files of the database that users other than their owner may read or write.
+  let exposedFiles: [String]
   let authority: TokenAuthority
   let directory: UserDirectory
   let sessions: SessionDirectory
@@ -22,7 +24,9 @@ struct ServiceParts: Sendable {
   ///
   /// - Throws: `StoreError` if the database cannot be used, `KeyFailure` if the keys cannot.
   init(_ configuration: ServiceConfiguration, logger: Logger) async throws {
-    repository = try Self.repository(configuration)
+    let opened = try OpenedStore(configuration)
+    repository = opened.store
+    exposedFiles = opened.exposedFiles
     authority = try await TokenAuthority(configuration.authority) { logger.log($0) }
     hasher = try Argon2idHasher(
       parameters: configuration.passwords.parameters, limits: configuration.passwords.limits
@@ -44,19 +48,9 @@ struct ServiceParts: Sendable {
     health = Self.healthMonitor(repository, offersReflection: configuration.offersReflection)
   }
 
-  private static func repository(_ configuration: ServiceConfiguration) throws(StoreError)
-    -> SQLiteUserRepository
-  {
-    var store = SQLiteUserRepository.Configuration()
-    store.busyTimeout = configuration.busyTimeout
-    return try SQLiteUserRepository(
-      DatabaseLocation(path: configuration.database),
-      schema: configuration.migrates ? .migrate : .requireCurrent, configuration: store)
-  }
-
   /// The database's own secret of that name. It is the first write of a start, and a full disk may end it.
   private static func secret(
-    _ name: String, length: Int, of repository: SQLiteUserRepository
+    _ name: String, length: Int, of repository: any ServiceStore
   ) async throws -> [UInt8] {
     do {
       return try await repository.secret(name, length: length)
@@ -66,7 +60,7 @@ struct ServiceParts: Sendable {
   }
 
   private static func healthMonitor(
-    _ repository: SQLiteUserRepository, offersReflection: Bool
+    _ repository: any ServiceStore, offersReflection: Bool
   ) -> HealthMonitor {
     var services = [
       User_V1_UserService.descriptor.fullyQualifiedService,

@@ -15,7 +15,9 @@ import UserStore
 public struct UserServiceApp: Sendable {
   let configuration: ServiceConfiguration
   let claim: DatabaseClaim
-  let repository: SQLiteUserRepository
+  let repository: any ServiceStore
+  /// The files of the database that users other than their owner may read or write.
+  let exposedFiles: [String]
   let server: GRPCServer<Nghttp2ServerTransport>
   let health: HealthMonitor
   let authority: TokenAuthority
@@ -86,7 +88,7 @@ public struct UserServiceApp: Sendable {
     if authority.hasNewKeys, let file = configuration.authority.keys {
       logger.notice("made a new signing key", metadata: ["file": "\(file.path)"])
     }
-    for file in repository.exposedFiles {
+    for file in exposedFiles {
       logger.warning(
         "others than its owner may read or write a file of the database; chmod it to 600",
         metadata: ["file": "\(file)"]

@@ -91,7 +91,7 @@ extension StoreError: CustomStringConvertible {
 
 extension StorageFault {
   /// What is wrong, and the remedy.
-  var advice: String {
+  package var advice: String {
     switch kind {
     case .busy: "another process holds the database; stop it or try again"
     case .full: "the disk is full; make room and try again"

@@ -1,5 +1,5 @@
 import UserDomain
-import UserStore
+import UserStoreSQLite
 
 /// Loads users in transactions of 1,000 rows, text in, validated.
 struct BulkBenchmark {

@@ -1,6 +1,6 @@
 import Foundation
 import UserDomain
-import UserStore
+import UserStoreSQLite
 
 /// Creates users one at a time from concurrent tasks, each acknowledged after its fsync.
 ///

@@ -2,6 +2,7 @@ import Foundation
 import GRDBSQLite
 import UserDomain
 import UserStore
+import UserStoreSQLite
 
 /// The yardstick: SQLite's C API with the same schema and settings, without our layers.
 final class RawDatabase {
@@ -13,7 +14,7 @@ final class RawDatabase {
 
   /// Opens `path`, and migrates a new database first.
   init(_ path: String) throws {
-    try Migrator(path: path).up()
+    try SQLiteMigrator(path: path).up()
     var connection: OpaquePointer?
     guard sqlite3_open_v2(path, &connection, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nil) == SQLITE_OK,
       let connection

@@ -1,6 +1,6 @@
 import GRDBSQLite
 import UserDomain
-import UserStore
+import UserStoreSQLite
 
 /// Looks users up by id, in random order.
 struct ReadBenchmark {

@@ -2,7 +2,7 @@ import Foundation
 import SwiftProtobuf
 import UserDomain
 import UserProtos
-import UserStore
+import UserStoreSQLite
 
 /// Requests for the users of a benchmark's database.
 enum SampleRequests {

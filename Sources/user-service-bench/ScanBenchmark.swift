@@ -1,6 +1,6 @@
 import Foundation
 import UserDomain
-import UserStore
+import UserStoreSQLite
 
 /// Reads all users in pages of 1,000, and compares the first tenth with the last.
 struct ScanBenchmark {

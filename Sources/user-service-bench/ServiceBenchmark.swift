@@ -2,7 +2,6 @@ import Foundation
 import SwiftProtobuf
 import UserDomain
 import UserProtos
-import UserStore
 
 /// Measures the service's calls beside the limits of their parts: nghttp2's own server for a request, SQLite's C API
 /// for rows and transactions. Authentication is on, with a cached token; the log is at level warning; metrics are

@@ -4,7 +4,7 @@ import GRPCProtobuf
 import SwiftProtobuf
 import UserDomain
 import UserProtos
-import UserStore
+import UserStoreSQLite
 
 /// The yardstick: a server of the two reading methods, made only of generated code over grpc-swift's stock transport.
 enum StockServer {

@@ -2,7 +2,7 @@ import Foundation
 import SwiftProtobuf
 import UserDomain
 import UserProtos
-import UserStore
+import UserStoreSQLite
 
 /// Loads the whole service over our transport, and a ``StockServer`` over grpc-swift's, with h2load
 /// (nghttp2.org/documentation), and compares what the server uses of the processor, both without

@@ -30,7 +30,7 @@ struct MigrateCommand: ParsableCommand {
     @OptionGroup var lock: LockOption
 
     func run() throws {
-      let migrator = Migrator(path: database.database, lockTimeout: lock.lockTimeout.duration)
+      let migrator = database.migrator(lockTimeout: lock.lockTimeout.duration)
       var count = 0
       let line = MigrationLine()
       let report = { (migration: Migration) in
@@ -56,7 +56,7 @@ struct MigrateCommand: ParsableCommand {
     @OptionGroup var lock: LockOption
 
     func run() throws {
-      let migrator = Migrator(path: database.database, lockTimeout: lock.lockTimeout.duration)
+      let migrator = database.migrator(lockTimeout: lock.lockTimeout.duration)
       if Terminal.isInteractive, !yes {
         let planned = try migrator.plannedDown(to: to)
         if !planned.isEmpty {
@@ -87,13 +87,13 @@ struct MigrateCommand: ParsableCommand {
     @OptionGroup var lock: LockOption
 
     func run() throws {
-      let status = try Migrator(path: database.database, lockTimeout: lock.lockTimeout.duration).status()
+      let status = try database.migrator(lockTimeout: lock.lockTimeout.duration).status()
       var rows = [["VERSION", "NAME", "STATE"]]
       rows += status.lines.map { [String($0.version), $0.name, Self.words(for: $0.state)] }
       print(Terminal.table(rows))
     }
 
-    private static func words(for state: Migrator.Status.Line.State) -> String {
+    private static func words(for state: MigrationStatus.Line.State) -> String {
       switch state {
       case .applied(let time): "applied \(time)"
       case .edited(let time): "applied \(time), with different SQL than this version contains"
@@ -112,7 +112,7 @@ struct MigrateCommand: ParsableCommand {
     @OptionGroup var lock: LockOption
 
     func run() throws {
-      try Migrator(path: database.database, lockTimeout: lock.lockTimeout.duration).verify()
+      try database.migrator(lockTimeout: lock.lockTimeout.duration).verify()
       print("the database is in order")
     }
   }

@@ -68,9 +68,7 @@ struct TokenCommand: AsyncParsableCommand {
       var authority = try settings.authority(database.database)
       // Issuing verifies no tokens, so the other issuer's keys are not needed.
       authority.outside = nil
-      guard FileManager.default.fileExists(atPath: database.database) else {
-        throw StoreError.missing(path: database.database)
-      }
+      try database.requireExisting()
       let now = Timestamp.now
       let id = TokenID.random()
       let claims = AccessTokenClaims(
@@ -84,7 +82,7 @@ struct TokenCommand: AsyncParsableCommand {
     /// Returns the epoch of the user whose token this is, or nil for a service.
     private func epoch() throws -> Int64? {
       guard let id = UserID(subject) else { return nil }
-      guard let epoch = try SQLiteTokenRevocations(path: database.database).epoch(of: id) else {
+      guard let epoch = try database.revocations.epoch(of: id) else {
         throw ValidationError("--subject: no active user has this id")
       }
       return epoch

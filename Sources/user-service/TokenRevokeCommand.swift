@@ -36,7 +36,7 @@ extension TokenCommand {
         print("the token has expired; nothing was changed")
         return
       }
-      let isNew = try SQLiteTokenRevocations(path: database.database).revoke(token, longest: Issue.longest)
+      let isNew = try database.revocations.revoke(token, longest: Issue.longest)
       let owner = token.subject.map { " of \(Terminal.harmless($0))" } ?? ""
       print(isNew ? "revoked token \(token.id)\(owner)" : "token \(token.id)\(owner) was already revoked")
     }
@@ -78,7 +78,7 @@ extension TokenCommand {
     @OptionGroup var database: DatabaseOption
 
     func run() throws {
-      let rows = try SQLiteTokenRevocations(path: database.database).list().map { token in
+      let rows = try database.revocations.list().map { token in
         [
           "\(token.id)", token.subject.map { Terminal.harmless($0) } ?? "unknown", token.revokedAt.inSeconds,
           token.expiresAt?.inSeconds ?? "unknown",

@@ -2,6 +2,7 @@ import Foundation
 import TestSupport
 import UserDomain
 import UserStore
+import UserStoreSQLite
 
 /// A second process for the store's tests: `store-probe COMMAND DATABASE`.
 @main
@@ -56,7 +57,7 @@ struct StoreProbe {
   private static func statusUnprivileged(_ path: String) throws {
     try giveUpPrivileges()
     do {
-      print(try Migrator(path: path).status().version)
+      print(try SQLiteMigrator(path: path).status().version)
     } catch {
       print(error)
     }

@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 import UserDomain
 import UserProtos
-import UserStore
+import UserStoreSQLite
 
 @testable import UserAPI
 

@@ -6,7 +6,7 @@ import SwiftProtobuf
 import Testing
 import UserDomain
 import UserProtos
-import UserStore
+import UserStoreSQLite
 
 @testable import UserAPI
 

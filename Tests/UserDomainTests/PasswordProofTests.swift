@@ -2,7 +2,7 @@ import PasswordHashing
 import TestSupport
 import Testing
 import UserDomain
-import UserStore
+import UserStoreSQLite
 
 /// Tests passwords tried outside sign-ins, which count in the same way.
 @Suite(.tags(.io), .timeLimit(.minutes(10))) struct PasswordProofTests {

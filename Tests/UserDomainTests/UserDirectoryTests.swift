@@ -2,7 +2,7 @@ import PasswordHashing
 import TestSupport
 import Testing
 import UserDomain
-import UserStore
+import UserStoreSQLite
 
 @Suite(.tags(.io)) struct UserDirectoryTests {
   private let directory: UserDirectory

@@ -4,7 +4,7 @@ import PasswordHashing
 import Testing
 import UserAPI
 import UserDomain
-import UserStore
+import UserStoreSQLite
 
 @testable import UserServiceApp
 

@@ -2,6 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 import UserStore
+import UserStoreSQLite
 
 /// The program as an operator runs it: a process, its output and its exit code.
 @Suite(.tags(.heavy), .fewAtOnce) struct MigrateCommandTests {

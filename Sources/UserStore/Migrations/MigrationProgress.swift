@@ -1,6 +1,3 @@
-import GRDB
-import GRDBSQLite
-
 /// How far a migration is: reported many times a second while it runs.
 public struct MigrationProgress: Sendable {
   /// The migration.
@@ -9,54 +6,19 @@ public struct MigrationProgress: Sendable {
   public let statement: String
   /// The time since the migration began.
   public let elapsed: Duration
-}
 
-/// Reports the progress of one migration on a connection, by SQLite's callback for long statements
-/// (sqlite.org/c3ref/progress_handler.html).
-final class MigrationWatch {
-  typealias Report = (MigrationProgress) -> Void
+  /// Creates the progress of a migration that executes a statement with this ``summary(_:)``.
+  package init(migration: Migration, statement: String, elapsed: Duration) {
+    self.migration = migration
+    self.statement = statement
+    self.elapsed = elapsed
+  }
 
-  /// The steps of SQLite's virtual machine between two reports: a few milliseconds.
-  private static let steps: Int32 = 100_000
-  /// The length of ``MigrationProgress/statement`` in characters.
+  /// The length of ``statement`` in characters.
   private static let statementLength = 60
 
-  private let migration: Migration
-  private let report: Report
-  private let begin = ContinuousClock.now
-  private var statement = ""
-
-  private init(_ migration: Migration, _ report: @escaping Report) {
-    self.migration = migration
-    self.report = report
-  }
-
-  /// Runs `body`, which names each statement before it executes it, and reports its progress.
-  static func watch<Value>(
-    _ migration: Migration, on database: Database, report: Report?,
-    _ body: (_ next: (String) -> Void) throws -> Value
-  ) rethrows -> Value {
-    guard let report else { return try body { _ in } }
-    return try withoutActuallyEscaping(report) { report in
-      let watch = MigrationWatch(migration, report)
-      // Unretained, because the callback is removed before the watch goes.
-      sqlite3_progress_handler(
-        database.sqliteConnection, steps,
-        { watch in
-          Unmanaged<MigrationWatch>.fromOpaque(watch!).takeUnretainedValue().tell()
-          return 0
-        }, Unmanaged.passUnretained(watch).toOpaque())
-      defer { sqlite3_progress_handler(database.sqliteConnection, 0, nil, nil) }
-      return try withExtendedLifetime(watch) { try body { watch.statement = Self.summary($0) } }
-    }
-  }
-
-  private func tell() {
-    report(MigrationProgress(migration: migration, statement: statement, elapsed: .now - begin))
-  }
-
   /// Returns the beginning of a statement, without comments and line breaks.
-  private static func summary(_ sql: String) -> String {
+  package static func summary(_ sql: String) -> String {
     let lines = sql.split(whereSeparator: \.isNewline).map { $0.trimmingPrefix { $0 == " " } }
     let text = lines.filter { !$0.hasPrefix("--") }.joined(separator: " ")
     return text.count > statementLength ? text.prefix(statementLength - 1) + "…" : text

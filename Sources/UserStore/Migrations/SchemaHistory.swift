@@ -1,94 +1,83 @@
-import GRDB
-import UserDomain
-
 /// The applied migrations that a database records.
-struct SchemaHistory {
+package struct SchemaHistory: Sendable {
   /// One row of `schema_migrations`.
-  struct Entry: Equatable {
-    let version: Int
-    let name: String
-    let checksum: String
-    let appliedAt: String
+  package struct Entry: Equatable, Sendable {
+    package let version: Int
+    package let name: String
+    /// The ``Migration/checksum`` of the migration as it was applied.
+    package let checksum: String
+    /// The time of the migration (RFC 3339, UTC).
+    package let appliedAt: String
+
+    /// Creates a row.
+    package init(version: Int, name: String, checksum: String, appliedAt: String) {
+      self.version = version
+      self.name = name
+      self.checksum = checksum
+      self.appliedAt = appliedAt
+    }
   }
 
-  /// The id that marks a file as ours ("USRS"; sqlite.org/pragma.html#pragma_application_id).
-  static let applicationID: Int32 = 0x5553_5253
+  /// The number that marks a database as ours ("USRS"). An SQLite file has it in its header
+  /// (sqlite.org/pragma.html#pragma_application_id).
+  package static let applicationID: Int32 = 0x5553_5253
 
-  let entries: [Entry]
+  /// The rows, by version.
+  package let entries: [Entry]
+
+  /// Creates the history of these rows, which are in the order of their versions.
+  package init(entries: [Entry]) {
+    self.entries = entries
+  }
 
   /// The version of the database; 0 before the first migration.
-  var version: Int { entries.last?.version ?? 0 }
+  package var version: Int { entries.last?.version ?? 0 }
 
-  /// Reads the history, which is empty for an empty file.
-  ///
-  /// - Throws: `StoreError.notUserService` for a database that is neither empty nor ours.
-  init(_ database: Database, at location: DatabaseLocation) throws {
-    try Self.checkOwner(of: database, at: location)
-    // GRDB's `tableExists` caches its result, which another process may have changed.
-    let hasHistory = try Bool.fetchOne(
-      database, sql: "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'")
-    guard hasHistory == true else {
-      entries = []
-      return
-    }
-    entries = try Row.fetchAll(
-      database, sql: "SELECT version, name, checksum, applied_at FROM schema_migrations ORDER BY version"
-    ).map { row in
-      Entry(version: row[0], name: row[1], checksum: row[2], appliedAt: row[3])
-    }
-  }
-
-  /// - Throws: `StoreError.notUserService` for a database that is neither empty nor ours.
-  static func checkOwner(of database: Database, at location: DatabaseLocation) throws {
-    // The order matters: a migrator that fills the file between the two reads marks it in the same transaction.
-    let isEmpty = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema") == 0
-    let found = try Int32.fetchOne(database, sql: "PRAGMA application_id") ?? 0
-    if found == applicationID { return }
-    guard isEmpty, found == 0 else {
-      throw StoreError.notUserService(path: location.description, applicationID: found)
-    }
-  }
-
-  /// Checks that the history is an unedited prefix of `migrations`.
+  /// Checks that the history of the database `name` is an unedited prefix of `migrations`.
   ///
   /// - Throws: `StoreError.newer`, `.edited` or `.brokenHistory`.
-  func check(against migrations: [Migration], at location: DatabaseLocation) throws(StoreError) {
+  package func check(against migrations: [Migration], of name: String) throws(StoreError) {
     if version > migrations.count {
-      throw .newer(path: location.description, version: version, newestKnown: migrations.count)
+      throw .newer(path: name, version: version, newestKnown: migrations.count)
     }
     for (index, entry) in entries.enumerated() {
-      guard entry.version == index + 1 else {
-        throw .brokenHistory(path: location.description, missing: index + 1)
-      }
+      guard entry.version == index + 1 else { throw .brokenHistory(path: name, missing: index + 1) }
       let migration = migrations[index]
-      guard entry.checksum == migration.checksum else {
-        throw .edited(path: location.description, migration: migration.id)
-      }
+      guard entry.checksum == migration.checksum else { throw .edited(path: name, migration: migration.id) }
     }
   }
 
-  /// Creates the history's table and marks the file as ours, inside a transaction. Repeated calls change nothing.
-  static func prepare(_ database: Database) throws {
-    try database.execute(
-      sql: """
-        CREATE TABLE IF NOT EXISTS schema_migrations (
-          version    INTEGER NOT NULL PRIMARY KEY,
-          name       TEXT    NOT NULL,
-          checksum   TEXT    NOT NULL,
-          applied_at TEXT    NOT NULL
-        ) STRICT
-        """)
-    try database.execute(sql: "PRAGMA application_id = \(applicationID)")
+  /// Checks that all of `migrations` are applied to the database `name`, whose history was checked.
+  ///
+  /// - Throws: `StoreError.pending`.
+  package func requireCurrent(_ migrations: [Migration], of name: String) throws(StoreError) {
+    if version < migrations.count {
+      throw .pending(path: name, migrations: migrations[version...].map(\.id))
+    }
   }
 
-  static func record(_ migration: Migration, at time: Timestamp, in database: Database) throws {
-    try database.execute(
-      sql: "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES (?, ?, ?, ?)",
-      arguments: [migration.version, migration.name, migration.checksum, time.description])
+  /// Returns the migrations that a step down to `target` (nil: by one) would revert, in that order.
+  package func plannedDown(to target: Int?, _ migrations: [Migration]) -> [Migration] {
+    let end = target ?? max(version - 1, 0)
+    return end < version && end >= 0 ? migrations[end..<version].reversed() : []
   }
 
-  static func remove(_ migration: Migration, from database: Database) throws {
-    try database.execute(
-      sql: "DELETE FROM schema_migrations WHERE version = ?", arguments: [migration.version])
+  /// Returns every migration that the program or the database has, and its state.
+  package func status(of migrations: [Migration]) -> MigrationStatus {
+    let applied = Dictionary(entries.map { ($0.version, $0) }, uniquingKeysWith: { first, _ in first })
+    var lines = migrations.map { migration in
+      let state: MigrationStatus.Line.State =
+        switch applied[migration.version] {
+        case nil: .pending
+        case let entry? where entry.checksum == migration.checksum: .applied(at: entry.appliedAt)
+        case let entry?: .edited(at: entry.appliedAt)
+        }
+      return MigrationStatus.Line(version: migration.version, name: migration.name, state: state)
+    }
+    for entry in entries where entry.version > migrations.count {
+      lines.append(
+        MigrationStatus.Line(version: entry.version, name: entry.name, state: .unknown(at: entry.appliedAt)))
+    }
+    return MigrationStatus(lines: lines, version: version)
   }
 }

@@ -1,14 +1,11 @@
-import GRDB
 import Synchronization
-import UserDomain
+package import UserDomain
 
 /// A write waiting for its transaction. One caller awaits it, and is resumed exactly once.
 ///
-/// It is not generic over its result, which ``perform`` keeps: the queue would ask the runtime for the type at every
+/// It is not generic over its result, which a ``WriteAnswer`` keeps: the queue would ask the runtime for the type at every
 /// step of every write.
-final class QueuedWrite: Sendable {
-  typealias Perform = @Sendable (UserWriteStatements) throws(DatabaseError) -> Void
-
+package final class QueuedWrite: Sendable {
   /// Receives nil for a committed write, or the reason why nothing was stored.
   private typealias Waiter = CheckedContinuation<UserError?, Never>
 
@@ -22,26 +19,22 @@ final class QueuedWrite: Sendable {
   }
 
   /// The maximum number of rows that it writes.
-  let rows: Int
+  package let rows: Int
   /// Whether it is one of many that change pages all over the database.
-  let isImport: Bool
-  /// Performs the write inside the open transaction and keeps the result. May be called again after a rollback.
-  ///
-  /// It throws for a failure that requires a rollback. A domain error is a result, not a failure.
-  let perform: Perform
+  package let isImport: Bool
   private let phase = Mutex(Phase.created)
 
-  init(rows: Int, isImport: Bool = false, perform: @escaping Perform) {
+  /// Creates a write of at most `rows` rows.
+  package init(rows: Int, isImport: Bool = false) {
     self.rows = rows
     self.isImport = isImport
-    self.perform = perform
   }
 
-  /// Hands the write to `submit` and returns once it is committed.
+  /// Calls `submit`, which hands the write to a queue, and returns once it is committed.
   ///
   /// - Throws: the reason why nothing was stored. If the task is cancelled before the write starts, that is
   ///   `UserError.cancelled`, and the write is skipped.
-  func commit(submit: (QueuedWrite) -> Void) async throws(UserError) {
+  package func commit(submit: () -> Void) async throws(UserError) {
     let failure = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         let isCancelled = phase.withLock { phase in
@@ -49,7 +42,7 @@ final class QueuedWrite: Sendable {
           phase = .waiting(continuation)
           return false
         }
-        if isCancelled { continuation.resume(returning: .cancelled) } else { submit(self) }
+        if isCancelled { continuation.resume(returning: .cancelled) } else { submit() }
       }
     } onCancel: {
       cancel()
@@ -74,7 +67,7 @@ final class QueuedWrite: Sendable {
   }
 
   /// Marks the write as begun. Returns false for a cancelled write, which the transaction must skip.
-  func start() -> Bool {
+  package func start() -> Bool {
     phase.withLock { phase in
       guard case .waiting(let waiter) = phase else { return false }
       phase = .started(waiter)
@@ -83,7 +76,7 @@ final class QueuedWrite: Sendable {
   }
 
   /// Resumes the caller: the write's transaction is durable, or, with a failure, nothing was stored.
-  func end(_ failure: UserError?) {
+  package func end(_ failure: UserError?) {
     let waiter = phase.withLock { phase -> Waiter? in
       switch phase {
       case .waiting(let waiter), .started(let waiter):
@@ -100,15 +93,20 @@ final class QueuedWrite: Sendable {
 /// The result of a write: kept by the writer, and taken by the caller once the write has ended.
 ///
 /// A value that a closure captures: an object would ask the runtime for its types when it is destroyed.
-struct WriteAnswer<Value: Sendable>: ~Copyable, Sendable {
-  typealias Answer = Result<Value, UserError>
+package struct WriteAnswer<Value: Sendable>: ~Copyable, Sendable {
+  /// What the work of a write returns: a domain error is a result, not a failure that rolls the transaction back.
+  package typealias Answer = Result<Value, UserError>
 
   private let answer = Mutex<Answer?>(nil)
 
-  func keep(_ answer: Answer) { self.answer.withLock { $0 = answer } }
+  /// Creates an answer that is not given yet.
+  package init() {}
+
+  /// Keeps the result. A later one, after a rollback, replaces it.
+  package func keep(_ answer: Answer) { self.answer.withLock { $0 = answer } }
 
   /// Returns the last result. The write must be committed, and so performed.
-  func take() throws(UserError) -> Value {
+  package func take() throws(UserError) -> Value {
     guard let answer = answer.withLock({ $0 }) else {
       throw .storage(StorageFault(kind: .unexpected, resultCode: 0, message: "not performed"))
     }

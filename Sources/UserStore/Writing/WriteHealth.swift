@@ -1,18 +1,21 @@
 import Synchronization
-import UserDomain
+package import UserDomain
 
 /// Whether writes succeed, as far as the last ones show. Health checks read it, in nanoseconds.
-final class WriteHealth: Sendable {
+package final class WriteHealth: Sendable {
   private let isFailing = Atomic(false)
   private let state = Mutex<StorageFault?>(nil)
 
+  /// Creates the state of a store that has not written yet.
+  package init() {}
+
   /// The reason why writes fail; nil if the last one was committed.
-  var fault: StorageFault? {
+  package var fault: StorageFault? {
     isFailing.load(ordering: .acquiring) ? state.withLock { $0 } : nil
   }
 
   /// Records a failed transaction.
-  func failed(_ fault: StorageFault) {
+  package func failed(_ fault: StorageFault) {
     state.withLock { state in
       state = fault
       isFailing.store(true, ordering: .releasing)
@@ -20,17 +23,17 @@ final class WriteHealth: Sendable {
   }
 
   /// Records a committed transaction. Missing migrations stay a fault, because only some writes need them.
-  func committed() {
+  package func committed() {
     recover { $0.kind != .notMigrated }
   }
 
   /// Records that the paths lead to the open files. Only a fault that said otherwise ends.
-  func filesAreInPlace() {
+  package func filesAreInPlace() {
     recover { $0.kind == .moved }
   }
 
   /// Records that writes of every kind succeed again.
-  func recovered() {
+  package func recovered() {
     recover { _ in true }
   }
 

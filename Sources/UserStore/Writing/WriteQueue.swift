@@ -1,45 +1,63 @@
 import DequeModule
-import UserDomain
+package import UserDomain
+
+/// The limits of a ``WriteQueue``, in rows.
+package struct WriteLimits: Hashable, Sendable {
+  /// The maximum number of waiting rows; more are refused as overloaded. Large imports do not count: each call has one
+  /// write at a time, whose memory the API bounds, and would wait in vain for its turn among others that are larger.
+  package var waitingRows: Int
+  /// The number of rows after which a transaction takes no more writes, so that none waits long for others.
+  package var rowsPerTransaction: Int
+
+  /// Creates limits.
+  package init(waitingRows: Int = 16_384, rowsPerTransaction: Int = 2_048) {
+    self.waitingRows = waitingRows
+    self.rowsPerTransaction = rowsPerTransaction
+  }
+}
+
+/// The decision about a submitted write.
+package enum WriteAdmission {
+  /// The write waits; the running drain will take it.
+  case queued
+  /// The write waits, and the caller must start a drain.
+  case startDrain
+  case refused(UserError)
+}
+
+/// A write as a store queues it: the waiting caller, and what the store does for it.
+package protocol StoreWrite: Sendable {
+  /// The part that every store shares.
+  var queued: QueuedWrite { get }
+}
 
 /// Decides which writes wait, which share the next transaction and which are refused. A value without threads, whose
-/// decisions `GroupCommitWriter` carries out.
-struct WriteQueue {
-  /// The limits, in rows.
-  struct Limits: Hashable, Sendable {
-    /// The maximum number of waiting rows; more are refused as overloaded. Large imports do not count: each call has one
-    /// write at a time, whose memory the API bounds, and would wait in vain for its turn among others that are larger.
-    var waitingRows = 16_384
-    /// The number of rows after which a transaction takes no more writes, so that none waits long for others.
-    var rowsPerTransaction = 2_048
-  }
-
-  enum Admission {
-    /// The write waits; the running drain will take it.
-    case queued
-    /// The write waits, and the caller must start a drain.
-    case startDrain
-    case refused(UserError)
-  }
-
-  private let limits: Limits
-  private var waiting: Deque<QueuedWrite> = []
+/// decisions the writer of a store carries out.
+package struct WriteQueue<Write: StoreWrite>: Sendable {
+  private let limits: WriteLimits
+  private var waiting: Deque<Write> = []
   /// The rows of writes that are not imports.
   private var waitingRows = 0
-  private(set) var isDraining = false
+  /// Whether a drain is running: the writer takes group after group.
+  package private(set) var isDraining = false
   private var isClosed = false
 
-  init(limits: Limits) {
+  /// Creates an empty queue.
+  package init(limits: WriteLimits) {
     self.limits = limits
   }
 
-  var waitingWrites: Int { waiting.count }
+  /// The number of waiting writes.
+  package var waitingWrites: Int { waiting.count }
   /// Whether writes that are not imports wait.
-  var hasOtherWrites: Bool { waitingRows > 0 }
+  package var hasOtherWrites: Bool { waitingRows > 0 }
 
-  mutating func submitted(_ write: QueuedWrite) -> Admission {
+  /// Decides whether a write may wait.
+  package mutating func submitted(_ write: Write) -> WriteAdmission {
     if isClosed { return .refused(.shuttingDown) }
+    let (rows, isImport) = (write.queued.rows, write.queued.isImport)
     // A lone write is admitted whatever its size.
-    if !write.isImport, waitingRows > 0, waitingRows + write.rows > limits.waitingRows {
+    if !isImport, waitingRows > 0, waitingRows + rows > limits.waitingRows {
       // A full queue takes a few transactions, usually less than a second.
       return .refused(.overloaded(retryAfter: .seconds(1)))
     }
@@ -51,12 +69,12 @@ struct WriteQueue {
   }
 
   /// Returns the writes of the next transaction, in order of arrival; empty when the drain ends.
-  mutating func nextGroup() -> [QueuedWrite] {
+  package mutating func nextGroup() -> [Write] {
     var rows = 0
     var count = 0
     for write in waiting {
-      if count > 0, rows + write.rows > limits.rowsPerTransaction { break }
-      rows += write.rows
+      if count > 0, rows + write.queued.rows > limits.rowsPerTransaction { break }
+      rows += write.queued.rows
       count += 1
     }
     let group = Array(waiting.prefix(count))
@@ -67,12 +85,12 @@ struct WriteQueue {
   }
 
   /// Counts a write that begins to wait, or that does not wait any more.
-  private mutating func count(_ write: QueuedWrite, _ sign: Int) {
-    if !write.isImport { waitingRows += sign * write.rows }
+  private mutating func count(_ write: Write, _ sign: Int) {
+    if !write.queued.isImport { waitingRows += sign * write.queued.rows }
   }
 
   /// Closes the queue: later writes are refused, and waiting ones are still taken.
-  mutating func closed() {
+  package mutating func closed() {
     isClosed = true
   }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import UserDomain
 import UserStore
 
@@ -18,10 +17,7 @@ struct UsersUnlockCommand: AsyncParsableCommand {
   @OptionGroup var database: DatabaseOption
 
   func run() async throws {
-    guard FileManager.default.fileExists(atPath: database.database) else {
-      throw StoreError.missing(path: database.database)
-    }
-    let repository = try SQLiteUserRepository(.file(database.database), schema: .requireCurrent)
+    let repository = try database.open()
     guard let user = UserID(id), try repository.user(id: user) != nil else {
       try await repository.close()
       Terminal.note("Error: the user \(Terminal.harmless(id)) does not exist")

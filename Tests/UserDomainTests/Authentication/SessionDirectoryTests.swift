@@ -2,7 +2,7 @@ import PasswordHashing
 import Primitives
 import TestSupport
 import Testing
-import UserStore
+import UserStoreSQLite
 
 @testable import UserDomain
 

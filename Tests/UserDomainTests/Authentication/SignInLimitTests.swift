@@ -1,7 +1,7 @@
 import PasswordHashing
 import TestSupport
 import Testing
-import UserStore
+import UserStoreSQLite
 
 @testable import UserDomain
 

@@ -1,0 +1,261 @@
+import TestSupport
+import Testing
+import UserDomain
+import UserStoreSQLite
+
+/// The behaviour of every `UserRepository`, run on each implementation.
+@Suite(.tags(.io)) struct UserRepositoryConformanceTests {
+  enum Kind: CaseIterable {
+    case file, inMemory
+  }
+
+  /// A repository, with the folder of its file.
+  private struct Fixture {
+    let repository: SQLiteUserRepository
+    let directory: TemporaryDirectory
+
+    init(_ kind: Kind) throws {
+      let directory = try TemporaryDirectory()
+      self.directory = directory
+      repository = try SQLiteUserRepository(kind == .file ? .file(directory.path("users.db")) : .inMemory)
+    }
+  }
+
+  private let absent = UserID(high: 1, low: 1)
+
+  @Test("a created user can be read back", arguments: Kind.allCases)
+  func createAndRead(kind: Kind) async throws {
+    let fixture = try Fixture(kind)
+    let before = Timestamp.now
+    let user = try await fixture.repository.create(.sample(1))
+    #expect(user.email.address == "user1@example.com")
+    #expect(user.name.text == "User 1")
+    #expect(user.status == .active)
+    #expect(user.createdAt >= before && user.createdAt <= .now)
+    #expect(try fixture.repository.user(id: user.id) == user)
+    #expect(try fixture.repository.user(id: absent) == nil)
+    try await fixture.repository.close()
+  }
+
+  @Test(
+    "text is returned as stored",
+    arguments: Kind.allCases,
+    [
+      "", "O'Neil; DROP TABLE users; --", "李小龙", "👩‍👩‍👧‍👦", "e\u{301}", "%_\\\"`", "nul\u{0}inside",
+      String(repeating: "😀", count: 256),
+    ])
+  func text(kind: Kind, name: String) async throws {
+    let fixture = try Fixture(kind)
+    let user = try await fixture.repository.create(
+      NewUser(email: EmailAddress(trusted: "a'b@example.com"), name: UserName(trusted: name)))
+    let stored = try #require(try fixture.repository.user(id: user.id))
+    #expect(stored.name.text.unicodeScalars.elementsEqual(name.unicodeScalars))
+    #expect(stored.email.address == "a'b@example.com")
+    try await fixture.repository.close()
+  }
+
+  @Test("an address has one owner, in any letter case", arguments: Kind.allCases)
+  func uniqueEmail(kind: Kind) async throws {
+    let fixture = try Fixture(kind)
+    let first = try await fixture.repository.create(.sample(1))
+    let same = NewUser(email: EmailAddress(trusted: "USER1@Example.Com"), name: UserName(trusted: "Other"))
+    await #expect(throws: UserError.emailAlreadyRegistered) { try await fixture.repository.create(same) }
+    let second = try await fixture.repository.create(.sample(2))
+    await #expect(throws: UserError.emailAlreadyRegistered) {
+      try await fixture.repository.update(second.id, UserChanges(email: same.email))
+    }
+    // A user's own address in another case is not a conflict.
+    let renamed = try await fixture.repository.update(first.id, UserChanges(email: same.email))
+    #expect(renamed.email == same.email)
+    #expect(try fixture.repository.user(id: second.id) == second)
+    try await fixture.repository.close()
+  }
+
+  @Test("100 concurrent creates of one address: exactly one succeeds", arguments: Kind.allCases)
+  func concurrentCreates(kind: Kind) async throws {
+    let fixture = try Fixture(kind)
+    let outcomes = await withTaskGroup(of: Result<User, any Error>.self) { group in
+      for number in 0..<100 {
+        group.addTask {
+          let address = number.isMultiple(of: 2) ? "ada@example.com" : "ADA@EXAMPLE.COM"
+          do {
+            return .success(
+              try await fixture.repository.create(
+                NewUser(email: EmailAddress(trusted: address), name: UserName(trusted: "\(number)"))))
+          } catch {
+            return .failure(error)
+          }
+        }
+      }
+      return await group.reduce(into: []) { $0.append($1) }
+    }
+    // The test checks the others' failures below.
+    let winners = outcomes.compactMap { try? $0.get() }
+    #expect(winners.count == 1)
+    for outcome in outcomes {
+      if case .failure(let error) = outcome { #expect(error as? UserError == .emailAlreadyRegistered) }
+    }
+    #expect(try fixture.repository.lastPlace() == winners.first?.id)
+    try await fixture.repository.close()
+  }
+
+  @Test("a bulk insert has an outcome per row", arguments: Kind.allCases)
+  func bulk(kind: Kind) async throws {
+    let fixture = try Fixture(kind)
+    _ = try await fixture.repository.create(.sample(3))
+    let hash = PasswordHash(phcString: "$argon2id$sample")
+    let outcomes = try await fixture.repository.create([
+      .sample(1), .sample(2, passwordHash: hash), .sample(3), .sample(1), .sample(4),
+    ])
+    // Failures are nil here; the test checks them below.
+    #expect(
+      outcomes.map { (try? $0.get())?.email.address } == [
+        "user1@example.com", "user2@example.com", nil, nil, "user4@example.com",
+      ])
+    #expect(outcomes[2] == .failure(.emailAlreadyRegistered))
+    #expect(outcomes[3] == .failure(.emailAlreadyRegistered))
+    // The users that were created.
+    let ids = outcomes.compactMap { try? $0.get().id }
+    #expect(ids == ids.sorted())
+    #expect(try fixture.repository.credential(email: EmailAddress("user2@example.com"))?.passwordHash == hash)
+    #expect(try await fixture.repository.create([NewUser]()).isEmpty)
+    try await fixture.repository.close()
+  }
+
+  @Test("a credential is found by its address in any case", arguments: Kind.allCases)
+  func credential(kind: Kind) async throws {
+    let fixture = try Fixture(kind)
+    let hash = PasswordHash(phcString: "$argon2id$one")
+    let user = try await fixture.repository.create(.sample(1, passwordHash: hash))
+    let found = try fixture.repository.credential(email: EmailAddress("USER1@EXAMPLE.COM"))
+    #expect(found == Credential(user: user, passwordHash: hash, epoch: 0))
+    #expect(try fixture.repository.credential(email: EmailAddress("nobody@example.com")) == nil)
+    try await fixture.repository.close()
+  }
+
+  @Test("an update changes only the given fields", arguments: Kind.allCases)
+  func update(kind: Kind) async throws {
+    let fixture = try Fixture(kind)
+    let hash = PasswordHash(phcString: "$argon2id$one")
+    let user = try await fixture.repository.create(.sample(1, passwordHash: hash))
+    let other = try await fixture.repository.create(.sample(2, passwordHash: hash))
+
+    #expect(try await fixture.repository.update(user.id, UserChanges()) == user)
+    let changed = try await fixture.repository.update(
+      user.id,
+      UserChanges(
+        email: try EmailAddress("New@example.com"), name: try UserName(""), status: .inactive,
+        password: .replace(PasswordHash(phcString: "$argon2id$two"))))
+    #expect(changed.id == user.id && changed.createdAt == user.createdAt)
+    #expect(
+      changed.email.address == "New@example.com" && changed.name.text.isEmpty && changed.status == .inactive)
+    #expect(try fixture.repository.user(id: user.id) == changed)
+    #expect(
+      try fixture.repository.credential(email: changed.email)?.passwordHash?.phcString == "$argon2id$two")
+    #expect(try fixture.repository.credential(email: user.email) == nil)
+
+    _ = try await fixture.repository.update(user.id, UserChanges(password: .remove))
+    #expect(try fixture.repository.credential(email: changed.email)?.passwordHash == nil)
+    #expect(
+      try fixture.repository.credential(email: other.email)
+        == Credential(user: other, passwordHash: hash, epoch: 0))
+    await #expect(throws: UserError.notFound(absent.description)) {
+      try await fixture.repository.update(absent, UserChanges(name: try UserName("x")))
+    }
+    try await fixture.repository.close()
+  }
+
+  @Test("pages are ascending, bounded and without gaps", arguments: Kind.allCases, [1, 3, 10, 11, 1_000])
+  func pages(kind: Kind, size: Int) async throws {
+    let fixture = try Fixture(kind)
+    let none = try fixture.repository.readUsers(
+      UserQuery(), after: nil, through: .last, limit: 10
+    ) { row, _, _ in Issue.record("\(row)") }
+    #expect(none.count == 0 && none.position == nil && none.isOver)
+    let created = try await fixture.repository.create((0..<10).map { .sample($0) }).map { try $0.get() }
+    var listing = try UserListing(repository: fixture.repository, after: nil, pageSize: size)
+    // The user arrives after the listing began, and so is not part of it.
+    let late = try await fixture.repository.create(.sample(99))
+    var pages: [[User]] = []
+    while let page = try listing.nextPage() { pages.append(page) }
+    #expect(pages.flatMap { $0 } == created)
+    #expect(pages.dropLast().allSatisfy { $0.count == size })
+    #expect(try listing.nextPage() == nil)
+
+    var rest = try UserListing(repository: fixture.repository, after: .id(created[6].id), pageSize: size)
+    var resumed: [User] = []
+    while let page = try rest.nextPage() { resumed += page }
+    #expect(resumed == created[7...] + [late])
+    try await fixture.repository.close()
+  }
+
+  @Test("an empty listing, or one after the last user, ends at once", arguments: Kind.allCases)
+  func emptyListing(kind: Kind) async throws {
+    let fixture = try Fixture(kind)
+    var empty = try UserListing(repository: fixture.repository, after: nil, pageSize: 10)
+    #expect(try empty.nextPage() == nil)
+    let user = try await fixture.repository.create(.sample(1))
+    var past = try UserListing(repository: fixture.repository, after: .id(user.id), pageSize: 10)
+    #expect(try past.nextPage() == nil)
+    try await fixture.repository.close()
+  }
+
+  @Test("a caller with a response reads the write that it acknowledges", arguments: Kind.allCases)
+  func readYourWrites(kind: Kind) async throws {
+    let fixture = try Fixture(kind)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for writer in 0..<8 {
+        group.addTask {
+          for number in 0..<100 {
+            let user = try await fixture.repository.create(.sample(writer * 1_000 + number))
+            #expect(try fixture.repository.user(id: user.id) == user)
+            let renamed = try await fixture.repository.update(user.id, UserChanges(name: try UserName("x")))
+            #expect(try fixture.repository.user(id: user.id) == renamed)
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+    try await fixture.repository.close()
+  }
+
+  @Test(
+    "ids ascend in the order of commits, so a listing that follows the newest user skips no user",
+    arguments: Kind.allCases)
+  func followTheNewest(kind: Kind) async throws {
+    let fixture = try Fixture(kind)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for writer in 0..<4 {
+        group.addTask {
+          for number in 0..<200 { _ = try await fixture.repository.create(.sample(writer * 1_000 + number)) }
+        }
+      }
+      group.addTask {
+        var seen: [UserID] = []
+        try await eventually("all users are listed") {
+          var listing = try UserListing(
+            repository: fixture.repository, after: seen.last.map { .id($0) }, pageSize: 7)
+          while let page = try listing.nextPage() { seen += page.map(\.id) }
+          return seen.count >= 800
+        }
+        #expect(Set(seen).count == 800)
+      }
+      try await group.waitForAll()
+    }
+    try await fixture.repository.close()
+  }
+
+  @Test("every call after closing is refused", arguments: Kind.allCases)
+  func closed(kind: Kind) async throws {
+    let fixture = try Fixture(kind)
+    let user = try await fixture.repository.create(.sample(1))
+    try await fixture.repository.close()
+    try await fixture.repository.close()
+    #expect(throws: UserError.shuttingDown) { try fixture.repository.user(id: user.id) }
+    #expect(throws: UserError.shuttingDown) { try fixture.repository.lastPlace() }
+    await #expect(throws: UserError.shuttingDown) { try await fixture.repository.create(.sample(2)) }
+    await #expect(throws: UserError.shuttingDown) {
+      try await fixture.repository.update(user.id, UserChanges())
+    }
+  }
+}

@@ -91,7 +91,6 @@ let package = Package(
         "Primitives",
         "UserDomain",
         "UserStore",
-        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "GRDB", package: "GRDB.swift"),
         .product(name: "GRDBSQLite", package: "GRDB.swift"),
       ]
@@ -301,7 +300,7 @@ let package = Package(
     .testTarget(
       name: "PasswordHashingTests", dependencies: ["CArgon2", "PasswordHashing", "TestSupport", "UserDomain"]
     ),
-    .testTarget(name: "UserStoreTests", dependencies: ["UserDomain", "UserStore"]),
+    .testTarget(name: "UserStoreTests", dependencies: ["Primitives", "UserDomain", "UserStore"]),
     .testTarget(
       name: "UserStoreSQLiteTests",
       dependencies: [

@@ -1,6 +1,6 @@
-import Crypto
 import GRDB
 import UserDomain
+import UserStore
 
 /// The statements of requests with an id, used inside the transaction that stores the user.
 final class CreateRequestStatements {
@@ -38,18 +38,12 @@ final class CreateRequestStatements {
     try remembered.bind(id.bytes, at: 1)
     defer { remembered.reset() }
     guard try remembered.step() else { return nil }
-    let madeAt = Timestamp(microsecondsSinceEpoch: remembered.integer(at: 2))
-    // A time in the future comes from a clock that was ahead; ahead by more than the retention, it would never expire.
-    guard madeAt + CreateRequest.retention > now, madeAt < now + CreateRequest.retention else { return nil }
-    guard remembered.blob(at: 1) == Self.contentHash(of: new) else {
-      return .failure(.invalid([.requestIDUsed]))
-    }
-    // The user may have changed since. The client missed the user as created, so it gets that.
-    let user = User(
-      id: try remembered.id(at: 0), email: new.email, name: new.name, status: .active,
-      createdAt: Timestamp(microsecondsSinceEpoch: remembered.integer(at: 4)), labels: new.labels)
-    let hash = remembered.isNull(at: 3) ? nil : PasswordHash(phcString: remembered.text(at: 3))
-    return .success(Creation(user, earlier: Creation.Earlier(passwordHash: hash)))
+    let request = RememberedRequest(
+      userID: try remembered.id(at: 0), contentHash: remembered.blob(at: 1),
+      madeAt: Timestamp(microsecondsSinceEpoch: remembered.integer(at: 2)),
+      createdAt: Timestamp(microsecondsSinceEpoch: remembered.integer(at: 4)),
+      passwordHash: remembered.isNull(at: 3) ? nil : PasswordHash(phcString: remembered.text(at: 3)))
+    return request.outcome(of: new, at: now)
   }
 
   /// Deletes expired requests.
@@ -62,7 +56,7 @@ final class CreateRequestStatements {
     try purgeFuture.run(now + CreateRequest.retention)
     try put.bind(id.bytes, at: 1)
     try put.bind(user.id, at: 2)
-    try put.bind(Self.contentHash(of: new), at: 3)
+    try put.bind(RememberedRequest.contentHash(of: new), at: 3)
     try put.bind(now.microsecondsSinceEpoch, at: 4)
     try put.run()
   }
@@ -71,16 +65,6 @@ final class CreateRequestStatements {
   func forget(of user: UserID) throws(DatabaseError) {
     try forget.bind(user, at: 1)
     try forget.run()
-  }
-
-  private static func contentHash(of new: NewUser) -> [UInt8] {
-    var hash = SHA256()
-    hash.update(data: Array(new.email.address.utf8))
-    // A zero separates the texts; neither can contain one.
-    hash.update(data: [0])
-    hash.update(data: Array(new.name.text.utf8))
-    if !new.labels.isEmpty { hash.update(data: [0] + Array(new.labels.text.utf8)) }
-    return Array(hash.finalize())
   }
 
   /// Deletes the requests that meet a condition: a few per transaction, so that none is long.

@@ -1,5 +1,6 @@
 import GRDB
 import UserDomain
+import UserStore
 
 /// The statements of sessions and token epochs, used inside a transaction. They also record what the transaction
 /// revokes, for the `RevocationList` to learn after the commit.
@@ -112,7 +113,7 @@ final class SessionStatements {
   func create(
     _ new: Session, epoch: Int64, from source: SignInSource
   ) throws(DatabaseError) -> Result<Void, UserError> {
-    guard try isGood(.init(userID: new.userID, epoch: epoch)) else {
+    guard try standing(of: new.userID)?.accepts(epoch: epoch) == true else {
       return .failure(.wrongCredentials)
     }
     try insertSession.bind(new.id.bytes, at: 1)
@@ -147,22 +148,16 @@ final class SessionStatements {
 
   /// Returns the reason why the authority no longer allows writing, or nil.
   func fault(of authority: WriteAuthority) throws(DatabaseError) -> UserError? {
-    do throws(UserError) { try authority.check() } catch { return error }
-    if let bearer = authority.bearer, try !isGood(bearer) { return .unauthenticated(.revoked) }
-    return nil
+    try authority.fault(standing: standing(of:))
   }
 
-  /// Returns whether the user is active and its tokens are still in this epoch.
-  private func isGood(_ bearer: WriteAuthority.Bearer) throws(DatabaseError) -> Bool {
-    guard let (status, epoch) = try standing(of: bearer.userID) else { return false }
-    return status == .active && epoch == bearer.epoch
-  }
-
-  private func standing(of user: UserID) throws(DatabaseError) -> (status: UserStatus?, epoch: Int64)? {
+  /// Returns the standing of a user; nil if it is deleted or unknown.
+  private func standing(of user: UserID) throws(DatabaseError) -> UserStanding? {
     try standing.bind(user, at: 1)
     defer { standing.reset() }
     guard try standing.step() else { return nil }
-    return (UserStatus(rawValue: Int(standing.integer(at: 0))), standing.integer(at: 1))
+    return UserStanding(
+      status: UserStatus(rawValue: Int(standing.integer(at: 0))), epoch: standing.integer(at: 1))
   }
 
   func upgrade(_ old: PasswordHash, to new: PasswordHash, of user: UserID) throws(DatabaseError) {
@@ -177,7 +172,7 @@ final class SessionStatements {
   func refresh(
     _ refresh: SessionRefresh
   ) throws(DatabaseError) -> Result<(session: Session, epoch: Int64), UserError> {
-    guard let stored = try session(refresh.session), let (_, epoch) = try standing(of: stored.userID) else {
+    guard let stored = try session(refresh.session), let epoch = try standing(of: stored.userID)?.epoch else {
       return .failure(.unauthenticated(.untrusted))
     }
     switch refresh.decide(about: stored) {
@@ -265,12 +260,9 @@ final class SessionStatements {
     try forgetRetired.bind(now.microsecondsSinceEpoch, at: 1)
     try forgetRetired.run()
     try retire.bind(user.id, at: 1)
-    try retire.bind((now + Self.retirement).microsecondsSinceEpoch, at: 2)
+    try retire.bind((now + RetiredTokens.retention).microsecondsSinceEpoch, at: 2)
     try retire.run()
   }
-
-  /// As long as any token may be valid, by any clock.
-  private static let retirement = AccessTokenClaims.longestLifetime + .seconds(86_400)
 
   /// Keeps tokens of an erased user from being those of `user`, which has its id.
   func renewTokens(of user: User) throws(DatabaseError) {

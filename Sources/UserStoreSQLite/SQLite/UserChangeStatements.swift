@@ -1,5 +1,6 @@
 import GRDB
 import UserDomain
+import UserStore
 
 /// The statements that change and delete users, used inside a transaction.
 final class UserChangeStatements {
@@ -54,33 +55,26 @@ final class UserChangeStatements {
     _ id: UserID, _ changes: UserChanges, _ write: UserWrite
   ) throws(DatabaseError) -> Result<User, UserError> {
     if let fault = try fault(of: write) { return .failure(fault) }
-    guard let user = try reads.user(id: id), user.deletion == nil else {
-      return .failure(.notFound(id.description))
-    }
-    if let version = write.version, version != user.version { return .failure(.versionMismatch) }
-    if try hasOtherPassword(user, than: write) { return .failure(.wrongCurrentPassword) }
-    var changed = user.with(changes, updatedAt: user.updatedAt)
-    // A user that stays as it is keeps its version.
-    if changed != user || changes.password != nil {
-      changed = user.with(changes, updatedAt: timeOfChange(of: user))
+    let stored = try reads.user(id: id)
+    let hash = try passwordHash(of: stored, for: write)
+    switch UserChange.decide(id, stored: stored, passwordHash: hash, changes, write, now: clock()) {
+    case .failure(let error): return .failure(error)
+    case .success(let change):
       do throws(DatabaseError) {
-        try store(changed, insteadOf: user)
+        if change.changesUser { try store(change) }
       } catch  where error.extendedResultCode == .SQLITE_CONSTRAINT_UNIQUE {
         // email_key is the only UNIQUE column that changes.
         return .failure(.emailAlreadyRegistered)
       }
-      if changed.labels != user.labels {
-        try labels.remove(user.labels, of: id)
-        try labels.add(changed.labels, to: id)
-      }
+      try applyToOthers(change)
+      return .success(change.user)
     }
-    try applyToTokens(changes, of: changed, since: user.status, by: write.authority)
-    return .success(changed)
   }
 
-  private func store(_ user: User, insteadOf earlier: User) throws(DatabaseError) {
+  private func store(_ change: UserChange) throws(DatabaseError) {
+    let user = change.user
     let labels = user.labels.isEmpty ? nil : user.labels.text
-    if user.email == earlier.email, user.name == earlier.name {
+    if !change.changesTexts {
       try updateUnsearched.bind(user.id, at: 1)
       try updateUnsearched.bind(Int64(user.status.rawValue), at: 2)
       try updateUnsearched.bind(labels, at: 3)
@@ -99,31 +93,23 @@ final class UserChangeStatements {
     try update.run()
   }
 
-  /// Applies a change of the password and the status to what they permit: credentials, failure counts and tokens.
-  private func applyToTokens(
-    _ changes: UserChanges, of user: User, since earlier: UserStatus, by authority: WriteAuthority?
-  ) throws(DatabaseError) {
-    switch changes.password {
+  /// Applies a change to everything that is not in the user's row: labels, credentials, failure counts and tokens.
+  private func applyToOthers(_ change: UserChange) throws(DatabaseError) {
+    let user = change.user
+    try labels.remove(change.removedLabels, of: user.id)
+    try labels.add(change.addedLabels, to: user.id)
+    switch change.password {
     case nil: break
     case .replace(let hash): try credentials.put(hash, for: user.id)
     case .remove: try credentials.delete(of: user.id)
     }
-    if changes.password != nil { try requests.forget(of: user.id) }
-    // A new password has had no guesses. A user that another caller activates may sign in again.
-    let isActivated = changes.status == .active && (changes.unlocks || earlier != .active)
-    if changes.password != nil || (isActivated && authority?.bearer?.userID != user.id) {
-      _ = try attempts.unlock(user.id, now: clock())
+    if change.forgetsRequests { try requests.forget(of: user.id) }
+    if change.resetsFailures { _ = try attempts.unlock(user.id, now: clock()) }
+    switch change.tokens {
+    case .none: break
+    case .end: try sessions.endTokens(of: user)
+    case .readmit: try sessions.readmit(user)
     }
-    if changes.password != nil || changes.status == .inactive {
-      try sessions.endTokens(of: user)
-    } else if changes.status == .active {
-      try sessions.readmit(user)
-    }
-  }
-
-  /// Returns the time of a change that happens now: later than the last one, whatever the clock says.
-  private func timeOfChange(of user: User) -> Timestamp {
-    max(clock(), Timestamp(microsecondsSinceEpoch: user.updatedAt.microsecondsSinceEpoch + 1))
   }
 
   private func fault(of write: UserWrite) throws(DatabaseError) -> UserError? {
@@ -131,11 +117,10 @@ final class UserChangeStatements {
     return try sessions.fault(of: authority)
   }
 
-  /// Returns whether the password that a change depends on was replaced or removed since it was proven. A hash that a
-  /// sign-in has upgraded meanwhile is another one, too.
-  private func hasOtherPassword(_ user: User, than write: UserWrite) throws(DatabaseError) -> Bool {
-    guard let proven = write.provenHash else { return false }
-    return try reads.passwordHash(of: user.id) != proven
+  /// Returns the hash of the user's password, if `write` depends on it.
+  private func passwordHash(of user: User?, for write: UserWrite) throws(DatabaseError) -> PasswordHash? {
+    guard let user, write.provenHash != nil else { return nil }
+    return try reads.passwordHash(of: user.id)
   }
 
   // MARK: Deletion
@@ -144,38 +129,33 @@ final class UserChangeStatements {
     _ id: UserID, _ removal: UserRemoval, _ write: UserWrite
   ) throws(DatabaseError) -> Result<User, UserError> {
     if let fault = try fault(of: write) { return .failure(fault) }
-    guard let user = try reads.user(id: id) else { return .failure(.notFound(id.description)) }
-    if user.deletion != nil, case .soft(_, let allowsDeleted) = removal {
-      return allowsDeleted ? .success(user) : .failure(.notFound(id.description))
-    }
-    if let version = write.version, version != user.version { return .failure(.versionMismatch) }
-    if try hasOtherPassword(user, than: write) { return .failure(.wrongCurrentPassword) }
-    let now = timeOfChange(of: user)
-    switch removal {
-    case .soft(let retention, _):
-      let deleted = user.with(
-        deletion: UserDeletion(deletedAt: now, purgeAt: now + retention), updatedAt: now)
-      try storeDeletion(of: deleted)
+    let stored = try reads.user(id: id)
+    let hash = try passwordHash(of: stored, for: write)
+    switch UserRemovalOutcome.decide(
+      id, stored: stored, passwordHash: hash, removal, write, now: clock())
+    {
+    case .failure(let error): return .failure(error)
+    case .success(.unchanged(let user)): return .success(user)
+    case .success(.delete(let user)):
+      try storeDeletion(of: user)
       // A retry of its creation would return it as it was.
       try requests.forget(of: id)
-      try sessions.endTokens(of: deleted)
-      return .success(deleted)
-    case .expunge:
-      let deletion = UserDeletion(deletedAt: user.deletion?.deletedAt ?? now, purgeAt: now)
+      try sessions.endTokens(of: user)
+      return .success(user)
+    case .success(.erase(let user)):
       try erase(user)
-      return .success(user.with(deletion: deletion, updatedAt: now))
+      return .success(user)
     }
   }
 
   func undelete(_ id: UserID, _ write: UserWrite) throws(DatabaseError) -> Result<User, UserError> {
     if let fault = try fault(of: write) { return .failure(fault) }
-    guard let user = try reads.user(id: id) else { return .failure(.notFound(id.description)) }
-    guard user.deletion != nil else { return .failure(.notDeleted) }
-    if let version = write.version, version != user.version { return .failure(.versionMismatch) }
-    let restored = user.with(deletion: nil, updatedAt: timeOfChange(of: user))
-    try storeDeletion(of: restored)
-    try sessions.readmit(restored)
-    return .success(restored)
+    let outcome = write.undelete(id, stored: try reads.user(id: id), now: clock())
+    if case .success(let restored) = outcome {
+      try storeDeletion(of: restored)
+      try sessions.readmit(restored)
+    }
+    return outcome
   }
 
   private func storeDeletion(of user: User) throws(DatabaseError) {
@@ -208,8 +188,7 @@ final class UserChangeStatements {
   private func erase(_ user: User) throws(DatabaseError) {
     hasErased = true
     let now = clock()
-    try sessions.retireTokens(
-      of: user.with(deletion: UserDeletion(deletedAt: now, purgeAt: now), updatedAt: now))
+    try sessions.retireTokens(of: RetiredTokens.lastState(of: user, at: now))
     try labels.remove(user.labels, of: user.id)
     _ = try attempts.unlock(user.id, now: now)
     // Foreign keys delete the rest.

@@ -95,10 +95,7 @@ final class UserWriteStatements {
 
   private func create(_ new: NewUser, at now: Timestamp) throws(DatabaseError) -> Result<User, UserError> {
     let id = ids.next(at: now)
-    // The id is ahead of a clock that was set back, and the user's place is its id.
-    let user = User(
-      id: id, email: new.email, name: new.name, status: .active, createdAt: max(now, UserPlace.time(of: id)),
-      labels: new.labels)
+    let user = new.stored(as: id, at: now)
     guard try inserts.insert(UserRecord(user: user, passwordHash: new.passwordHash)) else {
       // A new id is never taken.
       return .failure(.emailAlreadyRegistered)
@@ -106,10 +103,8 @@ final class UserWriteStatements {
     return .success(user)
   }
 
-  /// Returns the id of an imported user: its own, or one of the time of its creation, unless that is still to come.
-  func newID(of row: ForeignUser, at now: Timestamp) -> UserID {
-    row.id ?? row.createdAt.map { ids.random(at: min($0, now)) } ?? ids.next(at: now)
-  }
+  /// Returns the id of an imported user.
+  func newID(of row: ForeignUser, at now: Timestamp) -> UserID { ids.id(of: row, at: now) }
 
   /// Makes later ids greater than one that was stored.
   func noteID(_ id: UserID) { ids.advance(past: id) }

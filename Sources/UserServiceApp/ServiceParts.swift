@@ -41,7 +41,7 @@ struct ServiceParts: Sendable {
       policy: configuration.auth.sessions)
     pageTokens = PageTokenCodec(
       key: try await Self.secret("page_token", length: PageTokenCodec.keyLength, of: repository))
-    health = Self.healthMonitor(repository, offersReflection: configuration.offersReflection)
+    health = await Self.healthMonitor(repository, offersReflection: configuration.offersReflection)
   }
 
   private static func repository(_ configuration: ServiceConfiguration) throws(StoreError)
@@ -67,7 +67,7 @@ struct ServiceParts: Sendable {
 
   private static func healthMonitor(
     _ repository: SQLiteUserRepository, offersReflection: Bool
-  ) -> HealthMonitor {
+  ) async -> HealthMonitor {
     var services = [
       User_V1_UserService.descriptor.fullyQualifiedService,
       Auth_V1_AuthService.descriptor.fullyQualifiedService,
@@ -76,7 +76,7 @@ struct ServiceParts: Sendable {
     if offersReflection {
       services += ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"]
     }
-    return HealthMonitor(services: services) {
+    return await HealthMonitor(services: services) {
       // What the last writes have shown; a check itself writes nothing.
       if repository.writeFault != nil { return false }
       do {

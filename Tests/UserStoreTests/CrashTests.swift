@@ -21,8 +21,8 @@ import UserStore
 
       let repository = try SQLiteUserRepository(.file(path))
       var stored: Set<String> = []
-      var listing = try UserListing(repository: repository, after: nil, pageSize: 1_000)
-      while let page = try listing.nextPage() { stored.formUnion(page.map(\.id.description)) }
+      var listing = try await UserListing(repository: repository, after: nil, pageSize: 1_000)
+      while let page = try await listing.nextPage() { stored.formUnion(page.map(\.id.description)) }
       try await repository.close()
       #expect(acknowledged.subtracting(stored).isEmpty)
       try Migrator(path: path).verify()

@@ -36,7 +36,7 @@ public final class CreateUser: UnaryRPC {
 
   public func finish(_ work: Work) async throws -> [UInt8] {
     if work.isOnlyChecked {
-      try directory.check(work.draft)
+      try await directory.check(work.draft)
       return try User_V1_User(of: work.draft).serializedBytes()
     }
     // Without a password nothing is hashed or checked for the caller.

@@ -38,16 +38,16 @@ struct ExportUsers: Sendable {
   ) async throws {
     let position = request.pageToken.isEmpty ? nil : tokens.position(from: request.pageToken)
     if position == nil, !request.pageToken.isEmpty { throw UserError.invalid([.foreignPageToken]) }
-    var listing = try directory.listing(
+    var listing = try await directory.listing(
       UserQuery(showsDeleted: true), after: position, pageSize: Self.pageSize)
     while true {
       try Task.checkCancellation()
       try authorization.checkStillValid()
-      guard let page = try listing.nextPage(), let end = listing.position else { return }
+      guard let page = try await listing.nextPage(), let end = listing.position else { return }
       // Users that do not belong here may fill a page that the walk leads to.
       if page.isEmpty { await Task.yield() }
       for (index, user) in page.enumerated() {
-        let hash = request.passwordHashes ? try directory.repository.passwordHash(of: user.id) : nil
+        let hash = request.passwordHashes ? try await directory.repository.passwordHash(of: user.id) : nil
         var row = User_V1_ImportUserRequest(user, hash)
         if index == page.count - 1 { row.pageToken = tokens.token(after: end) }
         try await writer.write(row.serializedBytes())

@@ -7,9 +7,11 @@ import UserProtos
 /// A class, so that a call does not copy the directory.
 public final class GetUser: UnaryRPC {
   private let directory: UserDirectory
+  private let immediate: ImmediateUserLookups?
 
   init(directory: UserDirectory) {
     self.directory = directory
+    immediate = directory.immediateLookups
   }
 
   /// The user that a request names, and whether it is returned if it is deleted.
@@ -38,13 +40,22 @@ public final class GetUser: UnaryRPC {
 
   public func answer<Response: UnaryResponse & ~Copyable>(
     _ request: Request, for caller: Caller, to response: inout Response
-  ) throws -> UnaryAnswer<Never> {
+  ) throws -> UnaryAnswer<Request> {
     try caller.principal.require(.usersRead, orBe: request.user.id)
-    try directory.readUser(request.user, showsDeleted: request.showsDeleted) { row, email, name in
+    guard let immediate else { return .later(request) }
+    try immediate.readUser(request.user, showsDeleted: request.showsDeleted) { row, email, name in
       response.take(count: UserMessageEncoding.count(row, email, name)) {
         UserMessageEncoding.write(row, email, name, to: $0.baseAddress!)
       }
     }
     return .given
+  }
+
+  public func finish(_ request: Request) async throws -> [UInt8] {
+    var message: [UInt8] = []
+    try await directory.readUser(request.user, showsDeleted: request.showsDeleted) { row, email, name in
+      message = UserMessageEncoding.message(row, email, name)
+    }
+    return message
   }
 }

@@ -6,10 +6,18 @@ import UserProtos
 ///
 /// A class, so that a call does not copy the directory.
 public final class GetUserByEmail: UnaryRPC {
+  /// A read that may wait, and who may see what it finds.
+  public struct Work: Sendable {
+    fileprivate let request: Request
+    fileprivate let principal: Principal
+  }
+
   private let directory: UserDirectory
+  private let immediate: ImmediateUserLookups?
 
   init(directory: UserDirectory) {
     self.directory = directory
+    immediate = directory.immediateLookups
   }
 
   /// The address in a request, and whether its user is returned if it is deleted.
@@ -34,19 +42,41 @@ public final class GetUserByEmail: UnaryRPC {
 
   public func answer<Response: UnaryResponse & ~Copyable>(
     _ request: Request, for caller: Caller, to response: inout Response
-  ) throws -> UnaryAnswer<Never> {
+  ) throws -> UnaryAnswer<Work> {
     let principal = caller.principal
-    let mayReadAll = principal.scopes.contains(.usersRead)
+    guard let immediate else { return .later(Work(request: request, principal: principal)) }
     var isGiven = false
-    _ = try directory.readUser(email: request.email, showsDeleted: request.showsDeleted) { row, email, name in
-      guard mayReadAll || row.id == principal.userID else { return }
+    _ = try immediate.readUser(email: request.email, showsDeleted: request.showsDeleted) { row, email, name in
+      guard Self.isVisible(row.id, to: principal) else { return }
       response.take(count: UserMessageEncoding.count(row, email, name)) {
         UserMessageEncoding.write(row, email, name, to: $0.baseAddress!)
       }
       isGiven = true
     }
     if isGiven { return .given }
-    // Another user's address, and one that no user has, have the same answer.
-    throw mayReadAll ? UserError.notFound(request.email) : .permissionDenied(missing: .usersRead)
+    throw Self.error(of: request, from: principal)
+  }
+
+  public func finish(_ work: Work) async throws -> [UInt8] {
+    let (request, principal) = (work.request, work.principal)
+    var message: [UInt8]?
+    _ = try await directory.readUser(
+      email: request.email, showsDeleted: request.showsDeleted
+    ) { row, email, name in
+      guard Self.isVisible(row.id, to: principal) else { return }
+      message = UserMessageEncoding.message(row, email, name)
+    }
+    guard let message else { throw Self.error(of: request, from: principal) }
+    return message
+  }
+
+  private static func isVisible(_ user: UserID, to principal: Principal) -> Bool {
+    principal.scopes.contains(.usersRead) || user == principal.userID
+  }
+
+  /// The error of a request without a visible user: another user's address, and one that no user has, have the same.
+  private static func error(of request: Request, from principal: Principal) -> UserError {
+    principal.scopes.contains(.usersRead)
+      ? .notFound(request.email) : .permissionDenied(missing: .usersRead)
   }
 }

@@ -33,13 +33,13 @@ public struct HealthHandler: Sendable {
     _ request: Grpc_Health_V1_HealthCheckRequest, by authorization: CallAuthorization
   ) async throws -> Grpc_Health_V1_HealthCheckResponse {
     guard monitor.speaks(for: request.service) else { throw GoogleRPCStatus.unknownService }
-    return Grpc_Health_V1_HealthCheckResponse(isServing: monitor.refresh())
+    return Grpc_Health_V1_HealthCheckResponse(isServing: await monitor.refresh())
   }
 
   func list(
     _ request: Grpc_Health_V1_HealthListRequest, by authorization: CallAuthorization
   ) async throws -> Grpc_Health_V1_HealthListResponse {
-    let response = Grpc_Health_V1_HealthCheckResponse(isServing: monitor.refresh())
+    let response = Grpc_Health_V1_HealthCheckResponse(isServing: await monitor.refresh())
     return .with { list in
       for service in [""] + monitor.services { list.statuses[service] = response }
     }

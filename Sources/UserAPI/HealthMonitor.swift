@@ -11,6 +11,10 @@ public final class HealthMonitor: Sendable {
 
   private struct State {
     var isServing: Bool
+    /// The number of probes begun.
+    var begun: UInt64 = 0
+    /// The number of the latest probe whose outcome is known.
+    var known: UInt64 = 0
     var isDraining = false
     var watchers: [UInt64: @Sendable (WatchedState) -> Void] = [:]
     var nextID: UInt64 = 0
@@ -18,14 +22,15 @@ public final class HealthMonitor: Sendable {
 
   /// The names of the monitored services, without the empty name of the whole server.
   public let services: [String]
-  private let probe: @Sendable () -> Bool
+  private let probe: @Sendable () async -> Bool
   private let state: Mutex<State>
 
-  /// Creates a monitor of `services`. `probe` checks the database within microseconds, on any thread.
-  public init(services: [String], probe: @escaping @Sendable () -> Bool) {
+  /// Creates a monitor of `services`, and probes the database. `probe` checks it on any thread; several probes may run at
+  /// once.
+  public init(services: [String], probe: @escaping @Sendable () async -> Bool) async {
     self.services = services
     self.probe = probe
-    state = Mutex(State(isServing: probe()))
+    state = Mutex(State(isServing: await probe()))
   }
 
   /// Returns whether `service` names one of the services, or is empty.
@@ -35,10 +40,20 @@ public final class HealthMonitor: Sendable {
   public var isDraining: Bool { state.withLock { $0.isDraining } }
 
   /// Probes the database, notifies watchers of a change, and returns whether the services serve.
+  ///
+  /// Nothing changes by a probe that began before another one whose outcome is known, or whose task was cancelled: it says
+  /// nothing of the database.
   @discardableResult
-  public func refresh() -> Bool {
-    let answers = probe()
+  public func refresh() async -> Bool {
+    let number = state.withLock { state in
+      state.begun += 1
+      return state.begun
+    }
+    let answers = await probe()
+    let isCancelled = Task.isCancelled
     return state.withLock { state in
+      guard number > state.known, !isCancelled else { return state.isServing }
+      state.known = number
       let isServing = answers && !state.isDraining
       if isServing != state.isServing {
         state.isServing = isServing

@@ -119,18 +119,18 @@ struct ImportBatch: Sendable {
     results.reserveCapacity(rows.count)
     for (number, row) in rows.enumerated() {
       if number > 0, number % Self.checksPerTurn == 0 { await Task.yield() }
-      results.append(try Self.message(first + Int64(number), try result(of: row, &outcomes)))
+      results.append(try Self.message(first + Int64(number), try await result(of: row, &outcomes)))
     }
     return results
   }
 
   private func result(
     of row: ImportUsers.Row, _ outcomes: inout IndexingIterator<[Outcome]>
-  ) throws -> Result<UserImport?, RowFailure> {
+  ) async throws -> Result<UserImport?, RowFailure> {
     do {
       switch row {
       case .failure(let failure): return .failure(failure)
-      case .draft(let draft, true): return .success(try directory.check(draft))
+      case .draft(let draft, true): return .success(try await directory.check(draft))
       // There is an outcome for each draft.
       case .draft(_, false): return .success(try outcomes.next()?.get())
       }

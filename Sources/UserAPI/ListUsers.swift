@@ -34,12 +34,14 @@ struct ListUsers: Sendable {
   private func writePages(
     _ request: User_V1_ListUsersRequest, _ authorization: CallAuthorization, to writer: RPCWriter<UserPage>
   ) async throws {
-    var (listing, tokens) = try listing(for: request)
+    var (listing, tokens) = try await listing(for: request)
     while true {
       try Task.checkCancellation()
       try authorization.checkStillValid()
       var page = UserPage(rows: listing.pageSize)
-      guard try listing.readNextPage({ page.append($0, $1, $2) }), let last = listing.position else { return }
+      guard try await listing.readNextPage({ page.append($0, $1, $2) }), let last = listing.position else {
+        return
+      }
       if page.isEmpty {
         // Few users pass the filter. Others get their turn before the next are looked at.
         await Task.yield()
@@ -52,7 +54,7 @@ struct ListUsers: Sendable {
 
   private func listing(
     for request: User_V1_ListUsersRequest
-  ) throws(UserError) -> (UserListing, PageTokenCodec.Tokens) {
+  ) async throws(UserError) -> (UserListing, PageTokenCodec.Tokens) {
     var violations: [FieldViolation] = []
     if request.pageSize < 0 {
       violations.append(
@@ -69,6 +71,6 @@ struct ListUsers: Sendable {
     if position == nil, !request.pageToken.isEmpty { violations.append(.foreignPageToken) }
     if !violations.isEmpty { throw .invalid(violations) }
     let pageSize = request.pageSize == 0 ? 100 : Int(request.pageSize)
-    return (try directory.listing(query, after: position, pageSize: pageSize), tokens)
+    return (try await directory.listing(query, after: position, pageSize: pageSize), tokens)
   }
 }

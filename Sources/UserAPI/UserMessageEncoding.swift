@@ -57,6 +57,11 @@ enum UserMessageEncoding {
     return writer.next - start
   }
 
+  /// Returns the message.
+  static func message(_ row: UserRow, _ email: UTF8Span, _ name: UTF8Span) -> [UInt8] {
+    [UInt8](count: count(row, email, name)) { write(row, email, name, to: $0.baseAddress!) }
+  }
+
   /// Returns the field of a user in a `BatchGetUsersResponse`.
   static func batchField(of user: User) -> [UInt8] {
     let message = user.serialized

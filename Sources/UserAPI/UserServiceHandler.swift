@@ -77,7 +77,7 @@ public struct UserServiceHandler: Sendable {
     for method in streamedMethods { method.register(with: &router) }
   }
 
-  private func batchGetUsers(
+  func batchGetUsers(
     _ request: User_V1_BatchGetUsersRequest, by authorization: CallAuthorization
   ) async throws -> [UInt8] {
     let users = try await directory.users(ids: request.userIds, showsDeleted: request.showDeleted)

@@ -36,7 +36,7 @@ extension UserDirectory {
     do {
       try await attempt(on: user.id, from: proof.network) { () async throws(UserError) in
         // Read again: the attempt may have waited for others. A user without a password has no correct one.
-        guard let hash = try repository.passwordHash(of: user.id),
+        guard let hash = try await repository.passwordHash(of: user.id),
           case .match = try await hasher.verify(current, against: hash, for: requester)
         else { throw .wrongCredentials }
         proven = hash

@@ -6,7 +6,8 @@ extension UserDirectory {
 
   /// Returns the users with these ids, in their order.
   ///
-  /// - Throws: `UserError.invalid` for no ids, too many or an empty one; `.notAllFound`, `.storage`; `.cancelled`.
+  /// - Throws: `UserError.invalid` for no ids, too many or an empty one; `.notAllFound`; `.cancelled`; errors
+  ///   of the store.
   public func users(ids: [String], showsDeleted: Bool) async throws(UserError) -> [User] {
     guard (1...Self.largestBatch).contains(ids.count) else {
       throw .invalid([.userIDs(.outOfRange, "must have 1 to \(Self.largestBatch) entries")])
@@ -20,13 +21,13 @@ extension UserDirectory {
         await Task.yield()
         if Task.isCancelled { throw .cancelled }
       }
-      let id = UserID(text)
-      let isFound = try id.map { id throws(UserError) in
-        try repository.readUser(id: id, showsDeleted: showsDeleted) {
-          users.append(User($0, email: $1, name: $2))
-        }
+      if let id = UserID(text),
+        try await repository.readUser(
+          id: id, showsDeleted: showsDeleted, { users.append(User($0, email: $1, name: $2)) })
+      {
+        continue
       }
-      if isFound != true { missing.append(text) }
+      missing.append(text)
     }
     if !missing.isEmpty { throw .notAllFound(missing) }
     return users

@@ -37,7 +37,7 @@ extension UserDirectory {
       request.expunges ? .expunge : .soft(retention: retention, allowsDeleted: request.allowsMissing)
     var write = UserWrite(version: version, by: authority)
     if isOnlyChecked || proof != nil {
-      let user = try user(id, reference, showsDeleted: request.expunges || request.allowsMissing)
+      let user = try await user(id, reference, showsDeleted: request.expunges || request.allowsMissing)
       let isMissing = user.deletion != nil && !request.expunges
       if !isMissing, let version, version != user.version { throw .versionMismatch }
       write.provenHash = try await prove(current, of: user, proof, isProtected: true, for: requester)
@@ -64,15 +64,19 @@ extension UserDirectory {
     guard isOnlyChecked else {
       return try await repository.undelete(id, UserWrite(version: version, by: authority))
     }
-    let user = try user(id, reference, showsDeleted: true)
+    let user = try await user(id, reference, showsDeleted: true)
     if user.deletion == nil { throw .notDeleted }
     if let version, version != user.version { throw .versionMismatch }
     return user
   }
 
-  private func user(_ id: UserID, _ reference: UserReference, showsDeleted: Bool) throws(UserError) -> User {
+  private func user(
+    _ id: UserID, _ reference: UserReference, showsDeleted: Bool
+  ) async throws(UserError) -> User {
     var user: User?
-    _ = try repository.readUser(id: id, showsDeleted: showsDeleted) { user = User($0, email: $1, name: $2) }
+    _ = try await repository.readUser(id: id, showsDeleted: showsDeleted) {
+      user = User($0, email: $1, name: $2)
+    }
     guard let user else { throw .notFound(reference.text) }
     return user
   }

@@ -14,7 +14,7 @@ extension UserDirectory {
     var user: User?
     if draft.needsApproval {
       // Hashing is expensive, so the user must exist, in the right version.
-      let stored = try self.user(reference)
+      let stored = try await self.user(reference)
       write.provenHash = try await approve(&draft, of: stored, proof, for: requester)
       user = stored
     }
@@ -38,9 +38,9 @@ extension UserDirectory {
     _ reference: UserReference, _ update: UserUpdate, proof: PasswordProof?, for requester: HashRequester
   ) async throws(UserError) -> User {
     var draft = try UserUpdateDraft(update, of: reference, proof, policy: passwordPolicy)
-    let user = try user(reference)
+    let user = try await user(reference)
     _ = try await approve(&draft, of: user, proof, for: requester)
-    if let email = draft.changes.email { try requireFree(email, except: user.id) }
+    if let email = draft.changes.email { try await requireFree(email, except: user.id) }
     return user.with(draft.changes, updatedAt: user.updatedAt)
   }
 
@@ -77,15 +77,17 @@ extension UserDirectory {
 
   /// Checks whether the user of a draft could be stored now.
   ///
-  /// - Throws: `UserError.emailAlreadyRegistered`, `.storage`.
-  public func check(_ draft: UserDraft) throws(UserError) { try requireFree(draft.email, except: nil) }
+  /// - Throws: `UserError.emailAlreadyRegistered`, and errors of the store.
+  public func check(_ draft: UserDraft) async throws(UserError) {
+    try await requireFree(draft.email, except: nil)
+  }
 
   /// Checks that no user has the address, except the one with this id.
   ///
-  /// - Throws: `UserError.emailAlreadyRegistered`, `.storage`.
-  func requireFree(_ email: EmailAddress, except user: UserID?) throws(UserError) {
+  /// - Throws: `UserError.emailAlreadyRegistered`, and errors of the store.
+  func requireFree(_ email: EmailAddress, except user: UserID?) async throws(UserError) {
     var owner: UserID?
-    _ = try repository.readUser(email: email, showsDeleted: true) { row, _, _ in owner = row.id }
+    _ = try await repository.readUser(email: email, showsDeleted: true) { row, _, _ in owner = row.id }
     if let owner, owner != user { throw .emailAlreadyRegistered }
   }
 }

@@ -4,6 +4,8 @@
 public struct UserDirectory: Sendable {
   /// The store of the users.
   public let repository: any UserRepository
+  /// The look-ups of single users that never wait; nil if those of the store may.
+  public let immediateLookups: ImmediateUserLookups?
   /// The rules for new passwords.
   public let passwordPolicy: PasswordPolicy
   let hasher: any PasswordHasher
@@ -25,6 +27,8 @@ public struct UserDirectory: Sendable {
   ) {
     self.retention = retention
     self.repository = repository
+    // Once, because a cast costs more than a read.
+    immediateLookups = (repository as? any ImmediateUserReads).map { ImmediateUserLookups($0) }
     self.hasher = hasher
     self.passwordPolicy = passwordPolicy
     self.attempts = attempts
@@ -32,10 +36,10 @@ public struct UserDirectory: Sendable {
 
   /// Returns the user that a request names.
   ///
-  /// - Throws: the errors of ``readUser(_:_:)``.
-  public func user(_ reference: UserReference) throws(UserError) -> User {
+  /// - Throws: the errors of ``readUser(_:showsDeleted:_:)``.
+  public func user(_ reference: UserReference) async throws(UserError) -> User {
     var user: User?
-    try readUser(reference) { user = User($0, email: $1, name: $2) }
+    try await readUser(reference) { user = User($0, email: $1, name: $2) }
     guard let user else { throw .notFound(reference.text) }
     return user
   }
@@ -43,34 +47,28 @@ public struct UserDirectory: Sendable {
   /// Calls `body`, once, with the user that a request names. Errors are thrown before the call.
   ///
   /// - Throws: `UserError.invalid` for an empty text, `.notFound` for text that is not a user's id, and for a deleted user
-  ///   unless `showsDeleted`; `.storage`.
+  ///   unless `showsDeleted`; errors of the store.
   public func readUser(
     _ reference: UserReference, showsDeleted: Bool = false, _ body: UserReader
-  ) throws(UserError) {
-    if let id = reference.id, try repository.readUser(id: id, showsDeleted: showsDeleted, body) { return }
-    throw reference.text.isEmpty ? .invalid([.missingUserID]) : .notFound(reference.text)
+  ) async throws(UserError) {
+    if let id = reference.id, try await repository.readUser(id: id, showsDeleted: showsDeleted, body) {
+      return
+    }
+    throw reference.notFound
   }
 
   /// Calls `body` with the user that has the address `email`. Returns false if no user has it, or if the user is deleted
   /// and `showsDeleted` is false.
   ///
-  /// - Throws: `UserError.invalid` for text that is not an address, `.storage`.
+  /// - Throws: `UserError.invalid` for text that is not an address; errors of the store.
   public func readUser(
     email: String, showsDeleted: Bool = false, _ body: UserReader
-  ) throws(UserError) -> Bool {
-    // The text by which a user is found is an address: mostly, nothing has to be checked.
-    if try repository.readUser(email: EmailAddress(trusted: email), showsDeleted: showsDeleted, body) {
+  ) async throws(UserError) -> Bool {
+    if try await repository.readUser(email: EmailAddress(trusted: email), showsDeleted: showsDeleted, body) {
       return true
     }
-    let address: EmailAddress
-    do throws(FieldViolation) {
-      address = try EmailAddress(ofAccount: email)
-    } catch {
-      throw .invalid([error])
-    }
-    if address.address == email { return false }
-    // It has had white space around it.
-    return try repository.readUser(email: address, showsDeleted: showsDeleted, body)
+    guard let address = try EmailAddress.other(than: email) else { return false }
+    return try await repository.readUser(email: address, showsDeleted: showsDeleted, body)
   }
 
   /// Creates an active user. An empty password makes an account that cannot sign in by password.
@@ -163,11 +161,25 @@ public struct UserDirectory: Sendable {
 
   /// Returns a listing of the current users that `query` is about, beginning after `after` (nil: at the first).
   ///
-  /// - Throws: `UserError.storage`, and `.invalid` for a position of another order.
+  /// - Throws: `UserError.invalid` for a position of another order, and errors of the store.
   public func listing(
     _ query: UserQuery = UserQuery(), after: ListingPosition? = nil, pageSize: Int
-  ) throws(UserError) -> UserListing {
-    try UserListing(repository: repository, query: query, after: after, pageSize: pageSize)
+  ) async throws(UserError) -> UserListing {
+    try await UserListing(repository: repository, query: query, after: after, pageSize: pageSize)
+  }
+}
+
+extension EmailAddress {
+  /// Returns the address that `text` is with white space around it; nil if the text itself is the address.
+  ///
+  /// - Throws: `UserError.invalid` for text that is not an address.
+  static func other(than text: String) throws(UserError) -> EmailAddress? {
+    do throws(FieldViolation) {
+      let address = try EmailAddress(ofAccount: text)
+      return address.address == text ? nil : address
+    } catch {
+      throw .invalid([error])
+    }
   }
 }
 

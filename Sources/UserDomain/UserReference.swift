@@ -19,4 +19,7 @@ public struct UserReference: Hashable, Sendable {
 
   /// The text that the client wrote.
   public var text: String { otherText ?? id?.description ?? "" }
+
+  /// The error of a look-up that finds no user.
+  var notFound: UserError { text.isEmpty ? .invalid([.missingUserID]) : .notFound(text) }
 }

@@ -1,8 +1,12 @@
 /// The store of users.
 ///
-/// Reads run on the calling thread and take microseconds, so an event loop may call them. Writes are async: each
-/// returns once it is durable, or throws having stored nothing. A write whose task is cancelled while it waits throws
-/// `UserError.cancelled`; a write that has begun completes.
+/// A read may wait, as for a network; one that never waits is in ``ImmediateUserReads``, too. Every read sees all writes
+/// of this process that returned before it began. A read whose task is cancelled while it waits throws
+/// `UserError.cancelled`. A reader (``UserReader``) is called on the calling task, and not while the read waits: what it
+/// is lent cannot be kept across a suspension.
+///
+/// A write returns once it is durable, or throws having stored nothing. A write whose task is cancelled while it waits
+/// throws `UserError.cancelled`; a write that has begun completes.
 ///
 /// Ids are assigned in commit order: a reader that has seen a user can read every user with a smaller id, unless it was
 /// imported.
@@ -10,33 +14,38 @@ public protocol UserRepository: Sendable {
   /// Calls `body` with the user with this id, unless it is deleted and `showsDeleted` is false. Returns whether it was
   /// called.
   ///
-  /// - Throws: `UserError.storage`, before `body` is called.
-  func readUser(id: UserID, showsDeleted: Bool, _ body: UserReader) throws(UserError) -> Bool
+  /// - Throws: `UserError.storage`, `.cancelled`, `.shuttingDown`, before `body` is called.
+  func readUser(id: UserID, showsDeleted: Bool, _ body: UserReader) async throws(UserError) -> Bool
 
   /// Calls `body` with the user with this address in any letter case, unless it is deleted and `showsDeleted` is false.
   /// Returns whether it was called.
   ///
-  /// - Throws: `UserError.storage`, before `body` is called.
-  func readUser(email: EmailAddress, showsDeleted: Bool, _ body: UserReader) throws(UserError) -> Bool
+  /// - Throws: `UserError.storage`, `.cancelled`, `.shuttingDown`, before `body` is called.
+  func readUser(email: EmailAddress, showsDeleted: Bool, _ body: UserReader) async throws(UserError) -> Bool
+
+  /// Returns the user with this id, or nil if it is unknown or deleted.
+  ///
+  /// - Throws: `UserError.storage`, `.cancelled`, `.shuttingDown`.
+  func user(id: UserID) async throws(UserError) -> User?
 
   /// Returns the user with this address in any letter case that is not deleted, and the password's hash, or nil.
   ///
-  /// - Throws: `UserError.storage`.
-  func credential(email: EmailAddress) throws(UserError) -> Credential?
+  /// - Throws: `UserError.storage`, `.cancelled`, `.shuttingDown`.
+  func credential(email: EmailAddress) async throws(UserError) -> Credential?
 
   /// Returns the place of the user that comes last in the order of creation (``UserPlace``), or nil if the store is empty.
   ///
-  /// - Throws: `UserError.storage`.
-  func lastPlace() throws(UserError) -> UserID?
+  /// - Throws: `UserError.storage`, `.cancelled`, `.shuttingDown`.
+  func lastPlace() async throws(UserError) -> UserID?
 
   /// Calls `body` with at most `limit` users that `query` is about, in the order of its filter, after the position `after`
   /// (nil: from the first) and with places up to `through`. Looks at a limited number of users, so that a filter that few
   /// users pass does not take long.
   ///
-  /// - Throws: `UserError.storage`, possibly after some users.
+  /// - Throws: `UserError.storage`, `.cancelled`, `.shuttingDown`, possibly after some users.
   func readUsers(
     _ query: UserQuery, after: ListingPosition?, through: UserID, limit: Int, _ body: UserReader
-  ) throws(UserError) -> UsersRead
+  ) async throws(UserError) -> UsersRead
 
   /// Stores one user.
   ///
@@ -73,8 +82,8 @@ public protocol UserRepository: Sendable {
 
   /// Returns the hash of a user's password, or nil.
   ///
-  /// - Throws: `UserError.storage`.
-  func passwordHash(of user: UserID) throws(UserError) -> PasswordHash?
+  /// - Throws: `UserError.storage`, `.cancelled`, `.shuttingDown`.
+  func passwordHash(of user: UserID) async throws(UserError) -> PasswordHash?
 
   /// Changes one user, which is not deleted, and returns it as stored.
   ///
@@ -124,15 +133,6 @@ public enum UserRemoval: Hashable, Sendable {
 }
 
 extension UserRepository {
-  /// Returns the user with this id, or nil if it is unknown or deleted.
-  ///
-  /// - Throws: `UserError.storage`.
-  public func user(id: UserID) throws(UserError) -> User? {
-    var user: User?
-    _ = try readUser(id: id, showsDeleted: false) { user = User($0, email: $1, name: $2) }
-    return user
-  }
-
   /// Stores many users for a caller without a token.
   ///
   /// - Throws: the errors of ``create(_:by:)``.

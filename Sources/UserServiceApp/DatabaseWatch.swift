@@ -88,7 +88,7 @@ struct DatabaseWatch: Service, CustomStringConvertible {
       await repository.inspect()
       let fault = repository.writeFault
       if problem.changes(to: fault?.kind) { report(fault) }
-      monitor.refresh()
+      await monitor.refresh()
       if claim.retry() {
         logger.notice("the other service has stopped: this one now serves the database alone")
       }

@@ -45,7 +45,7 @@ struct ServiceParts: Sendable {
       policy: configuration.auth.sessions)
     pageTokens = PageTokenCodec(
       key: try await Self.secret("page_token", length: PageTokenCodec.keyLength, of: repository))
-    health = Self.healthMonitor(repository, offersReflection: configuration.offersReflection)
+    health = await Self.healthMonitor(repository, offersReflection: configuration.offersReflection)
   }
 
   /// The database's own secret of that name. It is the first write of a start, and a full disk may end it.
@@ -61,7 +61,7 @@ struct ServiceParts: Sendable {
 
   private static func healthMonitor(
     _ repository: any ServiceStore, offersReflection: Bool
-  ) -> HealthMonitor {
+  ) async -> HealthMonitor {
     var services = [
       User_V1_UserService.descriptor.fullyQualifiedService,
       Auth_V1_AuthService.descriptor.fullyQualifiedService,
@@ -70,7 +70,7 @@ struct ServiceParts: Sendable {
     if offersReflection {
       services += ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"]
     }
-    return HealthMonitor(services: services) {
+    return await HealthMonitor(services: services) {
       // What the last writes have shown; a check itself writes nothing.
       if repository.writeFault != nil { return false }
       do {

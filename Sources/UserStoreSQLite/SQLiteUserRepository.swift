@@ -13,7 +13,7 @@ public import UserStore
 /// `synchronous=FULL`. A database in memory has one connection, shared by readers and the writer.
 ///
 /// The caller that opens a repository closes it with ``close()``.
-public final class SQLiteUserRepository: UserRepository {
+public final class SQLiteUserRepository: UserRepository, ImmediateUserReads {
   /// The treatment of unapplied migrations on opening.
   public enum SchemaPolicy: Hashable, Sendable {
     /// Applies them, and creates a missing database.

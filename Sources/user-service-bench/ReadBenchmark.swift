@@ -10,8 +10,8 @@ struct ReadBenchmark {
   func run(into report: inout Report) async throws {
     let repository = try SQLiteUserRepository(.file(path))
     var ids: [UserID] = []
-    var listing = try UserListing(repository: repository, after: nil, pageSize: 1_000)
-    while let page = try listing.nextPage() { ids += page.map(\.id) }
+    var listing = try await UserListing(repository: repository, after: nil, pageSize: 1_000)
+    while let page = try await listing.nextPage() { ids += page.map(\.id) }
     let targets = (0..<reads).map { _ in ids.randomElement()! }
 
     let ours = try await Meter {

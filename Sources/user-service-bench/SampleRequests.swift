@@ -9,9 +9,9 @@ enum SampleRequests {
   /// Returns a request for a user in the middle of a database of `users` users.
   static func get(_ database: String, users: Int) async throws -> [UInt8] {
     let repository = try SQLiteUserRepository(.file(database))
-    var listing = try UserListing(repository: repository, after: nil, pageSize: 1_000)
+    var listing = try await UserListing(repository: repository, after: nil, pageSize: 1_000)
     var id: UserID?
-    while let page = try listing.nextPage(), id == nil || Int.random(in: 0..<users / 500 + 1) > 0 {
+    while let page = try await listing.nextPage(), id == nil || Int.random(in: 0..<users / 500 + 1) > 0 {
       id = page.last?.id
     }
     try await repository.close()

@@ -26,12 +26,12 @@ struct ScanBenchmark {
     var rows = 0
     var pages: [Double] = []
     let total = try await Meter {
-      var listing = try UserListing(repository: repository, after: nil, pageSize: 1_000)
+      var listing = try await UserListing(repository: repository, after: nil, pageSize: 1_000)
       var isDone = false
       while !isDone {
         var count = 0
         let page = try await Meter {
-          count = try listing.nextPage()?.count ?? 0
+          count = try await listing.nextPage()?.count ?? 0
         }
         isDone = count == 0
         rows += count

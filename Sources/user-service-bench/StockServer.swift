@@ -53,8 +53,8 @@ private struct StockUserService: RegistrableRPCService {
 
   private func listUsers(_ request: User_V1_ListUsersRequest, _ writer: RPCWriter<User_V1_User>) async throws
   {
-    var listing = try UserListing(repository: repository, after: nil, pageSize: Int(request.pageSize))
-    while let page = try listing.nextPage() {
+    var listing = try await UserListing(repository: repository, after: nil, pageSize: Int(request.pageSize))
+    while let page = try await listing.nextPage() {
       try await writer.write(contentsOf: page.map { User_V1_User($0) })
     }
   }

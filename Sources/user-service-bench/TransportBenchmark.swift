@@ -33,8 +33,8 @@ struct TransportBenchmark {
 
   func run(into report: inout Report) async throws {
     let repository = try SQLiteUserRepository(.file(database))
-    var listing = try UserListing(repository: repository, after: nil, pageSize: 1_000)
-    let page = try listing.nextPage()
+    var listing = try await UserListing(repository: repository, after: nil, pageSize: 1_000)
+    let page = try await listing.nextPage()
     try await repository.close()
     guard let id = page?.last?.id else { throw RawDatabase.Failure(description: "no users") }
 

@@ -36,7 +36,7 @@ import UserStoreSQLite
     #expect(response.failures.isEmpty)
     for number in 0..<8 {
       let email = try EmailAddress("user\(number)@example.com")
-      #expect(try directory.repository.credential(email: email)?.passwordHash != nil)
+      #expect(try await directory.repository.credential(email: email)?.passwordHash != nil)
     }
   }
 
@@ -48,8 +48,8 @@ import UserStoreSQLite
     for number in 0..<20 { try await bulk.load(row(number % 4 == 3 ? "bad" : "user\(number)@example.com")) }
     let response = try await response(of: &bulk)
     #expect(response.failures.map(\.index) == [3, 7, 11, 15, 19])
-    var listing = try directory.listing(pageSize: 100)
-    let users = try #require(try listing.nextPage())
+    var listing = try await directory.listing(pageSize: 100)
+    let users = try #require(try await listing.nextPage())
     #expect(users.map(\.id.description) == response.userIds)
     #expect(users.map(\.email.address) == (0..<20).filter { $0 % 4 != 3 }.map { "user\($0)@example.com" })
   }
@@ -101,8 +101,8 @@ import UserStoreSQLite
     for number in 0..<599 { try await bulk.load(row("user\(number)@example.com")) }
     await #expect(throws: UserError.overloaded(retryAfter: .seconds(1))) { _ = try await bulk.finish() }
     #expect(bulk.createdCount == 500)
-    var listing = try directory.listing(pageSize: 1_000)
-    #expect(try listing.nextPage()?.count == 500)
+    var listing = try await directory.listing(pageSize: 1_000)
+    #expect(try await listing.nextPage()?.count == 500)
   }
 
   @Test("failures lose only their details when there is no memory for these")
@@ -141,7 +141,7 @@ import UserStoreSQLite
     var bulk = BulkCreate(directory: directory, limits: BulkLimits(batch: 100), authorization: authorization)
     for number in 0..<150 { try await bulk.load(row("user\(number)@example.com")) }
     #expect(bulk.createdCount == 100)
-    let newest = try directory.repository.lastPlace()
+    let newest = try await directory.repository.lastPlace()
     verifier.fail(fault)
     for number in 150..<199 { try await bulk.load(row("user\(number)@example.com")) }
     // The batch is stored at its last row, or at the end of the stream.
@@ -150,7 +150,7 @@ import UserStoreSQLite
       try await bulk.load(row("user199@example.com"))
     }
     #expect(bulk.createdCount == 100)
-    #expect(try directory.repository.lastPlace() == newest)
+    #expect(try await directory.repository.lastPlace() == newest)
   }
 
   /// Returns the authorization of a call with the one token.

@@ -171,7 +171,7 @@ import UserStoreSQLite
   }
 
   @Test("exactly the methods of the contract are registered")
-  func complete() throws {
+  func complete() async throws {
     let calls = CallPipeline.test()
     let repository = try SQLiteUserRepository(.inMemory)
     let hasher = try Argon2idHasher()
@@ -186,7 +186,7 @@ import UserStoreSQLite
         issuer: NoTokens(), key: [UInt8](repeating: 1, count: SessionDirectory.keyLength)),
       publicKeys: { [] }, calls: calls
     ).registerMethods(with: &router)
-    try HealthHandler(monitor: HealthMonitor(services: []) { true }, calls: calls)
+    try HealthHandler(monitor: await HealthMonitor(services: []) { true }, calls: calls)
       .registerMethods(with: &router)
     try ReflectionHandler(descriptorSet: DescriptorSet.serialized, services: [], calls: calls)
       .registerMethods(with: &router)

@@ -19,8 +19,8 @@ import UserProtos
   private let handler: HealthHandler
   private let caller = CallAuthorization(nil, peer: "ipv4:192.0.2.1:7")
 
-  init() throws {
-    monitor = HealthMonitor(services: ["user.v1.UserService"]) { [database] in
+  init() async throws {
+    monitor = await HealthMonitor(services: ["user.v1.UserService"]) { [database] in
       database.answers.withLock { $0 }
     }
     handler = try HealthHandler(monitor: monitor, calls: .test())
@@ -67,7 +67,7 @@ import UserProtos
     let (told, end) = try watch("user.v1.UserService")
     try await eventually("the watch receives the current state") { try told.statuses == [.serving] }
     database.answers.withLock { $0 = false }
-    monitor.refresh()
+    await monitor.refresh()
     try await eventually("the watch receives the change") { try told.statuses == [.serving, .notServing] }
     monitor.drain()
     #expect(await #expect(throws: RPCError.self) { try await end.value }?.code == .unavailable)
@@ -80,7 +80,7 @@ import UserProtos
     let (told, end) = try watch("nobody")
     try await eventually("the watch has begun") { monitor.watcherCount == 1 }
     database.answers.withLock { $0 = false }
-    monitor.refresh()
+    await monitor.refresh()
     monitor.drain()
     #expect(await #expect(throws: RPCError.self) { try await end.value }?.code == .unavailable)
     #expect(try told.statuses == [.serviceUnknown])

@@ -10,7 +10,7 @@ extension UserDirectory {
       email: email, name: name, password: password, requestID: requestID, from: network, for: .service)
   }
 
-  func user(id: String) throws(UserError) -> User { try user(UserReference(id)) }
+  func user(id: String) async throws(UserError) -> User { try await user(UserReference(id)) }
 
   func updateUser(
     id: String, email: String? = nil, name: String? = nil, status: Int? = nil, password: String? = nil,

@@ -20,8 +20,8 @@ import UserStoreSQLite
     let user = try await directory.createUser(email: " Ada@Example.com ", name: "Ada", password: "")
     #expect(user.email.address == "Ada@Example.com")
     #expect(user.status == .active)
-    #expect(try directory.user(id: user.id.description) == user)
-    #expect(try directory.user(id: user.id.description.uppercased()) == user)
+    #expect(try await directory.user(id: user.id.description) == user)
+    #expect(try await directory.user(id: user.id.description.uppercased()) == user)
     #expect(try repository.credential(email: user.email)?.passwordHash == nil)
   }
 
@@ -85,7 +85,7 @@ import UserStoreSQLite
       "nobody", "017f22e2-79b0-7cc3-98c4-dc0c0c07398f", "' OR 1=1 --", "\u{0}",
     ])
   func notFound(id: String) async throws {
-    #expect(throws: UserError.notFound(id)) { try directory.user(id: id) }
+    await #expect(throws: UserError.notFound(id)) { try await directory.user(id: id) }
     await #expect(throws: UserError.notFound(id)) { try await directory.updateUser(id: id, name: "x") }
     await #expect(throws: UserError.notFound(id)) {
       try await directory.updateUser(id: id, password: "long enough")
@@ -93,12 +93,12 @@ import UserStoreSQLite
   }
 
   @Test("an empty id is a violation")
-  func emptyID() throws {
-    #expect(
+  func emptyID() async throws {
+    await #expect(
       throws: UserError.invalid([
         FieldViolation(field: "user_id", reason: .required, description: "must not be empty")
       ])
-    ) { try directory.user(id: "") }
+    ) { try await directory.user(id: "") }
   }
 
   @Test("an update changes only the given fields; an empty password removes the password")
@@ -121,7 +121,7 @@ import UserStoreSQLite
   func pageSize(asked: Int, given: Int) async throws {
     _ = try await repository.create(
       (0..<1_001).map { NewUser(email: EmailAddress(trusted: "u\($0)@b"), name: UserName(trusted: "")) })
-    var listing = try directory.listing(pageSize: asked)
-    #expect(try listing.nextPage()?.count == given)
+    var listing = try await directory.listing(pageSize: asked)
+    #expect(try await listing.nextPage()?.count == given)
   }
 }

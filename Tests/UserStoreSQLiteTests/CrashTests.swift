@@ -22,8 +22,8 @@ import UserStoreSQLite
 
       let repository = try SQLiteUserRepository(.file(path))
       var stored: Set<String> = []
-      var listing = try UserListing(repository: repository, after: nil, pageSize: 1_000)
-      while let page = try listing.nextPage() { stored.formUnion(page.map(\.id.description)) }
+      var listing = try await UserListing(repository: repository, after: nil, pageSize: 1_000)
+      while let page = try await listing.nextPage() { stored.formUnion(page.map(\.id.description)) }
       try await repository.close()
       #expect(acknowledged.subtracting(stored).isEmpty)
       try SQLiteMigrator(path: path).verify()

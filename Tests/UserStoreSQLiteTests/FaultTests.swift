@@ -35,8 +35,8 @@ import UserStore
       try tornLog.write(to: URL(fileURLWithPath: torn + "-wal"))
 
       let reopened = try SQLiteUserRepository(.file(torn))
-      var listing = try UserListing(repository: reopened, after: nil, pageSize: 100)
-      let survivors = try listing.nextPage()?.map(\.id) ?? []
+      var listing = try await UserListing(repository: reopened, after: nil, pageSize: 100)
+      let survivors = try await listing.nextPage()?.map(\.id) ?? []
       #expect(survivors == Array(ids.prefix(survivors.count)))
       longest = max(longest, survivors.count)
       _ = try await reopened.create(.sample(1_000))
@@ -81,9 +81,9 @@ import UserStore
     try await repository.close()
     let reopened = try SQLiteUserRepository(.file(path))
     #expect(try reopened.user(id: user.id)?.name.text == "Aé\u{fffd}\u{fffd}B")
-    var listing = try UserListing(repository: reopened, after: nil, pageSize: 10)
+    var listing = try await UserListing(repository: reopened, after: nil, pageSize: 10)
     var names: [String] = []
-    while try listing.readNextPage({ _, _, name in names.append(String(copying: name)) }) {}
+    while try await listing.readNextPage({ _, _, name in names.append(String(copying: name)) }) {}
     #expect(names == ["Aé\u{fffd}\u{fffd}B"])
     try await reopened.close()
   }
@@ -98,10 +98,10 @@ import UserStore
     try other.close()
     try await repository.close()
     let reopened = try SQLiteUserRepository(.file(path))
-    var listing = try UserListing(repository: reopened, after: nil, pageSize: 10)
+    var listing = try await UserListing(repository: reopened, after: nil, pageSize: 10)
     var read: [UserID] = []
     do {
-      _ = try listing.readNextPage { row, _, _ in read.append(row.id) }
+      _ = try await listing.readNextPage { row, _, _ in read.append(row.id) }
       Issue.record("the page was read")
     } catch {
       guard case .storage(let fault) = error else { throw error }
@@ -121,9 +121,9 @@ import UserStore
     let user = try await repository.create(
       NewUser(email: try EmailAddress("grün@example.com"), name: try UserName("Grün 😀")))
     #expect(try repository.user(id: user.id) == user)
-    var listing = try UserListing(repository: repository, after: nil, pageSize: 10)
+    var listing = try await UserListing(repository: repository, after: nil, pageSize: 10)
     var names: [String] = []
-    while try listing.readNextPage({ _, _, name in names.append(String(copying: name)) }) {}
+    while try await listing.readNextPage({ _, _, name in names.append(String(copying: name)) }) {}
     #expect(names == ["Grün 😀"])
     try await repository.close()
   }
@@ -149,9 +149,9 @@ import UserStore
     #expect(fault.kind == .full)
     #expect(StoreError.storage(path: path, fault).description.contains("the disk is full"))
 
-    var listing = try UserListing(repository: repository, after: nil, pageSize: 1_000)
+    var listing = try await UserListing(repository: repository, after: nil, pageSize: 1_000)
     var seen: [User] = []
-    while let page = try listing.nextPage() { seen += page }
+    while let page = try await listing.nextPage() { seen += page }
     #expect(seen == stored)
     // A write that needs no room still works.
     _ = try await repository.update(stored[0].id, UserChanges(status: .inactive))

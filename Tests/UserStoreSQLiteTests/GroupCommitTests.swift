@@ -113,8 +113,8 @@ import UserStore
       }
     }
     #expect(stored.count > 10)
-    var listing = try UserListing(repository: repository, after: nil, pageSize: 100)
-    #expect(try listing.nextPage().map { Set($0.map(\.id)) } == stored)
+    var listing = try await UserListing(repository: repository, after: nil, pageSize: 100)
+    #expect(try await listing.nextPage().map { Set($0.map(\.id)) } == stored)
     try other.close()
     try await repository.close()
   }
@@ -177,8 +177,8 @@ import UserStore
     for write in writes { stored.insert(try await write.value.id) }
     #expect(stored.count == accepted + 1)
     let reopened = try SQLiteUserRepository(.file(path))
-    var listing = try UserListing(repository: reopened, after: nil, pageSize: 1_000)
-    #expect(Set(try listing.nextPage()?.map(\.id) ?? []) == stored)
+    var listing = try await UserListing(repository: reopened, after: nil, pageSize: 1_000)
+    #expect(Set(try await listing.nextPage()?.map(\.id) ?? []) == stored)
     try await reopened.close()
   }
 

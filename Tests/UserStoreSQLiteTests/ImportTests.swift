@@ -77,9 +77,9 @@ import UserStore
     _ = try await repository.importUsers(rows.shuffled()[...], by: nil)
     var native: [UserID] = []
     for number in 0..<5 { native.append(try await repository.create(.sample(count + number)).id) }
-    var listing = try UserListing(repository: repository, after: nil, pageSize: 100)
+    var listing = try await UserListing(repository: repository, after: nil, pageSize: 100)
     var listed: [UserID] = []
-    while let page = try listing.nextPage() { listed += page.map(\.id) }
+    while let page = try await listing.nextPage() { listed += page.map(\.id) }
     #expect(listed == rows.compactMap(\.id) + native)
     try await repository.close()
   }
@@ -90,8 +90,8 @@ import UserStore
     _ = try await repository.create(.sample(1))
     clock.advance(by: .seconds(-3 * 86_400))
     _ = try await repository.create(.sample(2))
-    var listing = try UserListing(repository: repository, after: nil, pageSize: 10)
-    #expect(try listing.nextPage()?.count == 2)
+    var listing = try await UserListing(repository: repository, after: nil, pageSize: 10)
+    #expect(try await listing.nextPage()?.count == 2)
     try await repository.close()
   }
 

@@ -235,9 +235,9 @@ import UserStore
     let before = try size(of: path)
     try await write()
     #expect(try size(of: path) > before)
-    var listing = try UserListing(repository: repository, after: nil, pageSize: 1_000)
+    var listing = try await UserListing(repository: repository, after: nil, pageSize: 1_000)
     var listed: Set<UserID> = []
-    while let page = try listing.nextPage() { listed.formUnion(page.map(\.id)) }
+    while let page = try await listing.nextPage() { listed.formUnion(page.map(\.id)) }
     #expect(listed == ids)
     try await repository.close()
     try SQLiteMigrator(path: path).verify()

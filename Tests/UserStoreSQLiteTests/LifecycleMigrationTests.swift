@@ -62,19 +62,19 @@ import UserStore
     try store(random, "", createdAt: time - .seconds(30))
     try migrator.up()
     let repository = try SQLiteUserRepository(.file(path))
-    func list(_ filter: String) throws -> [UserID] {
+    func list(_ filter: String) async throws -> [UserID] {
       let query = UserQuery(filter: try UserFilter(parsing: filter))
-      var listing = try UserListing(repository: repository, query: query, after: nil, pageSize: 10)
+      var listing = try await UserListing(repository: repository, query: query, after: nil, pageSize: 10)
       var ids: [UserID] = []
-      while let page = try listing.nextPage() { ids += page.map(\.id) }
+      while let page = try await listing.nextPage() { ids += page.map(\.id) }
       return ids
     }
-    #expect(try list("") == [ahead, random, native])
-    #expect(try list("name = \"éri*\"") == [native])
-    #expect(try list("name = ada") == [ahead])
-    #expect(try list("status = INACTIVE") == [ahead])
-    #expect(try list("create_time < \"\(time)\"") == [ahead, random])
-    #expect(try list("update_time >= \"\(time - .seconds(31))\"") == [random, native])
+    #expect(try await list("") == [ahead, random, native])
+    #expect(try await list("name = \"éri*\"") == [native])
+    #expect(try await list("name = ada") == [ahead])
+    #expect(try await list("status = INACTIVE") == [ahead])
+    #expect(try await list("create_time < \"\(time)\"") == [ahead, random])
+    #expect(try await list("update_time >= \"\(time - .seconds(31))\"") == [random, native])
     let user = try #require(try repository.user(id: native))
     #expect(user.updatedAt == user.createdAt && user.deletion == nil && user.labels.isEmpty)
     try await repository.close()

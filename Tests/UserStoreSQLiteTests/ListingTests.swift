@@ -20,14 +20,14 @@ import UserStore
 
   private func list(
     _ filter: String, showsDeleted: Bool = false, pageSize: Int
-  ) throws -> [User] {
+  ) async throws -> [User] {
     let query = UserQuery(filter: try UserFilter(parsing: filter), showsDeleted: showsDeleted)
-    var listing = try UserListing(repository: repository, query: query, after: nil, pageSize: pageSize)
+    var listing = try await UserListing(repository: repository, query: query, after: nil, pageSize: pageSize)
     var users: [User] = []
-    while let page = try listing.nextPage() {
+    while let page = try await listing.nextPage() {
       users += page
       // Each page is read by a listing of its own, as with a token.
-      listing = try UserListing(
+      listing = try await UserListing(
         repository: repository, query: query, after: listing.position, pageSize: pageSize)
     }
     return users
@@ -93,7 +93,7 @@ import UserStore
         }
         let sorted = expected.sorted { $0.isBefore($1, filter.order) }
         for size in [1, 2, 7, 100, 1_000] {
-          let listed = try list(text, showsDeleted: showsDeleted, pageSize: size)
+          let listed = try await list(text, showsDeleted: showsDeleted, pageSize: size)
           #expect(listed.map(\.id) == sorted.map(\.id), "\(text), pages of \(size)")
           #expect(Set(listed) == Set(expected))
         }
@@ -116,9 +116,9 @@ import UserStore
       #expect(read.isOver == (query.filter.status == .inactive))
       #expect((read.position == nil) == read.isOver)
     }
-    var listing = try UserListing(repository: repository, query: active, after: nil, pageSize: 10)
+    var listing = try await UserListing(repository: repository, query: active, after: nil, pageSize: 10)
     var pages = 0
-    while let page = try listing.nextPage() {
+    while let page = try await listing.nextPage() {
       #expect(page.isEmpty)
       pages += 1
     }
@@ -135,8 +135,8 @@ import UserStore
     ] {
       let query = UserQuery(filter: try UserFilter(parsing: text))
       for (index, position) in positions.enumerated() where index != own {
-        #expect(throws: UserError.invalid([.foreignPageToken])) {
-          try UserListing(repository: repository, query: query, after: position, pageSize: 1)
+        await #expect(throws: UserError.invalid([.foreignPageToken])) {
+          try await UserListing(repository: repository, query: query, after: position, pageSize: 1)
         }
       }
     }

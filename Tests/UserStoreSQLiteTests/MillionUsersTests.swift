@@ -20,10 +20,10 @@ import UserDomain
       let outcomes = try await repository.create((start..<start + 10_000).map { .sample($0) })
       for outcome in outcomes { if case .failure(let error) = outcome { throw error } }
     }
-    var listing = try UserListing(repository: repository, after: nil, pageSize: 1_000)
+    var listing = try await UserListing(repository: repository, after: nil, pageSize: 1_000)
     var count = 0
     var last: UserID?
-    while let page = try listing.nextPage() {
+    while let page = try await listing.nextPage() {
       for user in page {
         if let last, user.id <= last { Issue.record("\(user.id) after \(last)") }
         last = user.id

@@ -173,18 +173,19 @@ import UserStoreSQLite
     ) { row, _, _ in Issue.record("\(row)") }
     #expect(none.count == 0 && none.position == nil && none.isOver)
     let created = try await fixture.repository.create((0..<10).map { .sample($0) }).map { try $0.get() }
-    var listing = try UserListing(repository: fixture.repository, after: nil, pageSize: size)
+    var listing = try await UserListing(repository: fixture.repository, after: nil, pageSize: size)
     // The user arrives after the listing began, and so is not part of it.
     let late = try await fixture.repository.create(.sample(99))
     var pages: [[User]] = []
-    while let page = try listing.nextPage() { pages.append(page) }
+    while let page = try await listing.nextPage() { pages.append(page) }
     #expect(pages.flatMap { $0 } == created)
     #expect(pages.dropLast().allSatisfy { $0.count == size })
-    #expect(try listing.nextPage() == nil)
+    #expect(try await listing.nextPage() == nil)
 
-    var rest = try UserListing(repository: fixture.repository, after: .id(created[6].id), pageSize: size)
+    var rest = try await UserListing(
+      repository: fixture.repository, after: .id(created[6].id), pageSize: size)
     var resumed: [User] = []
-    while let page = try rest.nextPage() { resumed += page }
+    while let page = try await rest.nextPage() { resumed += page }
     #expect(resumed == created[7...] + [late])
     try await fixture.repository.close()
   }
@@ -192,11 +193,11 @@ import UserStoreSQLite
   @Test("an empty listing, or one after the last user, ends at once", arguments: Kind.allCases)
   func emptyListing(kind: Kind) async throws {
     let fixture = try Fixture(kind)
-    var empty = try UserListing(repository: fixture.repository, after: nil, pageSize: 10)
-    #expect(try empty.nextPage() == nil)
+    var empty = try await UserListing(repository: fixture.repository, after: nil, pageSize: 10)
+    #expect(try await empty.nextPage() == nil)
     let user = try await fixture.repository.create(.sample(1))
-    var past = try UserListing(repository: fixture.repository, after: .id(user.id), pageSize: 10)
-    #expect(try past.nextPage() == nil)
+    var past = try await UserListing(repository: fixture.repository, after: .id(user.id), pageSize: 10)
+    #expect(try await past.nextPage() == nil)
     try await fixture.repository.close()
   }
 
@@ -233,9 +234,9 @@ import UserStoreSQLite
       group.addTask {
         var seen: [UserID] = []
         try await eventually("all users are listed") {
-          var listing = try UserListing(
+          var listing = try await UserListing(
             repository: fixture.repository, after: seen.last.map { .id($0) }, pageSize: 7)
-          while let page = try listing.nextPage() { seen += page.map(\.id) }
+          while let page = try await listing.nextPage() { seen += page.map(\.id) }
           return seen.count >= 800
         }
         #expect(Set(seen).count == 800)

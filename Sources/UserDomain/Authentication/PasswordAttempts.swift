@@ -49,9 +49,10 @@ public final class PasswordAttempts: Sendable {
       let admission: SignInHistory.Admission
       let history: SignInHistory
       do throws(UserError) {
-        // Read after the reservation: see ``SignInGate``.
+        // The place is reserved before the read begins and held while it waits: see ``SignInGate``. The time is that of the
+        // reservation. So a read that takes long can only make a wait seem longer than it is.
         let now = clock()
-        history = try repository.history(of: key.account, from: key.source, now: now)
+        history = try await repository.history(of: key.account, from: key.source, now: now)
         admission = history.admission(
           from: key.source, at: now, running: others.running, inAccount: others.inAccount)
       } catch {

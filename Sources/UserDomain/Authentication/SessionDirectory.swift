@@ -60,9 +60,9 @@ public struct SessionDirectory: Sendable {
     try collector.throwIfAny()
     guard let address, let secret else { throw .invalid(collector.violations) }
 
-    let user = try users.credential(email: address)?.user.id
+    let user = try await users.credential(email: address)?.user.id
     let account = user.map { SignInAccount.user($0) } ?? .unknown(address)
-    let source = try device(knownDevice, of: user) ?? .network(network)
+    let source = try await device(knownDevice, of: user) ?? .network(network)
     // Storing the session resets the failure counts in the same transaction.
     return try await attempts.attempt(account, from: source, forgets: false) { () async throws(UserError) in
       try await signIn(address, secret, from: source, for: requester)
@@ -70,10 +70,10 @@ public struct SessionDirectory: Sendable {
   }
 
   /// Returns the device that received this refresh token by signing in to the account of `user`, or nil.
-  private func device(_ text: String, of user: UserID?) throws(UserError) -> SignInSource? {
+  private func device(_ text: String, of user: UserID?) async throws(UserError) -> SignInSource? {
     // A text that is not a token of this database proves nothing; the reason does not matter.
     guard !text.isEmpty, let token = try? RefreshToken(text, key: key),
-      let owner = try attempts.repository.deviceUser(token.session), owner == user
+      let owner = try await attempts.repository.deviceUser(token.session), owner == user
     else { return nil }
     return .device(token.session)
   }
@@ -81,7 +81,7 @@ public struct SessionDirectory: Sendable {
   private func signIn(
     _ email: EmailAddress, _ password: Password, from source: SignInSource, for requester: HashRequester
   ) async throws(UserError) -> TokenPair {
-    let credential = try users.credential(email: email)
+    let credential = try await users.credential(email: email)
     let verification = try await hasher.verify(
       password, against: credential?.passwordHash ?? decoy, for: requester)
     guard case .match(let needsRehash) = verification, let credential, let hash = credential.passwordHash,

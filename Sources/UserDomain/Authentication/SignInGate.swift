@@ -5,6 +5,11 @@ import Synchronization
 /// An attempt reserves a place and reads the earlier failures. Then it begins, releases the place, or waits until
 /// another attempt of its account and source ends. A failure is stored before its place is released. So an attempt that
 /// reserves before it reads sees every failure, stored or running.
+///
+/// This holds however long the read takes. An attempt that reserved earlier was counted at the reservation; or its place was
+/// released before, and the read sees its failure. An attempt that reserves later counts this one. One that ends while
+/// the read waits may be counted twice, as running and as failed: then this attempt waits or is refused for a second, and
+/// none is admitted too early. An attempt that has seen no other reserved place does not wait, so that one always begins.
 final class SignInGate: Sendable {
   struct Key: Hashable {
     let account: SignInAccount

@@ -19,18 +19,20 @@ extension UserDirectory {
 
   /// Checks whether the user of a draft could be stored now. Returns its import if it is stored already.
   ///
-  /// - Throws: `UserError.emailAlreadyRegistered`, `.idTaken`, `.storage`.
-  public func check(_ draft: ImportDraft) throws(UserError) -> UserImport? {
+  /// - Throws: `UserError.emailAlreadyRegistered`, `.idTaken`, and errors of the store.
+  public func check(_ draft: ImportDraft) async throws(UserError) -> UserImport? {
     let user = draft.user
     var stored: User?
     if let id = user.id {
-      _ = try repository.readUser(id: id, showsDeleted: true) { stored = User($0, email: $1, name: $2) }
+      _ = try await repository.readUser(id: id, showsDeleted: true) {
+        stored = User($0, email: $1, name: $2)
+      }
       if let stored {
         guard stored.email.uniquenessKey == user.email.uniquenessKey else { throw .idTaken }
         return try user.outcome(asStored: stored).get()
       }
     }
-    _ = try repository.readUser(email: user.email, showsDeleted: true) {
+    _ = try await repository.readUser(email: user.email, showsDeleted: true) {
       stored = User($0, email: $1, name: $2)
     }
     guard let stored else { return nil }

@@ -17,24 +17,25 @@ public struct UserListing: Sendable {
 
   /// Begins a listing after `after` (nil: at the first user). `pageSize` is clamped to ``pageSizes``.
   ///
-  /// - Throws: `UserError.storage`, and `.invalid` for a position of another order.
+  /// - Throws: `UserError.invalid` for a position of another order, and errors of the store.
   public init(
     repository: any UserRepository, query: UserQuery = UserQuery(), after: ListingPosition?, pageSize: Int
-  ) throws(UserError) {
+  ) async throws(UserError) {
     if let after, !after.isOf(query.filter.order) { throw .invalid([.foreignPageToken]) }
     self.repository = repository
     self.query = query
     self.pageSize = min(max(pageSize, Self.pageSizes.lowerBound), Self.pageSizes.upperBound)
     position = after
-    last = try repository.lastPlace()
+    last = try await repository.lastPlace()
   }
 
   /// Calls `body` with each user of the next page, of which there may be none. Returns false after the last page.
   ///
-  /// - Throws: `UserError.storage`, possibly after some users; another call reads the page again.
-  public mutating func readNextPage(_ body: UserReader) throws(UserError) -> Bool {
+  /// - Throws: errors of the store, possibly after some users; another call reads the page again.
+  public mutating func readNextPage(_ body: UserReader) async throws(UserError) -> Bool {
     guard let last, !isOver else { return false }
-    let page = try repository.readUsers(query, after: position, through: last, limit: pageSize, body)
+    let page = try await repository.readUsers(
+      query, after: position, through: last, limit: pageSize, body)
     isOver = page.isOver
     guard let end = page.position else { return false }
     position = end
@@ -43,11 +44,11 @@ public struct UserListing: Sendable {
 
   /// Returns the next page, or nil after the last.
   ///
-  /// - Throws: `UserError.storage`; another call reads the page again.
-  public mutating func nextPage() throws(UserError) -> [User]? {
+  /// - Throws: errors of the store; another call reads the page again.
+  public mutating func nextPage() async throws(UserError) -> [User]? {
     var page: [User] = []
     page.reserveCapacity(pageSize)
-    return try readNextPage { page.append(User($0, email: $1, name: $2)) } ? page : nil
+    return try await readNextPage { page.append(User($0, email: $1, name: $2)) } ? page : nil
   }
 }
 

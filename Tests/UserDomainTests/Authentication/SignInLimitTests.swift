@@ -10,6 +10,8 @@ import UserStoreSQLite
   private let repository: SQLiteUserRepository
   private let users: UserDirectory
   private let sessions: SessionDirectory
+  /// The same over reads that wait, as those of a network do.
+  private let waitingSessions: SessionDirectory
   private let clock = ManualClock()
   private let email = "ada@example.com"
   private let password = "correct horse"
@@ -26,6 +28,11 @@ import UserStoreSQLite
     sessions = SessionDirectory(
       users: repository, sessions: repository, attempts: attempts, hasher: hasher, issuer: AnyToken(),
       key: [UInt8](repeating: 7, count: 32), clock: { [clock] in clock.now })
+    let store = WaitingStore(repository)
+    waitingSessions = SessionDirectory(
+      users: store, sessions: repository, attempts: PasswordAttempts(store) { [clock] in clock.now },
+      hasher: hasher, issuer: AnyToken(), key: [UInt8](repeating: 7, count: 32),
+      clock: { [clock] in clock.now })
   }
 
   private struct AnyToken: AccessTokenIssuer {
@@ -38,10 +45,11 @@ import UserStoreSQLite
 
   /// Returns the error of a sign-in; nil if it succeeds.
   private func outcome(
-    _ password: String, _ network: String, _ address: String? = nil, device: String = ""
+    _ password: String, _ network: String, _ address: String? = nil, device: String = "",
+    readsWait: Bool = false
   ) async -> UserError? {
     do throws(UserError) {
-      _ = try await sessions.signIn(
+      _ = try await (readsWait ? waitingSessions : sessions).signIn(
         email: address ?? email, password: password, network: network, knownDevice: device)
       return nil
     } catch {
@@ -73,8 +81,9 @@ import UserStoreSQLite
     }
   }
 
-  @Test("many correct sign-ins at once do not block each other, even after failures")
-  func rightOnesAtOnce() async throws {
+  @Test(
+    "many correct sign-ins at once do not block each other, even after failures", arguments: [false, true])
+  func rightOnesAtOnce(readsWait: Bool) async throws {
     _ = try await ada()
     for failures in [0, 4, 6] {
       for _ in 0..<failures {
@@ -83,21 +92,25 @@ import UserStoreSQLite
       }
       clock.advance(by: .seconds(61))
       let outcomes = await withTaskGroup(of: UserError?.self) { group in
-        for _ in 0..<30 { group.addTask { await outcome(password, home) } }
+        for _ in 0..<30 { group.addTask { await outcome(password, home, readsWait: readsWait) } }
         return await group.reduce(into: []) { $0.append($1) }
       }
       #expect(outcomes.allSatisfy { $0 == nil })
     }
   }
 
-  @Test("concurrent guesses are no more than consecutive ones, for any letter cases of the address")
-  func guessesAtOnce() async throws {
+  @Test(
+    "concurrent guesses are no more than consecutive ones, for any letter cases of the address",
+    arguments: [false, true])
+  func guessesAtOnce(readsWait: Bool) async throws {
     _ = try await ada()
     for address in [email, "nobody@example.com"] {
       let outcomes = await withTaskGroup(of: UserError?.self) { group in
         for number in 0..<100 {
           let spelling = number.isMultiple(of: 2) ? address : address.uppercased()
-          group.addTask { await outcome("\(wrong) \(number)", stranger, spelling) }
+          group.addTask {
+            await outcome("\(wrong) \(number)", stranger, spelling, readsWait: readsWait)
+          }
         }
         return await group.reduce(into: []) { $0.append($1) }
       }

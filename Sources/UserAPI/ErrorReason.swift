@@ -18,6 +18,8 @@ public enum ErrorReason: String, CaseIterable, Sendable {
   case overloaded = "OVERLOADED"
   /// Another process holds the database.
   case databaseBusy = "DATABASE_BUSY"
+  /// The server of the database cannot be reached. A write may be stored if its commit was under way.
+  case databaseUnreachable = "DATABASE_UNREACHABLE"
   /// The database was deleted or replaced while the service ran.
   case databaseReplaced = "DATABASE_REPLACED"
   /// Migrations were reverted while the service ran.

@@ -74,6 +74,10 @@ extension GoogleRPCStatus {
     case .busy:
       self.init(
         .unavailable, .databaseBusy, "The database is busy", metadata, .retryInfo(delay: .seconds(1)))
+    case .disconnected:
+      self.init(
+        .unavailable, .databaseUnreachable, "The database cannot be reached", metadata,
+        .retryInfo(delay: .seconds(1)))
     case .full:
       self.init(.resourceExhausted, .storageFull, "The disk is full", metadata)
     case .moved:

@@ -22,8 +22,9 @@ public enum UserError: Error, Hashable, Sendable {
   case cancelled
   /// The service is shutting down; nothing was done.
   case shuttingDown
-  /// The database failed; nothing of the request was stored. Only after `inputOutput` is that uncertain: a
-  /// commit whose sync failed may come back if the machine stops before the next one.
+  /// The database failed; nothing of the request was stored. Only after `inputOutput` and `disconnected` is that uncertain: a
+  /// commit whose sync failed may come back if the machine stops before the next one, and one whose answer was lost may have
+  /// succeeded.
   case storage(StorageFault)
   /// The call's token, or the refresh token in its request, is not accepted.
   case unauthenticated(TokenFault)
@@ -65,6 +66,9 @@ public struct StorageFault: Hashable, Sendable {
     case inputOutput
     /// The path no longer leads to the open file: an operator must restart the service.
     case moved
+    /// The server of the database cannot be reached, or takes no writes: the service goes on by itself when it does. Only a
+    /// write whose commit was under way when the connection was lost may be stored.
+    case disconnected
     /// Migrations that the program needs were reverted while it ran: an operator must apply them.
     case notMigrated
     /// Any other failure: a defect of this program.
@@ -73,9 +77,9 @@ public struct StorageFault: Hashable, Sendable {
 
   /// The kind of the failure.
   public let kind: Kind
-  /// SQLite's extended result code (sqlite.org/rescode.html), or 0 for a failure outside SQLite.
+  /// SQLite's extended result code (sqlite.org/rescode.html), or 0 for a failure outside of SQLite.
   public let resultCode: Int32
-  /// SQLite's own message, for the log; never sent to a client.
+  /// The database's own message, for the log; never sent to a client.
   public let message: String
 
   /// Creates a failure.

@@ -84,7 +84,9 @@ extension StoreError: CustomStringConvertible {
     case .migration(let fault):
       fault.description
     case .storage(let path, let fault):
-      "\(path): \(fault.advice) (SQLite \(fault.resultCode): \(fault.message))"
+      fault.resultCode == 0
+        ? "\(path): \(fault.advice) (\(fault.message))"
+        : "\(path): \(fault.advice) (SQLite \(fault.resultCode): \(fault.message))"
     }
   }
 }
@@ -101,6 +103,7 @@ extension StorageFault {
     case .inputOutput: "the disk or file system failed"
     case .moved:
       "the database was deleted or replaced while it was open; stop the service, restore the right files, then start it"
+    case .disconnected: "the server of the database cannot be used"
     case .notMigrated:
       "migrations were reverted while the service ran; run 'user-service migrate up'"
     case .unexpected: "unexpected failure"

@@ -1,0 +1,88 @@
+import UserDomain
+
+/// A failure of the server, or of the connection to it.
+struct PostgresFailure: Error, Hashable, Sendable {
+  /// What has failed.
+  enum Origin: Hashable, Sendable {
+    /// The server has refused a statement; the connection goes on.
+    case statement
+    /// The connection could not be made, or has ended.
+    case connection
+    /// The caller's task was cancelled while it waited.
+    case cancellation
+    /// Too many statements wait for their results.
+    case overload
+  }
+
+  let origin: Origin
+  /// The SQLSTATE (postgresql.org/docs/current/errcodes-appendix.html); empty if the server has not said one.
+  let state: String
+  /// libpq's or the server's message: for the log, never for a client.
+  let message: String
+
+  /// Creates the failure of a connection.
+  static func lost(_ message: String, state: String = "") -> PostgresFailure {
+    PostgresFailure(origin: .connection, state: state, message: message.trimmingNewlines)
+  }
+
+  static let cancelled = PostgresFailure(origin: .cancellation, state: "", message: "cancelled")
+  static let overloaded = PostgresFailure(origin: .overload, state: "", message: "too many statements wait")
+
+  /// Whether the same transaction may succeed if it is tried again: it lost against another one.
+  var isConflict: Bool { state == "40001" || state == "40P01" }
+
+  /// Whether the connection is of no use, although it is open: its server does not take writes (any more).
+  var endsConnection: Bool {
+    // read_only_sql_transaction; admin_shutdown, crash_shutdown, cannot_connect_now and the like; idle sessions.
+    state == "25006" || state.hasPrefix("57P") || state == "25P03" || state.hasPrefix("08")
+  }
+}
+
+extension UserError {
+  /// Creates the error of a call that met `failure`.
+  init(_ failure: PostgresFailure) {
+    self =
+      switch failure.origin {
+      case .cancellation: .cancelled
+      case .overload: .overloaded(retryAfter: .seconds(1))
+      case .statement, .connection: .storage(StorageFault(failure))
+      }
+  }
+}
+
+extension StorageFault {
+  /// Creates the fault by its SQLSTATE, never by its message.
+  init(_ failure: PostgresFailure) {
+    let state = failure.state
+    self.init(
+      kind: Kind(failure), resultCode: 0,
+      message: state.isEmpty ? failure.message : "\(failure.message) (SQLSTATE \(state))")
+  }
+}
+
+extension StorageFault.Kind {
+  fileprivate init(_ failure: PostgresFailure) {
+    self =
+      switch failure.state {
+      // Serialization failure, deadlock, lock and statement time-outs.
+      case "40001", "40P01", "55P03", "57014": .busy
+      case "53100": .full
+      case "25006": .disconnected
+      // A missing table or column.
+      case "42P01", "42703": .notMigrated
+      case "58030": .inputOutput
+      case "XX001", "XX002": .corrupt
+      case let state where state.hasPrefix("53"): .busy
+      case let state where state.hasPrefix("08") || state.hasPrefix("57P") || state == "25P03": .disconnected
+      default: failure.origin == .connection ? .disconnected : .unexpected
+      }
+  }
+}
+
+extension String {
+  /// The text without line breaks at its end, as libpq's messages have them, and with those inside as spaces.
+  var trimmingNewlines: String {
+    split(whereSeparator: \.isNewline).map { $0.trimmingPrefix { $0 == " " || $0 == "\t" } }.joined(
+      separator: " ")
+  }
+}

@@ -1,0 +1,74 @@
+import UserDomain
+
+/// The statements of reading connections. Each is a transaction of its own.
+enum ReadStatements {
+  static let byID = Statement("user_by_id", "SELECT \(UserColumns.sql) FROM users WHERE id = $1")
+  static let byEmail = Statement("user_by_email", "SELECT \(UserColumns.sql) FROM users WHERE email_key = $1")
+  static let credential = Statement(
+    "credential",
+    """
+    SELECT \(UserColumns.sql), phc_hash, coalesce(epoch, 0) FROM users
+    LEFT JOIN password_credentials ON password_credentials.user_id = id
+    LEFT JOIN token_epochs ON token_epochs.user_id = id WHERE email_key = $1 AND deleted_at IS NULL
+    """)
+  static let passwordHash = Statement(
+    "password_hash", "SELECT phc_hash FROM password_credentials WHERE user_id = $1")
+  static let lastPlace = Statement(
+    "last_place", "SELECT coalesce(place, id) FROM users ORDER BY coalesce(place, id) DESC LIMIT 1")
+  static let due = Statement("due_users", "SELECT EXISTS (SELECT 1 FROM users WHERE purge_at <= $1)")
+
+  static let networkFailures = Statement(
+    "network_failures", "SELECT failures, last_at FROM sign_in_attempts WHERE account = $1 AND network = $2")
+  static let accountFailures = Statement(
+    "account_failures", "SELECT failures, last_at FROM sign_in_accounts WHERE account = $1")
+  static let device = Statement(
+    "device", "SELECT user_id, failures, last_at FROM known_devices WHERE session_id = $1")
+
+  static let revision = Statement("revision", "SELECT number FROM store_revision")
+  /// What was revoked after a revision, with that of the last transaction.
+  static let revokedSince = Statement(
+    "revoked_since",
+    """
+    SELECT revision, kind, id, epoch, is_active, at FROM revocation_events WHERE revision > $1 ORDER BY revision
+    """)
+
+  static let all =
+    [
+      byID, byEmail, credential, passwordHash, lastPlace, due, networkFailures, accountFailures, device,
+      revision,
+      revokedSince,
+    ] + PageStatements.all
+}
+
+/// The statements that read a page of users, one for each order of a listing. `$1` is the position's id; the columns are
+/// those of a user, and then what the order is by: the place or the key.
+enum PageStatements {
+  static let byCreation = page(
+    "creation", "coalesce(place, id) > $1 AND coalesce(place, id) <= $3", key: "coalesce(place, id)",
+    order: "coalesce(place, id)")
+  static let byEmail = page(
+    "email", "(email_key, id) > ($3::bytea, $1)", key: "email_key", order: "email_key, id")
+  static let byName = page(
+    "name", "name_key <> '' AND (name_key, id) > ($3::bytea, $1)", key: "name_key", order: "name_key, id")
+  static let byUpdate = page(
+    "update", "(coalesce(updated_at, created_at), id) > ($3::bigint, $1)", key: "NULL::bytea",
+    order: "coalesce(updated_at, created_at), id")
+  static let inactive = page("inactive", "status = 2 AND id > $1", key: "NULL::bytea", order: "id")
+  static let byLabel = Statement(
+    "page_by_label",
+    """
+    SELECT \(UserColumns.sql), coalesce(place, id), NULL::bytea FROM (
+      SELECT user_id FROM user_labels WHERE key = $3 AND value = $4 AND user_id > $1 ORDER BY user_id LIMIT $2
+    ) AS labelled JOIN users ON id = user_id ORDER BY id
+    """)
+
+  static let all = [byCreation, byEmail, byName, byUpdate, inactive, byLabel]
+
+  private static func page(_ name: String, _ range: String, key: String, order: String) -> Statement {
+    Statement(
+      "page_by_\(name)",
+      """
+      SELECT \(UserColumns.sql), coalesce(place, id), \(key) FROM users WHERE \(range) ORDER BY \(order) LIMIT $2
+      """)
+  }
+}

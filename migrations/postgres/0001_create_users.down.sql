@@ -1,0 +1,2 @@
+DROP TABLE store_revision;
+DROP TABLE users;

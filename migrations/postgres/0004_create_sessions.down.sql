@@ -1,0 +1,3 @@
+DROP TABLE revocation_events;
+DROP TABLE token_epochs;
+DROP TABLE sessions;

@@ -1,0 +1,2 @@
+-- Nothing to do: on PostgreSQL, users.email_key has had its keys by canonical caseless matching and A-labels from the
+-- first version on. The version is here so that versions mean the same for both engines.

@@ -9,7 +9,7 @@ import UserStoreSQLite
 
 /// The claim of this process to be the only service of its database.
 final class DatabaseClaim: Sendable {
-  /// Nil for an in-memory database, which no other process can open.
+  /// Nil for an in-memory database, which no other process can open, and for one that several services may serve.
   private let lock: ServiceLock?
 
   /// Claims the database, or starts to wait for it if the configuration permits that.
@@ -17,7 +17,7 @@ final class DatabaseClaim: Sendable {
   /// - Throws: `StoreError.served` if another service holds the claim and waiting is not permitted; `StoreError` if
   ///   the lock cannot be used.
   init(_ configuration: ServiceConfiguration, logger: Logger) throws(StoreError) {
-    guard case .file(let path) = DatabaseLocation(path: configuration.database) else {
+    guard case .sqlite(.file(let path)) = try DatabaseAddress(configuration.database) else {
       lock = nil
       return
     }

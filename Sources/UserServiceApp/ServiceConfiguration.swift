@@ -4,6 +4,7 @@ public import Logging
 public import TokenSigning
 import UserAPI
 import UserDomain
+import UserStorePostgres
 import UserStoreSQLite
 
 /// The configuration of `serve`. Each property is a ``Setting`` and starts as its default.
@@ -23,7 +24,7 @@ public struct ServiceConfiguration: Sendable {
     var clientAuthorities: String?
   }
 
-  /// The SQLite file, or `:memory:`.
+  /// The SQLite file, `:memory:`, or the URI of a PostgreSQL database, which may have a password in it.
   public internal(set) var database = "users.db"
   /// How long a write waits for another process that holds the database's lock before it is refused.
   public internal(set) var busyTimeout = SQLiteUserRepository.Configuration().busyTimeout
@@ -90,9 +91,14 @@ public struct ServiceConfiguration: Sendable {
   }
 
   /// The configuration of the token authority. The service's own keys are in the file that `auth.keys` names, or
-  /// beside the database; an in-memory database has its keys in memory.
+  /// beside the database: with PostgreSQL, in the working directory. An in-memory database has its keys in memory.
   public var authority: TokenAuthority.Configuration {
-    let beside = database == ":memory:" ? nil : database + ".keys"
+    let beside =
+      switch database {
+      case ":memory:": String?.none
+      case let uri where PostgresAddress.isAddress(uri): "user-service.keys"
+      case let path: path + ".keys"
+      }
     return TokenAuthority.Configuration(
       keys: (auth.keyFile ?? beside).map { KeyFile(path: $0) }, issuer: auth.issuer, audience: auth.audience,
       outside: auth.outside)

@@ -24,7 +24,7 @@ struct ServiceParts: Sendable {
   ///
   /// - Throws: `StoreError` if the database cannot be used, `KeyFailure` if the keys cannot.
   init(_ configuration: ServiceConfiguration, logger: Logger) async throws {
-    let opened = try OpenedStore(configuration)
+    let opened = try await OpenedStore(configuration)
     repository = opened.store
     exposedFiles = opened.exposedFiles
     authority = try await TokenAuthority(configuration.authority) { logger.log($0) }
@@ -74,7 +74,7 @@ struct ServiceParts: Sendable {
       // What the last writes have shown; a check itself writes nothing.
       if repository.writeFault != nil { return false }
       do {
-        _ = try repository.lastPlace()
+        _ = try await repository.lastPlace()
         return true
       } catch {
         return false

@@ -32,6 +32,8 @@ public final class PostgresUserRepository: ServiceStore {
     /// How long results may stay out before a connection counts as lost, 15 s by default; for writes 25 s more, the time
     /// limit of their statements.
     public var answerTimeout: Duration = .seconds(15)
+    /// The maximum wait of a transaction for those of other services, 5 s by default.
+    public var busyTimeout: Duration = .seconds(5)
     /// The maximum wait for another migrator, 60 s by default.
     public var lockTimeout: Duration = .seconds(60)
     var writes = WriteLimits()
@@ -82,7 +84,7 @@ public final class PostgresUserRepository: ServiceStore {
     }
     limits.answer = configuration.answerTimeout + .seconds(25)
     let connector = PostgresConnector(
-      address: address, role: .writing, statements: WriteStatements.all, schemaVersion: migrations.count)
+      address: address, role: .writing(lockTimeout: configuration.busyTimeout), statements: WriteStatements.all, schemaVersion: migrations.count)
     writerLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     writing = PostgresConnection(on: writerLoop.next(), limits: limits) { await connector.openInBackground() }
     writer = PostgresWriter(writing, feed, writes, limits: configuration.writes)

@@ -1,11 +1,11 @@
 import ArgumentParser
 import Foundation
+import UserServiceApp
 import UserStore
-import UserStoreSQLite
 
-/// `--database`, shared by every command that opens a database: the one place that chooses its engine.
+/// `--database`, shared by every command that opens a database.
 struct DatabaseOption: ParsableArguments {
-  @Option(help: ArgumentHelp("Open this SQLite database file.", valueName: "path"))
+  @Option(help: ArgumentHelp("Open this SQLite file, or this PostgreSQL database.", valueName: "path or URI"))
   var database: String
 
   func validate() throws {
@@ -15,24 +15,15 @@ struct DatabaseOption: ParsableArguments {
     }
   }
 
-  /// - Throws: `StoreError.missing` if no file has the path.
-  func requireExisting() throws(StoreError) {
-    guard FileManager.default.fileExists(atPath: database) else { throw .missing(path: database) }
-  }
-
-  /// The migrator of the database, which waits up to `lockTimeout` for another process that holds it.
-  func migrator(lockTimeout: Duration) -> any StoreMigrator {
-    SQLiteMigrator(path: database, lockTimeout: lockTimeout)
-  }
-
-  /// The tokens of the database that are revoked one by one.
-  var revocations: any TokenRevocations { SQLiteTokenRevocations(path: database) }
-
-  /// Opens the database, which must have all migrations. The caller closes it.
+  /// What the option names.
   ///
-  /// - Throws: `StoreError` if the database cannot be used.
-  func open() throws(StoreError) -> any ServiceStore {
-    try requireExisting()
-    return try SQLiteUserRepository(.file(database), schema: .requireCurrent)
+  /// - Throws: `StoreError.missing` if it names a file that does not exist, unless `mayCreate`; `.inaccessible` for an
+  ///   invalid URI.
+  func address(mayCreate: Bool = false) throws(StoreError) -> DatabaseAddress {
+    let address = try DatabaseAddress(database)
+    if case .sqlite = address, !mayCreate, !FileManager.default.fileExists(atPath: database) {
+      throw .missing(path: database)
+    }
+    return address
   }
 }

@@ -1,7 +1,8 @@
 import ArgumentParser
+import UserServiceApp
 import UserStore
 
-/// `user-service migrate`: the schema of a database file.
+/// `user-service migrate`: the schema of a database.
 struct MigrateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "migrate",
@@ -22,7 +23,7 @@ struct MigrateCommand: ParsableCommand {
 
   struct Up: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Apply the pending migrations, creating the database if it does not exist.")
+      abstract: "Apply the pending migrations, creating an SQLite file that does not exist.")
 
     @OptionGroup var database: DatabaseOption
     @Option(help: ArgumentHelp("Stop at this version; by default, at the newest.", valueName: "version"))
@@ -30,7 +31,7 @@ struct MigrateCommand: ParsableCommand {
     @OptionGroup var lock: LockOption
 
     func run() throws {
-      let migrator = database.migrator(lockTimeout: lock.lockTimeout.duration)
+      let migrator = try database.address(mayCreate: true).migrator(lockTimeout: lock.lockTimeout.duration)
       var count = 0
       let line = MigrationLine()
       let report = { (migration: Migration) in
@@ -56,7 +57,7 @@ struct MigrateCommand: ParsableCommand {
     @OptionGroup var lock: LockOption
 
     func run() throws {
-      let migrator = database.migrator(lockTimeout: lock.lockTimeout.duration)
+      let migrator = try database.address(mayCreate: true).migrator(lockTimeout: lock.lockTimeout.duration)
       if Terminal.isInteractive, !yes {
         let planned = try migrator.plannedDown(to: to)
         if !planned.isEmpty {
@@ -87,7 +88,7 @@ struct MigrateCommand: ParsableCommand {
     @OptionGroup var lock: LockOption
 
     func run() throws {
-      let status = try database.migrator(lockTimeout: lock.lockTimeout.duration).status()
+      let status = try database.address(mayCreate: true).migrator(lockTimeout: lock.lockTimeout.duration).status()
       var rows = [["VERSION", "NAME", "STATE"]]
       rows += status.lines.map { [String($0.version), $0.name, Self.words(for: $0.state)] }
       print(Terminal.table(rows))
@@ -106,13 +107,13 @@ struct MigrateCommand: ParsableCommand {
   struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Check that the database is fully migrated, unedited and undamaged. Changes nothing.",
-      discussion: "Reads the whole file. Exits with 0, or prints the problem and exits with 1.")
+      discussion: "Reads the whole database. Exits with 0, or prints the problem and exits with 1.")
 
     @OptionGroup var database: DatabaseOption
     @OptionGroup var lock: LockOption
 
     func run() throws {
-      try database.migrator(lockTimeout: lock.lockTimeout.duration).verify()
+      try database.address(mayCreate: true).migrator(lockTimeout: lock.lockTimeout.duration).verify()
       print("the database is in order")
     }
   }

@@ -25,12 +25,14 @@ struct ServeCommand: AsyncParsableCommand {
   func run() async throws {
     HangUp.shared.listen()
     let settings = try ServiceConfiguration(flags: flags.settings, file: file.config)
+    // Without the password that a URI may have.
+    let database = try DatabaseAddress(settings.database).description
     let app = try await UserServiceApp.build(settings)
     try await app.run { addresses, metrics in
       let list = addresses.map(\.description).joined(separator: ", ")
       let page = metrics.map { ", metrics at http://\($0)/metrics" } ?? ""
       Terminal.say(
-        "user-service \(Version.current) listening on \(list), database \(settings.database)\(page)")
+        "user-service \(Version.current) listening on \(list), database \(database)\(page)")
     }
   }
 }

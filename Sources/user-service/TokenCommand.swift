@@ -68,21 +68,21 @@ struct TokenCommand: AsyncParsableCommand {
       var authority = try settings.authority(database.database)
       // Issuing verifies no tokens, so the other issuer's keys are not needed.
       authority.outside = nil
-      try database.requireExisting()
+      let store = try database.address()
       let now = Timestamp.now
       let id = TokenID.random()
       let claims = AccessTokenClaims(
         principal: Principal(subject: subject.lowercasedIfUser, scopes: Scopes(names: scopeNames)),
         issuedAt: now,
-        expiresAt: now + ttl.duration, epoch: try epoch(), tokenID: id)
+        expiresAt: now + ttl.duration, epoch: try epoch(store), tokenID: id)
       print(try await TokenAuthority(authority).issue(claims))
       Terminal.note("token \(id), expires \(claims.expiresAt.inSeconds)")
     }
 
     /// Returns the epoch of the user whose token this is, or nil for a service.
-    private func epoch() throws -> Int64? {
+    private func epoch(_ store: DatabaseAddress) throws -> Int64? {
       guard let id = UserID(subject) else { return nil }
-      guard let epoch = try database.revocations.epoch(of: id) else {
+      guard let epoch = try store.revocations.epoch(of: id) else {
         throw ValidationError("--subject: no active user has this id")
       }
       return epoch

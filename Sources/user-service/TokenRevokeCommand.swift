@@ -3,6 +3,7 @@ import Foundation
 import Primitives
 import TokenSigning
 import UserDomain
+import UserServiceApp
 import UserStore
 
 extension TokenCommand {
@@ -36,7 +37,7 @@ extension TokenCommand {
         print("the token has expired; nothing was changed")
         return
       }
-      let isNew = try database.revocations.revoke(token, longest: Issue.longest)
+      let isNew = try database.address().revocations.revoke(token, longest: Issue.longest)
       let owner = token.subject.map { " of \(Terminal.harmless($0))" } ?? ""
       print(isNew ? "revoked token \(token.id)\(owner)" : "token \(token.id)\(owner) was already revoked")
     }
@@ -78,7 +79,7 @@ extension TokenCommand {
     @OptionGroup var database: DatabaseOption
 
     func run() throws {
-      let rows = try database.revocations.list().map { token in
+      let rows = try database.address().revocations.list().map { token in
         [
           "\(token.id)", token.subject.map { Terminal.harmless($0) } ?? "unknown", token.revokedAt.inSeconds,
           token.expiresAt?.inSeconds ?? "unknown",

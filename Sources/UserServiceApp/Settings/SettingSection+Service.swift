@@ -8,9 +8,9 @@ extension SettingSection {
     introduction: nil,
     settings: [
       Setting(
-        "database", \.database, .text("a path, or :memory:"), flag: .option("path"),
-        "Keep the users in this SQLite file, or in memory (:memory:).",
-        note: "Any other text is a path."),
+        "database", \.database, .text("a path, :memory:, or a postgres:// URI"), flag: .option("path"),
+        "Keep the users in this SQLite file, in memory (:memory:), or in this PostgreSQL database (postgres://…).",
+        note: "Any other text is a path. See [PostgreSQL](postgresql.md)."),
       Setting(
         "listen", \.listen, .addresses, flag: .option("address"),
         "Listen at this IP address and port (HOST:PORT) or Unix-domain socket (unix:PATH); can be given several times.",

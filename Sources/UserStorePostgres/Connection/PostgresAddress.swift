@@ -66,7 +66,7 @@ struct PostgresConnector: Sendable {
   /// What a connection is for.
   enum Role: Sendable {
     case reading
-    case writing
+    case writing(lockTimeout: Duration)
     /// One command after another, without time limits but for that of locks.
     case administration(lockTimeout: Duration)
   }
@@ -132,13 +132,14 @@ struct PostgresConnector: Sendable {
     case .reading:
       set("default_transaction_read_only", "on")
       set("statement_timeout", "10s")
-    case .writing:
+    case .writing(let lockTimeout):
       set("statement_timeout", "30s")
-      set("lock_timeout", "5s")
+      // 0 would mean no limit.
+      set("lock_timeout", "\(max(Int(lockTimeout / .milliseconds(1)), 1))ms")
       // A service that is cut off in a transaction must not keep the others from writing.
       set("idle_in_transaction_session_timeout", "10s")
     case .administration(let lockTimeout):
-      set("lock_timeout", "\(Int(lockTimeout / .milliseconds(1)))ms")
+      set("lock_timeout", "\(max(Int(lockTimeout / .milliseconds(1)), 1))ms")
     }
     return "SELECT \(settings.joined(separator: ", "))"
   }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import UserDomain
+import UserServiceApp
 import UserStore
 
 /// `user-service users unlock`: writes to the database; the service need not run.
@@ -8,7 +9,7 @@ struct UsersUnlockCommand: AsyncParsableCommand {
     commandName: "unlock", abstract: "Let a user sign in by password again after too many failures.",
     discussion: """
       After 100 wrong passwords in a row, an account refuses passwords, except from a device that has signed in before. \
-      This resets the count of failures. It needs the database file; a running service applies it at once. \
+      This resets the count of failures. It needs the database; a running service applies it at once. \
       'user-service users update' does the same with a new password or --status active, and the scope users:write.
       """)
 
@@ -17,8 +18,8 @@ struct UsersUnlockCommand: AsyncParsableCommand {
   @OptionGroup var database: DatabaseOption
 
   func run() async throws {
-    let repository = try database.open()
-    guard let user = UserID(id), try repository.user(id: user) != nil else {
+    let repository = try await database.address().open()
+    guard let user = UserID(id), try await repository.user(id: user) != nil else {
       try await repository.close()
       Terminal.note("Error: the user \(Terminal.harmless(id)) does not exist")
       throw ExitCode(3)

@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-import inspect
 import os
 import pathlib
 import re
@@ -10,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 import uuid
 
 import grpc
@@ -24,15 +22,6 @@ from program import PROGRAM
 from user_calls import UserCalls
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-def wait_until(condition, seconds=60):
-    """Returns once `condition` holds. Polls it with growing pauses."""
-    deadline, pause = time.monotonic() + seconds, 0.001
-    while not condition():
-        assert time.monotonic() < deadline, f"waited for {seconds} s: {inspect.getsource(condition).strip()}"
-        time.sleep(pause)
-        pause = min(pause * 2, 0.1)
 
 
 @pytest.fixture(scope="session")

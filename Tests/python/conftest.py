@@ -18,6 +18,7 @@ from grpc_tools import protoc
 import frames
 from callers import Caller
 from commands import Commands
+from postgres_server import INSTALLATIONS, PostgresServer
 from program import PROGRAM
 from user_calls import UserCalls
 
@@ -217,3 +218,23 @@ def connect():
 @pytest.fixture
 def client(service, connect):
     return connect(service.address)
+
+
+@pytest.fixture(scope="session", params=INSTALLATIONS)
+def postgres_version(request):
+    """A major version of PostgreSQL: a test that uses it runs once for each that is installed."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_version):
+    """A server of PostgreSQL for all tests that leave it as it is and create databases of their own."""
+    with PostgresServer(postgres_version) as server:
+        yield server
+
+
+@pytest.fixture
+def own_postgres(postgres_version):
+    """A server of PostgreSQL that the test may stop, kill and change."""
+    with PostgresServer(postgres_version) as server:
+        yield server

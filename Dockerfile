@@ -6,8 +6,8 @@ RUN ./dev build && strip -o /user-service "$(swift build -c release --static-swi
 
 FROM debian:bookworm-slim
 RUN apt-get update \
-  && apt-get install -y --no-install-recommends libargon2-1 libcrypt1 libidn2-0 libjemalloc2 libnghttp2-14 libsqlite3-0 \
-    libstdc++6 zlib1g \
+  && apt-get install -y --no-install-recommends libargon2-1 libcrypt1 libidn2-0 libjemalloc2 libnghttp2-14 libpq5 \
+    libsqlite3-0 libstdc++6 zlib1g \
   && rm -rf /var/lib/apt/lists/* \
   && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin user-service \
   && install -d -o user-service -g user-service -m 0700 /data

@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib
-import inspect
 import os
 import pathlib
 import re
@@ -10,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 import uuid
 
 import grpc
@@ -20,19 +18,11 @@ from grpc_tools import protoc
 import frames
 from callers import Caller
 from commands import Commands
+from postgres_server import INSTALLATIONS, PostgresServer
 from program import PROGRAM
 from user_calls import UserCalls
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-def wait_until(condition, seconds=60):
-    """Returns once `condition` holds. Polls it with growing pauses."""
-    deadline, pause = time.monotonic() + seconds, 0.001
-    while not condition():
-        assert time.monotonic() < deadline, f"waited for {seconds} s: {inspect.getsource(condition).strip()}"
-        time.sleep(pause)
-        pause = min(pause * 2, 0.1)
 
 
 @pytest.fixture(scope="session")
@@ -228,3 +218,23 @@ def connect():
 @pytest.fixture
 def client(service, connect):
     return connect(service.address)
+
+
+@pytest.fixture(scope="session", params=INSTALLATIONS)
+def postgres_version(request):
+    """A major version of PostgreSQL: a test that uses it runs once for each that is installed."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_version):
+    """A server of PostgreSQL for all tests that leave it as it is and create databases of their own."""
+    with PostgresServer(postgres_version) as server:
+        yield server
+
+
+@pytest.fixture
+def own_postgres(postgres_version):
+    """A server of PostgreSQL that the test may stop, kill and change."""
+    with PostgresServer(postgres_version) as server:
+        yield server

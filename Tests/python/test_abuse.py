@@ -8,8 +8,8 @@ import pytest
 
 import attacks
 import frames
-from conftest import wait_until
 from frames import CANCEL, ENHANCE_YOUR_CALM, INTERNAL_ERROR, PROTOCOL_ERROR, data, message, request, reset
+from waiting import wait_until
 
 ROOM = 16 << 20
 

@@ -12,9 +12,9 @@ import pytest
 from google.rpc.error_details_pb2 import ErrorInfo
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-import conftest
 from callers import details
 from program import run
+from waiting import wait_until
 
 TIMEOUT = 60
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -109,7 +109,7 @@ def test_a_second_service_is_refused_unless_it_takes_over(pb, serve, tmp_path):
     assert first.stop() == (0, "")
     # After its next attempt it holds the lock, and records its id in the file.
     lock = tmp_path / "users.db.lock"
-    conftest.wait_until(lambda: lock.exists() and lock.read_text() == f"{second.process.pid}\n")
+    wait_until(lambda: lock.exists() and lock.read_text() == f"{second.process.pid}\n")
     assert f"process {second.process.pid} serves" in start_fails(database)
     assert second.stop() == (0, "")
     assert not os.path.exists(f"{database}.lock")
@@ -176,7 +176,7 @@ def test_a_replaced_database_is_noticed_without_a_write(pb, serve, tmp_path):
     service = serve(database=database)
     with grpc.insecure_channel(service.address) as channel:
         other.rename(database)
-        conftest.wait_until(lambda: not is_serving(channel))
+        wait_until(lambda: not is_serving(channel))
     code, errors = errors_of(service)
     assert code == 1
     assert sum("not serving" in line for line in errors.splitlines()) == 1
@@ -211,7 +211,7 @@ def test_migrations_that_are_taken_back_under_the_service_may_come_again(pb, ser
         connection.rollback()
         connection.close()
         assert run("migrate", "up", "--database", service.database).returncode == 0
-        conftest.wait_until(lambda: is_serving(channel))
+        wait_until(lambda: is_serving(channel))
         create(pb, channel, "bob@example.com")
     code, errors = errors_of(service)
     assert code == 0

@@ -7,11 +7,11 @@ import pytest
 
 import hashes
 from callers import UNAUTHENTICATED, bearer, failure, service_token
-from conftest import wait_until
 from foreign_users import EVERYTHING, Conversation, Rows
 from issuer import ISSUER, make_key, make_token, write_keys
 from program import TIMEOUT
 from user_calls import DENIED, UserCalls, invalid, refusal
+from waiting import wait_until
 
 
 def test_an_export_continues_after_any_of_its_page_tokens(calls, row):

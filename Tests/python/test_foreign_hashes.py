@@ -9,9 +9,9 @@ from google.rpc.error_details_pb2 import BadRequest
 
 import hashes
 from callers import UNAUTHENTICATED, Caller, failure, service_token
-from conftest import wait_until
 from foreign_users import EVERYTHING, reason
 from user_calls import UserCalls
+from waiting import wait_until
 
 PASSWORD = "corr\u00e9ct h\u00f6rse \U0001f40e"
 # The service's own parameters.

@@ -14,8 +14,8 @@ import unicodedata
 import pytest
 
 from commands import Commands, users
-from conftest import wait_until
 from program import PROGRAM
+from waiting import wait_until
 
 
 def test_an_import_shows_its_progress_at_a_terminal_and_nowhere_else(commands, tmp_path):

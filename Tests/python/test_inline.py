@@ -11,9 +11,9 @@ import uuid
 import grpc
 
 import frames
-from conftest import wait_until
 from frames import field, message, request
 from metrics import calls, families, inline_calls
+from waiting import wait_until
 
 UNKNOWN_FIELD = field(15, "?")
 

@@ -8,10 +8,10 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import ErrorInfo
 
-import conftest
 from callers import Caller, bearer, details, failure, service_token
 from frames import data, field, message, request
 from program import run
+from waiting import wait_until
 
 # Each test runs on the inline road and on the handler road.
 ANSWERING = ["inline", "task"]
@@ -38,7 +38,7 @@ def end_by_rotation(service, caller, token):
         except grpc.RpcError:
             return True
 
-    conftest.wait_until(refused)
+    wait_until(refused)
 
 
 def end_by_status(service, caller, token):
@@ -62,7 +62,7 @@ def test_a_bulk_load_stores_nothing_once_its_token_has_ended(pb, serve, end, rea
                 yield pb.CreateUserRequest(email=f"user{number}@example.com")
 
         call = caller.users.BulkCreateUsers.future(rows(), timeout=TIMEOUT, metadata=bearer(token))
-        conftest.wait_until(lambda: stored(service) == 1_001)
+        wait_until(lambda: stored(service) == 1_001)
         end(service, caller, token)
         ended.set()
         with pytest.raises(grpc.RpcError) as raised:

@@ -11,8 +11,8 @@ import grpc
 import pytest
 
 import frames
-from conftest import wait_until
 from program import PROGRAM
+from waiting import wait_until
 
 
 def has_ipv6():

@@ -15,9 +15,9 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 import flood
 import frames
-from conftest import wait_until
 from flood import AUTH, HEALTH, METHODS, call_of, compressed, text
 from frames import CANCEL, data, field, message, request
+from waiting import wait_until
 
 # The maximum growth of the service's memory under ten attackers, at its peak.
 ROOM = 16 << 20

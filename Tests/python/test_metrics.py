@@ -10,9 +10,9 @@ import time
 import grpc
 import pytest
 
-from conftest import wait_until
 from metrics import calls, families
 from program import PROGRAM
+from waiting import wait_until
 
 
 @pytest.fixture

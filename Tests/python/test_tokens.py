@@ -8,10 +8,10 @@ import threading
 import grpc
 import pytest
 
-import conftest
 from callers import UNAUTHENTICATED, Caller, failure, service_token, token_id
 from issuer import encode
 from program import PROGRAM, TIMEOUT, run
+from waiting import wait_until
 
 # Each test runs on the inline road and on the handler road.
 ANSWERING = ["inline", "task"]
@@ -79,9 +79,9 @@ def test_rotating_keys(pb, secured, caller):
 
     assert works(after) and works(before)
     run("keys", "rotate", "--database", secured.database, "--overlap", "0s")
-    conftest.wait_until(lambda: not works(before))
+    wait_until(lambda: not works(before))
     assert not works(after)
-    conftest.wait_until(lambda: works(service_token(secured)))
+    wait_until(lambda: works(service_token(secured)))
     listed = run("keys", "list", "--database", secured.database)
     assert listed.returncode == 0
     secret = json.loads(pathlib.Path(secured.database + ".keys").read_text())["keys"][-1]
@@ -120,7 +120,7 @@ def test_a_token_can_be_revoked_singly(pb, serve, tmp_path):
         assert "was already revoked" in revoke("--jti", token_id(by_token)).stdout
         assert revoke("--token-file", "-", text=own).returncode == 0
         for token in [by_id, by_token, own]:
-            conftest.wait_until(lambda: refused(caller, token))
+            wait_until(lambda: refused(caller, token))
             assert failure(lambda: caller.get(ada.id, token))[:2] == (UNAUTHENTICATED, "TOKEN_REVOKED")
         caller.list(other)
         caller.get(ada.id, caller.sign_in().access_token)

@@ -1,7 +1,7 @@
-package import UserDomain
+public import UserDomain
 
 /// What decides whether a user's tokens are accepted, as stored.
-package struct UserStanding: Hashable, Sendable {
+@usableFromInline package struct UserStanding: Hashable, Sendable {
   /// The status; nil if it is unknown to this program.
   package let status: UserStatus?
   /// The epoch that tokens must have; 0 before the first revocation.
@@ -14,7 +14,7 @@ package struct UserStanding: Hashable, Sendable {
   }
 
   /// Returns whether a token of `epoch` is accepted.
-  package func accepts(epoch: Int64) -> Bool { status == .active && epoch == self.epoch }
+  @usableFromInline package func accepts(epoch: Int64) -> Bool { status == .active && epoch == self.epoch }
 }
 
 extension WriteAuthority {
@@ -22,7 +22,7 @@ extension WriteAuthority {
   ///
   /// - Parameter standing: returns the standing of a user; nil if it is deleted or unknown. It is called only for a
   ///   bearer whose token passes its own check.
-  package func fault<Failure: Error>(
+  @inlinable package func fault<Failure: Error>(
     standing: (UserID) throws(Failure) -> UserStanding?
   ) throws(Failure) -> UserError? {
     do throws(UserError) { try check() } catch { return error }

@@ -1,11 +1,11 @@
-import Synchronization
-package import UserDomain
+public import Synchronization
+public import UserDomain
 
 /// A write waiting for its transaction. One caller awaits it, and is resumed exactly once.
 ///
 /// It is not generic over its result, which a ``WriteAnswer`` keeps: the queue would ask the runtime for the type at every
 /// step of every write.
-package final class QueuedWrite: Sendable {
+@usableFromInline package final class QueuedWrite: Sendable {
   /// Receives nil for a committed write, or the reason why nothing was stored.
   private typealias Waiter = CheckedContinuation<UserError?, Never>
 
@@ -19,9 +19,9 @@ package final class QueuedWrite: Sendable {
   }
 
   /// The maximum number of rows that it writes.
-  package let rows: Int
+  @usableFromInline package let rows: Int
   /// Whether it is one of many that change pages all over the database.
-  package let isImport: Bool
+  @usableFromInline package let isImport: Bool
   private let phase = Mutex(Phase.created)
 
   /// Creates a write of at most `rows` rows.
@@ -92,21 +92,22 @@ package final class QueuedWrite: Sendable {
 
 /// The result of a write: kept by the writer, and taken by the caller once the write has ended.
 ///
-/// A value that a closure captures: an object would ask the runtime for its types when it is destroyed.
-package struct WriteAnswer<Value: Sendable>: ~Copyable, Sendable {
+/// A value that a closure captures: an object would ask the runtime for its types when it is destroyed. It is inlinable,
+/// so that its functions do not ask for them either.
+@usableFromInline package struct WriteAnswer<Value: Sendable>: ~Copyable, Sendable {
   /// What the work of a write returns: a domain error is a result, not a failure that rolls the transaction back.
-  package typealias Answer = Result<Value, UserError>
+  @usableFromInline package typealias Answer = Result<Value, UserError>
 
-  private let answer = Mutex<Answer?>(nil)
+  @usableFromInline let answer: Mutex<Answer?>
 
   /// Creates an answer that is not given yet.
-  package init() {}
+  @inlinable package init() { answer = Mutex(nil) }
 
   /// Keeps the result. A later one, after a rollback, replaces it.
-  package func keep(_ answer: Answer) { self.answer.withLock { $0 = answer } }
+  @inlinable package func keep(_ answer: Answer) { self.answer.withLock { $0 = answer } }
 
   /// Returns the last result. The write must be committed, and so performed.
-  package func take() throws(UserError) -> Value {
+  @inlinable package func take() throws(UserError) -> Value {
     guard let answer = answer.withLock({ $0 }) else {
       throw .storage(StorageFault(kind: .unexpected, resultCode: 0, message: "not performed"))
     }

@@ -270,8 +270,14 @@ extension DispatchQueue {
 }
 
 extension PostgresConnector {
-  /// Opens a connection on a thread that may wait.
+  /// Opens a connection in pipeline mode, on a thread that may wait.
   func openInBackground() async -> Result<LibpqHandle, PostgresFailure> {
-    await DispatchQueue.offLoop { Result { () throws(PostgresFailure) in try open() } }
+    await DispatchQueue.offLoop {
+      Result { () throws(PostgresFailure) in
+        let handle = try open()
+        try handle.enterPipelineMode()
+        return handle
+      }
+    }
   }
 }

@@ -89,7 +89,7 @@ struct MigrationSession {
       "password_credentials", "sessions", "token_epochs", "create_requests", "known_devices", "user_labels",
     ] {
       let found = try execute(
-        "SELECT EXISTS (SELECT 1 FROM \(table) LEFT JOIN users ON id = user_id WHERE users.id IS NULL)"
+        "SELECT EXISTS (SELECT 1 FROM \(table) LEFT JOIN users ON users.id = user_id WHERE users.id IS NULL)"
       )
       if found.text(0, 0) == "t" {
         throw .storage(

@@ -236,6 +236,8 @@ let package = Package(
       ]
     ),
 
+    .executableTarget(name: "libpq-yardstick", linkerSettings: [.linkedLibrary("pq")]),
+
     .executableTarget(
       name: "client-example", dependencies: ["UserServiceClient"], path: "Examples/ClientExample"
     ),
@@ -430,7 +432,7 @@ let package = Package(
   swiftLanguageModes: [.v6]
 )
 
-for target in package.targets where target.type != .system {
+for target in package.targets where target.type != .system && target.name != "libpq-yardstick" {
   target.swiftSettings = [
     // `any` marks every existential (SE-0335).
     .enableUpcomingFeature("ExistentialAny"),

@@ -35,6 +35,17 @@ struct BenchCommand: AsyncParsableCommand {
   @Option(help: "Create users with these numbers of concurrent writers.")
   var writers = [1, 8, 64]
 
+  @Option(
+    help: """
+      Measure over this store. With postgres, the service is measured beside libpq alone, over the server whose URI is in \
+      USER_SERVICE_BENCH_POSTGRES; './dev bench' starts one.
+      """)
+  var store = Store.sqlite
+
+  enum Store: String, CaseIterable, ExpressibleByArgument {
+    case sqlite, postgres
+  }
+
   @Option(help: "Make the databases in this folder; the writes are measured on its disk.")
   var directory = "bench-results"
 
@@ -66,6 +77,7 @@ struct BenchCommand: AsyncParsableCommand {
     // A folder left behind is in a place that git ignores.
     defer { try? FileManager.default.removeItem(at: folder) }
 
+    if store == .postgres { return try await measurePostgres(in: folder) }
     let parts = only.isEmpty ? Part.allCases : only
     var report = Report()
     if !Set([.bulk, .reads, .scan, .transport, .gets, .service, .start, .memory]).isDisjoint(with: parts) {
@@ -108,5 +120,14 @@ struct BenchCommand: AsyncParsableCommand {
       ).run(into: &report)
     }
     if parts.contains(.token) { try await TokenBenchmark(checks: 1_000_000).run(into: &report) }
+  }
+
+  private func measurePostgres(in folder: URL) async throws {
+    guard let uri = ProcessInfo.processInfo.environment["USER_SERVICE_BENCH_POSTGRES"] else {
+      throw ValidationError("--store postgres needs the URI of an empty database in USER_SERVICE_BENCH_POSTGRES")
+    }
+    var report = Report()
+    try await PostgresBenchmark(folder: folder, uri: uri, users: users, calls: calls, creates: creates)
+      .run(into: &report)
   }
 }

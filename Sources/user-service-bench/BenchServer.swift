@@ -13,7 +13,7 @@ struct BenchServer {
   /// Starts `user-service-bench server`.
   init(
     _ transport: BenchServerCommand.Transport, auth: Bool, metrics: Bool = true, inline: Bool = true,
-    database: String, loops: Int? = nil
+    database: String, keys: String? = nil, loops: Int? = nil
   ) throws {
     let output = Pipe()
     process = Process()
@@ -22,6 +22,7 @@ struct BenchServer {
       "server", "--transport", transport.rawValue, "--database", database, "--auth", auth ? "on" : "off",
       "--metrics", metrics ? "on" : "off", "--inline", "\(inline)",
     ]
+    if let keys { process.arguments? += ["--keys", keys] }
     if let loops { process.arguments? += ["--loops", "\(loops)"] }
     process.standardOutput = output
     process.standardInput = FileHandle.nullDevice

@@ -25,6 +25,8 @@ struct BenchServerCommand: AsyncParsableCommand {
   @Option var inline = "true"
   @Option var logLevel = "warning"
   @Option var metrics = "on"
+  /// The file of the signing keys; by default that beside the database.
+  @Option var keys: String?
   /// The number of event loops; by default the number of cores.
   @Option var loops: Int?
 
@@ -32,7 +34,7 @@ struct BenchServerCommand: AsyncParsableCommand {
     let settings = try ServiceConfiguration(
       flags: [
         "database": database, "auth.mode": auth, "grpc.inline": inline, "log.level": logLevel,
-      ], file: nil, environment: [:])
+      ], file: nil, environment: keys.map { ["USER_SERVICE_AUTH_KEYS": $0] } ?? [:])
     let registry = metrics == "on" ? PrometheusRegistry() : nil
     let group =
       loops.map { MultiThreadedEventLoopGroup(numberOfThreads: $0) } ?? .singletonMultiThreadedEventLoopGroup

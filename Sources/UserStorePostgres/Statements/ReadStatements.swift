@@ -3,6 +3,10 @@ import UserDomain
 /// The statements of reading connections. Each is a transaction of its own.
 enum ReadStatements {
   static let byID = Statement("user_by_id", "SELECT \(UserColumns.sql) FROM users WHERE id = $1")
+  static let byIDs = Statement(
+    "users_by_ids", "SELECT \(UserColumns.sql) FROM users WHERE id = ANY ($1::uuid[])")
+  static let passwordHashes = Statement(
+    "password_hashes", "SELECT user_id, phc_hash FROM password_credentials WHERE user_id = ANY ($1::uuid[])")
   static let byEmail = Statement("user_by_email", "SELECT \(UserColumns.sql) FROM users WHERE email_key = $1")
   static let credential = Statement(
     "credential",
@@ -34,7 +38,7 @@ enum ReadStatements {
 
   static let all =
     [
-      byID, byEmail, credential, passwordHash, lastPlace, due, networkFailures, accountFailures, device,
+      byID, byIDs, passwordHashes, byEmail, credential, passwordHash, lastPlace, due, networkFailures, accountFailures, device,
       revision,
       revokedSince,
     ] + PageStatements.all

@@ -65,7 +65,7 @@ final class QueryResult: @unchecked Sendable {
   /// A `boolean`.
   func flag(_ row: Int, _ column: Int32) -> Bool { bytes(row, column).first == 1 }
 
-  /// A `uuid`; nil for a value of another length.
+  /// A `uuid`; nil for NULL.
   func id(_ row: Int, _ column: Int32) -> UserID? { UserID(bytes: bytes(row, column)) }
 
   func blob(_ row: Int, _ column: Int32) -> [UInt8] { Array(bytes(row, column)) }

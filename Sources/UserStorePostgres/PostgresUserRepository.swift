@@ -84,7 +84,8 @@ public final class PostgresUserRepository: ServiceStore {
     }
     limits.answer = configuration.answerTimeout + .seconds(25)
     let connector = PostgresConnector(
-      address: address, role: .writing(lockTimeout: configuration.busyTimeout), statements: WriteStatements.all, schemaVersion: migrations.count)
+      address: address, role: .writing(lockTimeout: configuration.busyTimeout),
+      statements: WriteStatements.all, schemaVersion: migrations.count)
     writerLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     writing = PostgresConnection(on: writerLoop.next(), limits: limits) { await connector.openInBackground() }
     writer = PostgresWriter(writing, feed, writes, limits: configuration.writes)

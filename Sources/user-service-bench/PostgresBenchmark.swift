@@ -145,7 +145,8 @@ private struct Yardstick {
       throw RawDatabase.Failure(description: "libpq-yardstick \(work): \(text)")
     }
     return Yardstick(
-      cpuMicroseconds: numbers[0] * 1_000_000 / numbers[2], wallMicroseconds: numbers[1] * 1_000_000 / numbers[2],
+      cpuMicroseconds: numbers[0] * 1_000_000 / numbers[2],
+      wallMicroseconds: numbers[1] * 1_000_000 / numbers[2],
       rows: Int(numbers[2]))
   }
 }

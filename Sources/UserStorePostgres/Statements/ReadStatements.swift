@@ -38,7 +38,8 @@ enum ReadStatements {
 
   static let all =
     [
-      byID, byIDs, passwordHashes, byEmail, credential, passwordHash, lastPlace, due, networkFailures, accountFailures, device,
+      byID, byIDs, passwordHashes, byEmail, credential, passwordHash, lastPlace, due, networkFailures,
+      accountFailures, device,
       revision,
       revokedSince,
     ] + PageStatements.all

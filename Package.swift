@@ -255,7 +255,15 @@ let package = Package(
 
     .target(
       name: "TestSupport",
-      dependencies: ["UserDomain", "VisibleMutex", .product(name: "Logging", package: "swift-log")],
+      dependencies: [
+        "CLibpq",
+        "UserDomain",
+        "UserStore",
+        "UserStorePostgres",
+        "VisibleMutex",
+        .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
       path: "Tests/TestSupport"
     ),
     .target(name: "VisibleMutex", path: "Tests/VisibleMutex"),
@@ -327,7 +335,6 @@ let package = Package(
         "TestSupport",
         "UserDomain",
         "UserStore",
-        "UserStorePostgres",
         "UserStoreSQLite",
         "store-probe",
         .product(name: "GRDB", package: "GRDB.swift"),

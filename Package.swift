@@ -328,6 +328,11 @@ let package = Package(
       name: "PasswordHashingTests", dependencies: ["CArgon2", "PasswordHashing", "TestSupport", "UserDomain"]
     ),
     .testTarget(name: "UserStoreTests", dependencies: ["Primitives", "UserDomain", "UserStore"]),
+    // What is true of every store, on each engine.
+    .testTarget(
+      name: "StoreConformanceTests",
+      dependencies: ["TestSupport", "UserDomain", "UserStore", "UserStorePostgres", "UserStoreSQLite"]
+    ),
     .testTarget(
       name: "UserStoreSQLiteTests",
       dependencies: [

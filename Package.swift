@@ -334,6 +334,10 @@ let package = Package(
       dependencies: ["TestSupport", "UserDomain", "UserStore", "UserStorePostgres", "UserStoreSQLite"]
     ),
     .testTarget(
+      name: "UserStorePostgresTests",
+      dependencies: ["TestSupport", "UserDomain", "UserStore", "UserStorePostgres"]
+    ),
+    .testTarget(
       name: "UserStoreSQLiteTests",
       dependencies: [
         "FaultVFS",

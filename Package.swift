@@ -253,7 +253,15 @@ let package = Package(
 
     .target(
       name: "TestSupport",
-      dependencies: ["UserDomain", "VisibleMutex", .product(name: "Logging", package: "swift-log")],
+      dependencies: [
+        "CLibpq",
+        "UserDomain",
+        "UserStore",
+        "UserStorePostgres",
+        "VisibleMutex",
+        .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
       path: "Tests/TestSupport"
     ),
     .target(name: "VisibleMutex", path: "Tests/VisibleMutex"),
@@ -318,6 +326,15 @@ let package = Package(
       name: "PasswordHashingTests", dependencies: ["CArgon2", "PasswordHashing", "TestSupport", "UserDomain"]
     ),
     .testTarget(name: "UserStoreTests", dependencies: ["Primitives", "UserDomain", "UserStore"]),
+    // What is true of every store, on each engine.
+    .testTarget(
+      name: "StoreConformanceTests",
+      dependencies: ["TestSupport", "UserDomain", "UserStore", "UserStorePostgres", "UserStoreSQLite"]
+    ),
+    .testTarget(
+      name: "UserStorePostgresTests",
+      dependencies: ["TestSupport", "UserDomain", "UserStore", "UserStorePostgres"]
+    ),
     .testTarget(
       name: "UserStoreSQLiteTests",
       dependencies: [

@@ -11,6 +11,9 @@ extension PostgresUserRepository {
   /// The number of writes waiting for a transaction.
   public var waitingWrites: Int { writer.waitingWrites }
 
+  /// Whether a transaction is running or about to begin.
+  package var isWriting: Bool { writer.isWriting }
+
   /// Returns a fault of this database as an error for operators, which prints as one line.
   public func failure(_ fault: StorageFault) -> StoreError {
     .storage(path: address.description, fault)

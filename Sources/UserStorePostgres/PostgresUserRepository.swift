@@ -36,7 +36,7 @@ public final class PostgresUserRepository: ServiceStore {
     public var busyTimeout: Duration = .seconds(5)
     /// The maximum wait for another migrator, 60 s by default.
     public var lockTimeout: Duration = .seconds(60)
-    var writes = WriteLimits()
+    package var writes = WriteLimits()
 
     /// Creates the default configuration.
     public init() {}
@@ -68,9 +68,11 @@ public final class PostgresUserRepository: ServiceStore {
       address, schema: schema, configuration: configuration, on: group, writes: WriteSettings())
   }
 
-  init(
+  /// Opens the database with other times and ids of new users than the system's, and other migrations.
+  package init(
     _ address: PostgresAddress, schema: SchemaPolicy, configuration: Configuration,
-    on group: any EventLoopGroup, writes: WriteSettings, migrations: [Migration] = Migration.postgres
+    on group: any EventLoopGroup = .singletonMultiThreadedEventLoopGroup, writes: WriteSettings,
+    migrations: [Migration] = Migration.postgres
   ) async throws(StoreError) {
     self.address = address
     try await Self.prepare(address, schema, configuration, migrations)

@@ -35,7 +35,7 @@ public final class SQLiteUserRepository: UserRepository, ImmediateUserReads {
     public var readerCacheSize = 2 << 20
     /// The maximum page cache of the writing connection in bytes, 4 MiB by default: a thousand pages.
     public var writerCacheSize = 4 << 20
-    var writes = WriteLimits()
+    package var writes = WriteLimits()
     /// The pages of the write-ahead log from which a commit is followed by a checkpoint.
     ///
     /// 4,000 are few enough for the first block of the WAL index, which has 4,062 (sqlite.org/walformat.html): a reader
@@ -81,7 +81,8 @@ public final class SQLiteUserRepository: UserRepository, ImmediateUserReads {
     try self.init(location, schema: schema, configuration: configuration, writes: WriteSettings())
   }
 
-  init(
+  /// Opens the database with other times and ids of new users than the system's, and other migrations.
+  package init(
     _ location: DatabaseLocation, schema: SchemaPolicy, configuration: Configuration, writes: WriteSettings,
     migrations: [Migration] = Migration.embedded
   ) throws(StoreError) {
@@ -173,7 +174,7 @@ public final class SQLiteUserRepository: UserRepository, ImmediateUserReads {
   public var waitingWrites: Int { writer.waitingWrites }
 
   /// Whether a transaction is running or about to begin.
-  var isWriting: Bool { writer.isWriting }
+  package var isWriting: Bool { writer.isWriting }
 
   // MARK: UserRepository
 

@@ -7,19 +7,21 @@ public final class ChildProcess: Sendable {
   private let outputs: (standard: Output, errors: Output)
   private let exit = ExitStatus()
 
-  /// Starts the executable `program` with nothing to read on standard input.
+  /// Starts the executable `program`.
   ///
   /// - Parameters:
   ///   - environment: variables added to the environment of the tests, or replacing them.
   ///   - file: the file for its standard error; nil to collect it.
+  ///   - input: its standard input; nil for an empty one.
   public init(
-    _ program: URL, _ arguments: [String], environment: [String: String] = [:], errorsTo file: String? = nil
+    _ program: URL, _ arguments: [String], environment: [String: String] = [:], errorsTo file: String? = nil,
+    input: Pipe? = nil
   ) throws {
     process = Process()
     process.executableURL = program
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    process.standardInput = FileHandle.nullDevice
+    process.standardInput = input ?? FileHandle.nullDevice
     let (output, errors) = (Pipe(), Pipe())
     process.standardOutput = output
     process.standardError = try file.map { try FileHandle(forWritingTo: URL(fileURLWithPath: $0)) } ?? errors

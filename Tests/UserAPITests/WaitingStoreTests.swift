@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 import UserDomain
 import UserProtos
-import UserStore
+import UserStoreSQLite
 
 @testable import UserAPI
 

@@ -31,41 +31,6 @@ import Testing
     try await ours.close()
   }
 
-  @Test("an inspection detects that another process made a user inactive, and active again")
-  func epochs() async throws {
-    let user = try await ours.create(.sample(1)).id
-    await ours.inspect()
-    _ = try await theirs.update(user, UserChanges(status: .inactive))
-    #expect(!isRevoked(user))
-    await ours.inspect()
-    #expect(isRevoked(user))
-    _ = try await theirs.update(user, UserChanges(status: .active))
-    await ours.inspect()
-    #expect(isRevoked(user))
-    #expect(!isRevoked(user, epoch: 1))
-    try await close()
-  }
-
-  @Test("an inspection detects that another process ended a session, and keeps its own ended sessions")
-  func sessions() async throws {
-    let user = try await ours.create(.sample(1))
-    let now = Timestamp.now
-    let session = Session(
-      id: .random(), userID: user.id, tokenHash: [UInt8](repeating: 1, count: 32), rotatedAt: now,
-      expiresAt: now + .seconds(1_000), keptUntil: now + .seconds(1_000))
-    try await ours.create(
-      session, epoch: 0, from: .network(PeerNetwork(peer: "ipv4:192.0.2.1:50000")))
-    // A session that is not stored has no row that records its end.
-    let unknown = SessionID.random()
-    try await ours.end(unknown, now: now)
-    await ours.inspect()
-    try await theirs.end(session.id, now: now)
-    await ours.inspect()
-    #expect(isRevoked(user.id, session: session.id))
-    #expect(isRevoked(user.id, session: unknown))
-    try await close()
-  }
-
   @Test(
     "revocations are not loaded again for this process's own commits, nor for others' without revocations")
   func unchanged() async throws {

@@ -34,50 +34,6 @@ import UserStore
       expiresAt: clock.now + .seconds(86_400), keptUntil: clock.now + .seconds(86_400))
   }
 
-  @Test("failures are counted per network and per account, and survive a restart")
-  func restart() async throws {
-    var repository = try open()
-    let account = SignInAccount.unknown(try EmailAddress("ada@example.com"))
-    let other = SignInSource.network(PeerNetwork(peer: "unix"))
-    for _ in 0..<3 { try await repository.noteFailure(of: account, from: network, now: clock.now) }
-    try await repository.noteFailure(of: account, from: other, now: clock.now)
-    try await repository.close()
-    repository = try open()
-    let history = try repository.history(of: account, from: network, now: clock.now)
-    #expect(history.source == SignInAttempts(failures: 3, lastAt: clock.now))
-    #expect(history.accountFailures == 4)
-    #expect(try repository.history(of: account, from: other, now: clock.now).source.failures == 1)
-    let nobody = SignInAccount.unknown(try EmailAddress("bob@example.com"))
-    #expect(try repository.history(of: nobody, from: network, now: clock.now).accountFailures == 0)
-    try await repository.close()
-  }
-
-  @Test("expired counts are deleted, also those of a clock that was ahead, but no user's lock")
-  func clearing() async throws {
-    let repository = try open()
-    let user = try await repository.create(.sample(1))
-    clock.advance(by: .seconds(3_650 * 86_400))
-    for _ in 0..<SignInAttempts.accountLimit {
-      try await repository.noteFailure(of: .user(user.id), from: network, now: clock.now)
-    }
-    for number in 0..<40 {
-      let account = SignInAccount.unknown(try EmailAddress("u\(number)@example.com"))
-      try await repository.noteFailure(of: account, from: network, now: clock.now)
-    }
-    clock.advance(by: .seconds(-3_650 * 86_400))
-    for step in 0..<40 {
-      // Each failure corrects a few times, and deletes a few rows once these times have passed.
-      if step == 20 { clock.advance(by: SignInAttempts.accountRetention + .seconds(1)) }
-      let last = SignInAccount.unknown(try EmailAddress("last@example.com"))
-      try await repository.noteFailure(of: last, from: network, now: clock.now)
-    }
-    #expect(try await rows("sign_in_attempts") == 1)
-    #expect(try await rows("sign_in_accounts") == 2)
-    let history = try repository.history(of: .user(user.id), from: network, now: clock.now)
-    #expect(history.accountFailures == SignInAttempts.accountLimit)
-    try await repository.close()
-  }
-
   @Test("a table of failures has no more rows than its capacity, and the oldest are deleted")
   func capacity() throws {
     let connection = try SQLiteConnection(.inMemory, .create)
@@ -94,48 +50,6 @@ import UserStore
       if number == 999 { #expect(count.integer(at: 1) > 800) }
       count.reset()
     }
-  }
-
-  @Test(
-    "a user has at most 100 known devices: the one used longest ago is forgotten",
-    arguments: [30, 3_650])
-  func devices(daysAhead: Int64) async throws {
-    let repository = try open()
-    let user = try await repository.create(.sample(1)).id
-    // The clock was ahead: these devices make room all the same.
-    clock.advance(by: .seconds(daysAhead * 86_400))
-    let early = session(of: user)
-    try await repository.create(early, epoch: 0, from: network)
-    clock.advance(by: .seconds(-daysAhead * 86_400))
-    var known: [SessionID] = []
-    for _ in 0..<SignInAttempts.devicesPerUser {
-      clock.advance(by: .seconds(1))
-      let next = session(of: user)
-      try await repository.create(next, epoch: 0, from: network)
-      known.append(next.id)
-    }
-    #expect(try repository.deviceUser(early.id) == nil)
-    for id in known { #expect(try repository.deviceUser(id) == user) }
-    clock.advance(by: SignInAttempts.deviceRetention + .seconds(1))
-    for _ in 0..<13 { try await repository.create(session(of: user), epoch: 0, from: network) }
-    #expect(try await rows("known_devices") == 13)
-    try await repository.close()
-  }
-
-  @Test("unlocking by another process takes effect at once")
-  func unlockElsewhere() async throws {
-    let (serving, operating) = (try open(), try open())
-    let user = try await serving.create(.sample(1)).id
-    for _ in 0..<SignInAttempts.accountLimit {
-      try await serving.noteFailure(of: .user(user), from: network, now: clock.now)
-    }
-    #expect(try await operating.unlock(user) == SignInAttempts.accountLimit)
-    #expect(try await operating.unlock(user) == 0)
-    // An earlier snapshot lives for 5 ms.
-    try await serving.forgetFailures(of: .unknown(EmailAddress("x@example.com")), from: network)
-    #expect(try serving.history(of: .user(user), from: network, now: clock.now).accountFailures == 0)
-    try await operating.close()
-    try await serving.close()
   }
 
   @Test("devices that are signed in during the migration are known")

@@ -1,6 +1,7 @@
 """Starts the real program on port 0 and gives tests a channel to it."""
 
 import contextlib
+import functools
 import importlib
 import os
 import pathlib
@@ -227,10 +228,24 @@ def postgres_version(request):
 
 
 @pytest.fixture(scope="session")
-def postgres(postgres_version):
+def postgres_servers():
+    """Returns the server of a version, which is started for the first test that asks for it."""
+    with contextlib.ExitStack() as stack:
+        yield functools.cache(lambda version: stack.enter_context(PostgresServer(version)))
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_version, postgres_servers):
     """A server of PostgreSQL for all tests that leave it as it is and create databases of their own."""
-    with PostgresServer(postgres_version) as server:
-        yield server
+    return postgres_servers(postgres_version)
+
+
+@pytest.fixture(params=["sqlite", *INSTALLATIONS])
+def database(request, tmp_path, postgres_servers):
+    """A new database, of SQLite and then of each installed version of PostgreSQL."""
+    if request.param == "sqlite":
+        return tmp_path / "users.db"
+    return postgres_servers(request.param).create_database(f"d{uuid.uuid4().hex}")
 
 
 @pytest.fixture

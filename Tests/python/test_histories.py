@@ -99,8 +99,9 @@ class Client:
 
 
 @pytest.fixture
-def clients(pb, service):
+def clients(pb, serve, database):
     """The calls of each client, on a connection of its own."""
+    service = serve(database=database)
     with contextlib.ExitStack() as stack:
         channels = [stack.enter_context(grpc.insecure_channel(
             service.address, options=[("grpc.use_local_subchannel_pool", 1)])) for _ in range(CLIENTS)]

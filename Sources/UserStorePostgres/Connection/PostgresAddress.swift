@@ -17,17 +17,23 @@ public struct PostgresAddress: Hashable, Sendable {
 
   /// Creates the address in a URI.
   ///
-  /// - Throws: `StoreError.inaccessible` with libpq's own words if it is not one.
+  /// - Throws: `StoreError.inaccessible` with libpq's own words if it is not one, but without those of the URI.
   public init(_ uri: String) throws(StoreError) {
     self.uri = uri
     var error: UnsafeMutablePointer<CChar>?
     guard let options = PQconninfoParse(uri, &error) else {
       defer { PQfreemem(error) }
+      let message = error.map { String(cString: $0).trimmingNewlines } ?? "out of memory"
       throw .inaccessible(
-        path: "--database", reason: error.map { String(cString: $0).trimmingNewlines } ?? "out of memory")
+        path: "--database", reason: "not a valid address of PostgreSQL: \(Self.withoutQuotation(message))")
     }
     defer { PQconninfoFree(options) }
     name = Self.name(options)
+  }
+
+  /// Returns a message of libpq without the part of the URI that it quotes at its end: a password may be in it.
+  private static func withoutQuotation(_ message: String) -> String {
+    message.firstRange(of: ": \"").map { String(message[..<$0.lowerBound]) } ?? message
   }
 
   /// Returns an address for messages, without a password.
@@ -54,11 +60,13 @@ public struct PostgresAddress: Hashable, Sendable {
   }
 }
 
-extension PostgresAddress: CustomStringConvertible, CustomDebugStringConvertible {
+extension PostgresAddress: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
   /// The address without its password.
   public var description: String { name }
   /// The address without its password.
   public var debugDescription: String { name }
+  /// Nothing but the description: `dump` would print the URI.
+  public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 /// Opens connections, which takes as long as the server and the resolution of its name do: never on an event loop.

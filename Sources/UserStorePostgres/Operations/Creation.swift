@@ -29,6 +29,7 @@ extension WriteOperation<[Result<Creation, UserError>]> {
       for request in requests { plan.add(request, &context) }
       return plan.write
     })
+    operation.checksAuthority = authority != nil
     operation.reads = check.commands
     if !ids.isEmpty {
       operation.reads.append(

@@ -1,10 +1,8 @@
 import UserDomain
+import UserStore
 
 /// A page of users that is being read: which rows to ask for next, and which of them it takes.
 struct UserPage {
-  /// The number of users that one read looks at, as for every engine.
-  static let looks = 1_000
-
   private let query: UserQuery
   private let through: UserID
   private let limit: Int
@@ -30,7 +28,7 @@ struct UserPage {
     self.through = through
     self.limit = limit
     // One more row shows whether the index has ended.
-    request = min(limit + 1, Self.looks)
+    request = min(limit + 1, UsersRead.looks)
     start = Self.start(query.filter, after, through)
   }
 
@@ -70,7 +68,7 @@ struct UserPage {
 
   /// What to ask for next; nil when the page is complete.
   var next: Command? {
-    if read.isOver || read.count == limit || looks == Self.looks { return nil }
+    if read.isOver || read.count == limit || looks == UsersRead.looks { return nil }
     let count = SQLValue.integer(Int64(request))
     switch start {
     case .place(let id, let through):
@@ -89,7 +87,7 @@ struct UserPage {
   mutating func take(_ rows: QueryResult, _ body: UserReader) throws(PostgresFailure) {
     let count = rows.count
     for row in 0..<count {
-      if read.count == limit || looks == Self.looks { return }
+      if read.count == limit || looks == UsersRead.looks { return }
       let user = try rows.userRow(row)
       let place = rows.id(row, UserColumns.count) ?? user.id
       guard advance(to: user, place, rows, row) else {
@@ -103,7 +101,7 @@ struct UserPage {
     }
     if count < request { read.isOver = true }
     // A filter that few users pass gets more rows at once.
-    request = min(4 * request, Self.looks - looks + 1)
+    request = min(4 * request, UsersRead.looks - looks + 1)
   }
 
   private func lend(_ rows: QueryResult, _ row: Int, _ user: UserRow, _ body: UserReader) -> Bool {

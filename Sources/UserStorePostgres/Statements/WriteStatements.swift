@@ -8,6 +8,9 @@ enum WriteStatements {
   /// Takes the lock that makes transactions one after another, and returns the greatest id.
   static let lock = Command(
     Statement("lock_revision", "SELECT last_id FROM store_revision WHERE is_only FOR UPDATE"))
+  /// Takes the lock if no other transaction has it, and otherwise fails.
+  static let lockAtOnce = Command(
+    Statement("lock_revision_at_once", "SELECT 1 FROM store_revision WHERE is_only FOR UPDATE NOWAIT"))
 
   private static let advanceRevision = Statement(
     "advance_revision",
@@ -29,6 +32,12 @@ enum WriteStatements {
   static func isOutOfOrder(_ failure: PostgresFailure) -> Bool {
     // not_null_violation
     failure.state == "23502" && failure.column == "last_id"
+  }
+
+  /// Whether ``lockAtOnce`` has failed because another transaction has the lock.
+  static func isLocked(_ failure: PostgresFailure) -> Bool {
+    // lock_not_available
+    failure.state == "55P03"
   }
 
   /// The statements of the writes of a transaction, in one list.
@@ -54,7 +63,7 @@ enum WriteStatements {
   }
 
   static let all =
-    [begin.statement, commit.statement, rollback.statement, lock.statement, advanceRevision]
+    [begin, commit, rollback, lock, lockAtOnce].map(\.statement) + [advanceRevision]
     + [[NewUserRow].insert, [NewUserRow].insertLabels]
     + UserChangeStatements.all + TokenStatements.all + SessionStatements.all + AttemptStatements.all
     + RequestStatements.all + SecretStatements.all + ImportStatements.all

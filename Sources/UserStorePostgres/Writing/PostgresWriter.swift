@@ -35,6 +35,9 @@ actor PostgresWriter {
   /// The number of writes that wait for a transaction.
   nonisolated var waitingWrites: Int { queue.withLock { $0.waitingWrites } }
 
+  /// Whether a transaction is running or about to begin.
+  nonisolated var isWriting: Bool { queue.withLock { $0.isDraining } }
+
   /// Whether writes that are not imports wait.
   nonisolated var hasOtherWrites: Bool { queue.withLock { $0.hasOtherWrites } }
 
@@ -129,23 +132,26 @@ actor PostgresWriter {
   // MARK: One round trip
 
   /// Performs writes that need not read, with ids that are assigned before the lock is there. Returns false, with nothing
-  /// stored, if another service has assigned greater ones.
+  /// stored, if another service has assigned greater ones; or if an authority was checked and another service has the lock.
   private func transactAtOnce(_ group: [PostgresWrite]) async throws(PostgresFailure) -> Bool {
     var context = self.context
     let plans = try Self.plans(of: group, reads: [], &context)
     let body = WriteStatements.body(of: plans)
+    // An authority that is valid now may not be when a wait for the lock ends.
+    let lock = group.contains(where: \.checksAuthority) ? [WriteStatements.lockAtOnce] : []
     let commands =
-      [WriteStatements.begin, WriteStatements.advance(context.firstID, context.greatestID)] + body.commands
-      + [WriteStatements.commit]
+      [WriteStatements.begin] + lock + [WriteStatements.advance(context.firstID, context.greatestID)]
+      + body.commands + [WriteStatements.commit]
     let results: [QueryResult]
     do throws(PostgresFailure) {
       results = try await connection.run(commands)
-    } catch  where WriteStatements.isOutOfOrder(error) {
+    } catch  where WriteStatements.isOutOfOrder(error) || !lock.isEmpty && WriteStatements.isLocked(error) {
       _ = try await connection.run([WriteStatements.rollback])
       return false
     }
     keep(context)
-    try finish(plans, body, results, revision: results[1].integer(0, 0), first: 2)
+    let advance = 1 + lock.count
+    try finish(plans, body, results, revision: results[advance].integer(0, 0), first: advance + 1)
     return true
   }
 

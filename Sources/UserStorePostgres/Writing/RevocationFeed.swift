@@ -40,7 +40,8 @@ final class RevocationFeed: Sendable {
   /// Replaces the list by everything that was stored at a revision.
   func loaded(_ events: [RevocationList.Event], at revision: Int64) {
     state.withLock { state in
-      // It is smaller than before where the database was replaced by an older one.
+      // Where the database was replaced by an older one, what was committed to the newer one did not happen.
+      if revision < state.read { state.own = [] }
       state.read = revision
       list.replace(with: events + later(than: revision, &state))
     }

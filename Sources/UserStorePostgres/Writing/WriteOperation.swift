@@ -29,6 +29,8 @@ struct WriteOperation<Value: Sendable>: Sendable {
   var changes: Set<WriteKey> = []
   /// Whether it has a transaction of its own, because its keys are many or unknown.
   var isAlone = false
+  /// Whether the caller's authority is checked, which may end while the write waits for the lock.
+  var checksAuthority = false
   var reads: [Command] = []
   /// Decides by the results of the reads. It may be called again after a rollback.
   var decide: Decide
@@ -116,6 +118,7 @@ struct PostgresWrite: StoreWrite {
   let dependencies: Set<WriteKey>
   let changes: Set<WriteKey>
   let isAlone: Bool
+  let checksAuthority: Bool
   let reads: [Command]
   let decide: WriteOperation<Void>.Decide
 
@@ -127,6 +130,7 @@ struct PostgresWrite: StoreWrite {
     dependencies = operation.dependencies
     changes = operation.changes
     isAlone = operation.isAlone
+    checksAuthority = operation.checksAuthority
     reads = operation.reads
     let decide = operation.decide
     self.decide = { found, context throws(PostgresFailure) in

@@ -1,10 +1,9 @@
 import GRDB
 import UserDomain
+import UserStore
 
 /// A page of users that is being read: decides about each user that an index leads to.
 final class UserPage {
-  /// The number of users that one read looks at: so many take a millisecond.
-  static let looks = 1_000
 
   /// What an index leads to, in its order.
   enum Walk {
@@ -84,7 +83,7 @@ final class UserPage {
       }
       looks += 1
       if isListed(row, other), user.withTexts({ lend(row, $0, $1) }) { count += 1 }
-      return count == limit || looks == Self.looks
+      return count == limit || looks == UsersRead.looks
     } catch {
       failure = error
       return true

@@ -1,6 +1,7 @@
 import GRDB
 import GRDBSQLite
 import UserDomain
+import UserStore
 
 /// The statements that read a page of users, each in one step: SQLite calls an SQL function for each row.
 ///
@@ -209,7 +210,7 @@ struct UserPageStatements {
         users.isOver = ids.hasEnded
         return users
       }
-      if users.count == request.limit || looks >= UserPage.looks { return users }
+      if users.count == request.limit || looks >= UsersRead.looks { return users }
       let end = try end(after: place, through: request.through)
       let placed = try step(
         byPlace, request.page(.places(end: end), limit: request.limit - users.count), after: position)
@@ -220,7 +221,7 @@ struct UserPageStatements {
         users.isOver = true
         return users
       }
-    } while users.count < request.limit && looks < UserPage.looks
+    } while users.count < request.limit && looks < UsersRead.looks
     return users
   }
 
@@ -241,7 +242,7 @@ struct UserPageStatements {
     try nextID.bind(through, at: 2)
     defer { nextID.reset() }
     var last: UserID?
-    for _ in 0..<UserPage.looks {
+    for _ in 0..<UsersRead.looks {
       guard try nextID.step() else { return nil }
       last = try nextID.id(at: 0)
       if nextID.integer(at: 1) != 0 { return last }

@@ -1,5 +1,6 @@
 import GRDB
 import UserDomain
+import UserStore
 
 /// The statements that read users. Each is a read transaction of its own, unless `begin` has opened one.
 final class UserReadStatements {
@@ -120,7 +121,7 @@ final class UserReadStatements {
     try newest.bind(bound, at: 1)
     defer { newest.reset() }
     var last: UserID?
-    for _ in 0..<UserPage.looks {
+    for _ in 0..<UsersRead.looks {
       guard try newest.step() else { return nil }
       last = try newest.id(at: 0)
       if newest.integer(at: 1) != 0 { return last }

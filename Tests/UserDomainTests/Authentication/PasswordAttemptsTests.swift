@@ -1,7 +1,7 @@
 import Synchronization
 import TestSupport
 import Testing
-import UserStore
+import UserStoreSQLite
 
 @testable import UserDomain
 

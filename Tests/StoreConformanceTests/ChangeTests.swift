@@ -4,20 +4,14 @@ import Testing
 import UserDomain
 import UserStore
 
-@testable import UserStoreSQLite
-
 /// Tests changes of users, their versions and their labels.
-@Suite(.tags(.io)) struct ChangeTests {
+@Suite(.tags(.io), .fewAtOnce) struct ChangeTests {
   private let clock = ManualClock()
-  private let repository: SQLiteUserRepository
+  private let fixture: StoreFixture
 
-  init() throws {
-    repository = try SQLiteUserRepository(
-      .inMemory, schema: .migrate, configuration: .init(),
-      writes: WriteSettings(clock: { [clock] in clock.now }))
-  }
+  init() throws { fixture = try StoreFixture(clock: clock) }
 
-  private func labelled(_ value: String) async throws -> [UserID] {
+  private func labelled(_ value: String, in repository: any ServiceStore) async throws -> [UserID] {
     var filter = UserFilter()
     filter.labels = ["city": value]
     var listing = try await UserListing(
@@ -27,8 +21,11 @@ import UserStore
     return ids
   }
 
-  @Test("every change has a later version, whatever the clock says, and no change keeps it")
-  func versions() async throws {
+  @Test(
+    "every change has a later version, whatever the clock says, and no change keeps it", arguments: Engine.all
+  )
+  func versions(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     let user = try await repository.create(.sample(1))
     var last = user
     for step in [0, -3_600, 5, 0] {
@@ -43,12 +40,13 @@ import UserStore
       #expect(try await repository.update(user.id, UserChanges(name: changed.name)) == changed)
       last = changed
     }
-    #expect(try repository.user(id: user.id) == last)
+    #expect(try await repository.user(id: user.id) == last)
     try await repository.close()
   }
 
-  @Test("texts that differ only in their composition are different")
-  func composition() async throws {
+  @Test("texts that differ only in their composition are different", arguments: Engine.all)
+  func composition(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     let (composed, decomposed) = ("é", "e\u{301}")
     let user = try await repository.create(
       NewUser(
@@ -57,41 +55,45 @@ import UserStore
     let changed = try await repository.update(
       user.id, UserChanges(name: UserName(decomposed), labels: UserLabels(["city": decomposed])))
     #expect(changed.name.text.utf8.elementsEqual(decomposed.utf8))
-    #expect(try repository.user(id: user.id)?.name.text.utf8.elementsEqual(decomposed.utf8) == true)
-    #expect(try await labelled(decomposed) == [user.id])
-    #expect(try await labelled(composed) == [])
+    #expect(try await repository.user(id: user.id)?.name.text.utf8.elementsEqual(decomposed.utf8) == true)
+    #expect(try await labelled(decomposed, in: repository) == [user.id])
+    #expect(try await labelled(composed, in: repository) == [])
     _ = try await repository.update(user.id, UserChanges(labels: UserLabels(["city": composed])))
-    #expect(try await labelled(composed) == [user.id])
+    #expect(try await labelled(composed, in: repository) == [user.id])
     _ = try await repository.delete(user.id, .expunge, UserWrite())
-    #expect(try await labelled(composed) == [])
-    #expect(try await labelled(decomposed) == [])
+    #expect(try await labelled(composed, in: repository) == [])
+    #expect(try await labelled(decomposed, in: repository) == [])
     try await repository.close()
   }
 
-  @Test("an active status that is part of a whole user does not unlock it, and one that is meant does")
-  func unlocking() async throws {
+  @Test(
+    "an active status that is part of a whole user does not unlock it, and one that is meant does",
+    arguments: Engine.all)
+  func unlocking(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     let user = try await repository.create(.sample(1))
     let account = SignInAccount.user(user.id)
     let network = SignInSource.network(PeerNetwork(peer: "unix"))
-    func failures() throws -> Int {
-      try repository.history(of: account, from: network, now: clock.now).accountFailures
+    func failures() async throws -> Int {
+      try await repository.history(of: account, from: network, now: clock.now).accountFailures
     }
     try await repository.noteFailure(of: account, from: network, now: clock.now)
     var changes = UserChanges(name: try UserName("Ada"), status: .active)
     changes.unlocks = false
     _ = try await repository.update(user.id, changes)
-    #expect(try failures() == 1)
+    #expect(try await failures() == 1)
     _ = try await repository.update(user.id, UserChanges(status: .inactive))
     _ = try await repository.update(user.id, changes)
-    #expect(try failures() == 0)
+    #expect(try await failures() == 0)
     try await repository.noteFailure(of: account, from: network, now: clock.now)
     _ = try await repository.update(user.id, UserChanges(status: .active))
-    #expect(try failures() == 0)
+    #expect(try await failures() == 0)
     try await repository.close()
   }
 
-  @Test("a change depends on the password that was proven for it")
-  func provenPassword() async throws {
+  @Test("a change depends on the password that was proven for it", arguments: Engine.all)
+  func provenPassword(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     let hash = PasswordHash(phcString: "one")
     let user = try await repository.create(.sample(1, passwordHash: hash))
     for stale in ["two", ""] {
@@ -111,15 +113,16 @@ import UserStore
     try await repository.close()
   }
 
-  @Test("an address that needed no proof, because it was the user's, does not undo the user's own change")
-  func waivedProof() async throws {
-    let directory = try TemporaryDirectory()
-    let repository = try SQLiteUserRepository(.file(directory.path("users.db")), configuration: .patient)
+  @Test(
+    "an address that needed no proof, because it was the user's, does not undo the user's own change",
+    arguments: Engine.durable)
+  func waivedProof(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     let users = UserDirectory(repository: repository, hasher: PlainHasher())
     let user = try await repository.create(.sample(1))
     // Another process's lock holds the writer up.
-    let other = try OtherConnection(directory.path("users.db"))
-    try await other.execute("BEGIN IMMEDIATE")
+    let other = try await fixture.other(engine)
+    try await other.holdWrites(of: repository)
     let new = EmailAddress(trusted: "new@example.com")
     let own = Task { try await repository.update(user.id, UserChanges(email: new), UserWrite()) }
     try await eventually("the writer has taken the user's change") {
@@ -132,16 +135,19 @@ import UserStore
         for: .service)
     }
     try await eventually("the other change waits") { repository.waitingWrites == 1 }
-    try await other.execute("ROLLBACK")
+    try await other.releaseWrites()
     _ = try await (own.value, thief.value)
-    let stored = try #require(try repository.user(id: user.id))
+    let stored = try #require(try await repository.user(id: user.id))
     #expect(stored.email == new && stored.name.text == "Eve")
-    try other.close()
+    try await other.close()
     try await repository.close()
   }
 
-  @Test("a password that a sign-in gives a newer hash, after it was proven, is proven once more")
-  func upgradedMeanwhile() async throws {
+  @Test(
+    "a password that a sign-in gives a newer hash, after it was proven, is proven once more",
+    arguments: Engine.all)
+  func upgradedMeanwhile(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     let user = try await repository.create(
       .sample(1, passwordHash: PasswordHash(phcString: "plain:right horse")))
     for (newer, isRight) in [("plain:right horse ", true), ("plain:other horse", false)] {

@@ -3,19 +3,15 @@ import Testing
 import UserDomain
 import UserStore
 
-@testable import UserStoreSQLite
-
 /// Tests users that come from other systems.
-@Suite(.tags(.io)) struct ImportTests {
-  private let directory: TemporaryDirectory
-  private let repository: SQLiteUserRepository
+@Suite(.tags(.io), .fewAtOnce) struct ImportTests {
+  private let fixture: StoreFixture
+  private let otherFixture: StoreFixture
   private let clock = ManualClock()
 
   init() throws {
-    directory = try TemporaryDirectory()
-    repository = try SQLiteUserRepository(
-      .file(directory.path("users.db")), schema: .migrate, configuration: .init(),
-      writes: WriteSettings(clock: { [clock] in clock.now }))
+    fixture = try StoreFixture(clock: clock)
+    otherFixture = try StoreFixture(clock: clock)
   }
 
   private let id = UserID(high: 0xdead_beef_0000_4000, low: 0x8000_0000_0000_0001)
@@ -27,14 +23,15 @@ import UserStore
       createdAt: createdAt)
   }
 
-  private func stored(_ id: UserID) throws -> User? {
+  private func stored(_ id: UserID, in repository: any ServiceStore) async throws -> User? {
     var user: User?
-    _ = try repository.readUser(id: id, showsDeleted: true) { user = User($0, email: $1, name: $2) }
+    _ = try await repository.readUser(id: id, showsDeleted: true) { user = User($0, email: $1, name: $2) }
     return user
   }
 
-  @Test("a user is stored with everything that its row has")
-  func whole() async throws {
+  @Test("a user is stored with everything that its row has", arguments: Engine.all)
+  func whole(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     let createdAt = clock.now - .seconds(1_000)
     let deletion = UserDeletion(deletedAt: clock.now - .seconds(10), purgeAt: clock.now + .seconds(10))
     var row = row(1, id: id, createdAt: createdAt)
@@ -43,22 +40,25 @@ import UserStore
     #expect(
       try await repository.importUsers([row], by: nil) == [.success(UserImport(id: id, wasStored: false))])
     #expect(
-      try stored(id)
+      try await stored(id, in: repository)
         == User(
           id: id, email: row.email, name: row.name, status: .inactive, createdAt: createdAt,
           updatedAt: createdAt + .seconds(5), deletion: deletion, labels: row.labels))
-    #expect(try repository.passwordHash(of: id) == row.passwordHash)
+    #expect(try await repository.passwordHash(of: id) == row.passwordHash)
     try await repository.close()
   }
 
-  @Test("an id that is another user's place, and a place that is another user's id, are taken")
-  func places() async throws {
+  @Test(
+    "an id that is another user's place, and a place that is another user's id, are taken",
+    arguments: Engine.all)
+  func places(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     let createdAt = clock.now - .seconds(1_000)
     let place = try #require(UserPlace.other(than: id, createdAt: createdAt))
     let rows = [row(1, id: id, createdAt: createdAt), row(2, id: place, createdAt: createdAt)]
     let outcomes = try await repository.importUsers(rows[...], by: nil)
     #expect(outcomes[1] == .failure(.idTaken))
-    let other = try SQLiteUserRepository(.inMemory)
+    let other = try await otherFixture.open(engine)
     let reversed = try await other.importUsers(Array(rows.reversed())[...], by: nil)
     #expect(try reversed[0].get().id == place)
     #expect(reversed[1] == .failure(.idTaken))
@@ -66,11 +66,14 @@ import UserStore
     try await repository.close()
   }
 
-  @Test("many users in a row that are not in the order of their ids are listed in bounded reads, in order")
-  func backfilled() async throws {
+  @Test(
+    "many users in a row that are not in the order of their ids are listed in bounded reads, in order",
+    arguments: Engine.all)
+  func backfilled(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     // Ids of now, and times of creation years ago, as a system has that gave out its ids afterwards.
     var ids = UserIDGenerator()
-    let count = 3 * UserPage.looks
+    let count = 3 * UsersRead.looks
     let rows = (0..<count).map { number in
       row(number, id: ids.next(at: clock.now), createdAt: clock.now - .seconds(Int64(1_000_000 - number)))
     }
@@ -84,8 +87,9 @@ import UserStore
     try await repository.close()
   }
 
-  @Test("users are listed although the clock was ahead for a while")
-  func clockAhead() async throws {
+  @Test("users are listed although the clock was ahead for a while", arguments: Engine.all)
+  func clockAhead(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     clock.advance(by: .seconds(3 * 86_400))
     _ = try await repository.create(.sample(1))
     clock.advance(by: .seconds(-3 * 86_400))
@@ -95,19 +99,23 @@ import UserStore
     try await repository.close()
   }
 
-  @Test("a row without an id gets one of the time of its creation")
-  func assigned() async throws {
+  @Test("a row without an id gets one of the time of its creation", arguments: Engine.all)
+  func assigned(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     let createdAt = clock.now - .seconds(1_000)
     let outcomes = try await repository.importUsers([row(1, createdAt: createdAt), row(2)], by: nil)
     let (old, new) = (try outcomes[0].get().id, try outcomes[1].get().id)
     #expect(old > UserPlace.first(at: createdAt) && old < UserPlace.last(at: createdAt))
     #expect(new > old && UserPlace.time(of: new) <= clock.now)
-    #expect(try stored(new)?.createdAt == clock.now)
+    #expect(try await stored(new, in: repository)?.createdAt == clock.now)
     try await repository.close()
   }
 
-  @Test("a stored row is left unchanged, and an id or an address that another user has is an error")
-  func conflicts() async throws {
+  @Test(
+    "a stored row is left unchanged, and an id or an address that another user has is an error",
+    arguments: Engine.all)
+  func conflicts(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     _ = try await repository.importUsers([row(1, id: id)], by: nil)
     let other = UserID(high: 0xdead_beef_0000_4000, low: 0x8000_0000_0000_0002)
     let own = try await repository.create(.sample(2))
@@ -120,14 +128,15 @@ import UserStore
         .success(UserImport(id: own.id, wasStored: true)),
       ])
     #expect(try outcomes[5].get().wasStored == false)
-    #expect(try stored(other) == nil)
+    #expect(try await stored(other, in: repository) == nil)
     try await repository.close()
   }
 
   @Test(
-    "ids of users that are created later are greater than every imported one that is in the order of creation"
-  )
-  func order() async throws {
+    "ids of users that are created later are greater than every imported one that is in the order of creation",
+    arguments: Engine.all)
+  func order(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     var ids = UserIDGenerator()
     let ahead = clock.now + .seconds(50)
     let imported = ids.random(at: ahead)
@@ -135,12 +144,15 @@ import UserStore
     let user = try await repository.create(.sample(3))
     #expect(user.id > imported)
     #expect(user.createdAt >= UserPlace.time(of: imported))
-    #expect(try repository.lastPlace() == user.id)
+    #expect(try await repository.lastPlace() == user.id)
     try await repository.close()
   }
 
-  @Test("an inactive or deleted user's tokens are not accepted, and an authority that ends stores nothing")
-  func tokens() async throws {
+  @Test(
+    "an inactive or deleted user's tokens are not accepted, and an authority that ends stores nothing",
+    arguments: Engine.all)
+  func tokens(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     var inactive = row(1, id: id)
     inactive.status = .inactive
     _ = try await repository.importUsers([inactive], by: nil)
@@ -153,19 +165,25 @@ import UserStore
         [row(2)],
         by: WriteAuthority(bearer: nil) { () throws(UserError) in throw .unauthenticated(.expired) })
     }
-    #expect(try repository.credential(email: EmailAddress("user2@example.com")) == nil)
+    #expect(try await repository.credential(email: EmailAddress("user2@example.com")) == nil)
     try await repository.close()
   }
 
-  @Test("a time of creation that is still to come does not move the clock of users that are created here")
-  func ahead() async throws {
+  @Test(
+    "a time of creation that is still to come does not move the clock of users that are created here",
+    arguments: Engine.all)
+  func ahead(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     _ = try await repository.importUsers([row(1, createdAt: clock.now + .seconds(50))], by: nil)
     #expect(try await repository.create(.sample(2)).createdAt == clock.now)
     try await repository.close()
   }
 
-  @Test("a user that is deleted is not one that was stored already, unless the row is deleted too")
-  func deletedMeanwhile() async throws {
+  @Test(
+    "a user that is deleted is not one that was stored already, unless the row is deleted too",
+    arguments: Engine.all)
+  func deletedMeanwhile(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     let user = try await repository.create(.sample(1))
     let deleted = try await repository.delete(
       user.id, .soft(retention: .seconds(9), allowsDeleted: false), UserWrite())

@@ -3,23 +3,15 @@ import Testing
 import UserDomain
 import UserStore
 
-@testable import UserStoreSQLite
-
 /// Tests listings with filters, and the order of creation with ids that are not in it.
-@Suite(.tags(.io)) struct ListingTests {
-  private let repository: SQLiteUserRepository
-  private let directory: TemporaryDirectory
+@Suite(.tags(.io), .fewAtOnce) struct ListingTests {
+  private let fixture: StoreFixture
   private let clock = ManualClock()
 
-  init() throws {
-    directory = try TemporaryDirectory()
-    repository = try SQLiteUserRepository(
-      .file(directory.path("users.db")), schema: .migrate, configuration: .init(),
-      writes: WriteSettings(clock: { [clock] in clock.now }))
-  }
+  init() throws { fixture = try StoreFixture(clock: clock) }
 
   private func list(
-    _ filter: String, showsDeleted: Bool = false, pageSize: Int
+    _ filter: String, showsDeleted: Bool = false, pageSize: Int, in repository: any ServiceStore
   ) async throws -> [User] {
     let query = UserQuery(filter: try UserFilter(parsing: filter), showsDeleted: showsDeleted)
     var listing = try await UserListing(repository: repository, query: query, after: nil, pageSize: pageSize)
@@ -34,7 +26,7 @@ import UserStore
   }
 
   /// Stores users with all kinds of ids, names, statuses, labels and times.
-  private func store() async throws -> [User] {
+  private func store(in repository: any ServiceStore) async throws -> [User] {
     let names = ["Ada", "ada", "ADAM", "Ädam", "Bob", "bob", "", "Érica", "e\u{301}rica", "Zoë", "Adé"]
     var rows: [ForeignUser] = []
     for number in 0..<300 {
@@ -59,16 +51,21 @@ import UserStore
     for id in ids.shuffled().prefix(30) {
       _ = try await repository.delete(id, .soft(retention: .seconds(60), allowsDeleted: false), UserWrite())
     }
-    return try ids.map { id in
-      var user: User?
-      _ = try repository.readUser(id: id, showsDeleted: true) { user = User($0, email: $1, name: $2) }
-      return try #require(user)
+    var users: [User] = []
+    for id in ids {
+      _ = try await repository.readUser(id: id, showsDeleted: true) {
+        users.append(User($0, email: $1, name: $2))
+      }
     }
+    return users
   }
 
-  @Test("a filter finds what a look at every user finds, on pages of any size, in its order")
-  func model() async throws {
-    let users = try await store()
+  @Test(
+    "a filter finds what a look at every user finds, on pages of any size, in its order",
+    arguments: Engine.all)
+  func model(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
+    let users = try await store(in: repository)
     let some = try #require(users.randomElement())
     let filters = [
       "", "status = ACTIVE", "status = INACTIVE", "name = ad*", "name = ada", "name = É*", "name = e*",
@@ -93,7 +90,7 @@ import UserStore
         }
         let sorted = expected.sorted { $0.isBefore($1, filter.order) }
         for size in [1, 2, 7, 100, 1_000] {
-          let listed = try await list(text, showsDeleted: showsDeleted, pageSize: size)
+          let listed = try await list(text, showsDeleted: showsDeleted, pageSize: size, in: repository)
           #expect(listed.map(\.id) == sorted.map(\.id), "\(text), pages of \(size)")
           #expect(Set(listed) == Set(expected))
         }
@@ -102,15 +99,18 @@ import UserStore
     try await repository.close()
   }
 
-  @Test("a read looks at a limited number of users, and its position continues the listing")
-  func bounded() async throws {
-    let count = 2 * UserPage.looks + 10
+  @Test(
+    "a read looks at a limited number of users, and its position continues the listing", arguments: Engine.all
+  )
+  func bounded(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
+    let count = 2 * UsersRead.looks + 10
     _ = try await repository.create((0..<count).map { NewUser.sample($0) })
     let query = UserQuery(
       filter: try UserFilter(parsing: "create_time > 2000-01-01T00:00:00Z AND status = INACTIVE"))
     let active = UserQuery(filter: try UserFilter(parsing: "email = user* AND name = none"))
     for query in [query, active] {
-      let read = try repository.readUsers(query, after: nil, through: .last, limit: 10) { _, _, _ in }
+      let read = try await repository.readUsers(query, after: nil, through: .last, limit: 10) { _, _, _ in }
       #expect(read.count == 0)
       // No user is inactive, so that index ends at once; of those with the address, so many are looked at.
       #expect(read.isOver == (query.filter.status == .inactive))
@@ -126,8 +126,9 @@ import UserStore
     try await repository.close()
   }
 
-  @Test("a position of another order is refused")
-  func foreignPosition() async throws {
+  @Test("a position of another order is refused", arguments: Engine.all)
+  func foreignPosition(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     let id = UserID(high: 1, low: 1)
     let positions: [ListingPosition] = [.id(id), .text("a", id), .time(clock.now, id)]
     for (text, own) in [

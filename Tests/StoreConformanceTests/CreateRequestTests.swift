@@ -4,47 +4,41 @@ import Testing
 import UserDomain
 import UserStore
 
-@testable import UserStoreSQLite
-
 /// Tests requests to create a user that have an id, and so can be retried.
-@Suite(.tags(.io), .timeLimit(.minutes(10))) struct CreateRequestTests {
-  private let directory: TemporaryDirectory
+@Suite(.tags(.io), .fewAtOnce, .timeLimit(.minutes(10))) struct CreateRequestTests {
+  private let fixture: StoreFixture
   private let clock = ManualClock()
   private let id: RequestID
 
   init() throws {
-    directory = try TemporaryDirectory()
+    fixture = try StoreFixture(clock: clock)
     id = try RequestID(UUID().uuidString)
   }
 
-  private func open() throws -> SQLiteUserRepository {
-    try SQLiteUserRepository(
-      .file(directory.path("users.db")), schema: .migrate, configuration: .init(),
-      writes: WriteSettings(clock: { [clock] in clock.now }))
-  }
-
-  private func used(_ repository: SQLiteUserRepository, _ request: CreateRequest) async {
+  private func used(_ repository: any ServiceStore, _ request: CreateRequest) async {
     await #expect(throws: UserError.invalid([.requestIDUsed])) { try await repository.create(request) }
   }
 
-  @Test("a retry returns the user as first created, even after a restart and a change of the user")
-  func repeated() async throws {
-    var repository = try open()
+  @Test(
+    "a retry returns the user as first created, even after a restart and a change of the user",
+    arguments: Engine.durable)
+  func repeated(engine: Engine) async throws {
+    var repository = try await fixture.open(engine)
     let first = try await repository.create(CreateRequest(.sample(1), id: id))
     #expect(first.earlier == nil)
     _ = try await repository.update(first.user.id, UserChanges(name: UserName("Another"), status: .inactive))
     try await repository.close()
     clock.advance(by: .seconds(60))
-    repository = try open()
+    repository = try await fixture.open(engine)
     let second = try await repository.create(CreateRequest(.sample(1), id: id))
     #expect(second == Creation(first.user, earlier: .init(passwordHash: nil)))
-    #expect(try repository.lastPlace() == first.user.id)
+    #expect(try await repository.lastPlace() == first.user.id)
     try await repository.close()
   }
 
-  @Test("the same id with another address or name is refused, and stores nothing")
-  func otherContent() async throws {
-    let repository = try open()
+  @Test("the same id with another address or name is refused, and stores nothing", arguments: Engine.all)
+  func otherContent(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     let first = try await repository.create(CreateRequest(.sample(1), id: id)).user
     await used(repository, CreateRequest(.sample(2), id: id))
     await used(
@@ -55,13 +49,13 @@ import UserStore
       CreateRequest(
         NewUser(email: EmailAddress(trusted: "user1@example.comU"), name: UserName(trusted: "ser 1")), id: id)
     )
-    #expect(try repository.lastPlace() == first.id)
+    #expect(try await repository.lastPlace() == first.id)
     try await repository.close()
   }
 
-  @Test("another id, or no id, finds the address taken")
-  func otherID() async throws {
-    let repository = try open()
+  @Test("another id, or no id, finds the address taken", arguments: Engine.all)
+  func otherID(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     _ = try await repository.create(CreateRequest(.sample(1), id: id))
     for other in [nil, try RequestID(UUID().uuidString)] {
       await #expect(throws: UserError.emailAlreadyRegistered) {
@@ -71,9 +65,9 @@ import UserStore
     try await repository.close()
   }
 
-  @Test("a failed request is not recorded")
-  func failed() async throws {
-    let repository = try open()
+  @Test("a failed request is not recorded", arguments: Engine.all)
+  func failed(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     _ = try await repository.create(.sample(1))
     await #expect(throws: UserError.emailAlreadyRegistered) {
       try await repository.create(CreateRequest(.sample(1), id: id))
@@ -82,9 +76,9 @@ import UserStore
     try await repository.close()
   }
 
-  @Test("equal requests in one batch, or sent together, are done once")
-  func atOnce() async throws {
-    let repository = try open()
+  @Test("equal requests in one batch, or sent together, are done once", arguments: Engine.all)
+  func atOnce(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     let batch = try await repository.create([
       CreateRequest(.sample(1), id: id), CreateRequest(.sample(1), id: id), CreateRequest(.sample(2), id: id),
     ])
@@ -102,9 +96,9 @@ import UserStore
     try await repository.close()
   }
 
-  @Test("a request is kept for 24 hours, and expired ones are deleted")
-  func forgotten() async throws {
-    let repository = try open()
+  @Test("a request is kept for 24 hours, and expired ones are deleted", arguments: Engine.durable)
+  func forgotten(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     let first = try await repository.create(CreateRequest(.sample(1), id: id)).user
     clock.advance(by: CreateRequest.retention - .microseconds(1))
     #expect(try await repository.create(CreateRequest(.sample(1), id: id)).user == first)
@@ -118,15 +112,15 @@ import UserStore
     #expect(try await repository.create(CreateRequest(.sample(2), id: id)).user == second)
     clock.advance(by: .seconds(1))
     _ = try await repository.create(CreateRequest(.sample(3), id: RequestID(UUID().uuidString)))
-    let other = try OtherConnection(directory.path("users.db"))
-    #expect(try await other.firstInteger("SELECT count(*) FROM create_requests") == 1)
-    try other.close()
+    let other = try await fixture.other(engine)
+    #expect(try await other.count("create_requests") == 1)
+    try await other.close()
     try await repository.close()
   }
 
-  @Test("a request stored by a clock that was ahead expires too")
-  func clockWasAhead() async throws {
-    let repository = try open()
+  @Test("a request stored by a clock that was ahead expires too", arguments: Engine.durable)
+  func clockWasAhead(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     clock.advance(by: .seconds(3_650 * 86_400))
     let first = try await repository.create(CreateRequest(.sample(1), id: id)).user
     clock.advance(by: .zero - CreateRequest.retention + .microseconds(1))
@@ -139,15 +133,16 @@ import UserStore
     let other = try RequestID(UUID().uuidString)
     let second = try await repository.create(CreateRequest(.sample(2), id: other)).user
     #expect(try await repository.create(CreateRequest(.sample(2), id: other)).user == second)
-    let connection = try OtherConnection(directory.path("users.db"))
-    #expect(try await connection.firstInteger("SELECT count(*) FROM create_requests") == 1)
-    try connection.close()
+    let connection = try await fixture.other(engine)
+    #expect(try await connection.count("create_requests") == 1)
+    try await connection.close()
     try await repository.close()
   }
 
-  @Test("a user's new password deletes the record of its creation, a new name does not")
-  func passwordChanged() async throws {
-    let repository = try open()
+  @Test(
+    "a user's new password deletes the record of its creation, a new name does not", arguments: Engine.all)
+  func passwordChanged(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
     let hash = PasswordHash(phcString: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g")
     let request = CreateRequest(.sample(1, passwordHash: hash), id: id)
     let first = try await repository.create(request).user

@@ -1,0 +1,83 @@
+import Testing
+import UserDomain
+import UserStore
+
+@testable import UserStorePostgres
+
+/// Tests which writes share a transaction.
+@Suite struct PostgresWriteTests {
+  private func write<Value>(_ operation: WriteOperation<Value>) -> PostgresWrite {
+    PostgresWrite(rows: 1, isImport: false, operation) { _ in }
+  }
+
+  private func write(reads: Set<WriteKey> = [], changes: Set<WriteKey> = [], isAlone: Bool = false)
+    -> PostgresWrite
+  {
+    write(
+      WriteOperation<Void>(
+        dependencies: reads, changes: changes, isAlone: isAlone, decide: { _, _ in .done(()) }))
+  }
+
+  private func sizes(_ writes: [PostgresWrite]) -> [Int] { writes.parts.map(\.count) }
+
+  @Test(
+    "a write that reads what an earlier one changes begins another part, and one that changes it does not")
+  func dependencies() {
+    let (one, two) = (WriteKey.user(UserID(high: 1, low: 1)), WriteKey.user(UserID(high: 1, low: 2)))
+    #expect(sizes([]) == [])
+    #expect(sizes([write(changes: [one]), write(reads: [one])]) == [1, 1])
+    #expect(sizes([write(changes: [one]), write(changes: [one])]) == [2])
+    #expect(sizes([write(reads: [one]), write(changes: [one])]) == [2])
+    #expect(sizes([write(changes: [one]), write(reads: [two]), write(reads: [one, two])]) == [2, 1])
+    #expect(sizes([write(isAlone: true), write(), write(), write(isAlone: true), write()]) == [1, 2, 1, 1])
+  }
+
+  @Test("writes about one address or user that depend on each other do not share a transaction")
+  func operations() {
+    let (user, other) = (UserID(high: 1, low: 1), UserID(high: 1, low: 2))
+    let new = NewUser(email: EmailAddress(trusted: "Ada@example.com"), name: UserName(trusted: ""))
+    let create = write(WriteOperation<User>.create(new))
+    let batch = write(WriteOperation.create([CreateRequest(new)], by: nil))
+    var changes = UserChanges()
+    changes.email = EmailAddress(trusted: "ADA@example.com")
+    let take = write(WriteOperation.update(user, changes, UserWrite()))
+    let takeToo = write(WriteOperation.update(other, changes, UserWrite()))
+    let rename = write(WriteOperation.update(user, UserChanges(name: UserName(trusted: "x")), UserWrite()))
+    let byUser = write(
+      WriteOperation.update(
+        other, UserChanges(), UserWrite(by: WriteAuthority(userID: user, epoch: 0))))
+    for pair in [
+      [create, take], [batch, take], [take, create], [take, batch], [take, takeToo], [take, rename],
+      [rename, byUser],
+    ] {
+      #expect(sizes(pair) == [1, 1])
+    }
+    #expect(sizes([create, create, batch, rename]) == [4])
+  }
+
+  @Test(
+    "parts keep the order, no part could be divided less, and none has a write that depends on it",
+    arguments: 0..<50)
+  func randomGroups(seed: UInt64) {
+    var random = SplitMix(seed: seed)
+    let keys = (1...6).map { WriteKey.user(UserID(high: 1, low: $0)) }
+    func some() -> Set<WriteKey> { Set(keys.filter { _ in Int.random(in: 0..<5, using: &random) == 0 }) }
+    let writes = (0..<40).map { _ in
+      write(reads: some(), changes: some(), isAlone: Int.random(in: 0..<10, using: &random) == 0)
+    }
+    let parts = writes.parts
+    #expect(parts.joined().map { ObjectIdentifier($0.queued) } == writes.map { ObjectIdentifier($0.queued) })
+    for part in parts {
+      #expect(part.count == 1 || part.allSatisfy { !$0.isAlone })
+      for (index, write) in part.enumerated() {
+        #expect(part[..<index].allSatisfy { $0.changes.isDisjoint(with: write.dependencies) })
+      }
+    }
+    for (part, next) in zip(parts, parts.dropFirst()) {
+      let isForced =
+        part[0].isAlone || next[0].isAlone
+        || part.contains { !$0.changes.isDisjoint(with: next[0].dependencies) }
+      #expect(isForced)
+    }
+  }
+}

@@ -20,7 +20,7 @@ public struct PostgresTokenRevocations: TokenRevocations {
     "note_token",
     """
     INSERT INTO revocation_events (revision, kind, id, at, made_at)
-    SELECT (SELECT number FROM store_revision), 3, $1::uuid, $2::bigint, $3::bigint
+    SELECT (SELECT number FROM store_revision WHERE is_only), 3, $1::uuid, $2::bigint, $3::bigint
     """)
   private static let purge = Statement("purge_tokens", "DELETE FROM revoked_tokens WHERE kept_until < $1")
   private static let list = Statement(

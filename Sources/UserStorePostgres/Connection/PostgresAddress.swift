@@ -144,6 +144,8 @@ struct PostgresConnector: Sendable {
           ELSE current_setting('\(name)') END, false)
         """)
     }
+    // Compiling a statement takes longer than any of these, and a method that is off counts as a cost that asks for it.
+    set("jit", "off")
     switch role {
     case .reading:
       set("default_transaction_read_only", "on")

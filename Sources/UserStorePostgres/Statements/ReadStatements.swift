@@ -28,7 +28,7 @@ enum ReadStatements {
   static let device = Statement(
     "device", "SELECT user_id, failures, last_at FROM known_devices WHERE session_id = $1")
 
-  static let revision = Statement("revision", "SELECT number FROM store_revision")
+  static let revision = Statement("revision", "SELECT number FROM store_revision WHERE is_only")
   /// What was revoked after a revision, with that of the last transaction.
   static let revokedSince = Statement(
     "revoked_since",

@@ -121,7 +121,7 @@ enum UserChangeStatements {
 
 /// The statements of token epochs. What they revoke they also note in `revocation_events`, for the other services.
 enum TokenStatements {
-  private static let revision = "(SELECT number FROM store_revision)"
+  private static let revision = "(SELECT number FROM store_revision WHERE is_only)"
 
   static let standing = Statement(
     "standing",
@@ -234,7 +234,7 @@ enum SessionStatements {
       RETURNING id
     ), noted AS (
       INSERT INTO revocation_events (revision, kind, id, at, made_at)
-      SELECT (SELECT number FROM store_revision), 2, id, $3::bigint, $4::bigint FROM gone
+      SELECT (SELECT number FROM store_revision WHERE is_only), 2, id, $3::bigint, $4::bigint FROM gone
     )
     SELECT id FROM gone
     """)

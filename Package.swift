@@ -349,6 +349,17 @@ let package = Package(
       ]
     ),
     .testTarget(
+      name: "StoreCopyTests",
+      dependencies: [
+        "TestSupport",
+        "UserDomain",
+        "UserStore",
+        "UserStorePostgres",
+        "UserStoreSQLite",
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ]
+    ),
+    .testTarget(
       name: "UserAPITests",
       dependencies: [
         "PasswordHashing",

@@ -28,6 +28,8 @@ public enum StoreError: Error, Hashable, Sendable {
   case pending(path: String, migrations: [String])
   /// The database cannot be migrated to the requested version.
   case migration(MigrationFault)
+  /// The database cannot be copied, or is part of a copy.
+  case copy(CopyFault)
   /// SQLite failed in another way.
   case storage(path: String, StorageFault)
 }
@@ -82,6 +84,8 @@ extension StoreError: CustomStringConvertible {
     case .pending(let path, let migrations):
       "\(path): not migrated yet: \(migrations.joined(separator: ", ")); run 'user-service migrate up'"
     case .migration(let fault):
+      fault.description
+    case .copy(let fault):
       fault.description
     case .storage(let path, let fault):
       fault.resultCode == 0

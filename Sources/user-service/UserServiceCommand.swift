@@ -17,7 +17,8 @@ struct UserServiceCommand: AsyncParsableCommand {
     subcommands: [
       ServeCommand.self, SettingsCommand.self, HealthCommand.self, UsersCommand.self, SignInCommand.self,
       SignOutCommand.self,
-      TokenCommand.self, KeysCommand.self, MigrateCommand.self, Argon2Command.self, VersionCommand.self,
+      TokenCommand.self, KeysCommand.self, MigrateCommand.self, CopyCommand.self, Argon2Command.self,
+      VersionCommand.self,
     ]
   )
 

@@ -65,6 +65,32 @@ final class LibpqHandle: @unchecked Sendable {
     }
   }
 
+  /// Executes `COPY … FROM STDIN` with these bytes, waiting for its end.
+  func copy(_ sql: String, _ bytes: [UInt8]) throws(PostgresFailure) {
+    guard let started = PQexec(connection, sql) else { throw .lost(message) }
+    let start = QueryResult(started)
+    guard start.status == PGRES_COPY_IN else { throw start.failure }
+    var isSent = true
+    bytes.withUnsafeBytes { bytes in
+      // Small parts, because libpq's buffer grows to the size of one.
+      for begin in stride(from: 0, to: bytes.count, by: Self.copiedPart) where isSent {
+        let part = UnsafeRawBufferPointer(rebasing: bytes[begin...].prefix(Self.copiedPart))
+        // -1 for a broken connection. 0 only without blocking.
+        isSent =
+          PQputCopyData(connection, part.bindMemory(to: CChar.self).baseAddress, Int32(part.count)) == 1
+      }
+    }
+    guard isSent, PQputCopyEnd(connection, nil) == 1 else { throw .lost(message) }
+    defer {
+      // After the command's result comes nothing more.
+      while let more = PQgetResult(connection) { PQclear(more) }
+    }
+    _ = try checked(PQgetResult(connection))
+  }
+
+  /// The number of bytes that libpq is given at once.
+  private static let copiedPart = 65_536
+
   private func checked(_ result: OpaquePointer?) throws(PostgresFailure) -> QueryResult {
     // Only for lack of memory, or a broken connection.
     guard let result else { throw .lost(message) }

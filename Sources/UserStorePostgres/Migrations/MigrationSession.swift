@@ -53,6 +53,13 @@ struct MigrationSession {
     return history
   }
 
+  /// - Throws: `CopyFault.unfinished` for the target of a copy that was interrupted.
+  func requireWhole() throws(StoreError) {
+    if try execute("SELECT to_regclass('copy_progress') IS NOT NULL").text(0, 0) == "t" {
+      throw .copy(.unfinished(path: address.description))
+    }
+  }
+
   /// Applies the next migration up to `target`. Returns nil if another migrator has.
   func applyNext(
     upTo target: Int, _ progress: ((MigrationProgress) -> Void)?

@@ -73,6 +73,7 @@ public struct PostgresMigrator: StoreMigrator {
   public func verify() throws(StoreError) {
     try withSession { (session) throws(StoreError) in
       try session.checkedHistory().requireCurrent(migrations, of: address.description)
+      try session.requireWhole()
       try session.checkReferences()
     }
   }
@@ -83,19 +84,22 @@ public struct PostgresMigrator: StoreMigrator {
   /// is.
   func prepareForService() throws(StoreError) {
     try withSession { (session) throws(StoreError) in
+      try session.requireWhole()
       if try session.usableHistory().version < migrations.count {
         while try session.applyNext(upTo: migrations.count, nil) != nil {}
       }
     }
   }
 
-  /// - Throws: `StoreError.pending` if migrations are not applied, and the errors of a history that is not ours.
+  /// - Throws: `StoreError.pending` if migrations are not applied, `CopyFault.unfinished` for the target of a copy, and the
+  ///   errors of a history that is not ours.
   func requireUsable() throws(StoreError) {
     try withSession { (session) throws(StoreError) in
       let history = try session.usableHistory()
       if history.version < migrations.count {
         try history.requireCurrent(migrations, of: address.description)
       }
+      try session.requireWhole()
     }
   }
 

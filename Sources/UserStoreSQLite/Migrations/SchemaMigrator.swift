@@ -28,17 +28,26 @@ struct SchemaMigrator {
     try storeErrors { try connection.withDatabase { try SchemaHistory($0, at: location) } }
   }
 
-  /// - Throws: `StoreError.pending` if migrations are not applied, and the errors of ``checkedHistory()``.
+  /// - Throws: `StoreError.pending` if migrations are not applied, the errors of ``checkedHistory()`` and
+  ///   ``requireWhole()``.
   func requireCurrent() throws(StoreError) {
     try checkedHistory().requireCurrent(migrations, of: location.description)
+    try requireWhole()
+  }
+
+  /// - Throws: `CopyFault.unfinished` for the target of a copy that was interrupted.
+  func requireWhole() throws(StoreError) {
+    let isUnfinished = try storeErrors { try connection.withDatabase(CopyRecord.exists) }
+    if isUnfinished { throw .copy(.unfinished(path: location.description)) }
   }
 
   /// Applies all migrations for a service that is starting. It moves a new database's tables into the main file, so
   /// that a copy without the log is not empty.
   ///
   /// - Throws: `StoreError.withoutTables` for a file that has content but none of our tables, and the errors of
-  ///   ``up(to:applied:)``.
+  ///   ``requireWhole()`` and ``up(to:applied:)``.
   func prepareForService() throws(StoreError) {
+    try requireWhole()
     let (version, pages) = try storeErrors {
       try connection.withDatabase { database in
         var found = (version: 0, pages: 0)

@@ -46,6 +46,16 @@ struct PreparedStatement {
     try check(code)
   }
 
+  /// Binds a text by its UTF-8.
+  func bind(utf8 bytes: [UInt8], at index: Int32) throws(DatabaseError) {
+    let code = bytes.withUnsafeBytes { bytes in
+      sqlite3_bind_text(
+        handle, index, bytes.baseAddress?.assumingMemoryBound(to: CChar.self) ?? Self.emptyText,
+        Int32(clamping: bytes.count), Self.transient)
+    }
+    try check(code)
+  }
+
   func bind(_ number: Int64, at index: Int32) throws(DatabaseError) {
     try check(sqlite3_bind_int64(handle, index, number))
   }

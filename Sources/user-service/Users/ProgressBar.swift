@@ -1,17 +1,19 @@
 import Foundation
 
-/// Progress of an import as one line of a terminal. The caller supplies the time.
+/// Progress of an import or a copy as one line of a terminal. The caller supplies the time.
 struct ProgressBar {
-  /// The total size in bytes; nil if unknown.
+  /// The total size in bytes, or in rows; nil if unknown.
   let total: Int?
-  /// The bytes that an earlier run has done.
+  /// What an earlier run has done of it.
   var start = 0
+  /// What the rows are.
+  var noun = "users"
 
-  /// Formats the line for `done` bytes and `rows` rows in at most `width` columns. `newRows` of them were done in this
+  /// Formats the line for `done` of the total and `rows` rows in at most `width` columns. `newRows` of them were done in this
   /// run, which has lasted for `elapsed`.
   func line(done: Int, rows: Int, newRows: Int, elapsed: Duration, width: Int) -> String {
     let seconds = max(elapsed / .seconds(1), 0.001)
-    var words = "\(Self.grouped(rows)) users, \(Self.grouped(Int(Double(newRows) / seconds))) a second"
+    var words = "\(Self.grouped(rows)) \(noun), \(Self.grouped(Int(Double(newRows) / seconds))) a second"
     guard let total, total > 0 else { return String(words.prefix(width)) }
     let part = min(Double(done) / Double(total), 1)
     if done > start {

@@ -269,8 +269,12 @@ actor PostgresConnection {
     }
   }
 
+  /// How often it was opened: once, and again after each loss.
+  private(set) var openings = 0
+
   private func opened(_ handle: LibpqHandle) {
     guard case .connecting = life else { return }
+    openings += 1
     let registration = SocketWatch.shared.add(handle.socket) { [weak self] in
       guard let self else { return }
       eventLoop.execute { self.assumeIsolated { $0.socketIsReady() } }

@@ -56,6 +56,13 @@ final class PostgresReaders: Sendable {
     MultiThreadedEventLoopGroup.currentEventLoop.flatMap { loops[ObjectIdentifier($0)] } ?? 0
   }
 
+  /// How often its connections were opened. It grows when one was lost: the server may then be another one.
+  func openings() async -> Int {
+    var count = 0
+    for connection in connections.joined() { count += await connection.openings }
+    return count
+  }
+
   /// Closes the connections.
   func end() async {
     for connection in connections.joined() { await connection.end() }

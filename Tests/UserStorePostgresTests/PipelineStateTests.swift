@@ -27,7 +27,8 @@ import Testing
       case (.result(let request), .success): return next(.succeeded(request))
       case (.result(let request), .failure): return next(.failed(request))
       case (.result(let request), .skipped): return next(.skipped(request))
-      case (.end, .endOfRequest), (.synchronisation, .synchronised): return next(.nothing)
+      case (.end, .endOfRequest): return next(.nothing)
+      case (.synchronisation, .synchronised): return next(.synchronised)
       default: return .violation
       }
     }

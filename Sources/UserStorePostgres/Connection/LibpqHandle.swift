@@ -8,13 +8,24 @@ import Glibc
 final class LibpqHandle: @unchecked Sendable {
   private let connection: OpaquePointer
   private var values: [UInt8] = []
+  private let warnings = ServerWarnings()
 
   /// Takes ownership of a connection of libpq.
   init(_ connection: OpaquePointer) {
     self.connection = connection
-    // The default receiver writes to standard error.
-    PQsetNoticeReceiver(connection, { _, _ in }, nil)
+    // The default receiver writes to standard error. Unretained, because the connection ends before the object.
+    PQsetNoticeReceiver(
+      connection,
+      { context, result in
+        context.map { Unmanaged<ServerWarnings>.fromOpaque($0).takeUnretainedValue().note(result) }
+      }, Unmanaged.passUnretained(warnings).toOpaque())
   }
+
+  /// The last warning in pipeline mode: see ``ServerWarnings``.
+  var warning: String? { warnings.last }
+
+  /// Whether libpq decrypts what it reads, and may hold decrypted bytes back that its socket does not show.
+  var isEncrypted: Bool { PQsslInUse(connection) != 0 || PQgssEncInUse(connection) != 0 }
 
   deinit {
     PQfinish(connection)
@@ -105,6 +116,7 @@ final class LibpqHandle: @unchecked Sendable {
 
   /// Enters pipeline mode, without blocking from then on.
   func enterPipelineMode() throws(PostgresFailure) {
+    warnings.forget()
     guard PQsetnonblocking(connection, 1) == 0, PQenterPipelineMode(connection) == 1 else {
       throw .lost(message)
     }

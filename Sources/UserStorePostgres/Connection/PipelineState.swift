@@ -25,7 +25,9 @@ struct PipelineState<Request> {
     case succeeded(Request)
     case failed(Request)
     case skipped(Request)
-    /// Nothing that anyone waits for.
+    /// A synchronisation point was reached: requests that were skipped can be sent again.
+    case synchronised
+    /// The end of a request's results, which were taken.
     case nothing
     /// The server, or this program, breaks the protocol: the connection must be closed.
     case violation
@@ -69,7 +71,7 @@ struct PipelineState<Request> {
     }
     guard !awaitsEnd, let next = expected.popFirst() else { return .violation }
     switch (next, result) {
-    case (.synchronisation, .synchronised): return .nothing
+    case (.synchronisation, .synchronised): return .synchronised
     case (.request(let request), .success):
       awaitsEnd = true
       return .succeeded(request)

@@ -57,6 +57,10 @@ actor PostgresConnection {
   private var waiting: [UInt64: CheckedContinuation<Outcome, Never>] = [:]
   /// Reads that were begun before the connection was open.
   private var early: [(UInt64, Command)] = []
+  /// Reads that the server has skipped, to be sent again.
+  private var skipped: [(UInt64, Command)] = []
+  /// Why the last connection or attempt has ended; nil before the first, and while it is open.
+  private var lastFailure: PostgresFailure?
   private var nextID: UInt64 = 0
   private var isFlushScheduled = false
   private var hasOutput = false
@@ -95,9 +99,6 @@ actor PostgresConnection {
     case .connecting: await withCheckedContinuation { connected.append($0) }
     }
   }
-
-  /// The number of requests whose results are expected.
-  var load: Int { pipeline.count }
 
   /// Closes the connection for good. What waits fails.
   func end() {
@@ -138,16 +139,18 @@ actor PostgresConnection {
     return try outcome.get()
   }
 
-  private var closedFailure: PostgresFailure {
-    if case .closed(let failure, _) = life { return failure }
-    return .lost("connecting")
-  }
+  private var closedFailure: PostgresFailure { lastFailure ?? .lost("connecting") }
 
   private func begin(_ id: UInt64, _ command: Command, _ waiter: CheckedContinuation<Outcome, Never>) {
-    guard waiting.count < limits.waiting else { return waiter.resume(returning: .failure(.overloaded)) }
+    guard max(waiting.count, pipeline.count) < limits.waiting else {
+      return waiter.resume(returning: .failure(.overloaded))
+    }
     switch life {
     case .closed(let failure, _): return waiter.resume(returning: .failure(failure))
-    case .connecting: early.append((id, command))
+    case .connecting:
+      // Only the first attempt is waited for.
+      if let lastFailure { return waiter.resume(returning: .failure(lastFailure)) }
+      early.append((id, command))
     case .open: break
     }
     waiting[id] = waiter
@@ -202,33 +205,48 @@ actor PostgresConnection {
 
   private func socketIsReady() {
     guard case .open(let handle, let registration) = life else { return }
-    let isOpen = handle.readInput()
     lastProgress = .now()
-    while pipeline.isWaiting, !handle.isBusy {
-      guard take(handle.nextResult()) else { return close(.lost("the server has sent an unexpected result")) }
+    // A record of TLS that does not fit into libpq's buffer is read in two parts, of which the socket shows the first.
+    for _ in 0..<(handle.isEncrypted ? 2 : 1) {
+      let isOpen = handle.readInput()
+      takeResults(handle)
       guard case .open = life else { return }
+      guard isOpen else { return close(.lost(handle.message)) }
     }
-    guard isOpen else { return close(.lost(handle.message)) }
     sendOutput()
     guard case .open = life else { return }
     SocketWatch.shared.arm(registration, for: hasOutput ? [.read, .write] : .read)
   }
 
-  /// Returns false if the result is not one that may come now.
-  private func take(_ result: QueryResult?) -> Bool {
+  private func takeResults(_ handle: LibpqHandle) {
+    while pipeline.isWaiting, !handle.isBusy {
+      let result = handle.nextResult()
+      // Before any result that follows it is taken for what it seems to be.
+      if let warning = handle.warning { return close(.lost(warning)) }
+      take(result)
+      guard case .open = life else { return }
+    }
+  }
+
+  private func take(_ result: QueryResult?) {
     switch pipeline.received(PipelineState<Request>.Received(result)) {
-    case .nothing: return true
-    case .violation: return false
+    case .nothing: break
+    case .synchronised:
+      // Not earlier: libpq would take a request that is sent between the results of skipped ones for one of them.
+      let commands = skipped
+      skipped = []
+      for (id, command) in commands where waiting[id] != nil { send(.read(id, command), command) }
+    case .violation: close(.lost("the server has sent an unexpected result"))
     case .succeeded(let request): succeed(request, result)
     case .failed(let request):
       let failure = result?.failure ?? .lost("no result")
       fail(request, failure)
       if failure.origin == .connection { close(failure) }
-    case .skipped(.read(let id, let command)):
-      if waiting[id] != nil { send(.read(id, command), command) }
+      // What waits behind it has waited as long, and would wait again, one after another.
+      if case .read = request, failure.isTimeout { close(failure) }
+    case .skipped(.read(let id, let command)): skipped.append((id, command))
     case .skipped(.part(let batch)): finishPart(of: batch)
     }
-    return true
   }
 
   private func succeed(_ request: Request, _ result: QueryResult?) {
@@ -280,6 +298,7 @@ actor PostgresConnection {
       eventLoop.execute { self.assumeIsolated { $0.socketIsReady() } }
     }
     life = .open(handle, registration)
+    lastFailure = nil
     (hasOutput, lastProgress, pause) = (false, .now(), limits.firstPause)
     resumeConnected(nil)
     let commands = early
@@ -297,7 +316,8 @@ actor PostgresConnection {
     if case .closed(_, let wasEnd) = life, wasEnd || !isEnd { return }
     if case .open(_, let registration) = life { SocketWatch.shared.remove(registration) }
     life = .closed(failure, isEnd: isEnd)
-    early = []
+    lastFailure = failure
+    (early, skipped) = ([], [])
     for request in pipeline.ended() { fail(request, failure) }
     for waiter in waiting.values { waiter.resume(returning: .failure(failure)) }
     waiting = [:]

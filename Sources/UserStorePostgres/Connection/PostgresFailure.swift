@@ -33,10 +33,14 @@ struct PostgresFailure: Error, Hashable, Sendable {
   /// Whether the same transaction may succeed if it is tried again: it lost against another one.
   var isConflict: Bool { state == "40001" || state == "40P01" }
 
+  /// Whether a lock was not free, or a statement took too long: what waits behind it would, too.
+  var isTimeout: Bool { state == "55P03" || state == "57014" }
+
   /// Whether the connection is of no use, although it is open: its server does not take writes (any more).
   var endsConnection: Bool {
-    // read_only_sql_transaction; admin_shutdown, crash_shutdown, cannot_connect_now and the like; idle sessions.
-    state == "25006" || state.hasPrefix("57P") || state == "25P03" || state.hasPrefix("08")
+    // A read-only server; a transaction that has failed and was not rolled back; a session that was idle for too long; a
+    // server that shuts down, has crashed or starts.
+    ["25006", "25P02", "25P03", "25P04"].contains(state) || state.hasPrefix("57P") || state.hasPrefix("08")
   }
 }
 
@@ -69,13 +73,12 @@ extension StorageFault.Kind {
       // Serialization failure, deadlock, lock and statement time-outs.
       case "40001", "40P01", "55P03", "57014": .busy
       case "53100": .full
-      case "25006": .disconnected
       // A missing table or column.
       case "42P01", "42703": .notMigrated
       case "58030": .inputOutput
       case "XX001", "XX002": .corrupt
       case let state where state.hasPrefix("53"): .busy
-      case let state where state.hasPrefix("08") || state.hasPrefix("57P") || state == "25P03": .disconnected
+      case _ where failure.endsConnection: .disconnected
       default: failure.origin == .connection ? .disconnected : .unexpected
       }
   }

@@ -36,13 +36,17 @@ final class QueryResult: @unchecked Sendable {
     let message = (text.map { String(cString: $0) } ?? "").trimmingNewlines
     var failure = PostgresFailure(origin: .statement, state: state, message: message)
     failure.column = PQresultErrorField(result, Self.columnField).map { String(cString: $0) }
-    // Without a SQLSTATE it is libpq's own: the connection has ended.
-    return state.isEmpty || failure.endsConnection ? .lost(message, state: state) : failure
+    let severity = PQresultErrorField(result, Self.severityField).map { String(cString: $0) }
+    // Without a SQLSTATE it is libpq's own: the connection has ended, as it has after the gravest ones.
+    let isEnd = state.isEmpty || severity == "FATAL" || severity == "PANIC" || failure.endsConnection
+    return isEnd ? .lost(message, state: state) : failure
   }
 
-  // The letters of PG_DIAG_SQLSTATE, PG_DIAG_MESSAGE_PRIMARY and PG_DIAG_COLUMN_NAME, macros that Swift does not import.
-  private static let stateField = Int32(UInt8(ascii: "C"))
+  // The letters of PG_DIAG_SQLSTATE, PG_DIAG_MESSAGE_PRIMARY, PG_DIAG_COLUMN_NAME and PG_DIAG_SEVERITY_NONLOCALIZED, macros
+  // that Swift does not import.
+  fileprivate static let stateField = Int32(UInt8(ascii: "C"))
   private static let messageField = Int32(UInt8(ascii: "M"))
+  private static let severityField = Int32(UInt8(ascii: "V"))
   private static let columnField = Int32(UInt8(ascii: "c"))
 
   func isNull(_ row: Int, _ column: Int32) -> Bool { PQgetisnull(result, Int32(row), column) != 0 }
@@ -82,4 +86,24 @@ final class QueryResult: @unchecked Sendable {
   func optionalTime(_ row: Int, _ column: Int32) -> Timestamp? {
     isNull(row, column) ? nil : time(row, column)
   }
+}
+
+/// The warnings of a connection, which libpq hands to a C function.
+///
+/// `@unchecked Sendable`: used only where its connection is.
+final class ServerWarnings: @unchecked Sendable {
+  /// A warning of the class without a condition of its own (SQLSTATE 01000), such as that of a commit that no standby has
+  /// confirmed: its wait was cancelled.
+  private(set) var last: String?
+
+  /// Notes a notice of the server.
+  func note(_ result: OpaquePointer?) {
+    guard let state = PQresultErrorField(result, QueryResult.stateField), String(cString: state) == "01000" else {
+      return
+    }
+    last = PQresultErrorMessage(result).map { String(cString: $0).trimmingNewlines }
+  }
+
+  /// Forgets what was noted.
+  func forget() { last = nil }
 }

@@ -46,7 +46,11 @@ final class SocketWatch: Sendable {
   }
 
   /// Watches `socket`, which is armed for reading. `ready` is called on the watch's thread and must not block.
+  ///
+  /// It is watched by a second descriptor: libpq closes its own when the connection ends, and the number might be that of
+  /// another socket before this one is removed.
   func add(_ socket: Int32, ready: @escaping @Sendable () -> Void) -> Registration {
+    let socket = fcntl(socket, F_DUPFD_CLOEXEC, 0)
     let key = state.withLock { state in
       state.nextKey += 1
       state.handlers[state.nextKey] = ready
@@ -62,9 +66,10 @@ final class SocketWatch: Sendable {
     control(EPOLL_CTL_MOD, registration, interest)
   }
 
-  /// Forgets the socket, which is still open. An event that was already noticed may still be reported.
+  /// Forgets the socket. An event that was already noticed may still be reported.
   func remove(_ registration: Registration) {
     control(EPOLL_CTL_DEL, registration, [])
+    close(registration.socket)
     state.withLock { $0.handlers[registration.key] = nil }
   }
 
@@ -72,8 +77,8 @@ final class SocketWatch: Sendable {
     var event = epoll_event()
     event.events = interest.rawValue | EPOLLONESHOT.rawValue
     event.data.u64 = registration.key
-    // Fails only for a descriptor that is not open (ENOENT, EBADF), or for lack of memory: then the time limit of answers
-    // ends the connection.
+    // Fails only without a descriptor, because the process may open no more, or for lack of memory: then the time limit of
+    // answers ends the connection.
     _ = epoll_ctl(epoll, operation, registration.socket, &event)
   }
 

@@ -49,7 +49,14 @@ final class PostgresReaders: Sendable {
   /// Executes statements in one round trip, such as those of a transaction that reads.
   func run(_ commands: [Command]) async throws(PostgresFailure) -> [QueryResult] {
     let connections = connections[0]
-    return try await connections[connections.count - 1].run(commands)
+    let connection = connections[connections.count - 1]
+    do throws(PostgresFailure) {
+      return try await connection.run(commands)
+    } catch {
+      // The transaction may be open, and would be that of every later read.
+      if error.origin == .statement { _ = try await connection.run([WriteStatements.rollback]) }
+      throw error
+    }
   }
 
   private var currentLoop: Int {

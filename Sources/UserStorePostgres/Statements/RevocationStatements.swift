@@ -17,7 +17,7 @@ enum RevocationStatements {
     "ended_sessions", "SELECT id, kept_until FROM sessions WHERE ended_at IS NOT NULL")
   static let tokens = Statement("revoked_tokens", "SELECT id, kept_until FROM revoked_tokens")
 
-  static let all = [beginSnapshot, endSnapshot, epochs, sessions, tokens]
+  static let all = [WriteStatements.rollback.statement, beginSnapshot, endSnapshot, epochs, sessions, tokens]
 
   /// How long notes are kept for services that cannot read them at once.
   static let notesRetention: Duration = .seconds(3_600)

@@ -2,7 +2,8 @@ import UserDomain
 
 /// The statements of the writing connection.
 enum WriteStatements {
-  static let begin = Command(Statement("begin", "BEGIN"))
+  /// A transaction that has the lock sees what others have committed before, whatever the database's defaults are.
+  static let begin = Command(Statement("begin", "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"))
   static let commit = Command(Statement("commit", "COMMIT"))
   static let rollback = Command(Statement("rollback", "ROLLBACK"))
   /// Takes the lock that makes transactions one after another, and returns the greatest id.

@@ -91,20 +91,37 @@ actor PostgresWriter {
   }
 
   private func commit(_ group: [PostgresWrite]) async {
-    let outcome = await transact(group)
-    switch outcome {
-    case nil:
+    guard let failure = await transact(group) else {
       health.committed()
       for write in group { write.queued.end(nil) }
-    case let failure? where failure.origin == .statement && group.count > 1 && !failure.concernsAll:
-      // Only the write that has failed is to fail. Nothing was stored or acknowledged yet.
-      for write in group { await commit([write]) }
-    case let failure?:
-      let fault = StorageFault(failure)
-      // An unexpected failure may be due to this one write.
-      if fault.kind != .unexpected || group.count > 1 { health.failed(fault) }
-      for write in group { write.queued.end(UserError(failure)) }
+      return
     }
+    if failure.origin == .statement, group.count > 1, !failure.concernsAll {
+      await commitEach(of: group)
+    } else {
+      // An unexpected failure may be due to this one write.
+      fail(group[...], failure, isTheirOwn: group.count == 1)
+    }
+  }
+
+  /// Commits writes one by one, so that only that fails which is at fault. Nothing was stored or acknowledged yet.
+  private func commitEach(of group: [PostgresWrite]) async {
+    for (index, write) in group.enumerated() {
+      if let failure = await transact([write]) {
+        fail([write], failure, isTheirOwn: true)
+        // The others would fail, too, each after its own wait.
+        if failure.origin != .statement || failure.concernsAll { return fail(group[(index + 1)...], failure) }
+      } else {
+        health.committed()
+        write.queued.end(nil)
+      }
+    }
+  }
+
+  private func fail(_ writes: ArraySlice<PostgresWrite>, _ failure: PostgresFailure, isTheirOwn: Bool = false) {
+    let fault = StorageFault(failure)
+    if fault.kind != .unexpected || !isTheirOwn { health.failed(fault) }
+    for write in writes { write.queued.end(UserError(failure)) }
   }
 
   /// Performs a group of writes, and tries again if it lost against another transaction. Returns the failure.
@@ -235,7 +252,7 @@ actor PostgresWriter {
 extension PostgresFailure {
   /// Whether every write would fail: of the group none is at fault.
   fileprivate var concernsAll: Bool {
-    // The disk is full, the lock is held, the server does not take writes.
-    state == "53100" || state == "55P03" || state == "25006"
+    // Locks and time limits, conflicts that did not end, resources of the server such as its disk, and its files.
+    isTimeout || isConflict || state.hasPrefix("53") || state.hasPrefix("58")
   }
 }

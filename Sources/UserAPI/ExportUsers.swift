@@ -46,9 +46,10 @@ struct ExportUsers: Sendable {
       guard let page = try await listing.nextPage(), let end = listing.position else { return }
       // Users that do not belong here may fill a page that the walk leads to.
       if page.isEmpty { await Task.yield() }
+      let hashes =
+        request.passwordHashes ? try await directory.repository.passwordHashes(of: page.map(\.id)) : [:]
       for (index, user) in page.enumerated() {
-        let hash = request.passwordHashes ? try await directory.repository.passwordHash(of: user.id) : nil
-        var row = User_V1_ImportUserRequest(user, hash)
+        var row = User_V1_ImportUserRequest(user, hashes[user.id])
         if index == page.count - 1 { row.pageToken = tokens.token(after: end) }
         try await writer.write(row.serializedBytes())
       }

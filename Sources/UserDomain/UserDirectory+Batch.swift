@@ -16,18 +16,16 @@ extension UserDirectory {
     var users: [User] = []
     users.reserveCapacity(ids.count)
     var missing: [String] = []
-    for (index, text) in ids.enumerated() {
-      if index > 0, index % Self.usersPerTurn == 0 {
+    for start in stride(from: 0, to: ids.count, by: Self.usersPerTurn) {
+      if start > 0 {
         await Task.yield()
         if Task.isCancelled { throw .cancelled }
       }
-      if let id = UserID(text),
-        try await repository.readUser(
-          id: id, showsDeleted: showsDeleted, { users.append(User($0, email: $1, name: $2)) })
-      {
-        continue
+      let turn = ids[start..<min(start + Self.usersPerTurn, ids.count)]
+      let found = try await repository.users(ids: turn.compactMap { UserID($0) }, showsDeleted: showsDeleted)
+      for text in turn {
+        if let user = UserID(text).flatMap({ found[$0] }) { users.append(user) } else { missing.append(text) }
       }
-      missing.append(text)
     }
     if !missing.isEmpty { throw .notAllFound(missing) }
     return users

@@ -28,6 +28,16 @@ public protocol UserRepository: Sendable {
   /// - Throws: `UserError.storage`, `.cancelled`, `.shuttingDown`.
   func user(id: UserID) async throws(UserError) -> User?
 
+  /// Returns the users with these ids, by id, except for unknown ones, and deleted ones unless `showsDeleted`.
+  ///
+  /// - Throws: `UserError.storage`, `.cancelled`, `.shuttingDown`.
+  func users(ids: [UserID], showsDeleted: Bool) async throws(UserError) -> [UserID: User]
+
+  /// Returns the hashes of the passwords of users that have one, by id.
+  ///
+  /// - Throws: `UserError.storage`, `.cancelled`, `.shuttingDown`.
+  func passwordHashes(of users: [UserID]) async throws(UserError) -> [UserID: PasswordHash]
+
   /// Returns the user with this address in any letter case that is not deleted, and the password's hash, or nil.
   ///
   /// - Throws: `UserError.storage`, `.cancelled`, `.shuttingDown`.
@@ -133,6 +143,22 @@ public enum UserRemoval: Hashable, Sendable {
 }
 
 extension UserRepository {
+  /// Reads one user after another.
+  public func users(ids: [UserID], showsDeleted: Bool) async throws(UserError) -> [UserID: User] {
+    var users: [UserID: User] = [:]
+    for id in ids {
+      _ = try await readUser(id: id, showsDeleted: showsDeleted) { users[id] = User($0, email: $1, name: $2) }
+    }
+    return users
+  }
+
+  /// Reads one hash after another.
+  public func passwordHashes(of users: [UserID]) async throws(UserError) -> [UserID: PasswordHash] {
+    var hashes: [UserID: PasswordHash] = [:]
+    for user in users { hashes[user] = try await passwordHash(of: user) }
+    return hashes
+  }
+
   /// Stores many users for a caller without a token.
   ///
   /// - Throws: the errors of ``create(_:by:)``.

@@ -29,9 +29,9 @@ public final class PostgresUserRepository: ServiceStore {
   public struct Configuration: Sendable {
     /// The reading connections of each event loop, 2 by default: one for look-ups, and one for pages.
     public var readersPerLoop = 2
-    /// How long results may stay out before a connection counts as lost, 15 s by default; for writes 25 s more, the time
+    /// How long results may stay out before a connection counts as lost, 10 s by default; for writes 25 s more, the time
     /// limit of their statements.
-    public var answerTimeout: Duration = .seconds(15)
+    public var answerTimeout: Duration = .seconds(10)
     /// The maximum wait of a transaction for those of other services, 5 s by default.
     public var busyTimeout: Duration = .seconds(5)
     /// The maximum wait for another migrator, 60 s by default.
@@ -181,6 +181,31 @@ extension PostgresUserRepository {
     var user: User?
     _ = try await readUser(id: id, showsDeleted: false) { user = User($0, email: $1, name: $2) }
     return user
+  }
+
+  public func users(ids: [UserID], showsDeleted: Bool) async throws(UserError) -> [UserID: User] {
+    let ids = SQLArray(.uuid, ids.map { .id($0) })
+    let rows = try await read(Command(ReadStatements.byIDs, .array(ids)), isLong: true)
+    var users: [UserID: User] = [:]
+    do throws(PostgresFailure) {
+      for row in 0..<rows.count {
+        let user = try rows.user(row)
+        if showsDeleted || user.deletion == nil { users[user.id] = user }
+      }
+    } catch {
+      throw UserError(error)
+    }
+    return users
+  }
+
+  public func passwordHashes(of users: [UserID]) async throws(UserError) -> [UserID: PasswordHash] {
+    let ids = SQLArray(.uuid, users.map { .id($0) })
+    let rows = try await read(Command(ReadStatements.passwordHashes, .array(ids)), isLong: true)
+    var hashes: [UserID: PasswordHash] = [:]
+    for row in 0..<rows.count {
+      if let user = rows.id(row, 0) { hashes[user] = PasswordHash(phcString: rows.text(row, 1)) }
+    }
+    return hashes
   }
 
   public func credential(email: EmailAddress) async throws(UserError) -> Credential? {

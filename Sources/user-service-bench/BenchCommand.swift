@@ -124,7 +124,8 @@ struct BenchCommand: AsyncParsableCommand {
 
   private func measurePostgres(in folder: URL) async throws {
     guard let uri = ProcessInfo.processInfo.environment["USER_SERVICE_BENCH_POSTGRES"] else {
-      throw ValidationError("--store postgres needs the URI of an empty database in USER_SERVICE_BENCH_POSTGRES")
+      throw ValidationError(
+        "--store postgres needs the URI of an empty database in USER_SERVICE_BENCH_POSTGRES")
     }
     var report = Report()
     try await PostgresBenchmark(folder: folder, uri: uri, users: users, calls: calls, creates: creates)

@@ -88,7 +88,8 @@ struct MigrateCommand: ParsableCommand {
     @OptionGroup var lock: LockOption
 
     func run() throws {
-      let status = try database.address(mayCreate: true).migrator(lockTimeout: lock.lockTimeout.duration).status()
+      let status = try database.address(mayCreate: true).migrator(lockTimeout: lock.lockTimeout.duration)
+        .status()
       var rows = [["VERSION", "NAME", "STATE"]]
       rows += status.lines.map { [String($0.version), $0.name, Self.words(for: $0.state)] }
       print(Terminal.table(rows))

@@ -7,7 +7,6 @@ import os
 import pathlib
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import uuid
@@ -19,6 +18,7 @@ from grpc_tools import protoc
 import frames
 from callers import Caller
 from commands import Commands
+from databases import NewDatabases
 from postgres_server import INSTALLATIONS, PostgresServer
 from program import PROGRAM
 from user_calls import UserCalls
@@ -46,13 +46,6 @@ def contract(out):
     messages.auth = importlib.import_module("auth_service_pb2")
     messages.AuthStub = importlib.import_module("auth_service_pb2_grpc").AuthServiceStub
     return messages
-
-
-def lengthen_waits(database):
-    """Imitates more guesses: the wait of 1 second becomes 60, longer than a start or a test takes."""
-    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
-        changed = connection.execute("UPDATE sign_in_attempts SET failures = 20 WHERE failures = 5")
-        assert changed.rowcount == 1
 
 
 class Service:
@@ -106,28 +99,62 @@ class Service:
 
 
 @contextlib.contextmanager
-def starter(directory, answering):
-    """Starts services with the arguments of `Service` except the database, and checks that they stop cleanly."""
-    services = []
+def starter(directory, answering, new_databases=None):
+    """Starts services with the arguments of `Service` except the database, and checks that they stop cleanly.
+
+    A service that names no database has a new file; with `new_databases`, a new database of a server, where commands and
+    all services find their keys in one file of the environment's.
+    """
+    services, databases = [], []
+
+    def new_database():
+        if new_databases is None:
+            return directory / f"users{len(services)}.db"
+        databases.append(new_databases())
+        return databases[-1]
 
     def start(*arguments, **keywords):
-        database = keywords.pop("database", directory / f"users{len(services)}.db")
+        database = keywords.pop("database", None) or new_database()
         keywords["settings"] = {"grpc.inline": "true" if answering == "inline" else "false",
                                 **(keywords.get("settings") or {})}
         services.append(Service(database, *arguments, **keywords))
         return services[-1]
 
-    yield start
+    with pytest.MonkeyPatch.context() as environment:
+        if new_databases is not None:
+            environment.setenv("USER_SERVICE_AUTH_KEYS", str(directory / "users.keys"))
+        yield start
     for service in services:
         if service.process.poll() is None:
             assert service.stop() == (0, "")
+    if new_databases is not None:
+        new_databases.drop(databases)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "engines(*names): run the test only on these of its file's ENGINES")
 
 
 def pytest_generate_tests(metafunc):
-    """Runs the tests of a file that has `ANSWERING` once for each of its values."""
-    values = getattr(metafunc.module, "ANSWERING", None)
-    if values and "answering" in metafunc.fixturenames:
-        metafunc.parametrize("answering", values, indirect=True, scope="module")
+    """Runs the tests of a file once for each of its ENGINES, and on SQLite once for each value of its ANSWERING.
+
+    The road of a call ends where its store begins: on PostgreSQL, tests run on the inline road alone.
+    """
+    if "answering" not in metafunc.fixturenames:
+        return
+    engines = getattr(metafunc.module, "ENGINES", ["sqlite"])
+    marker = metafunc.definition.get_closest_marker("engines")
+    if marker:
+        engines = [name for name in engines if name in marker.args]
+    roads = getattr(metafunc.module, "ANSWERING", ["inline"])
+    if not hasattr(metafunc.module, "ENGINES") and len(roads) == 1:
+        return
+    runs = [(engine, road) for engine in engines for road in (roads if engine == "sqlite" else ["inline"])]
+    if "engine" in metafunc.fixturenames:
+        names = [engine if engine == "postgres" or len(roads) == 1 else road for engine, road in runs]
+        metafunc.parametrize("engine, answering", runs, indirect=True, scope="module", ids=names)
+    else:
+        metafunc.parametrize("answering", roads, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")
@@ -136,9 +163,28 @@ def answering(request):
     return getattr(request, "param", "inline")
 
 
+@pytest.fixture(scope="module")
+def engine(request):
+    """Where services keep users: "sqlite", or "postgres"."""
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture(scope="session")
+def postgres_databases():
+    """Makes databases on a server of the oldest version that is installed. None of them has to survive a crash."""
+    with PostgresServer(min(INSTALLATIONS, key=int), fsync="off") as server:
+        yield NewDatabases(server)
+
+
+@pytest.fixture(scope="module")
+def new_databases(request, engine):
+    """Makes databases for services, or is None on SQLite."""
+    return request.getfixturevalue("postgres_databases") if engine == "postgres" else None
+
+
 @pytest.fixture
-def serve(tmp_path, answering):
-    with starter(tmp_path, answering) as start:
+def serve(tmp_path, answering, new_databases):
+    with starter(tmp_path, answering, new_databases) as start:
         yield start
 
 
@@ -148,9 +194,9 @@ def service(serve):
 
 
 @pytest.fixture(scope="module")
-def shared_service(tmp_path_factory, answering):
+def shared_service(tmp_path_factory, answering, new_databases):
     """One service for all tests of a file that leave no users behind."""
-    with starter(tmp_path_factory.mktemp("shared"), answering) as start:
+    with starter(tmp_path_factory.mktemp("shared"), answering, new_databases) as start:
         yield start()
 
 

@@ -21,33 +21,6 @@ BEGIN, DAY = 1_780_000_000_000_000, 86_400_000_000
 # Of look-ups: users, partitions, and calls of each kind.
 FEWER, PARTITIONS, CALLS = 200_000, (16, 64), 20_000
 
-# The columns and indexes of migrations/*.sql. Bytes of a fixed length are of the type uuid, which has no length of its own
-# to store; addresses are compared as bytes. Indexes are over expressions where SQLite has virtual columns.
-SCHEMA = """
-CREATE TABLE users (
-  id uuid PRIMARY KEY, email text NOT NULL, email_key bytea NOT NULL UNIQUE, name text NOT NULL,
-  status smallint NOT NULL, created_at bigint NOT NULL, updated_at bigint, deleted_at bigint, purge_at bigint,
-  labels text, name_key text, place uuid);
-CREATE INDEX users_by_name ON users ((coalesce(name_key, lower(name))) text_pattern_ops) WHERE name <> '';
-CREATE INDEX users_by_update ON users ((coalesce(updated_at, created_at)));
-CREATE INDEX users_inactive ON users (status) WHERE status = 2;
-CREATE INDEX users_deleted ON users (purge_at) WHERE purge_at IS NOT NULL;
-CREATE UNIQUE INDEX users_by_place ON users (place) WHERE place IS NOT NULL;
-CREATE TABLE password_credentials (user_id uuid PRIMARY KEY REFERENCES users ON DELETE CASCADE, phc_hash text NOT NULL);
-CREATE TABLE sessions (
-  id uuid PRIMARY KEY, user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE, token_hash bytea NOT NULL,
-  previous_hash bytea, rotated_at bigint NOT NULL, expires_at bigint NOT NULL, ended_at bigint,
-  kept_until bigint NOT NULL);
-CREATE INDEX sessions_by_user ON sessions (user_id);
-CREATE INDEX sessions_by_kept_until ON sessions (kept_until);
-CREATE INDEX sessions_ended ON sessions (kept_until) WHERE ended_at IS NOT NULL;
-CREATE TABLE known_devices (
-  session_id uuid PRIMARY KEY, user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE, failures int NOT NULL,
-  last_at bigint NOT NULL);
-CREATE INDEX known_devices_by_user ON known_devices (user_id, last_at);
-CREATE INDEX known_devices_by_last_at ON known_devices (last_at);
-CREATE TABLE user_labels (key text NOT NULL, value text NOT NULL, user_id uuid NOT NULL, PRIMARY KEY (key, value, user_id));
-"""
 COLUMNS = {
     "users": "id, email, email_key, name, status, created_at, labels",
     "password_credentials": "user_id, phc_hash",
@@ -56,6 +29,11 @@ COLUMNS = {
     "user_labels": "key, value, user_id",
 }
 CONSONANTS, VOWELS = "bcdfghjklmnprstvwz", "aeiou"
+
+
+def schema(engine):
+    """The SQL of the migrations: of SQLite in ".", of PostgreSQL in "postgres"."""
+    return "".join(file.read_text() for file in sorted((MIGRATIONS / engine).glob("*.up.sql")))
 
 
 def word(chance):
@@ -103,8 +81,7 @@ def measure_sqlite(count, folder):
                             "user_service_name_key": 1, "user_service_place": 2}.items():
         connection.create_function(name, arguments, lambda *_: None, deterministic=True)
     connection.execute("PRAGMA synchronous = OFF")
-    for file in sorted(MIGRATIONS.glob("*.up.sql")):
-        connection.executescript(file.read_text())
+    connection.executescript(schema("."))
     for rows in users(count):
         for table, columns in COLUMNS.items():
             # The key of an address is a text in SQLite.
@@ -128,15 +105,19 @@ def copied(value):
     return str(value).replace("\n", "\\n")
 
 
-def fill(server, database, count, tables):
+def fill(server, database, count):
     """Loads users while all indexes are there, as they are while users come one by one."""
     load = subprocess.Popen(
         [server.programs / "psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-d", server.socket_uri(database)],
         stdin=subprocess.PIPE, text=True, env=ENVIRONMENT)
     for rows in users(count):
-        for table in tables:
-            load.stdin.write(f"COPY {table} ({COLUMNS[table]}) FROM STDIN;\n")
-            load.stdin.writelines("\t".join(map(copied, row)) + "\n" for row in rows[table])
+        for table in COLUMNS:
+            # SQLite makes the key of a plain name itself.
+            columns, values = COLUMNS[table], rows[table]
+            if table == "users":
+                columns, values = columns + ", name_key", [(*row, row[3].lower()) for row in values]
+            load.stdin.write(f"COPY {table} ({columns}) FROM STDIN;\n")
+            load.stdin.writelines("\t".join(map(copied, row)) + "\n" for row in values)
             load.stdin.write("\\.\n")
     load.stdin.close()
     assert load.wait() == 0
@@ -144,9 +125,9 @@ def fill(server, database, count, tables):
 
 def measure_postgres(server, count):
     server.create_database("sizes")
-    server.psql(SCHEMA, "sizes")
+    server.psql(schema("postgres"), "sizes")
     before = server.psql("SELECT pg_current_wal_lsn()")
-    fill(server, "sizes", count, COLUMNS)
+    fill(server, "sizes", count)
     written = int(server.psql(f"SELECT pg_current_wal_lsn() - '{before}'"))
     server.psql("VACUUM ANALYZE", "sizes")
     found = server.psql(
@@ -193,8 +174,8 @@ def measure_look_ups(version):
         with PostgresServer(version, fsync="off", autovacuum="off", shared_buffers="512MB") as server:
             server.psql(partitioned(partitions))
             server.psql(
-                "INSERT INTO users (id, email, email_key, name, status, created_at) "
-                f"SELECT {ID}, 'user' || n || '@example.com', {ADDRESS}, 'Ada Lovelace', 1, n "
+                "INSERT INTO users (id, email, email_key, name, name_key, status, created_at) "
+                f"SELECT {ID}, 'user' || n || '@example.com', {ADDRESS}, 'Ada Lovelace', 'ada lovelace', 1, n "
                 f"FROM generate_series(1, {FEWER}) AS n".replace(":number", "n"))
             server.psql("INSERT INTO directory SELECT email_key, id FROM users")
             server.psql("VACUUM ANALYZE")
@@ -213,10 +194,10 @@ def print_look_ups(server, title, plans):
 
 
 def partitioned(count):
-    table = SCHEMA[:SCHEMA.index("CREATE INDEX users_by_name")]
+    table, _, _ = schema("postgres").partition("CREATE UNIQUE INDEX users_by_place")
     if count:
         # A unique constraint of a partitioned table must include the partition key.
-        table = table.replace("bytea NOT NULL UNIQUE", "bytea NOT NULL").replace(");", ") PARTITION BY HASH (id);")
+        table = table.replace("NOT NULL UNIQUE", "NOT NULL").replace("\n);", "\n) PARTITION BY HASH (id);")
         table += "CREATE INDEX ON users (email_key);"
         table += "".join(
             f"CREATE TABLE users_{part} PARTITION OF users FOR VALUES WITH (MODULUS {count}, REMAINDER {part});"

@@ -11,8 +11,9 @@ from callers import Caller, service_token
 from issuer import ISSUER, make_key, make_token, write_keys
 from user_calls import UserCalls, refusal
 
-# Each test runs on the inline road and on the handler road.
+# Each test runs on the inline road and on the handler road, and on PostgreSQL.
 ANSWERING = ["inline", "task"]
+ENGINES = ["sqlite", "postgres"]
 
 ENDS = {
     "ok": None, "mis": ("UNAUTHENTICATED", "TOKEN_MISSING"), "exp": ("UNAUTHENTICATED", "TOKEN_EXPIRED"),
@@ -151,11 +152,11 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(pb, tmp_path_factory, answering):
+def world(pb, tmp_path_factory, answering, new_databases):
     folder = tmp_path_factory.mktemp("authorization")
     key = make_key("ES256", "one")
     write_keys(folder / "jwks.json", [key])
-    with conftest.starter(folder, answering) as start:
+    with conftest.starter(folder, answering, new_databases) as start:
         service = start(auth="on", settings={
             "auth.jwks.file": folder / "jwks.json", "auth.jwks.issuer": ISSUER, "auth.jwks.algorithms": "ES256",
             "peer.rate": "none"})

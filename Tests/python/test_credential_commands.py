@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from commands import Commands, users
-from conftest import lengthen_waits
+from databases import lengthen_waits
 from program import PROGRAM
 
 PASSWORD = "correct horse"

@@ -13,6 +13,9 @@ from program import TIMEOUT
 from user_calls import DENIED, UserCalls, invalid, refusal
 from waiting import wait_until
 
+# Each test runs on SQLite and on PostgreSQL.
+ENGINES = ["sqlite", "postgres"]
+
 
 def test_an_export_continues_after_any_of_its_page_tokens(calls, row):
     rows = Rows(row, 11)

@@ -24,6 +24,9 @@ from filters import (
 )
 from user_calls import invalid, refusal
 
+# Each test runs on SQLite and on PostgreSQL.
+ENGINES = ["sqlite", "postgres"]
+
 
 @pytest.fixture(scope="module")
 def calls(shared_calls):

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import sqlite3
 import stat
 import subprocess
 import unicodedata
@@ -14,10 +13,15 @@ import unicodedata
 import pytest
 
 from commands import Commands, users
+from databases import count_users, execute
 from program import PROGRAM
 from waiting import wait_until
 
+# Each test runs on SQLite and on PostgreSQL.
+ENGINES = ["sqlite", "postgres"]
 
+
+@pytest.mark.engines("sqlite")
 def test_an_import_shows_its_progress_at_a_terminal_and_nowhere_else(commands, tmp_path):
     file = tmp_path / "users.csv"
     file.write_text("email\n" + "".join(f"user{number}@example.com\n" for number in range(25_000)))
@@ -30,6 +34,7 @@ def test_an_import_shows_its_progress_at_a_terminal_and_nowhere_else(commands, t
     assert "%" not in commands.terminal("users", "import", "--quiet", str(file))[1]
 
 
+@pytest.mark.engines("sqlite")
 def test_a_hundred_thousand_users_come_back_as_they_went_in_and_a_second_time_changes_nothing(commands, tmp_path):
     file = tmp_path / "users.csv"
     with open(file, "w", newline="") as out:
@@ -137,6 +142,7 @@ def test_a_dry_run_reports_every_row_and_stores_none(commands, tmp_path):
     assert users(commands("users", "list", "--output", "csv")) == []
 
 
+@pytest.mark.engines("sqlite")
 def test_an_import_that_is_killed_continues_where_it_was(commands, tmp_path):
     file = tmp_path / "users.csv"
     file.write_text("email\n" + "".join(f"user{number}@example.com\n" for number in range(500_000)))
@@ -153,6 +159,7 @@ def test_an_import_that_is_killed_continues_where_it_was(commands, tmp_path):
     assert not progress.exists()
 
 
+@pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("has_ids", [True, False])
 def test_an_import_begins_at_the_start_when_the_database_was_replaced(serve, tmp_path, has_ids):
     """Without ids, all users so far had been there before, which says nothing of the rows before them."""
@@ -177,6 +184,7 @@ def test_an_import_begins_at_the_start_when_the_database_was_replaced(serve, tmp
     assert not progress.exists()
 
 
+@pytest.mark.engines("sqlite")
 def test_an_import_continues_after_the_last_recorded_user_that_is_still_there(serve, tmp_path):
     """As after an older copy of the database was restored, which has some of the users."""
     service = serve()
@@ -189,15 +197,12 @@ def test_an_import_continues_after_the_last_recorded_user_that_is_still_there(se
     process.wait()
     checkpoints = json.loads(progress.read_text())["checkpoints"]
     kept = checkpoints[-3]["counts"]["rows"]
-    with contextlib.closing(sqlite3.connect(service.database, timeout=60)) as connection, connection:
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(
-            "DELETE FROM users WHERE CAST(substr(email, 5, instr(email, '@') - 5) AS INTEGER) >= ?", [kept])
+    execute(service.database,
+            f"DELETE FROM users WHERE CAST(substr(email, 5, instr(email, '@') - 5) AS INTEGER) >= {kept}")
     done = commands.run("users", "import", str(file))
     assert done.stderr == f"Continuing after {kept:,} rows.\n"
     assert done.stdout == "200,000 imported, 0 already stored, 0 rejected\n"
-    with contextlib.closing(sqlite3.connect(service.database, timeout=60)) as connection:
-        assert connection.execute("SELECT count(*) FROM users").fetchone() == (200_000,)
+    assert count_users(service.database) == 200_000
 
 
 @pytest.fixture
@@ -220,6 +225,7 @@ def exporting(commands, tmp_path):
     return start
 
 
+@pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_export_that_is_interrupted_leaves_nothing_behind(exporting, number):
     process, folder = exporting(number, signal.SIG_DFL)
@@ -228,6 +234,7 @@ def test_an_export_that_is_interrupted_leaves_nothing_behind(exporting, number):
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.engines("sqlite")
 def test_an_export_under_nohup_goes_on_after_a_hang_up(exporting):
     process, folder = exporting(signal.SIGHUP, signal.SIG_IGN)
     process.send_signal(signal.SIGHUP)

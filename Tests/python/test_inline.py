@@ -4,16 +4,19 @@ lines and metrics."""
 import gzip
 import re
 import socket
-import sqlite3
 import time
 import uuid
 
 import grpc
 
 import frames
+from databases import execute, is_postgres, locked
 from frames import field, message, request
 from metrics import calls, families, inline_calls
 from waiting import wait_until
+
+# Each test runs on SQLite and on PostgreSQL.
+ENGINES = ["sqlite", "postgres"]
 
 UNKNOWN_FIELD = field(15, "?")
 
@@ -275,8 +278,9 @@ def test_both_ways_create_in_the_end(serve, connect, pb):
             client.send(*[client.header_frame(1 + 2 * number, request("CreateUser")),
                           frames.data(1 + 2 * number, message(field(1, f"user{number}@example.com")), end=True)])
         ids = {pb.User.FromString(client.response(1 + 2 * number).messages[0][1]).id for number in range(100)}
-        with sqlite3.connect(service.database) as database:
-            assert {str(uuid.UUID(bytes=row[0])) for row in database.execute("SELECT id FROM users")} == ids
+        column = "id" if is_postgres(service.database) else "hex(id)"
+        stored = execute(service.database, f"SELECT {column} FROM users")
+        assert sorted(uuid.UUID(row[0]) for row in stored) == sorted(uuid.UUID(id) for id in ids)
 
 
 def test_both_ways_limit_a_peer_alike(pb, serve, connect):
@@ -293,14 +297,12 @@ def test_both_ways_limit_a_peer_alike(pb, serve, connect):
 def test_a_creation_under_way_is_answered_before_the_service_ends(serve, connect):
     for service in both_ways(serve, "--metrics-listen", "127.0.0.1:0", settings=PATIENT):
         client = connect(service.address)
-        with sqlite3.connect(service.database, isolation_level=None) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with locked(service.database):
             client.send(client.header_frame(1, request("CreateUser")),
                         frames.data(1, message(field(1, "ada@example.com")), end=True))
             wait_until(lambda: calls(service, "user.v1.UserService/CreateUser")[0] == 1)
             service.process.send_signal(15)
             wait_until(lambda: not serves(service))
-            other.execute("ROLLBACK")
         assert client.response(1).status == "0"
         _, errors = service.process.communicate(timeout=60)
         assert service.process.returncode == 0, errors
@@ -309,8 +311,7 @@ def test_a_creation_under_way_is_answered_before_the_service_ends(serve, connect
 def test_a_caller_that_goes_leaves_nothing_behind(serve, connect):
     """The connection is lost while its users wait for the database."""
     for service in both_ways(serve, "--metrics-listen", "127.0.0.1:0", settings=PATIENT):
-        with sqlite3.connect(service.database, isolation_level=None) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with locked(service.database):
             method = "user.v1.UserService/CreateUser"
             client = connect(service.address)
             for number in range(20):
@@ -320,11 +321,9 @@ def test_a_caller_that_goes_leaves_nothing_behind(serve, connect):
             client.socket.close()
             wait_until(lambda: families(service)["user_service_connections"].samples[0].value == 0
                        or calls(service, method)[1].get("CANCELLED", 0) == 19)
-            other.execute("ROLLBACK")
         wait_until(lambda: sum(calls(service, method)[1].values()) == 20)
         assert service.stop() == (0, "")
-        with sqlite3.connect(service.database) as database:
-            assert [row[0] for row in database.execute("SELECT email FROM users")] == ["user0@example.com"]
+        assert execute(service.database, "SELECT email FROM users") == [["user0@example.com"]]
 
 
 def serves(service):
@@ -347,8 +346,7 @@ def test_both_ways_end_alike_when_the_caller_does_not_wait(serve, connect):
     seen = []
     for service in both_ways(serve, "--log-level", "info", "--metrics-listen", "127.0.0.1:0", settings=PATIENT):
         client = connect(service.address)
-        with sqlite3.connect(service.database, isolation_level=None) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with locked(service.database):
             # The writer takes the first write, and waits for the database; the others wait for the writer.
             for count, headers in enumerate(({}, {"grpc_timeout": "1S"}, {})):
                 stream = 1 + 2 * count
@@ -359,12 +357,10 @@ def test_both_ways_end_alike_when_the_caller_does_not_wait(serve, connect):
             expired = client.response(3)
             client.send(frames.reset(5))
             client.round_trip()
-            other.execute("ROLLBACK")
         first = client.response(1)
         assert (first.status, expired.status) == ("0", "4")
         assert client.call(7, request("CreateUser"), message(field(1, "user7@example.com"))).status == "0"
-        with sqlite3.connect(service.database) as database:
-            emails = [row[0] for row in database.execute("SELECT email FROM users ORDER BY id")]
+        emails = [row[0] for row in execute(service.database, "SELECT email FROM users ORDER BY id")]
         seen.append((emails, expired.blocks, sorted(lines(service, "CreateUser"))))
     assert seen[0] == seen[1]
     assert seen[0][0] == ["user1@example.com", "user7@example.com"]

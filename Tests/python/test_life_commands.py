@@ -7,6 +7,9 @@ import pytest
 from commands import Commands, users
 from program import run
 
+# Each test runs on SQLite and on PostgreSQL.
+ENGINES = ["sqlite", "postgres"]
+
 PASSWORD = "correct horse"
 
 

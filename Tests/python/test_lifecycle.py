@@ -11,8 +11,9 @@ from issuer import ISSUER, make_key, make_token, write_keys
 from program import TIMEOUT
 from user_calls import CHANGED, DENIED, NOT_DELETED, NOT_FOUND, REVOKED, TAKEN, UserCalls, invalid, refusal
 
-# Each test runs on the inline road and on the handler road.
+# Each test runs on the inline road and on the handler road, and on PostgreSQL.
 ANSWERING = ["inline", "task"]
+ENGINES = ["sqlite", "postgres"]
 MONTH = 30 * 86_400 * 10**9
 
 

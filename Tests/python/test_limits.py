@@ -1,7 +1,6 @@
 """Tests what one caller may use, and that others still get their share: rate limits, turns in the hash queue, and
 bulk loads whose token becomes invalid."""
 
-import sqlite3
 import threading
 
 import grpc
@@ -9,20 +8,17 @@ import pytest
 from google.rpc.error_details_pb2 import ErrorInfo
 
 from callers import Caller, bearer, details, failure, service_token
+from databases import count_users
 from frames import data, field, message, request
 from program import run
 from waiting import wait_until
 
-# Each test runs on the inline road and on the handler road.
+# Each test runs on the inline road and on the handler road, and on PostgreSQL.
 ANSWERING = ["inline", "task"]
+ENGINES = ["sqlite", "postgres"]
 TIMEOUT = 60
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
-
-
-def stored(service):
-    with sqlite3.connect(service.database) as database:
-        return database.execute("SELECT count(*) FROM users").fetchone()[0]
 
 
 # Bulk loads.
@@ -62,7 +58,7 @@ def test_a_bulk_load_stores_nothing_once_its_token_has_ended(pb, serve, end, rea
                 yield pb.CreateUserRequest(email=f"user{number}@example.com")
 
         call = caller.users.BulkCreateUsers.future(rows(), timeout=TIMEOUT, metadata=bearer(token))
-        wait_until(lambda: stored(service) == 1_001)
+        wait_until(lambda: count_users(service.database) == 1_001)
         end(service, caller, token)
         ended.set()
         with pytest.raises(grpc.RpcError) as raised:
@@ -70,9 +66,10 @@ def test_a_bulk_load_stores_nothing_once_its_token_has_ended(pb, serve, end, rea
         [info] = details(raised.value, ErrorInfo)
         assert (raised.value.code(), info.reason) == (UNAUTHENTICATED, reason)
         assert info.metadata["created_count"] == "1000"
-        assert stored(service) == 1_001
+        assert count_users(service.database) == 1_001
 
 
+@pytest.mark.engines("sqlite")
 def test_a_private_reflection_stream_ends_with_its_token(pb, serve):
     from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
@@ -199,6 +196,7 @@ def test_own_updates_do_not_tell_at_any_rate_which_addresses_are_registered(pb, 
 # Turns in the hash queue.
 
 
+@pytest.mark.engines("sqlite")
 def test_a_bulk_load_with_passwords_does_not_keep_sign_ins_out(pb, serve):
     """Twelve hashes compete for a queue of four."""
     service = serve(auth="on", settings={
@@ -221,6 +219,7 @@ def test_a_bulk_load_with_passwords_does_not_keep_sign_ins_out(pb, serve):
             assert call.result().created_count == 40
 
 
+@pytest.mark.engines("sqlite")
 def test_nine_addresses_do_not_keep_a_tenth_out(pb, serve, connect):
     service = serve(auth="on", settings={"argon2.threads": "1", "argon2.queue": "36"})
     with grpc.insecure_channel(service.address) as channel:

@@ -10,6 +10,9 @@ import pytest
 import frames
 from frames import END_HEADERS, END_STREAM, HEADERS, PADDED, data, field, message, raw, request
 
+# Each test runs on SQLite and on PostgreSQL.
+ENGINES = ["sqlite", "postgres"]
+
 NOBODY = message(field(1, "nobody"))
 
 
@@ -256,6 +259,7 @@ def test_a_window_may_become_negative(serve, connect, pb):
     client.until(lambda: len(client.stream(1).body) == 10_001)
 
 
+@pytest.mark.engines("sqlite")
 def test_a_stalled_listing_takes_no_memory(serve, connect):
     """Rule 17: 100,000 rows stay in the database until the client reads."""
     service = serve()

@@ -6,6 +6,9 @@ import pytest
 from filters import matched, microseconds, populate, rfc3339
 from user_calls import UserCalls, invalid
 
+# Each test runs on SQLite and on PostgreSQL.
+ENGINES = ["sqlite", "postgres"]
+
 
 @pytest.fixture(scope="module")
 def calls(shared_calls):

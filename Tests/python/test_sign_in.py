@@ -1,7 +1,5 @@
 """Tests passwords, guesses and sessions by grpcio."""
 
-import contextlib
-import sqlite3
 import subprocess
 import threading
 import time
@@ -12,12 +10,13 @@ from google.rpc.error_details_pb2 import BadRequest
 from joserfc import jwt
 from joserfc.jwk import OKPKey
 
-import conftest
 from callers import DENIED, EXHAUSTED, UNAUTHENTICATED, Caller, details, failure, service_token
+from databases import bytes_literal, execute, lengthen_waits
 from program import TIMEOUT, run
 
-# Each test runs on the inline road and on the handler road.
+# Each test runs on the inline road and on the handler road, and on PostgreSQL.
 ANSWERING = ["inline", "task"]
+ENGINES = ["sqlite", "postgres"]
 
 
 def test_tokens_can_be_verified_with_the_published_keys(secured, caller):
@@ -50,10 +49,11 @@ def test_refusals_of_a_sign_in_are_alike(secured, caller):
         assert failure(lambda: caller.sign_in(email, password))[1] == "INVALID_REQUEST"
 
 
-def test_guessing_is_slowed_down_and_a_restart_does_not_help(pb, serve, tmp_path):
-    database = tmp_path / "guessed.db"
+def test_guessing_is_slowed_down_and_a_restart_does_not_help(pb, serve):
+    database = None
     for restart in range(2):
         service = serve(auth="on", database=database)
+        database = service.database
         with grpc.insecure_channel(service.address) as channel:
             caller = Caller(pb, channel)
             if not restart:
@@ -65,7 +65,7 @@ def test_guessing_is_slowed_down_and_a_restart_does_not_help(pb, serve, tmp_path
             assert 0 < wait <= (60_000 if restart else 1_000)
         assert service.stop()[0] == 0
         if not restart:
-            conftest.lengthen_waits(database)
+            lengthen_waits(database)
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_stranger_does_not_keep_the_right_password_out(two_networks):
     for _ in range(5):
         assert failure(lambda: stranger.sign_in(password="wrong horse"))[1] == "CREDENTIALS_INVALID"
         home.sign_in()
-    conftest.lengthen_waits(service.database)
+    lengthen_waits(service.database)
     assert failure(stranger.sign_in)[1] == "TOO_MANY_ATTEMPTS"
     home.sign_in()
 
@@ -107,10 +107,8 @@ def test_right_sign_ins_at_once_do_not_refuse_each_other(caller):
 
 def disable(service, caller, user_id):
     """Disables sign-in: one more failure makes 100 of an account's 99."""
-    with contextlib.closing(sqlite3.connect(service.database)) as connection, connection:
-        connection.execute(
-            "INSERT INTO sign_in_accounts VALUES (?, 99, ?)",
-            (bytes.fromhex(user_id.replace("-", "")), int(time.time() * 1e6)))
+    account = bytes_literal(service.database, bytes.fromhex(user_id.replace("-", "")))
+    execute(service.database, f"INSERT INTO sign_in_accounts VALUES ({account}, 99, {int(time.time() * 1e6)})")
     assert failure(lambda: caller.sign_in(password="wrong horse"))[1] == "CREDENTIALS_INVALID"
     assert failure(caller.sign_in)[:2] == (grpc.StatusCode.FAILED_PRECONDITION, "SIGN_IN_DISABLED")
 
@@ -163,7 +161,7 @@ def test_guesses_through_a_request_id_are_counted(secured, caller):
     assert create("correct horse") == ada
     for _ in range(5):
         assert failure(lambda: create("wrong horse"))[1] == "INVALID_REQUEST"
-    conftest.lengthen_waits(secured.database)
+    lengthen_waits(secured.database)
     assert failure(lambda: create("correct horse"))[:2] == (EXHAUSTED, "TOO_MANY_ATTEMPTS")
     assert failure(caller.sign_in)[1] == "TOO_MANY_ATTEMPTS"
 
@@ -176,7 +174,7 @@ def test_a_leaked_access_token_does_not_become_the_account(secured, caller, chan
     for _ in range(5):
         assert failure(lambda: caller.update(ada.id, token, current_password="wrong horse", **changes))[:2] == (
             DENIED, "CURRENT_PASSWORD_WRONG")
-    conftest.lengthen_waits(secured.database)
+    lengthen_waits(secured.database)
     right = {"current_password": "correct horse", **changes}
     assert failure(lambda: caller.update(ada.id, token, **right))[1] == "TOO_MANY_ATTEMPTS"
     assert failure(caller.sign_in)[1] == "TOO_MANY_ATTEMPTS"
@@ -227,15 +225,14 @@ def test_refresh_and_revoke(caller):
         assert failure(lambda: caller.revoke(text))[:2] == (UNAUTHENTICATED, reason)
 
 
-def test_an_ended_session_is_over_after_a_restart_too(pb, serve, tmp_path):
-    database = tmp_path / "users.db"
-    service = serve(auth="on", database=database)
+def test_an_ended_session_is_over_after_a_restart_too(pb, serve):
+    service = serve(auth="on")
     with grpc.insecure_channel(service.address) as channel:
         caller = Caller(pb, channel)
         ada, ended, going_on = caller.create(), caller.sign_in(), caller.sign_in()
         caller.revoke(ended.refresh_token)
     assert service.stop()[0] == 0
-    service = serve(auth="on", database=database)
+    service = serve(auth="on", database=service.database)
     with grpc.insecure_channel(service.address) as channel:
         caller = Caller(pb, channel)
         assert failure(lambda: caller.get(ada.id, ended.access_token))[1] == "TOKEN_REVOKED"

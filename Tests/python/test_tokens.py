@@ -1,6 +1,7 @@
 """Tests the tokens that an operator issues and revokes, and the keys that sign them."""
 
 import json
+import os
 import pathlib
 import subprocess
 import threading
@@ -13,8 +14,9 @@ from issuer import encode
 from program import PROGRAM, TIMEOUT, run
 from waiting import wait_until
 
-# Each test runs on the inline road and on the handler road.
+# Each test runs on the inline road and on the handler road, and on PostgreSQL.
 ANSWERING = ["inline", "task"]
+ENGINES = ["sqlite", "postgres"]
 
 
 @pytest.mark.parametrize("overlap", ["1h", "0s"])
@@ -26,6 +28,7 @@ def test_a_token_of_a_new_key_is_good_at_once(pb, secured, caller, overlap):
         caller.list(service_token(secured))
 
 
+@pytest.mark.engines("sqlite")
 def test_made_up_keys_cost_little(secured, caller):
     """Each makes the service read the key files, but only a few times per second in all. A valid token is not held
     up."""
@@ -49,6 +52,7 @@ def test_made_up_keys_cost_little(secured, caller):
     caller.list(token)
 
 
+@pytest.mark.engines("sqlite")
 def test_a_token_is_issued_before_the_first_start_and_without_the_service(pb, serve, tmp_path):
     database = tmp_path / "new.db"
     missing = run("token", "issue", "--database", str(database), "--subject", "x", "--scope", "users:read")
@@ -60,6 +64,11 @@ def test_a_token_is_issued_before_the_first_start_and_without_the_service(pb, se
     service = serve(auth="on", database=database)
     with grpc.insecure_channel(service.address) as channel:
         assert Caller(pb, channel).list(token) == []
+
+
+def keys_of(service):
+    """Returns the file with the service's keys."""
+    return pathlib.Path(os.environ.get("USER_SERVICE_AUTH_KEYS", service.database + ".keys"))
 
 
 def test_rotating_keys(pb, secured, caller):
@@ -84,17 +93,17 @@ def test_rotating_keys(pb, secured, caller):
     wait_until(lambda: works(service_token(secured)))
     listed = run("keys", "list", "--database", secured.database)
     assert listed.returncode == 0
-    secret = json.loads(pathlib.Path(secured.database + ".keys").read_text())["keys"][-1]
+    secret = json.loads(keys_of(secured).read_text())["keys"][-1]
     assert secret["kid"] in listed.stdout and secret["d"] not in listed.stdout
 
 
-def test_a_token_can_be_revoked_singly(pb, serve, tmp_path):
-    database = tmp_path / "users.db"
-    service = serve(auth="on", database=database)
+def test_a_token_can_be_revoked_singly(pb, serve):
+    service = serve(auth="on")
+    database = service.database
 
     def revoke(*arguments, text=None):
         return subprocess.run(
-            [PROGRAM, "token", "revoke", "--database", str(database), *arguments], capture_output=True, text=True,
+            [PROGRAM, "token", "revoke", "--database", database, *arguments], capture_output=True, text=True,
             timeout=TIMEOUT, input=text or "")
 
     def refused(caller, token):
@@ -131,7 +140,7 @@ def test_a_token_can_be_revoked_singly(pb, serve, tmp_path):
         caller = Caller(pb, channel)
         assert refused(caller, by_id) and refused(caller, by_token) and refused(caller, own)
         caller.list(other)
-    listed = run("token", "list", "--database", str(database))
+    listed = run("token", "list", "--database", database)
     assert listed.returncode == 0
     rows = [line.split() for line in listed.stdout.splitlines()]
     assert rows[0] == ["TOKEN", "SUBJECT", "REVOKED", "EXPIRES"] and len(rows) == 4

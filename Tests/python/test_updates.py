@@ -9,8 +9,9 @@ import pytest
 from callers import Caller, service_token
 from user_calls import CHANGED, DENIED, NOT_FOUND, TAKEN, UserCalls, invalid, refusal
 
-# Each test runs on the inline road and on the handler road.
+# Each test runs on the inline road and on the handler road, and on PostgreSQL.
 ANSWERING = ["inline", "task"]
+ENGINES = ["sqlite", "postgres"]
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,9 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 
 from callers import details
 
-# Each test runs on the inline road and on the handler road.
+# Each test runs on the inline road and on the handler road, and on PostgreSQL.
 ANSWERING = ["inline", "task"]
+ENGINES = ["sqlite", "postgres"]
 TIMEOUT = 60
 
 

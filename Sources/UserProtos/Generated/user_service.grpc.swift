@@ -234,6 +234,8 @@ extension User_V1_UserService {
     /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service accepts
     /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to retry
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
+    /// >   DATABASE_UNREACHABLE      UNAVAILABLE          the server of the database cannot be reached; a write may be stored
+    /// >                                                  if its commit was under way; google.rpc.RetryInfo
     /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced while the service runs, which
     /// >                                                  an operator has to repair; nothing was stored
     /// >   DATABASE_NOT_MIGRATED     UNAVAILABLE          the database lacks migrations, which an operator has to apply
@@ -275,9 +277,9 @@ extension User_V1_UserService {
     /// > otherwise, and can be undeleted until then. It cannot sign in, its tokens are revoked, and it is not found except where
     /// > a request says show_deleted. Purging erases it.
     /// > 
-    /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
-    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL. A call with a token that
-    /// > the service has not verified before may also end with PEER_LIMIT_EXCEEDED.
+    /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_UNREACHABLE, DATABASE_REPLACED,
+    /// > DATABASE_NOT_MIGRATED, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL
+    /// > or INTERNAL. A call with a token that the service has not verified before may also end with PEER_LIMIT_EXCEEDED.
     public protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
         /// Handle the "GetUser" method.
         ///
@@ -585,6 +587,8 @@ extension User_V1_UserService {
     /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service accepts
     /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to retry
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
+    /// >   DATABASE_UNREACHABLE      UNAVAILABLE          the server of the database cannot be reached; a write may be stored
+    /// >                                                  if its commit was under way; google.rpc.RetryInfo
     /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced while the service runs, which
     /// >                                                  an operator has to repair; nothing was stored
     /// >   DATABASE_NOT_MIGRATED     UNAVAILABLE          the database lacks migrations, which an operator has to apply
@@ -626,9 +630,9 @@ extension User_V1_UserService {
     /// > otherwise, and can be undeleted until then. It cannot sign in, its tokens are revoked, and it is not found except where
     /// > a request says show_deleted. Purging erases it.
     /// > 
-    /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
-    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL. A call with a token that
-    /// > the service has not verified before may also end with PEER_LIMIT_EXCEEDED.
+    /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_UNREACHABLE, DATABASE_REPLACED,
+    /// > DATABASE_NOT_MIGRATED, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL
+    /// > or INTERNAL. A call with a token that the service has not verified before may also end with PEER_LIMIT_EXCEEDED.
     public protocol ServiceProtocol: User_V1_UserService.StreamingServiceProtocol {
         /// Handle the "GetUser" method.
         ///
@@ -934,6 +938,8 @@ extension User_V1_UserService {
     /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service accepts
     /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to retry
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
+    /// >   DATABASE_UNREACHABLE      UNAVAILABLE          the server of the database cannot be reached; a write may be stored
+    /// >                                                  if its commit was under way; google.rpc.RetryInfo
     /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced while the service runs, which
     /// >                                                  an operator has to repair; nothing was stored
     /// >   DATABASE_NOT_MIGRATED     UNAVAILABLE          the database lacks migrations, which an operator has to apply
@@ -975,9 +981,9 @@ extension User_V1_UserService {
     /// > otherwise, and can be undeleted until then. It cannot sign in, its tokens are revoked, and it is not found except where
     /// > a request says show_deleted. Purging erases it.
     /// > 
-    /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
-    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL. A call with a token that
-    /// > the service has not verified before may also end with PEER_LIMIT_EXCEEDED.
+    /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_UNREACHABLE, DATABASE_REPLACED,
+    /// > DATABASE_NOT_MIGRATED, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL
+    /// > or INTERNAL. A call with a token that the service has not verified before may also end with PEER_LIMIT_EXCEEDED.
     public protocol SimpleServiceProtocol: User_V1_UserService.ServiceProtocol {
         /// Handle the "GetUser" method.
         ///
@@ -1720,6 +1726,8 @@ extension User_V1_UserService {
     /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service accepts
     /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to retry
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
+    /// >   DATABASE_UNREACHABLE      UNAVAILABLE          the server of the database cannot be reached; a write may be stored
+    /// >                                                  if its commit was under way; google.rpc.RetryInfo
     /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced while the service runs, which
     /// >                                                  an operator has to repair; nothing was stored
     /// >   DATABASE_NOT_MIGRATED     UNAVAILABLE          the database lacks migrations, which an operator has to apply
@@ -1761,9 +1769,9 @@ extension User_V1_UserService {
     /// > otherwise, and can be undeleted until then. It cannot sign in, its tokens are revoked, and it is not found except where
     /// > a request says show_deleted. Purging erases it.
     /// > 
-    /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
-    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL. A call with a token that
-    /// > the service has not verified before may also end with PEER_LIMIT_EXCEEDED.
+    /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_UNREACHABLE, DATABASE_REPLACED,
+    /// > DATABASE_NOT_MIGRATED, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL
+    /// > or INTERNAL. A call with a token that the service has not verified before may also end with PEER_LIMIT_EXCEEDED.
     public protocol ClientProtocol: Sendable {
         /// Call the "GetUser" method.
         ///
@@ -2129,6 +2137,8 @@ extension User_V1_UserService {
     /// >   TOO_MANY_ROWS             RESOURCE_EXHAUSTED   a bulk call has more rows than the service accepts
     /// >   OVERLOADED                RESOURCE_EXHAUSTED   a queue is full; google.rpc.RetryInfo says when to retry
     /// >   DATABASE_BUSY             UNAVAILABLE          another process holds the database; google.rpc.RetryInfo
+    /// >   DATABASE_UNREACHABLE      UNAVAILABLE          the server of the database cannot be reached; a write may be stored
+    /// >                                                  if its commit was under way; google.rpc.RetryInfo
     /// >   DATABASE_REPLACED         UNAVAILABLE          the database was deleted or replaced while the service runs, which
     /// >                                                  an operator has to repair; nothing was stored
     /// >   DATABASE_NOT_MIGRATED     UNAVAILABLE          the database lacks migrations, which an operator has to apply
@@ -2170,9 +2180,9 @@ extension User_V1_UserService {
     /// > otherwise, and can be undeleted until then. It cannot sign in, its tokens are revoked, and it is not found except where
     /// > a request says show_deleted. Purging erases it.
     /// > 
-    /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_REPLACED, DATABASE_NOT_MIGRATED, SHUTTING_DOWN,
-    /// > DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL or INTERNAL. A call with a token that
-    /// > the service has not verified before may also end with PEER_LIMIT_EXCEEDED.
+    /// > Any call may end with OVERLOADED, DATABASE_BUSY, DATABASE_UNREACHABLE, DATABASE_REPLACED,
+    /// > DATABASE_NOT_MIGRATED, SHUTTING_DOWN, DEADLINE_EXCEEDED, CANCELLED, STORAGE_FULL, UNDECODABLE_REQUEST, MALFORMED_CALL
+    /// > or INTERNAL. A call with a token that the service has not verified before may also end with PEER_LIMIT_EXCEEDED.
     public struct Client<Transport>: ClientProtocol where Transport: GRPCCore.ClientTransport {
         private let client: GRPCCore.GRPCClient<Transport>
 

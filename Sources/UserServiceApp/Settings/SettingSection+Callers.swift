@@ -21,7 +21,11 @@ extension SettingSection {
     Setting(
       "auth.keys", \.auth.keyFile, .path(unset: "DATABASE.keys"),
       "Keep the service's signing keys in this file.",
-      note: "With a database in memory, the keys are in memory by default; with PostgreSQL, in the file user-service.keys."),
+      note:
+        """
+        With a database in memory, the keys are in memory by default; with PostgreSQL, in the file user-service.keys.
+        """
+    ),
     Setting(
       "auth.issuer", \.auth.issuer, .text("a name"), "Issue tokens under this name (iss)."),
     Setting(

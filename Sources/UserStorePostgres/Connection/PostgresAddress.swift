@@ -136,16 +136,30 @@ struct PostgresConnector: Sendable {
       """,
     ]
     func set(_ name: String, _ value: String) { settings.append("set_config('\(name)', '\(value)', false)") }
+    // Sets a time limit where the operator has set none.
+    func limit(_ name: String, _ value: String) {
+      settings.append(
+        """
+        set_config('\(name)', CASE current_setting('\(name)') WHEN '0' THEN '\(value)'
+          ELSE current_setting('\(name)') END, false)
+        """)
+    }
     switch role {
     case .reading:
       set("default_transaction_read_only", "on")
-      set("statement_timeout", "10s")
+      limit("statement_timeout", "8s")
+      // Every read goes by an index, in its order. A server that has no statistics yet might sort a whole table instead,
+      // and keep that plan.
+      for method in ["enable_seqscan", "enable_bitmapscan", "enable_sort"] { set(method, "off") }
+      set("plan_cache_mode", "force_generic_plan")
     case .writing(let lockTimeout):
-      set("statement_timeout", "30s")
+      limit("statement_timeout", "30s")
       // 0 would mean no limit.
       set("lock_timeout", "\(max(Int(lockTimeout / .milliseconds(1)), 1))ms")
       // A service that is cut off in a transaction must not keep the others from writing.
-      set("idle_in_transaction_session_timeout", "10s")
+      limit("idle_in_transaction_session_timeout", "10s")
+      // Plans that are made for empty tables are kept while they grow.
+      set("enable_seqscan", "off")
     case .administration(let lockTimeout):
       set("lock_timeout", "\(max(Int(lockTimeout / .milliseconds(1)), 1))ms")
     }

@@ -11,7 +11,7 @@ actor PostgresConnection {
   /// The time limits of a connection.
   struct Limits: Sendable {
     /// How long results may stay out before the connection counts as lost.
-    var answer: Duration = .seconds(15)
+    var answer: Duration = .seconds(10)
     /// The statements that may wait for their results.
     var waiting = 16_384
     /// The pause before another attempt to connect, at first and at most.

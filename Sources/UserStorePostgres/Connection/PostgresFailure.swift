@@ -19,6 +19,8 @@ struct PostgresFailure: Error, Hashable, Sendable {
   let state: String
   /// libpq's or the server's message: for the log, never for a client.
   let message: String
+  /// The column whose constraint a value does not meet.
+  var column: String?
 
   /// Creates the failure of a connection.
   static func lost(_ message: String, state: String = "") -> PostgresFailure {

@@ -33,14 +33,17 @@ final class QueryResult: @unchecked Sendable {
   var failure: PostgresFailure {
     let state = PQresultErrorField(result, Self.stateField).map { String(cString: $0) } ?? ""
     let text = PQresultErrorField(result, Self.messageField) ?? PQresultErrorMessage(result)
-    let failure = PostgresFailure(
-      origin: .statement, state: state, message: (text.map { String(cString: $0) } ?? "").trimmingNewlines)
-    return failure.endsConnection ? .lost(failure.message, state: state) : failure
+    let message = (text.map { String(cString: $0) } ?? "").trimmingNewlines
+    var failure = PostgresFailure(origin: .statement, state: state, message: message)
+    failure.column = PQresultErrorField(result, Self.columnField).map { String(cString: $0) }
+    // Without a SQLSTATE it is libpq's own: the connection has ended.
+    return state.isEmpty || failure.endsConnection ? .lost(message, state: state) : failure
   }
 
-  // The letters of PG_DIAG_SQLSTATE and PG_DIAG_MESSAGE_PRIMARY, macros that Swift does not import.
+  // The letters of PG_DIAG_SQLSTATE, PG_DIAG_MESSAGE_PRIMARY and PG_DIAG_COLUMN_NAME, macros that Swift does not import.
   private static let stateField = Int32(UInt8(ascii: "C"))
   private static let messageField = Int32(UInt8(ascii: "M"))
+  private static let columnField = Int32(UInt8(ascii: "c"))
 
   func isNull(_ row: Int, _ column: Int32) -> Bool { PQgetisnull(result, Int32(row), column) != 0 }
 
@@ -65,7 +68,7 @@ final class QueryResult: @unchecked Sendable {
   /// A `boolean`.
   func flag(_ row: Int, _ column: Int32) -> Bool { bytes(row, column).first == 1 }
 
-  /// A `uuid`; nil for a value of another length.
+  /// A `uuid`; nil for NULL.
   func id(_ row: Int, _ column: Int32) -> UserID? { UserID(bytes: bytes(row, column)) }
 
   func blob(_ row: Int, _ column: Int32) -> [UInt8] { Array(bytes(row, column)) }

@@ -89,7 +89,8 @@ struct UserPage {
     for row in 0..<count {
       if read.count == limit || looks == UsersRead.looks { return }
       let user = try rows.userRow(row)
-      guard let place = rows.id(row, UserColumns.count), advance(to: user, place, rows, row) else {
+      let place = rows.id(row, UserColumns.count) ?? user.id
+      guard advance(to: user, place, rows, row) else {
         read.isOver = true
         return
       }

@@ -3,6 +3,10 @@ import UserDomain
 /// The statements of reading connections. Each is a transaction of its own.
 enum ReadStatements {
   static let byID = Statement("user_by_id", "SELECT \(UserColumns.sql) FROM users WHERE id = $1")
+  static let byIDs = Statement(
+    "users_by_ids", "SELECT \(UserColumns.sql) FROM users WHERE id = ANY ($1::uuid[])")
+  static let passwordHashes = Statement(
+    "password_hashes", "SELECT user_id, phc_hash FROM password_credentials WHERE user_id = ANY ($1::uuid[])")
   static let byEmail = Statement("user_by_email", "SELECT \(UserColumns.sql) FROM users WHERE email_key = $1")
   static let credential = Statement(
     "credential",
@@ -34,41 +38,43 @@ enum ReadStatements {
 
   static let all =
     [
-      byID, byEmail, credential, passwordHash, lastPlace, due, networkFailures, accountFailures, device,
+      byID, byIDs, passwordHashes, byEmail, credential, passwordHash, lastPlace, due, networkFailures,
+      accountFailures, device,
       revision,
       revokedSince,
     ] + PageStatements.all
 }
 
 /// The statements that read a page of users, one for each order of a listing. `$1` is the position's id; the columns are
-/// those of a user, and then what the order is by: the place or the key.
+/// those of a user, its place if that is not its id, and the key of an order by texts.
 enum PageStatements {
   static let byCreation = page(
-    "creation", "coalesce(place, id) > $1 AND coalesce(place, id) <= $3", key: "coalesce(place, id)",
-    order: "coalesce(place, id)")
+    "creation", "coalesce(place, id) > $1 AND coalesce(place, id) <= $3", order: "coalesce(place, id)")
   static let byEmail = page(
     "email", "(email_key, id) > ($3::bytea, $1)", key: "email_key", order: "email_key, id")
   static let byName = page(
     "name", "name_key <> '' AND (name_key, id) > ($3::bytea, $1)", key: "name_key", order: "name_key, id")
   static let byUpdate = page(
-    "update", "(coalesce(updated_at, created_at), id) > ($3::bigint, $1)", key: "NULL::bytea",
+    "update", "(coalesce(updated_at, created_at), id) > ($3::bigint, $1)",
     order: "coalesce(updated_at, created_at), id")
-  static let inactive = page("inactive", "status = 2 AND id > $1", key: "NULL::bytea", order: "id")
+  static let inactive = page("inactive", "status = 2 AND id > $1", order: "id")
   static let byLabel = Statement(
     "page_by_label",
     """
-    SELECT \(UserColumns.sql), coalesce(place, id), NULL::bytea FROM (
+    SELECT \(UserColumns.sql), place FROM (
       SELECT user_id FROM user_labels WHERE key = $3 AND value = $4 AND user_id > $1 ORDER BY user_id LIMIT $2
     ) AS labelled JOIN users ON id = user_id ORDER BY id
     """)
 
   static let all = [byCreation, byEmail, byName, byUpdate, inactive, byLabel]
 
-  private static func page(_ name: String, _ range: String, key: String, order: String) -> Statement {
+  private static func page(
+    _ name: String, _ range: String, key: String? = nil, order: String
+  ) -> Statement {
     Statement(
       "page_by_\(name)",
       """
-      SELECT \(UserColumns.sql), coalesce(place, id), \(key) FROM users WHERE \(range) ORDER BY \(order) LIMIT $2
+      SELECT \(UserColumns.sql), place\(key.map { ", \($0)" } ?? "") FROM users WHERE \(range) ORDER BY \(order) LIMIT $2
       """)
   }
 }

@@ -30,8 +30,8 @@ enum WriteStatements {
 
   /// Whether ``advance(_:_:)`` has failed because greater ids are assigned.
   static func isOutOfOrder(_ failure: PostgresFailure) -> Bool {
-    // not_null_violation, which no other statement can meet.
-    failure.state == "23502"
+    // not_null_violation
+    failure.state == "23502" && failure.column == "last_id"
   }
 
   /// Whether ``lockAtOnce`` has failed because another transaction has the lock.

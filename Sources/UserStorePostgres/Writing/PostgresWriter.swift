@@ -70,13 +70,16 @@ actor PostgresWriter {
   /// Refuses new writes, and returns once the accepted ones have ended.
   func close() async {
     queue.withLock { $0.closed() }
+    startDrain()
     await draining?.value
-    // A drain that was about to start.
-    await drain()
   }
 
+  /// Drains the queue once a drain that is about to end has ended: the connection has one transaction at a time.
   private func startDrain() {
-    draining = Task { await drain() }
+    draining = Task { [draining] in
+      await draining?.value
+      await drain()
+    }
   }
 
   private func drain() async {
@@ -216,10 +219,12 @@ actor PostgresWriter {
   // MARK: Health
 
   /// Tests whether writes succeed, by a transaction that changes nothing but the revision.
-  func tryToWrite() async {
-    let trial = WriteOperation<Void>(decide: { _, _ in .done(()) })
-    if await transact([PostgresWrite(rows: 0, isImport: false, trial) { _ in }]) == nil {
+  nonisolated func tryToWrite() async {
+    do throws(UserError) {
+      try await write(rows: 0, WriteOperation<Void>(decide: { _, _ in .done(()) }))
       health.recovered()
+    } catch {
+      // The fault remains, or another has replaced it.
     }
   }
 

@@ -13,9 +13,6 @@ import pytest
 from histories import WRITES, Call, Model
 from user_calls import UserCalls, refusal
 
-# Each test runs on SQLite and on PostgreSQL.
-ENGINES = ["sqlite", "postgres"]
-
 SEED = 20_260_131
 HISTORIES, CLIENTS, CALLS, ADDRESSES = 200, 8, 5, 3
 

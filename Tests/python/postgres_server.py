@@ -167,16 +167,31 @@ class PostgresServer:
 
     def kill(self):
         """Kills the server and all of its processes. What they had not given to the kernel is lost."""
-        main = self.process.pid
-        # A stopped process begins no other one, so that the list of its children is complete.
-        os.kill(main, signal.SIGSTOP)
-        os.waitpid(main, os.WUNTRACED)
-        children = [int(child) for child in pathlib.Path(f"/proc/{main}/task/{main}/children").read_text().split()]
+        children, main = self.stop_main(), self.process.pid
         for process in [*children, main]:
             os.kill(process, signal.SIGKILL)
         self.process.wait(timeout=TIMEOUT)
         # A server refuses to start beside a process that has the old one's shared memory.
         wait_until(lambda: not any(map(is_running, children)))
+
+    def stop_main(self):
+        """Sends SIGSTOP to the main process. Returns its children, of which there are no more then."""
+        main = self.process.pid
+        os.kill(main, signal.SIGSTOP)
+        os.waitpid(main, os.WUNTRACED)
+        return [int(child) for child in pathlib.Path(f"/proc/{main}/task/{main}/children").read_text().split()]
+
+    @contextlib.contextmanager
+    def frozen(self):
+        """Stops all processes of the server as long as the context lasts: connections stay open, and nothing answers."""
+        processes = self.stop_main()
+        try:
+            for process in processes:
+                os.kill(process, signal.SIGSTOP)
+            yield
+        finally:
+            for process in [self.process.pid, *processes]:
+                os.kill(process, signal.SIGCONT)
 
     def uri(self, database="postgres", **parameters):
         """The database's URI over TCP, with parameters of libpq."""

@@ -7,17 +7,14 @@ import UserStore
 import UserStorePostgres
 import UserStoreSQLite
 
-private let noServer: Comment =
-  "set USER_SERVICE_TEST_POSTGRES to a server's address, as postgres://user@host:5432/"
-
 /// Tests copies between files and servers, of everything that a service stores.
-@Suite(.tags(.io), .serialized, .enabled(if: TestDatabase.server != nil, noServer), .timeLimit(.minutes(10)))
+@Suite(.tags(.io), .serialized, .timeLimit(.minutes(10)))
 struct DatabaseCopyTests {
   @Test(
     "every row is copied, there and back, and the services' reads are the same",
     arguments: Endpoint.Kind.allCases, Endpoint.Kind.allCases)
   func thereAndBack(from: Endpoint.Kind, to: Endpoint.Kind) async throws {
-    let (source, target, back) = (try Endpoint(from), try Endpoint(to), try Endpoint(from))
+    let (source, target, back) = (try await Endpoint(from), try await Endpoint(to), try await Endpoint(from))
     let users = try await source.fill()
     let outcome = try source.copy(to: target)
     #expect(outcome.earlier == 0)
@@ -73,7 +70,7 @@ struct DatabaseCopyTests {
     "an interrupted copy goes on after its last batch, and until then no service opens the target",
     arguments: Endpoint.Kind.allCases, [0, 1, 3, 8, 19])
   func resumed(to: Endpoint.Kind, batches: Int) async throws {
-    let (source, target) = (try Endpoint(to == .file ? .server : .file), try Endpoint(to))
+    let (source, target) = (try await Endpoint(to == .file ? .server : .file), try await Endpoint(to))
     _ = try await source.fill()
     let (opened, interrupted) = (try source.source(), InterruptedTarget(try target.target(), after: batches))
     #expect(throws: InterruptedTarget.interruption) {
@@ -93,7 +90,7 @@ struct DatabaseCopyTests {
     "a copy whose rows are not stored as they were read fails, and no service opens its target",
     arguments: Endpoint.Kind.allCases)
   func compared(to: Endpoint.Kind) async throws {
-    let (source, target) = (try Endpoint(.file), try Endpoint(to))
+    let (source, target) = (try await Endpoint(.file), try await Endpoint(to))
     _ = try await source.fill()
     let opened = try source.source()
     let changing = InterruptedTarget(try target.target()) { row, table in
@@ -111,7 +108,7 @@ struct DatabaseCopyTests {
 
   @Test("a target with data of its own is refused and stays as it is", arguments: Endpoint.Kind.allCases)
   func occupied(to: Endpoint.Kind) async throws {
-    let (source, target) = (try Endpoint(.file), try Endpoint(to))
+    let (source, target) = (try await Endpoint(.file), try await Endpoint(to))
     _ = try await source.fill()
     let store = try await target.store()
     let user = try await store.create(.sample(1))
@@ -127,7 +124,7 @@ struct DatabaseCopyTests {
 
   @Test("the copy of another database is refused and stays as it is", arguments: Endpoint.Kind.allCases)
   func otherSource(to: Endpoint.Kind) async throws {
-    let (source, other, target) = (try Endpoint(.file), try Endpoint(.file), try Endpoint(to))
+    let (source, other, target) = (try await Endpoint(.file), try await Endpoint(.file), try await Endpoint(to))
     _ = try await source.fill()
     _ = try await other.fill()
     let (opened, interrupted) = (try source.source(), InterruptedTarget(try target.target(), after: 2))
@@ -166,7 +163,7 @@ struct DatabaseCopyTests {
       ),
     ])
   func difference(sql: String, table: String, finding: String) async throws {
-    let (source, target) = (try Endpoint(.server), try Endpoint(.file))
+    let (source, target) = (try await Endpoint(.server), try await Endpoint(.file))
     _ = try await source.fill()
     _ = try source.copy(to: target)
     try target.execute(sql)
@@ -178,7 +175,7 @@ struct DatabaseCopyTests {
 
   @Test("a database that a service uses is not copied, and not copied to", arguments: Endpoint.Kind.allCases)
   func served(kind: Endpoint.Kind) async throws {
-    let served = try Endpoint(kind)
+    let served = try await Endpoint(kind)
     let store = try await served.store()
     // The lock of a file is the process's, not the repository's.
     let lock = kind == .file ? try ServiceLock(database: served.path, mayCreate: false) : nil
@@ -197,7 +194,7 @@ struct DatabaseCopyTests {
 
   @Test("while a database is read, another program cannot write to it", arguments: Endpoint.Kind.allCases)
   func locked(kind: Endpoint.Kind) async throws {
-    let endpoint = try Endpoint(kind)
+    let endpoint = try await Endpoint(kind)
     _ = try await endpoint.fill()
     let source = try endpoint.source()
     #expect(throws: (any Error).self) {
@@ -213,8 +210,8 @@ struct DatabaseCopyTests {
   @Test(
     "a source that lacks a migration is refused, with a target that stays empty",
     arguments: Endpoint.Kind.allCases)
-  func pending(kind: Endpoint.Kind) throws {
-    let source = try Endpoint(kind)
+  func pending(kind: Endpoint.Kind) async throws {
+    let source = try await Endpoint(kind)
     try source.migrator.up()
     try source.migrator.down()
     #expect { try source.source() } throws: { error in
@@ -224,8 +221,8 @@ struct DatabaseCopyTests {
   }
 
   @Test("the columns of the copied tables are those of both schemas", arguments: Endpoint.Kind.allCases)
-  func columns(kind: Endpoint.Kind) throws {
-    let endpoint = try Endpoint(kind)
+  func columns(kind: Endpoint.Kind) async throws {
+    let endpoint = try await Endpoint(kind)
     try endpoint.migrator.up()
     let own: Set = ["schema_migrations", "store_revision", "revocation_events"]
     let expected = Set(CopiedTable.all.flatMap { table in table.columns.map { "\(table.name).\($0.name)" } })

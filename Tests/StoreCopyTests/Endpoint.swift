@@ -19,8 +19,8 @@ enum Endpoint {
     var testDescription: String { rawValue }
   }
 
-  init(_ kind: Kind) throws {
-    self = kind == .file ? .file(try TemporaryDirectory()) : .server(try TestDatabase())
+  init(_ kind: Kind) async throws {
+    self = kind == .file ? .file(try TemporaryDirectory()) : .server(try await TestDatabase())
   }
 
   /// The path of the file.

@@ -1,28 +1,17 @@
-import Foundation
 import TestSupport
 import UserStore
 
 @testable import UserStorePostgres
 
-/// A new PostgreSQL database, which is dropped with this object.
-final class TestDatabase: Sendable {
-  /// The address of a server, with a slash at its end; nil without one.
-  static let server = ProcessInfo.processInfo.environment["USER_SERVICE_TEST_POSTGRES"]
-
+/// A new and empty database of PostgreSQL, on the server of the tests.
+struct TestDatabase: Sendable {
   let uri: String
   let address: PostgresAddress
-  private let name: String
 
-  init() throws {
-    name = "copy_" + UUID().uuidString.replacing("-", with: "").lowercased()
-    uri = "\(Self.server ?? "postgres:///")\(name)"
+  init() async throws {
+    guard let programs = PostgresPrograms.installed.first else { throw PostgresPrograms.Missing() }
+    uri = try await PostgresServer.shared(programs).database(isMigrated: false)
     address = try PostgresAddress(uri)
-    try Self.execute("CREATE DATABASE \(name)")
-  }
-
-  deinit {
-    // A database that is left behind harms no test.
-    try? Self.execute("DROP DATABASE \(name) WITH (FORCE)")
   }
 
   /// Executes a statement in the database, and returns the first value of its result, as text.
@@ -32,11 +21,5 @@ final class TestDatabase: Sendable {
       .open()
       .executeAll(sql)
     return result.count == 0 || result.isNull(0, 0) ? nil : result.text(0, 0)
-  }
-
-  private static func execute(_ sql: String) throws {
-    let address = try PostgresAddress("\(server ?? "postgres:///")postgres")
-    _ = try PostgresConnector(address: address, role: .administration(lockTimeout: .seconds(10))).open()
-      .executeAll(sql)
   }
 }

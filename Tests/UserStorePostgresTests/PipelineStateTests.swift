@@ -127,7 +127,7 @@ import Testing
       while !results.isEmpty, Bool.random(using: &random) {
         switch state.received(results.removeFirst()) {
         case .succeeded(let request), .failed(let request), .skipped(let request): seen.append(request)
-        case .nothing: break
+        case .nothing, .synchronised: break
         case .violation: Issue.record("a violation after \(seen)")
         }
       }

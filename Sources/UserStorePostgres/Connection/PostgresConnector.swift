@@ -52,8 +52,9 @@ struct PostgresConnector: Sendable {
   /// Ends the connection if the session is not set up in time: libpq's own limit of time ends with authentication.
   private func limitSetUp(of handle: LibpqHandle) -> DispatchWorkItem? {
     if role.isAdministration { return nil }
-    // The item has the handle, so that the descriptor stays what it is.
-    let item = DispatchWorkItem { shutdown(handle.socket, Int32(SHUT_RDWR)) }
+    let item = DispatchWorkItem { [weak handle] in
+      if let handle { _ = shutdown(handle.socket, Int32(SHUT_RDWR)) }
+    }
     DispatchQueue.global().asyncAfter(deadline: .now() + Self.setUpLimit, execute: item)
     return item
   }
@@ -66,9 +67,7 @@ struct PostgresConnector: Sendable {
     ]
     if getenv("PGCONNECT_TIMEOUT") == nil { parameters.append(("connect_timeout", "5")) }
     // Of several hosts, the one that is not a standby.
-    if getenv("PGTARGETSESSIONATTRS") == nil, !role.isAdministration {
-      parameters.append(("target_session_attrs", "primary"))
-    }
+    if getenv("PGTARGETSESSIONATTRS") == nil { parameters.append(("target_session_attrs", "primary")) }
     parameters += [("dbname", address.uri), ("client_encoding", "UTF8")]
     let keywords = parameters.map { strdup($0.0) } + [nil]
     let values = parameters.map { strdup($0.1) } + [nil]

@@ -1,4 +1,5 @@
 import Foundation
+import UserStore
 
 /// The text form of a setting's values. Every source gives a setting as one text.
 struct SettingForm<Value: Sendable>: Sendable {
@@ -70,6 +71,20 @@ extension SettingForm where Value == String {
   /// Any text that is not empty; `values` describes it.
   static func text(_ values: String) -> SettingForm {
     SettingForm(values, write: { $0 }, parse: { $0.isEmpty ? nil : $0 })
+  }
+
+  /// The address of a database, which is shown without the password that it may have.
+  static func database(_ values: String) -> SettingForm {
+    SettingForm(
+      values,
+      write: { text in
+        do throws(StoreError) {
+          return try DatabaseAddress(text).description
+        } catch {
+          // Refused where the database is opened, with the reason.
+          return "an invalid address"
+        }
+      }, parse: { $0.isEmpty ? nil : $0 })
   }
 }
 

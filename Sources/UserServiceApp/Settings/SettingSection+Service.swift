@@ -8,7 +8,7 @@ extension SettingSection {
     introduction: nil,
     settings: [
       Setting(
-        "database", \.database, .text("a path, :memory:, or a postgres:// URI"), flag: .option("path"),
+        "database", \.database, .database("a path, :memory:, or a postgres:// URI"), flag: .option("path"),
         "Keep the users in this SQLite file, in memory (:memory:), or in this PostgreSQL database (postgres://…).",
         note: "Any other text is a path. See [PostgreSQL](postgresql.md)."),
       Setting(

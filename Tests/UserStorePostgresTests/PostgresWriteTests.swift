@@ -55,6 +55,63 @@ import UserStore
     #expect(sizes([create, create, batch, rename]) == [4])
   }
 
+  private func queue(_ writes: [PostgresWrite]) -> WriteQueue<PostgresWrite> {
+    var queue = WriteQueue<PostgresWrite>(limits: WriteLimits())
+    for write in writes { _ = queue.submitted(write) }
+    return queue
+  }
+
+  @Test("of writes about one session one joins a transaction, ends all do, and other writes do not wait")
+  func sessions() throws {
+    let (session, user) = (SessionID.random(), UserID(high: 1, low: 1))
+    let end = WriteOperation<Void>.end(session, now: .now)
+    let refresh = WriteOperation<Void>(
+      dependencies: [.session(session), .sessionEnd(session)], changes: [.session(session)],
+      decide: { _, _ in .done(()) })
+    let create = WriteOperation<User>.create(
+      NewUser(email: EmailAddress(trusted: "a@example.com"), name: UserName(trusted: "")))
+    var ends = queue((0..<300).map { _ in write(end) })
+    #expect(ends.nextGroup().count == 300)
+    var mixed = queue(
+      [write(refresh), write(refresh), write(end), write(end), write(refresh), write(create)]
+        + [write(changes: [.user(user)])])
+    #expect(mixed.nextGroup().count == 3)
+    #expect(mixed.nextGroup().count == 1)
+    #expect(mixed.nextGroup().count == 2)
+    #expect(mixed.nextGroup().count == 1)
+    #expect(mixed.nextGroup().isEmpty)
+  }
+
+  @Test(
+    "what the queue hands out together is one part, and no write overtakes one about the same",
+    arguments: 0..<50)
+  func randomQueues(seed: UInt64) {
+    var random = SplitMix(seed: seed)
+    let keys = (1...6).map { WriteKey.user(UserID(high: 1, low: $0)) }
+    func some() -> Set<WriteKey> { Set(keys.filter { _ in Int.random(in: 0..<5, using: &random) == 0 }) }
+    let writes = (0..<40).map { _ in
+      write(reads: some(), changes: some(), isAlone: Int.random(in: 0..<10, using: &random) == 0)
+    }
+    var queue = queue(writes)
+    var order: [ObjectIdentifier: Int] = [:]
+    var (groups, first) = (0, 0)
+    while case let group = queue.nextGroup(), !group.isEmpty {
+      #expect(group.parts.count == 1)
+      for write in group { order[ObjectIdentifier(write.queued)] = groups }
+      #expect(order[ObjectIdentifier(writes[first].queued)] != nil)
+      while first < writes.count, order[ObjectIdentifier(writes[first].queued)] != nil { first += 1 }
+      groups += 1
+    }
+    #expect(order.count == writes.count)
+    for (index, later) in writes.enumerated() where !later.isAlone {
+      for earlier in writes[..<index] where !earlier.isAlone {
+        guard !later.dependencies.isDisjoint(with: earlier.changes) else { continue }
+        let places = [earlier, later].map { order[ObjectIdentifier($0.queued), default: -1] }
+        #expect(places[0] < places[1])
+      }
+    }
+  }
+
   @Test(
     "parts keep the order, no part could be divided less, and none has a write that depends on it",
     arguments: 0..<50)

@@ -27,8 +27,29 @@ public import UserDomain
 
 /// A write as a store queues it: the waiting caller, and what the store does for it.
 @usableFromInline package protocol StoreWrite: Sendable {
+  /// Decides which writes share a transaction.
+  associatedtype Company: WriteCompany = AnyCompany<Self> where Company.Write == Self
+
   /// The part that every store shares.
   var queued: QueuedWrite { get }
+}
+
+/// Decides which of the waiting writes share the next transaction.
+@usableFromInline package protocol WriteCompany {
+  associatedtype Write
+
+  /// Creates the company of a transaction without writes.
+  init()
+
+  /// Returns whether the write joins the transaction; it is asked about each in order of arrival. A write that does not join
+  /// waits for a later transaction, and may be overtaken. The first one always joins.
+  mutating func admits(_ write: Write) -> Bool
+}
+
+/// Lets all writes share a transaction.
+@usableFromInline package struct AnyCompany<Write>: WriteCompany {
+  @inlinable package init() {}
+  @inlinable package mutating func admits(_ write: Write) -> Bool { true }
 }
 
 /// Decides which writes wait, which share the next transaction and which are refused. A value without threads, whose
@@ -72,18 +93,30 @@ public import UserDomain
     return .startDrain
   }
 
-  /// Returns the writes of the next transaction, in order of arrival; empty when the drain ends.
+  /// The number of writes that the later ones of a transaction may overtake.
+  @inlinable package static var overtaken: Int { 1_024 }
+
+  /// Returns the writes of the next transaction, in order of arrival; empty when the drain ends. The write that has waited
+  /// longest is always one of them.
   @inlinable package mutating func nextGroup() -> [Write] {
-    var rows = 0
-    var count = 0
+    var company = Write.Company()
+    var group: [Write] = []
+    var left: [Write] = []
+    var (rows, seen) = (0, 0)
     for write in waiting {
-      if count > 0, rows + write.queued.rows > limits.rowsPerTransaction { break }
-      rows += write.queued.rows
-      count += 1
+      if !group.isEmpty, rows + write.queued.rows > limits.rowsPerTransaction { break }
+      if left.count == Self.overtaken { break }
+      seen += 1
+      if company.admits(write) {
+        rows += write.queued.rows
+        group.append(write)
+      } else {
+        left.append(write)
+      }
     }
-    let group = Array(waiting.prefix(count))
-    waiting.removeFirst(count)
-    for write in group { self.count(write, -1) }
+    waiting.removeFirst(seen)
+    for write in left.reversed() { waiting.prepend(write) }
+    for write in group { count(write, -1) }
     if group.isEmpty { hasDrain = false }
     return group
   }

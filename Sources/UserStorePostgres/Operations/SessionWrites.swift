@@ -28,8 +28,9 @@ extension WriteOperation<Void> {
 
   /// Ends a session and its access tokens.
   static func end(_ id: SessionID, now: Timestamp) -> WriteOperation {
+    // Ends of one session share a transaction: whichever counts, it has ended.
     WriteOperation(
-      dependencies: [.session(id)], changes: [.session(id)],
+      dependencies: [.session(id)], changes: [.sessionEnd(id)],
       reads: [Command(SessionStatements.session, .bytes(id.bytes))],
       decide: { found, _ in
         guard let (stored, _) = found.first?.session(id) else {
@@ -57,7 +58,7 @@ extension WriteOperation<(session: Session, epoch: Int64)> {
   static func refresh(_ refresh: SessionRefresh) -> WriteOperation {
     let id = refresh.session
     return WriteOperation(
-      dependencies: [.session(id)], changes: [.session(id)],
+      dependencies: [.session(id), .sessionEnd(id)], changes: [.session(id)],
       reads: [Command(SessionStatements.session, .bytes(id.bytes))],
       decide: { found, _ in
         guard let (stored, epoch) = found.first?.session(id), let epoch else {

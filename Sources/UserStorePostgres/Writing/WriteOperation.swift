@@ -8,6 +8,8 @@ import UserStore
 enum WriteKey: Hashable, Sendable {
   case user(UserID)
   case session(SessionID)
+  /// That a session has ended. Two writes that end it do not depend on each other.
+  case sessionEnd(SessionID)
   case request(RequestID)
   /// The address of a new user.
   case newAddress(String)
@@ -114,6 +116,8 @@ struct WriteContext {
 
 /// A write in the queue, which keeps its own result.
 struct PostgresWrite: StoreWrite {
+  typealias Company = IndependentWrites
+
   let queued: QueuedWrite
   let dependencies: Set<WriteKey>
   let changes: Set<WriteKey>
@@ -139,6 +143,32 @@ struct PostgresWrite: StoreWrite {
         .success(keep(plan.finish(&committed)))
       }
     }
+  }
+}
+
+/// Lets those writes share a transaction that read nothing that another of them changes. The others stay in the queue, where
+/// later writes overtake them, except those about the same.
+struct IndependentWrites: WriteCompany {
+  private var changed: Set<WriteKey> = []
+  private var isFull = false
+  private var isEmpty = true
+  /// What the writes that wait depend on and change.
+  private var waiting: (dependencies: Set<WriteKey>, changes: Set<WriteKey>) = ([], [])
+
+  mutating func admits(_ write: PostgresWrite) -> Bool {
+    let joins =
+      isEmpty
+      || !isFull && !write.isAlone && changed.isDisjoint(with: write.dependencies)
+        && waiting.changes.isDisjoint(with: write.dependencies)
+        && waiting.dependencies.isDisjoint(with: write.changes)
+    if joins {
+      (isEmpty, isFull) = (false, write.isAlone)
+      changed.formUnion(write.changes)
+    } else {
+      waiting.dependencies.formUnion(write.dependencies)
+      waiting.changes.formUnion(write.changes)
+    }
+    return joins
   }
 }
 

@@ -19,8 +19,10 @@ HOST = "127.0.0.1"
 TIMEOUT = 60
 # libpq's own variables would lead to another server. Messages of the programs are in English.
 ENVIRONMENT = {**{name: value for name, value in os.environ.items() if not name.startswith("PG")}, "LC_ALL": "C"}
-# PostgreSQL refuses to run as root; Debian's package creates this account for it.
-ACCOUNT = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.getuid() == 0 else {}
+# PostgreSQL refuses to run as root; Debian's package creates this account for it. Popen's own argument `user` would make
+# Python fork instead of vfork, and handlers of gRPC that then run between its threads crash the new process at times.
+ACCOUNT = "postgres" if os.getuid() == 0 else None
+AS_ACCOUNT = ["setpriv", f"--reuid={ACCOUNT}", f"--regid={ACCOUNT}", "--clear-groups"] if ACCOUNT else []
 SETTINGS = {
     "fsync": "on", "synchronous_commit": "on", "shared_buffers": "32MB", "max_connections": "100",
     "log_min_messages": "warning", "log_line_prefix": "%m [%p] ",
@@ -82,7 +84,7 @@ class PostgresServer:
         self.data, self.log = self.folder / "data", self.folder / "log"
         self.port, self.process, self.standbys = None, None, []
         if ACCOUNT:
-            shutil.chown(self.folder, ACCOUNT["user"], ACCOUNT["group"])
+            shutil.chown(self.folder, ACCOUNT, ACCOUNT)
 
     def __enter__(self):
         try:
@@ -110,8 +112,8 @@ class PostgresServer:
     def run(self, program, *arguments):
         """Runs one of PostgreSQL's programs as the server's account."""
         done = subprocess.run(
-            [self.programs / program, *map(str, arguments)], capture_output=True, text=True, timeout=TIMEOUT,
-            env=ENVIRONMENT, cwd=self.folder, **ACCOUNT)
+            [*AS_ACCOUNT, self.programs / program, *map(str, arguments)], capture_output=True, text=True,
+            timeout=TIMEOUT, env=ENVIRONMENT, cwd=self.folder)
         assert done.returncode == 0, done
         return done.stdout
 
@@ -126,16 +128,17 @@ class PostgresServer:
             if self.has_started():
                 return
             # Another process may have taken the port since.
-            assert "could not create any TCP/IP sockets" in self.messages(), self.messages()
+            assert "could not create any TCP/IP sockets" in self.messages(), self.why_not()
         raise AssertionError(self.messages())
 
     def has_started(self):
         """Starts the server, and returns whether it accepts connections; those of a standby are read-only."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [self.programs / "postgres", "-D", self.data, "-h", HOST, "-p", str(self.port), "-k", self.folder],
+                [*AS_ACCOUNT, self.programs / "postgres", "-D", self.data, "-h", HOST, "-p", str(self.port),
+                 "-k", self.folder],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=ENVIRONMENT, cwd=self.folder,
-                start_new_session=True, **ACCOUNT)
+                start_new_session=True)
         wait_until(lambda: self.process.poll() is not None or self.state() in ("ready", "standby"))
         return self.process.poll() is None
 
@@ -152,9 +155,13 @@ class PostgresServer:
         """The server's log."""
         return self.log.read_text()
 
+    def why_not(self):
+        """Why the server did not start: its exit code, and the end of its log."""
+        return f"exit code {self.process.returncode}: {self.messages()[-2_000:]}"
+
     def start(self):
         """Starts the server again, on the same port."""
-        assert self.has_started(), self.messages()
+        assert self.has_started(), self.why_not()
 
     def stop(self, mode="fast"):
         """Stops the server: smart, when all connections are closed; fast, or immediate, which is as if it had crashed."""

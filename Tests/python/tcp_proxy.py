@@ -45,6 +45,8 @@ class Connection:
         return [transport.get_extra_info("socket") for transport in transports if not transport.is_closing()]
 
     def set_dropped(self, dropped):
+        if dropped != self.passing.is_set():
+            return
         for end in self.sockets:
             filter_packets(end, dropped)
         # What has arrived before the filter was set is held back here.
@@ -96,6 +98,7 @@ class TCPProxy:
         self.target = target
         # How long each piece of at most 64 KiB is held back, in seconds.
         self.delay = 0
+        self.drops_new = False
         self.connections, self.limits = set(), {}
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
@@ -185,7 +188,8 @@ class TCPProxy:
         async def change():
             for connection in self.connections:
                 connection.set_dropped(dropped)
-            if new:
+            if new and dropped is not self.drops_new:
+                self.drops_new = dropped
                 for listener in self.server.sockets:
                     filter_packets(listener, dropped)
 

@@ -1,7 +1,10 @@
 """Tests services whose primary server fails, or becomes a standby."""
 
+import concurrent.futures
+
 import pytest
 
+from databases import execute
 from loads import UNREACHABLE, Load, end, probing
 from postgres_server import HOST, INSTALLATIONS, PostgresServer
 from waiting import wait_until
@@ -78,25 +81,46 @@ def test_a_primary_that_comes_back_as_a_standby_is_left_alone(pb, primary, stand
     end(service)
 
 
-def test_a_service_does_not_stay_with_a_server_that_has_become_read_only(pb, primary, standby, start):
-    """Its URI does not ask for a server that takes writes."""
-    service = start(f"postgres://postgres@{HOST}:{primary.port},{HOST}:{standby.port}/users")
+def test_a_service_does_not_stay_with_a_server_that_has_become_a_standby(pb, primary, standby, start):
+    """The URI names this server alone."""
+    service = start(primary.uri("users"))
     with probing(pb, service) as probe:
         user = probe.create("ada@example.com")
         primary.stop()
         standby.promote()
         follow(primary, standby)
-        # It may be connected to the first server, which answers reads.
-        wait_until(lambda: not probe.is_serving() or sessions(primary) == 0, SOON)
-        failure = probe.failure(lambda: probe.create("bob@example.com"))
-        assert failure is None or failure[:3] == UNREACHABLE, failure
-        wait_until(lambda: probe.is_serving() == (probe.failure(lambda: probe.create("carl@example.com")) is None), SOON)
-        # The first server becomes the primary again.
+        wait_until(lambda: not probe.is_serving(), SOON)
+        for call in (lambda: probe.create("bob@example.com"), lambda: probe.get(user.id)):
+            failure = probe.failure(call)
+            assert failure[:3] == UNREACHABLE, failure
+        # The server becomes the primary again.
         standby.stop()
         primary.promote()
         wait_until(probe.is_serving, SOON)
         assert probe.get(user.id) == user
-        probe.create("dan@example.com")
+        probe.create("bob@example.com")
+    end(service)
+
+
+WAITING = "FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND datname = 'users'"
+
+
+@pytest.mark.parametrize("end_wait", ["pg_cancel_backend", "pg_terminate_backend"])
+def test_a_commit_that_no_standby_has_confirmed_is_not_acknowledged(pb, primary, standby, start, end_wait):
+    """The end of the server's wait for a standby does not end the transaction, which it then reports as committed."""
+    service = start(primary.uri("users"))
+    with probing(pb, service) as probe, concurrent.futures.ThreadPoolExecutor(1) as threads:
+        probe.create("ada@example.com")
+        standby.kill()
+        failing = threads.submit(probe.failure, lambda: probe.create("bob@example.com", timeout=30))
+        wait_until(lambda: primary.psql(f"SELECT count(*) {WAITING}") == "1")
+        primary.psql(f"SELECT {end_wait}(pid) {WAITING}")
+        failure = failing.result()
+        assert failure and failure[:3] == UNREACHABLE and failure.seconds < SOON, failure
+        primary.kill()
+        standby.start()
+        standby.promote()
+    assert execute(standby.uri("users"), "SELECT email FROM users") == [["ada@example.com"]]
     end(service)
 
 

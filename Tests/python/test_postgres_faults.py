@@ -102,9 +102,10 @@ def test_a_service_waits_for_no_server_when_it_starts(server, start):
 
 
 def test_nothing_acknowledged_is_lost_when_the_server_is_killed_100_times(pb, start):
-    """What the server's processes have given to the kernel survives them, so that fsync matters only to the power."""
+    """Even where the server's default is a commit that waits for nothing. What the processes have given to the kernel
+    survives them, so that fsync makes no difference here."""
     chance = random.Random(SEED)
-    with PostgresServer(min(INSTALLATIONS, key=int), fsync="off") as server:
+    with PostgresServer(min(INSTALLATIONS, key=int), fsync="off", synchronous_commit="off") as server:
         service = start(server.create_database("users"))
         with Load(pb, [service.address], threads=6, bulk=5, pause=0.02) as load:
             for _ in range(100):
@@ -158,8 +159,7 @@ def test_connections_that_a_firewall_has_forgotten_are_given_up_in_time(pb, prox
             short = threads.submit(probe.failure, lambda: probe.get(user.id, timeout=2))
             calls = [threads.submit(probe.failure, lambda: probe.get(user.id, timeout=40)),
                      threads.submit(probe.failure, lambda: probe.create("bob@example.com", timeout=40))]
-            assert short.result()[:2] == ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED") or not short.result().reason
-            assert short.result().seconds < 4
+            assert short.result().code == "DEADLINE_EXCEEDED" and short.result().seconds < 4
             for call in calls:
                 failure = call.result()
                 assert failure[:3] == UNREACHABLE and failure.seconds < 25, failure
@@ -181,9 +181,9 @@ def test_a_server_that_stops_answering_is_given_up_in_time(pb, server, service):
                      threads.submit(probe.failure, lambda: probe.create("bob@example.com", timeout=3))]
             failure = calls[1].result()
             assert failure.code == "DEADLINE_EXCEEDED" and failure.seconds < 5
-            # The time limit of answers is 15 seconds.
+            # The time limit of answers is 10 seconds.
             failure = calls[0].result()
-            assert failure[:3] == UNREACHABLE and failure.seconds < 19, failure
+            assert failure[:3] == UNREACHABLE and failure.seconds < 14, failure
             wait_until(lambda: not probe.is_serving(), SOON)
             failure = probe.failure(lambda: probe.get(user.id))
             assert failure[:3] == UNREACHABLE and failure.seconds < SOON
@@ -209,30 +209,29 @@ def test_the_lock_of_another_session_is_waited_for_as_long_as_the_setting_says(p
     end(service)
 
 
-def test_a_table_that_is_locked_holds_up_calls_no_longer_than_their_statements_may_take(pb, server, start):
-    """The server ends a statement that reads after 10 seconds."""
+def test_a_table_that_is_locked_holds_up_reads_for_two_seconds(pb, server, start):
     service = start(server.create_database("users"))
     with probing(pb, service) as probe, Session(service.database) as session:
         user = probe.create("ada@example.com")
         session("BEGIN; LOCK TABLE users;")
         failure = probe.failure(lambda: probe.get(user.id, timeout=30))
-        assert failure[:3] == BUSY and failure.seconds < 13
+        assert failure[:3] == BUSY and failure.seconds < 5, failure
         session("ROLLBACK;")
-        assert probe.get(user.id) == user
+        wait_until(lambda: succeeds(lambda: probe.get(user.id)), SOON)
     end(service)
 
 
 def test_a_statement_time_out_in_the_uri_is_respected(pb, server, start):
     """An operator's limit that is shorter than the service's own holds."""
     server.create_database("users")
-    service = start(server.uri("users", options="-c statement_timeout=700ms"))
+    service = start(server.uri("users", options="-c statement_timeout=300ms"))
     with probing(pb, service) as probe, Session(server.uri("users")) as session:
         user = probe.create("ada@example.com")
         session("BEGIN; LOCK TABLE users;")
         failure = probe.failure(lambda: probe.get(user.id, timeout=30))
-        assert failure[:3] == BUSY and failure.seconds < 4, failure
+        assert failure[:3] == BUSY and failure.seconds < 1.8, failure
         session("ROLLBACK;")
-        assert probe.get(user.id) == user
+        wait_until(lambda: succeeds(lambda: probe.get(user.id)), SOON)
     end(service)
 
 

@@ -175,6 +175,8 @@ def test_new_connections_may_pass_while_older_ones_are_dropped(proxy, connect):
     client.sendall(b"lost")
     assert is_echoed(connect())
     assert_silent(client)
+    proxy.restore()
+    assert receive(client, 4) == b"lost"
 
 
 def test_connections_to_a_server_that_is_not_there_end(proxy, connect, tmp_path):

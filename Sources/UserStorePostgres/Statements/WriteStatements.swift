@@ -51,10 +51,12 @@ enum WriteStatements {
   }
 
   /// Puts the statements of writes together.
-  static func body(of plans: [PlannedWrite<Void>]) -> Body {
+  ///
+  /// - Parameter isChecked: see `[NewUserRow].commands(isChecked:)`.
+  static func body(of plans: [PlannedWrite<Void>], isChecked: Bool) -> Body {
     var body = Body()
     let users = plans.count == 1 ? plans[0].newUsers : plans.flatMap(\.newUsers)
-    body.commands = users.commands
+    body.commands = users.commands(isChecked: isChecked)
     body.storesUsers = !users.isEmpty
     for plan in plans {
       body.ranges.append(body.commands.count..<body.commands.count + plan.commands.count)
@@ -65,7 +67,7 @@ enum WriteStatements {
 
   static let all =
     [begin, commit, rollback, lock, lockAtOnce].map(\.statement) + [advanceRevision]
-    + [[NewUserRow].insert, [NewUserRow].insertLabels]
+    + [[NewUserRow].insert, [NewUserRow].insertUnchecked, [NewUserRow].insertLabels]
     + UserChangeStatements.all + TokenStatements.all + SessionStatements.all + AttemptStatements.all
     + RequestStatements.all + SecretStatements.all + ImportStatements.all
 }

@@ -11,8 +11,19 @@ struct NewUserRow: Sendable {
 extension [NewUserRow] {
   /// The statement that stores the users, as far as their ids, addresses and places are free, with their password hashes.
   /// It returns the ids of those that were stored.
-  static let insert = Statement(
-    "insert_users",
+  static let insert = Statement("insert_users", sql(onConflict: "ON CONFLICT DO NOTHING"))
+
+  /// The same for users that are expected to be new: it fails with ``isConflict(_:)`` if one is not. The server need not
+  /// look at three indexes before it inserts a row, which takes a third of the time.
+  static let insertUnchecked = Statement("insert_users_unchecked", sql(onConflict: ""))
+
+  /// Whether ``insertUnchecked`` has failed because an address is taken.
+  static func isConflict(_ failure: PostgresFailure) -> Bool {
+    // unique_violation
+    failure.state == "23505"
+  }
+
+  private static func sql(onConflict: String) -> String {
     """
     WITH input AS (
       SELECT * FROM unnest(
@@ -25,13 +36,14 @@ extension [NewUserRow] {
         id, email, email_key, name, name_key, status, created_at, updated_at, deleted_at, purge_at, labels, place)
       SELECT id, email, email_key, name, name_key, status, created_at, updated_at, deleted_at, purge_at, labels, place
       FROM input
-      ON CONFLICT DO NOTHING RETURNING id
+      \(onConflict) RETURNING id
     ), credentials AS (
       INSERT INTO password_credentials (user_id, phc_hash)
       SELECT id, phc_hash FROM input JOIN stored USING (id) WHERE phc_hash IS NOT NULL
     )
     SELECT id FROM stored
-    """)
+    """
+  }
 
   /// The statement that stores the labels of users that are stored.
   static let insertLabels = Statement(
@@ -43,7 +55,9 @@ extension [NewUserRow] {
     """)
 
   /// The commands that store the users; the first returns the ids of those that were stored.
-  var commands: [Command] {
+  ///
+  /// - Parameter isChecked: whether users whose address is taken are left out, in place of a failure.
+  func commands(isChecked: Bool) -> [Command] {
     if isEmpty { return [] }
     var columns: [SQLArray] = [
       SQLArray(.uuid, reserving: 20 * count), SQLArray(.text, reserving: 32 * count),
@@ -53,7 +67,7 @@ extension [NewUserRow] {
       SQLArray(.text), SQLArray(.uuid), SQLArray(.text),
     ]
     for row in self { row.append(to: &columns) }
-    let insert = Command(Self.insert, columns.map { .array($0) })
+    let insert = Command(isChecked ? Self.insert : Self.insertUnchecked, columns.map { .array($0) })
     return labels.map { [insert, $0] } ?? [insert]
   }
 

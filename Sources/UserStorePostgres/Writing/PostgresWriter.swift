@@ -16,6 +16,7 @@ actor PostgresWriter {
   nonisolated private let health = WriteHealth()
   nonisolated private let queue: Mutex<WriteQueue<PostgresWrite>>
   private var context: WriteContext
+  private var forecast = ConflictForecast()
   private var draining: Task<Void, Never>?
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { connection.unownedExecutor }
@@ -128,32 +129,40 @@ actor PostgresWriter {
   private func transact(_ group: [PostgresWrite]) async -> PostgresFailure? {
     var failure: PostgresFailure?
     for _ in 0..<Self.attempts {
+      let isChecked = forecast.expectsConflict(among: group.reduce(0) { $0 + $1.queued.rows })
       do throws(PostgresFailure) {
-        try await transactOnce(group)
+        try await transactOnce(group, isChecked: isChecked)
+        forecast.committed()
         return nil
       } catch {
         failure = error
         // An open transaction must end before another one begins. On a lost connection, none is open.
         if error.origin == .statement { _ = try? await connection.run([WriteStatements.rollback]) }
-        guard error.isConflict else { break }
+        if !isChecked, [NewUserRow].isConflict(error) {
+          forecast.metConflict()
+        } else if !error.isConflict {
+          break
+        }
       }
     }
     return failure
   }
 
-  private func transactOnce(_ group: [PostgresWrite]) async throws(PostgresFailure) {
-    if group.allSatisfy(\.reads.isEmpty), try await transactAtOnce(group) { return }
-    try await transactAfterReading(group)
+  private func transactOnce(_ group: [PostgresWrite], isChecked: Bool) async throws(PostgresFailure) {
+    if group.allSatisfy(\.reads.isEmpty), try await transactAtOnce(group, isChecked: isChecked) { return }
+    try await transactAfterReading(group, isChecked: isChecked)
   }
 
   // MARK: One round trip
 
   /// Performs writes that need not read, with ids that are assigned before the lock is there. Returns false, with nothing
   /// stored, if another service has assigned greater ones; or if an authority was checked and another service has the lock.
-  private func transactAtOnce(_ group: [PostgresWrite]) async throws(PostgresFailure) -> Bool {
+  private func transactAtOnce(
+    _ group: [PostgresWrite], isChecked: Bool
+  ) async throws(PostgresFailure) -> Bool {
     var context = self.context
     let plans = try Self.plans(of: group, reads: [], &context)
-    let body = WriteStatements.body(of: plans)
+    let body = WriteStatements.body(of: plans, isChecked: isChecked)
     // An authority that is valid now may not be when a wait for the lock ends.
     let lock = group.contains(where: \.checksAuthority) ? [WriteStatements.lockAtOnce] : []
     let commands =
@@ -174,13 +183,15 @@ actor PostgresWriter {
 
   // MARK: Two round trips
 
-  private func transactAfterReading(_ group: [PostgresWrite]) async throws(PostgresFailure) {
+  private func transactAfterReading(
+    _ group: [PostgresWrite], isChecked: Bool
+  ) async throws(PostgresFailure) {
     let found = try await connection.run(
       [WriteStatements.begin, WriteStatements.lock] + group.flatMap(\.reads))
     var context = self.context
     if let last = found[1].id(0, 0) { context.advance(past: last) }
     let plans = try Self.plans(of: group, reads: found[2...], &context)
-    let body = WriteStatements.body(of: plans)
+    let body = WriteStatements.body(of: plans, isChecked: isChecked)
     let results = try await connection.run(
       [WriteStatements.advance(context.firstID, context.greatestID)] + body.commands + [
         WriteStatements.commit

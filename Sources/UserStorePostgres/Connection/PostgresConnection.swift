@@ -242,8 +242,8 @@ actor PostgresConnection {
       let failure = result?.failure ?? .lost("no result")
       fail(request, failure)
       if failure.origin == .connection { close(failure) }
-      // What waits behind it has waited as long, and would wait again, one after another.
-      if case .read = request, failure.isTimeout { close(failure) }
+      // What waits behind it would wait for the same lock, one after another.
+      if case .read = request, failure.isLocked { close(failure) }
     case .skipped(.read(let id, let command)): skipped.append((id, command))
     case .skipped(.part(let batch)): finishPart(of: batch)
     }

@@ -33,8 +33,11 @@ struct PostgresFailure: Error, Hashable, Sendable {
   /// Whether the same transaction may succeed if it is tried again: it lost against another one.
   var isConflict: Bool { state == "40001" || state == "40P01" }
 
-  /// Whether a lock was not free, or a statement took too long: what waits behind it would, too.
-  var isTimeout: Bool { state == "55P03" || state == "57014" }
+  /// Whether a lock was not free in time, or at once where it was asked for so.
+  var isLocked: Bool { state == "55P03" }
+
+  /// Whether a lock was not free, or a statement took too long.
+  var isTimeout: Bool { isLocked || state == "57014" }
 
   /// Whether the connection is of no use, although it is open: its server does not take writes (any more).
   var endsConnection: Bool {

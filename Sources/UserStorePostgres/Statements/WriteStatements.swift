@@ -2,8 +2,8 @@ import UserDomain
 
 /// The statements of the writing connection.
 enum WriteStatements {
-  /// A transaction that has the lock sees what others have committed before, whatever the database's defaults are.
-  static let begin = Command(Statement("begin", "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"))
+  /// A transaction that has the lock sees what others have committed before, whatever isolation the database's default is.
+  static let begin = Command(Statement("begin", "BEGIN ISOLATION LEVEL READ COMMITTED"))
   static let commit = Command(Statement("commit", "COMMIT"))
   static let rollback = Command(Statement("rollback", "ROLLBACK"))
   /// Takes the lock that makes transactions one after another, and returns the greatest id.
@@ -33,12 +33,6 @@ enum WriteStatements {
   static func isOutOfOrder(_ failure: PostgresFailure) -> Bool {
     // not_null_violation
     failure.state == "23502" && failure.column == "last_id"
-  }
-
-  /// Whether ``lockAtOnce`` has failed because another transaction has the lock.
-  static func isLocked(_ failure: PostgresFailure) -> Bool {
-    // lock_not_available
-    failure.state == "55P03"
   }
 
   /// The statements of the writes of a transaction, in one list.

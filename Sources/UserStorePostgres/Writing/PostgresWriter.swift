@@ -171,7 +171,7 @@ actor PostgresWriter {
     let results: [QueryResult]
     do throws(PostgresFailure) {
       results = try await connection.run(commands)
-    } catch  where WriteStatements.isOutOfOrder(error) || !lock.isEmpty && WriteStatements.isLocked(error) {
+    } catch  where WriteStatements.isOutOfOrder(error) || !lock.isEmpty && error.isLocked {
       _ = try await connection.run([WriteStatements.rollback])
       return false
     }

@@ -19,8 +19,8 @@ public struct PostgresTokenRevocations: TokenRevocations {
   private static let note = Statement(
     "note_token",
     """
-    INSERT INTO revocation_events (revision, kind, id, at, made_at)
-    SELECT (SELECT number FROM store_revision WHERE is_only), 3, $1::uuid, $2::bigint, $3::bigint
+    INSERT INTO revocation_events (revision, kind, id, at, kept_until)
+    VALUES (\(RevocationStatements.currentRevision), 3, $1::uuid, $2::bigint, \(RevocationStatements.keptUntil))
     """)
   private static let purge = Statement("purge_tokens", "DELETE FROM revoked_tokens WHERE kept_until < $1")
   private static let list = Statement(
@@ -48,7 +48,7 @@ public struct PostgresTokenRevocations: TokenRevocations {
         Command(
           Self.revoke, id, .text(token.subject), .time(token.expiresAt), .time(token.revokedAt),
           .time(keptUntil)))
-      _ = try handle.execute(Command(Self.note, id, .time(keptUntil), .time(token.revokedAt)))
+      _ = try handle.execute(Command(Self.note, id, .time(keptUntil)))
       _ = try handle.execute(Command(Self.purge, .time(token.revokedAt)))
       _ = try handle.execute(WriteStatements.commit)
       return !isKnown

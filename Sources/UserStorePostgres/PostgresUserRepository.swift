@@ -45,12 +45,11 @@ public final class PostgresUserRepository: ServiceStore {
   let address: PostgresAddress
   let readers: PostgresReaders
   let writer: PostgresWriter
-  let feed = RevocationFeed()
+  let revocationReader: RevocationReader
+  private let feed = RevocationFeed()
   private let writing: PostgresConnection
   private let writerLoop: MultiThreadedEventLoopGroup
   private let isClosed = Atomic(false)
-  /// When the notes of other services were read last.
-  let lastRead = Mutex(ContinuousClock.now)
 
   /// The access tokens that this database has revoked.
   public var revocations: RevocationList { feed.list }
@@ -84,16 +83,19 @@ public final class PostgresUserRepository: ServiceStore {
     readers = PostgresReaders(group, perLoop: configuration.readersPerLoop, limits: limits) {
       await reading.openInBackground()
     }
+    writerLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    revocationReader = RevocationReader(readers, feed, on: writerLoop.next(), limits: limits) {
+      await reading.openInBackground()
+    }
     limits.answer = configuration.answerTimeout + .seconds(25)
     let connector = PostgresConnector(
       address: address, role: .writing(lockTimeout: configuration.busyTimeout),
       statements: WriteStatements.all, schemaVersion: migrations.count)
-    writerLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     writing = PostgresConnection(on: writerLoop.next(), limits: limits) { await connector.openInBackground() }
     writer = PostgresWriter(writing, feed, writes, limits: configuration.writes)
     do throws(PostgresFailure) {
       for failure in [await readers.start(), await writing.start()] { if let failure { throw failure } }
-      try await loadRevocations()
+      try await revocationReader.load()
     } catch {
       await end()
       throw StoreError(error, at: address)

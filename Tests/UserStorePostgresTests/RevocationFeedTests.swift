@@ -13,6 +13,12 @@ import UserDomain
       user ?? self.user, RevocationList.Epoch(number: number, beganAt: time, isUserActive: true))
   }
 
+  private func contents(_ events: [RevocationList.Event]) -> RevocationList.Contents {
+    var contents = RevocationList.Contents()
+    contents.apply(events)
+    return contents
+  }
+
   private func isEnded(_ session: SessionID, in feed: RevocationFeed) -> Bool {
     feed.list.isRevoked(
       AccessTokenClaims(
@@ -27,7 +33,7 @@ import UserDomain
     #expect(feed.list.epoch(of: user) == 5)
     feed.read([begins(3)], through: 3)
     #expect(feed.list.epoch(of: user) == 5)
-    feed.loaded([begins(4)], at: 4)
+    feed.loaded(contents([begins(4)]), at: 4, since: 0)
     #expect(feed.list.epoch(of: user) == 5)
     feed.read([begins(5), begins(6)], through: 6)
     #expect(feed.list.epoch(of: user) == 6)
@@ -49,7 +55,7 @@ import UserDomain
     let feed = RevocationFeed()
     feed.read([], through: 10)
     feed.committed([begins(7)], at: 11)
-    feed.loaded([begins(2)], at: 4)
+    feed.loaded(contents([begins(2)]), at: 4, since: feed.mark)
     #expect(feed.revision == 4)
     #expect(feed.list.epoch(of: user) == 2)
     feed.read([begins(3)], through: 5)
@@ -92,7 +98,7 @@ import UserDomain
         for revision in (1...max(read, 1)).prefix(read) {
           if case .epochBegan(let user, _) = event(revision) { stored[user] = event(revision) }
         }
-        feed.loaded(Array(stored.values), at: Int64(read))
+        feed.loaded(contents(Array(stored.values)), at: Int64(read), since: 0)
       default:
         if let next = own.first {
           own.removeFirst()

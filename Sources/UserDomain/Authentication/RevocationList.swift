@@ -32,15 +32,20 @@ public final class RevocationList: Sendable {
     case tokenRevoked(TokenID, until: Timestamp)
   }
 
-  private struct State {
-    var epochs: [UserID: Epoch] = [:]
-    var endedSessions: [SessionID: Timestamp] = [:]
+  /// What is revoked, collected bit by bit.
+  public struct Contents: Sendable {
+    fileprivate var epochs: [UserID: Epoch] = [:]
+    fileprivate var endedSessions: [SessionID: Timestamp] = [:]
     /// The number of ended sessions that triggers the next purge.
-    var sessionsBeforePurge = 1_024
+    private var sessionsBeforePurge = 1_024
     /// Revoked tokens, kept as long as the process lives: operators revoke few, one by one.
-    var revokedTokens: Set<TokenID> = []
+    fileprivate var revokedTokens: Set<TokenID> = []
 
-    mutating func apply(_ events: some Sequence<Event>, now: Timestamp) {
+    /// Creates contents in which nothing is revoked.
+    public init() {}
+
+    /// Applies events, as of `now`.
+    public mutating func apply(_ events: some Sequence<Event>, now: Timestamp = .now) {
       for event in events {
         switch event {
         case .epochBegan(let user, let epoch): epochs[user] = epoch
@@ -54,9 +59,16 @@ public final class RevocationList: Sendable {
         sessionsBeforePurge = max(1_024, 2 * endedSessions.count)
       }
     }
+
+    /// Takes the epochs of `stored`, and adds its sessions and tokens.
+    fileprivate mutating func replaceEpochs(with stored: Contents) {
+      epochs = stored.epochs
+      endedSessions.merge(stored.endedSessions) { $1 }
+      revokedTokens.formUnion(stored.revokedTokens)
+    }
   }
 
-  private let state = Mutex(State())
+  private let state = Mutex(Contents())
   /// Whether any single token was revoked. Only then does a service's token need the lock.
   private let hasRevokedTokens = Atomic(false)
 
@@ -71,14 +83,25 @@ public final class RevocationList: Sendable {
     }
   }
 
+  /// Replaces the list by `contents`, which are all that is stored, followed by `events`, as of `now`. Other epochs are
+  /// forgotten; ended sessions are kept, because some are never stored.
+  public func replace(
+    with contents: Contents, then events: some Sequence<Event> = [Event](), now: Timestamp = .now
+  ) {
+    // The old epochs are released after the lock.
+    _ = state.withLock { state in
+      let old = state.epochs
+      state.replaceEpochs(with: contents)
+      state.apply(events, now: now)
+      if !state.revokedTokens.isEmpty { hasRevokedTokens.store(true, ordering: .releasing) }
+      return old
+    }
+  }
+
   /// Replaces the list by `events`, which are all that is stored, as of `now`. Other epochs are forgotten; ended
   /// sessions are kept, because some are never stored.
   public func replace(with events: some Sequence<Event>, now: Timestamp = .now) {
-    state.withLock { state in
-      state.epochs = [:]
-      state.apply(events, now: now)
-      if !state.revokedTokens.isEmpty { hasRevokedTokens.store(true, ordering: .releasing) }
-    }
+    replace(with: Contents(), then: events, now: now)
   }
 
   /// Returns whether the token with `claims` is revoked.

@@ -31,21 +31,30 @@ extension WriteOperation<Void> {
     WriteOperation(decide: { _, _ in .done((), account.forget(source)) })
   }
 
-  /// Keeps the tables of failures and of revocations small. Done from time to time.
+  /// Keeps the tables of failures, and of the tokens of erased users, small. Done from time to time.
   static var tidy: WriteOperation {
     WriteOperation(decide: { _, context in
       let now = context.clock()
       return .done(
         (),
         AttemptTable.all.flatMap { $0.tidy(at: now) } + [
-          Command(TokenStatements.forgetNotes, .time(now - RevocationStatements.notesRetention)),
-          Command(TokenStatements.forgetRetired, .time(now)),
+          Command(TokenStatements.forgetRetired, .time(now))
         ])
     })
   }
 }
 
 extension WriteOperation<Int> {
+  /// Deletes up to `limit` notes of revocations that are of no use any more, and returns their number.
+  static func forgetNotes(limit: Int) -> WriteOperation {
+    WriteOperation(decide: { _, _ in
+      PlannedWrite([Command(TokenStatements.forgetNotes, .integer(Int64(limit)))]) { committed in
+        let gone = committed.result(0)
+        return .success(gone.count == 0 ? 0 : Int(gone.integer(0, 0)))
+      }
+    })
+  }
+
   /// Resets every failure count at a user's account, and returns the consecutive failures from all networks.
   static func unlock(_ user: UserID) -> WriteOperation {
     WriteOperation(decide: { _, context in

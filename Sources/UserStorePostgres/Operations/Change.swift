@@ -62,7 +62,7 @@ extension WriteOperation<User> {
       switch write.undelete(id, stored: stored, now: now) {
       case .failure(let error): return .refused(error)
       case .success(let user):
-        return PlannedWrite([user.storeDeletion, user.readmit(at: now)]) { committed in
+        return PlannedWrite([user.storeDeletion, user.readmit]) { committed in
           committed.noteEpoch(of: user, committed.result(1))
           return .success(user)
         }
@@ -156,7 +156,7 @@ extension UserChange {
     switch tokens {
     case .none: break
     case .end: commands.append(user.endTokens(at: now))
-    case .readmit: commands.append(user.readmit(at: now))
+    case .readmit: commands.append(user.readmit)
     }
     return PlannedWrite(commands) { [user, tokens] committed in
       if tokens != .none { committed.noteEpoch(of: user, committed.result(tokensAt)) }
@@ -194,9 +194,7 @@ extension User {
   }
 
   /// Lets the user get new tokens; the result has the epoch, if any began.
-  fileprivate func readmit(at now: Timestamp) -> Command {
-    Command(TokenStatements.readmit, .id(id), .time(now), .flag(maySignIn))
-  }
+  fileprivate var readmit: Command { Command(TokenStatements.readmit, .id(id), .flag(maySignIn)) }
 
   /// Erases the user with everything that belongs to it. The first result has the epoch that its tokens do not reach.
   fileprivate func erasure(at now: Timestamp) -> [Command] {

@@ -35,9 +35,9 @@ extension WriteOperation<Void> {
       decide: { found, _ in
         guard let (stored, _) = found.first?.session(id) else {
           // An unknown session was once issued: its access tokens may still be valid.
-          return id.noteEnd(until: now + SessionPolicy.endedSessionRetention, at: now)
+          return id.noteEnd(until: now + SessionPolicy.endedSessionRetention)
         }
-        return stored.endedAt == nil ? stored.ended(at: now).end(at: now, .success(())) : .done(())
+        return stored.endedAt == nil ? stored.ended(at: now).end(.success(())) : .done(())
       })
   }
 
@@ -67,7 +67,7 @@ extension WriteOperation<(session: Session, epoch: Int64)> {
         switch refresh.decide(about: stored) {
         case .goOn(let next): return .done((next, epoch), [next.update])
         case .repeatLast: return .done((stored, epoch))
-        case .end(let ended): return ended.end(at: refresh.now, .failure(.unauthenticated(.revoked)))
+        case .end(let ended): return ended.end(.failure(.unauthenticated(.revoked)))
         case .refuse(let fault): return .refused(.unauthenticated(fault))
         }
       })
@@ -87,15 +87,15 @@ extension QueryResult {
 
 extension SessionID {
   /// Notes that the session has ended, for this service and the others.
-  fileprivate func noteEnd(until: Timestamp, at now: Timestamp) -> PlannedWrite<Void> {
-    PlannedWrite([noteCommand(until: until, at: now)]) { committed in
+  fileprivate func noteEnd(until: Timestamp) -> PlannedWrite<Void> {
+    PlannedWrite([noteCommand(until: until)]) { committed in
       committed.revoked.append(.sessionEnded(self, until: until))
       return .success(())
     }
   }
 
-  fileprivate func noteCommand(until: Timestamp, at now: Timestamp) -> Command {
-    Command(TokenStatements.noteSession, .bytes(bytes), .time(until), .time(now))
+  fileprivate func noteCommand(until: Timestamp) -> Command {
+    Command(TokenStatements.noteSession, .bytes(bytes), .time(until))
   }
 }
 
@@ -115,8 +115,8 @@ extension Session {
   }
 
   /// Stores the session as ended.
-  fileprivate func end<Value>(at now: Timestamp, _ outcome: Result<Value, UserError>) -> PlannedWrite<Value> {
-    PlannedWrite([update, id.noteCommand(until: keptUntil, at: now)]) { committed in
+  fileprivate func end<Value>(_ outcome: Result<Value, UserError>) -> PlannedWrite<Value> {
+    PlannedWrite([update, id.noteCommand(until: keptUntil)]) { committed in
       committed.revoked.append(.sessionEnded(id, until: keptUntil))
       return outcome
     }
@@ -127,7 +127,7 @@ extension Session {
   fileprivate func makeRoom(until: Timestamp) -> [Command] {
     [
       Command(SessionStatements.mend, .id(userID), .time(rotatedAt), .time(expiresAt), .time(keptUntil)),
-      Command(SessionStatements.deleteOldest, .id(userID), .bytes(id.bytes), .time(until), .time(rotatedAt)),
+      Command(SessionStatements.deleteOldest, .id(userID), .bytes(id.bytes), .time(until)),
       Command(SessionStatements.purge, .time(rotatedAt)),
     ]
   }

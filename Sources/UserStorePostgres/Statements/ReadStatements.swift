@@ -28,20 +28,19 @@ enum ReadStatements {
   static let device = Statement(
     "device", "SELECT user_id, failures, last_at FROM known_devices WHERE session_id = $1")
 
-  static let revision = Statement("revision", "SELECT number FROM store_revision WHERE is_only")
-  /// What was revoked after a revision, with that of the last transaction.
+  /// The revision of the last transaction, and that up to which notes may be deleted; then what was revoked after a revision,
+  /// in any order: NULLs for nothing.
   static let revokedSince = Statement(
     "revoked_since",
     """
-    SELECT revision, kind, id, epoch, is_active, at FROM revocation_events WHERE revision > $1 ORDER BY revision
+    SELECT number, forgotten, revision, kind, id, epoch, is_active, at
+    FROM store_revision LEFT JOIN revocation_events ON revision > $1 WHERE is_only
     """)
 
   static let all =
     [
       byID, byIDs, passwordHashes, byEmail, credential, passwordHash, lastPlace, due, networkFailures,
-      accountFailures, device,
-      revision,
-      revokedSince,
+      accountFailures, device, revokedSince,
     ] + PageStatements.all
 }
 

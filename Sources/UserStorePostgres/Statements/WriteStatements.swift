@@ -118,7 +118,8 @@ enum UserChangeStatements {
 
 /// The statements of token epochs. What they revoke they also note in `revocation_events`, for the other services.
 enum TokenStatements {
-  private static let revision = "(SELECT number FROM store_revision WHERE is_only)"
+  private static let revision = RevocationStatements.currentRevision
+  private static let keptUntil = RevocationStatements.keptUntil
 
   static let standing = Statement(
     "standing",
@@ -137,18 +138,18 @@ enum TokenStatements {
       ON CONFLICT (user_id) DO UPDATE SET epoch = stored.epoch + 1, began_at = excluded.began_at
       RETURNING epoch, began_at
     ), noted AS (
-      INSERT INTO revocation_events (revision, kind, id, epoch, is_active, at, made_at)
-      SELECT \(revision), 1, $1, epoch, $3::boolean, began_at, $2 FROM begun
+      INSERT INTO revocation_events (revision, kind, id, epoch, is_active, at, kept_until)
+      SELECT \(revision), 1, $1, epoch, $3::boolean, began_at, \(keptUntil) FROM begun
     )
     SELECT epoch, began_at FROM begun
     """)
-  /// Lets a user get new tokens.
+  /// Lets a user get new tokens; `$2`: whether the user may use the service.
   static let readmit = Statement(
     "readmit",
     """
     WITH noted AS (
-      INSERT INTO revocation_events (revision, kind, id, epoch, is_active, at, made_at)
-      SELECT \(revision), 1, user_id, epoch, $3::boolean, began_at, $2::bigint FROM token_epochs WHERE user_id = $1
+      INSERT INTO revocation_events (revision, kind, id, epoch, is_active, at, kept_until)
+      SELECT \(revision), 1, user_id, epoch, $2::boolean, began_at, \(keptUntil) FROM token_epochs WHERE user_id = $1
     )
     SELECT epoch, began_at FROM token_epochs WHERE user_id = $1
     """)
@@ -175,18 +176,32 @@ enum TokenStatements {
       INSERT INTO token_epochs (user_id, epoch, began_at) SELECT $1, epoch + 1, $2::bigint FROM gone
       RETURNING epoch, began_at
     ), noted AS (
-      INSERT INTO revocation_events (revision, kind, id, epoch, is_active, at, made_at)
-      SELECT \(revision), 1, $1, epoch, $3::boolean, began_at, $2 FROM begun
+      INSERT INTO revocation_events (revision, kind, id, epoch, is_active, at, kept_until)
+      SELECT \(revision), 1, $1, epoch, $3::boolean, began_at, \(keptUntil) FROM begun
     )
     SELECT epoch, began_at FROM begun
     """)
+  /// Notes once that a session has ended; `$2`: until when that must be known.
   static let noteSession = Statement(
     "note_session_end",
     """
-    INSERT INTO revocation_events (revision, kind, id, at, made_at)
-    SELECT \(revision), 2, $1::uuid, $2::bigint, $3::bigint
+    INSERT INTO revocation_events (revision, kind, id, at, kept_until)
+    VALUES (\(revision), 2, $1::uuid, $2::bigint, greatest($2::bigint, \(keptUntil)))
+    ON CONFLICT (id) WHERE kind = 2 DO NOTHING
     """)
-  static let forgetNotes = Statement("forget_notes", "DELETE FROM revocation_events WHERE made_at < $1")
+  /// Deletes up to `$1` notes that are of no use any more, and returns their number; no row for none.
+  static let forgetNotes = Statement(
+    "forget_notes",
+    """
+    WITH gone AS (
+      DELETE FROM revocation_events WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM revocation_events WHERE kept_until < \(RevocationStatements.now)
+        ORDER BY kept_until LIMIT $1::bigint))
+      RETURNING revision
+    )
+    UPDATE store_revision SET forgotten = greatest(forgotten, (SELECT max(revision) FROM gone))
+    WHERE is_only AND EXISTS (SELECT 1 FROM gone) RETURNING (SELECT count(*) FROM gone)
+    """)
 
   static let all = [standing, end, readmit, retire, forgetRetired, renew, noteSession, forgetNotes]
 }
@@ -230,8 +245,10 @@ enum SessionStatements {
         ORDER BY rotated_at DESC OFFSET \(SessionPolicy.sessionsPerUser - 1))
       RETURNING id
     ), noted AS (
-      INSERT INTO revocation_events (revision, kind, id, at, made_at)
-      SELECT (SELECT number FROM store_revision WHERE is_only), 2, id, $3::bigint, $4::bigint FROM gone
+      INSERT INTO revocation_events (revision, kind, id, at, kept_until)
+      SELECT \(RevocationStatements.currentRevision), 2, id, $3::bigint,
+        greatest($3::bigint, \(RevocationStatements.keptUntil)) FROM gone
+      ON CONFLICT (id) WHERE kind = 2 DO NOTHING
     )
     SELECT id FROM gone
     """)

@@ -7,8 +7,10 @@ final class RevocationFeed: Sendable {
   private struct State {
     /// The revision up to which the notes were read.
     var read: Int64 = 0
-    /// This service's own events of later revisions.
-    var own: [(revision: Int64, event: RevocationList.Event)] = []
+    /// This service's own events of later revisions, numbered.
+    var own: [(number: Int, revision: Int64, event: RevocationList.Event)] = []
+    /// The number of own events that were later than the notes, so far.
+    var count = 0
   }
 
   let list = RevocationList()
@@ -21,7 +23,10 @@ final class RevocationFeed: Sendable {
   func committed(_ events: [RevocationList.Event], at revision: Int64) {
     state.withLock { state in
       guard revision <= state.read else {
-        state.own += events.map { (revision, $0) }
+        for event in events {
+          state.own.append((state.count, revision, event))
+          state.count += 1
+        }
         return list.apply(events)
       }
       // The notes were faster, and have the epochs of later revisions, too.
@@ -37,13 +42,16 @@ final class RevocationFeed: Sendable {
     }
   }
 
-  /// Replaces the list by everything that was stored at a revision.
-  func loaded(_ events: [RevocationList.Event], at revision: Int64) {
+  /// Where the own events are. Take it before reading what ``loaded(_:at:since:)`` is given.
+  var mark: Int { state.withLock { $0.count } }
+
+  /// Replaces the list by everything that was stored at a revision, and was read after a mark.
+  func loaded(_ contents: RevocationList.Contents, at revision: Int64, since mark: Int) {
     state.withLock { state in
-      // Where the database was replaced by an older one, what was committed to the newer one did not happen.
-      if revision < state.read { state.own = [] }
+      // What was committed before and is not in it did not happen: the server is another one, to which it was not copied.
+      state.own.removeAll { $0.number < mark }
       state.read = revision
-      list.replace(with: events + later(than: revision, &state))
+      list.replace(with: contents, then: later(than: revision, &state))
     }
   }
 

@@ -126,9 +126,13 @@ def starter(directory, answering, new_databases=None):
         if new_databases is not None:
             environment.setenv("USER_SERVICE_AUTH_KEYS", str(directory / "users.keys"))
         yield start
-    for service in services:
-        if service.process.poll() is None:
-            assert service.stop() == (0, "")
+    with contextlib.ExitStack() as ends:
+        for service in services:
+            # Also those after one that does not stop as it should.
+            ends.callback(service.process.kill)
+        for service in services:
+            if service.process.poll() is None:
+                assert service.stop() == (0, "")
     if new_databases is not None:
         new_databases.drop(databases)
 

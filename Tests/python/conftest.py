@@ -18,7 +18,7 @@ from grpc_tools import protoc
 import frames
 from callers import Caller
 from commands import Commands
-from databases import NewDatabases
+from databases import NewDatabases, is_postgres
 from postgres_server import INSTALLATIONS, PostgresServer
 from program import PROGRAM
 from user_calls import UserCalls
@@ -115,7 +115,9 @@ def starter(directory, answering, new_databases=None):
 
     def start(*arguments, **keywords):
         database = keywords.pop("database", None) or new_database()
-        keywords["settings"] = {"grpc.inline": "true" if answering == "inline" else "false",
+        # Beside a database of a server is no place for the keys.
+        keys = {"auth.keys": directory / "users.keys"} if is_postgres(database) else {}
+        keywords["settings"] = {"grpc.inline": "true" if answering == "inline" else "false", **keys,
                                 **(keywords.get("settings") or {})}
         services.append(Service(database, *arguments, **keywords))
         return services[-1]
@@ -124,9 +126,13 @@ def starter(directory, answering, new_databases=None):
         if new_databases is not None:
             environment.setenv("USER_SERVICE_AUTH_KEYS", str(directory / "users.keys"))
         yield start
-    for service in services:
-        if service.process.poll() is None:
-            assert service.stop() == (0, "")
+    with contextlib.ExitStack() as ends:
+        for service in services:
+            # Also those after one that does not stop as it should.
+            ends.callback(service.process.kill)
+        for service in services:
+            if service.process.poll() is None:
+                assert service.stop() == (0, "")
     if new_databases is not None:
         new_databases.drop(databases)
 

@@ -28,11 +28,16 @@ def database(postgres):
     return postgres.create_database(f"d{uuid.uuid4().hex}")
 
 
+@pytest.fixture(autouse=True)
+def keys(monkeypatch, tmp_path):
+    """Keeps the keys of services and commands out of the working folder, where they are by default."""
+    monkeypatch.setenv("USER_SERVICE_AUTH_KEYS", str(tmp_path / "users.keys"))
+
+
 @pytest.fixture
 def start(tmp_path, database):
     """Starts services of the database."""
-    with pytest.MonkeyPatch.context() as environment, starter(tmp_path, "inline") as serve:
-        environment.setenv("USER_SERVICE_AUTH_KEYS", str(tmp_path / "keys"))
+    with starter(tmp_path, "inline") as serve:
         yield lambda *arguments, **keywords: serve(*arguments, database=database, **keywords)
 
 
@@ -178,7 +183,7 @@ def test_what_makes_a_server_s_database_unusable_is_said_without_the_password(ro
         (reader.replace("secret", "wrong"), 'password authentication failed for user "reader"'),
         (database.replace("/d", "/missing"), 'database "missing" does not exist'),
         (database.replace(str(own_postgres.port), "1"), "Connection refused"),
-        (reader + "?nonsense=1", 'invalid URI query parameter: "nonsense"')]:
+        (reader + "?nonsense=1", "invalid URI query parameter")]:
         [line] = errors(wrong, UP, VERIFY, ["token", "list"])
         assert words in line and "horse" not in line
 
@@ -191,10 +196,10 @@ def test_a_service_that_may_only_read_is_refused(role):
     assert "permission denied" in line and "horse" not in line
 
 
-def test_the_password_is_not_logged(pb, role, tmp_path):
+def test_the_password_is_not_logged(pb, role):
     database, reader = role
     execute(database, "ALTER DATABASE d OWNER TO reader; ALTER SCHEMA public OWNER TO reader")
-    service = Service(reader, "--log-level", "trace", settings={"auth.keys": tmp_path / "keys"})
+    service = Service(reader, "--log-level", "trace")
     with grpc.insecure_channel(service.address) as channel:
         UserCalls(pb, pb.Stub(channel)).create("ada@example.com")
         # A failure, which is logged with its cause.
@@ -251,7 +256,8 @@ def test_an_operator_unlocks_a_user(pb, database, start):
     assert run("users", "unlock", str(uuid.uuid4()), "--database", database).returncode == 3
 
 
-def test_keys_are_not_in_the_database(database, tmp_path):
+def test_keys_are_not_in_the_database(database, tmp_path, monkeypatch):
+    monkeypatch.delenv("USER_SERVICE_AUTH_KEYS")
     migrate(database, "up")
     done = subprocess.run(
         [PROGRAM, "token", "issue", "--database", database, "--subject", "x", "--scope", "users:read"],

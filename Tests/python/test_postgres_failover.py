@@ -25,10 +25,9 @@ def standby(primary):
 
 
 @pytest.fixture
-def start(serve, tmp_path):
-    def start(database):
-        return serve(database=database, settings={"auth.keys": tmp_path / "keys"})
-    return start
+def start(serve):
+    """Starts services of a database."""
+    return lambda database: serve(database=database)
 
 
 @pytest.fixture

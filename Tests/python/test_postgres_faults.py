@@ -29,11 +29,9 @@ def server():
 
 
 @pytest.fixture
-def start(serve, tmp_path):
+def start(serve):
     """Starts services of a database."""
-    def start(database, **settings):
-        return serve(database=database, settings={"auth.keys": tmp_path / "keys", **settings})
-    return start
+    return lambda database, **settings: serve(database=database, settings=settings)
 
 
 @pytest.fixture

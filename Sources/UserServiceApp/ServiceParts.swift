@@ -88,7 +88,8 @@ struct ServiceParts: Sendable {
     return Authorizer(
       verifier: authority.verifier, revocations: repository.revocations,
       reflectionIsPublic: configuration.reflectionIsPublic, peerLimit: configuration.peerLimit,
-      refreshKeys: { [authority] in await authority.refresh() })
+      refreshKeys: { [authority] in await authority.refresh() },
+      refreshRevocations: repository.revocationCatchUp)
   }
 
   /// Has `metrics` ask for the lengths of the queues.

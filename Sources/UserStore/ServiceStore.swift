@@ -20,6 +20,10 @@ public protocol ServiceStore: UserRepository, SessionRepository, SignInAttemptRe
   /// when nothing is written, and does what waits for a pause. Call it at least once a second.
   func inspect() async
 
+  /// Brings ``revocations`` up to date with what other processes committed before the call, as far as the database can be
+  /// read, and limits its own rate. nil where no other process lets users get new tokens while the database is served.
+  var revocationCatchUp: (@Sendable () async -> Void)? { get }
+
   /// Tests, during a ``writeFault``, whether writes succeed again.
   func recover() async
 
@@ -38,4 +42,9 @@ public protocol ServiceStore: UserRepository, SessionRepository, SignInAttemptRe
   ///
   /// - Throws: `StoreError.storage` if the database could not be closed in order.
   func close() async throws(StoreError)
+}
+
+extension ServiceStore {
+  /// Nothing: this process alone lets users get new tokens.
+  public var revocationCatchUp: (@Sendable () async -> Void)? { nil }
 }

@@ -29,6 +29,11 @@ extension PostgresUserRepository {
     }
   }
 
+  /// Reads the notes of other services.
+  public var revocationCatchUp: (@Sendable () async -> Void)? {
+    { [revocationReader] in await revocationReader.catchUp() }
+  }
+
   /// Tests, during a ``writeFault``, whether writes succeed again, by a transaction that changes no user.
   public func recover() async {
     if writeFault != nil { await writer.tryToWrite() }

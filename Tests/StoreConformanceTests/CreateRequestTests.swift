@@ -96,6 +96,41 @@ import UserStore
     try await repository.close()
   }
 
+  @Test(
+    "a request of a batch that fails leaves its id to the next one, as if each were sent alone",
+    arguments: Engine.all)
+  func failedInBatch(engine: Engine) async throws {
+    let repository = try await fixture.open(engine)
+    for number in 1...3 { _ = try await repository.create(.sample(number)) }
+    let other = try RequestID(UUID().uuidString)
+    let batch = [
+      // An address that is taken, one that an earlier request of the batch takes, and a free one.
+      CreateRequest(.sample(1), id: id), CreateRequest(.sample(4), id: nil),
+      CreateRequest(.sample(2), id: other),
+      CreateRequest(.sample(4), id: id), CreateRequest(.sample(5), id: id), CreateRequest(.sample(6), id: id),
+      CreateRequest(.sample(5), id: id), CreateRequest(.sample(5), id: other),
+      CreateRequest(.sample(3), id: other),
+      CreateRequest(.sample(7), id: other), CreateRequest(.sample(7), id: nil),
+    ]
+    let outcomes = try await repository.create(batch).map {
+      $0.map { ($0.user.email.address, $0.earlier != nil) }
+    }
+    let expected: [Result<(String, Bool), UserError>] = [
+      .failure(.emailAlreadyRegistered), .success(("user4@example.com", false)),
+      .failure(.emailAlreadyRegistered),
+      .failure(.emailAlreadyRegistered), .success(("user5@example.com", false)),
+      .failure(.invalid([.requestIDUsed])), .success(("user5@example.com", true)),
+      .failure(.emailAlreadyRegistered), .failure(.emailAlreadyRegistered),
+      .success(("user7@example.com", false)),
+      .failure(.emailAlreadyRegistered),
+    ]
+    #expect(outcomes.map { "\($0)" } == expected.map { "\($0)" })
+    // The ids are those of the requests that were done.
+    #expect(try await repository.create(CreateRequest(.sample(5), id: id)).earlier != nil)
+    #expect(try await repository.create(CreateRequest(.sample(7), id: other)).earlier != nil)
+    try await repository.close()
+  }
+
   @Test("a request is kept for 24 hours, and expired ones are deleted", arguments: Engine.durable)
   func forgotten(engine: Engine) async throws {
     let repository = try await fixture.open(engine)

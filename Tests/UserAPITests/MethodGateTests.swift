@@ -22,10 +22,10 @@ import UserProtos
   }
 
   private func decide(
-    _ authorizer: Authorizer, _ method: MethodDescriptor, token: String? = "good", keysAreFresh: Bool = false
+    _ authorizer: Authorizer, _ method: MethodDescriptor, token: String? = "good", isRefreshed: Bool = false
   ) -> Decision<CallAuthorization> {
     authorizer.gate(of: method).decide(
-      token.map { ["authorization": "Bearer \($0)"] } ?? [:], from: Self.peer, keysAreFresh: keysAreFresh)
+      token.map { ["authorization": "Bearer \($0)"] } ?? [:], from: Self.peer, isRefreshed: isRefreshed)
   }
 
   /// Returns the gate's decision without checking a signature.
@@ -98,7 +98,7 @@ import UserProtos
 
   private func authorize(_ authorizer: Authorizer, _ method: MethodDescriptor, _ token: String?) -> UserError?
   {
-    decide(authorizer, method, token: token, keysAreFresh: true).refused
+    decide(authorizer, method, token: token, isRefreshed: true).refused
   }
 
   @Test(
@@ -233,9 +233,33 @@ import UserProtos
     let (listUsers, createUser) = (Users.ListUsers.descriptor, Users.CreateUser.descriptor)
     #expect(decide(authorizer, listUsers).isUndecided && decide(authorizer, createUser).isUndecided)
     #expect(
-      decide(authorizer, listUsers, keysAreFresh: true).refused == .unauthenticated(.unknownKey))
+      decide(authorizer, listUsers, isRefreshed: true).refused == .unauthenticated(.unknownKey))
     #expect(
-      decide(authorizer, createUser, keysAreFresh: true).permitted?.caller.principal == .anonymous)
+      decide(authorizer, createUser, isRefreshed: true).permitted?.caller.principal == .anonymous)
+  }
+
+  @Test("a token of an epoch that another process may have begun is undecided until revocations are read")
+  func laterEpoch() async {
+    let refreshed = RevocationList.Event.epochBegan(
+      user, RevocationList.Epoch(number: 2, beganAt: .now, isUserActive: true))
+    let verifier = OneToken(subject: "\(user)", scopes: [.usersRead], epoch: 2)
+    let method = Users.ListUsers.descriptor
+    let alone = authorizer(verifier)
+    #expect(decide(alone, method).refused == .unauthenticated(.revoked))
+    let authorizer = Authorizer(
+      verifier: verifier, revocations: revocations, reflectionIsPublic: true, peerLimit: nil,
+      refreshRevocations: { [revocations] in revocations.apply([refreshed]) })
+    #expect(decideKnown(authorizer, method).isUndecided)
+    guard case .undecided(.revocations) = decide(authorizer, method) else {
+      Issue.record("decided without a read")
+      return
+    }
+    #expect(decide(authorizer, method, isRefreshed: true).refused == .unauthenticated(.revoked))
+    await authorizer.refresh(.keys)
+    #expect(decide(authorizer, method).permitted == nil)
+    await authorizer.refresh(.revocations)
+    #expect(decide(authorizer, method, isRefreshed: true).permitted?.caller.principal.userID == user)
+    #expect(decideKnown(authorizer, method).permitted?.principal.userID == user)
   }
 
   @Test("two tokens are invalid where one is needed, and ignored elsewhere")
@@ -244,9 +268,9 @@ import UserProtos
     let metadata: Metadata = ["authorization": "Bearer good", "authorization": "Bearer good"]
     let list = authorizer.gate(of: Users.ListUsers.descriptor)
     #expect(
-      list.decide(metadata, from: Self.peer, keysAreFresh: false).refused == .unauthenticated(.malformed))
+      list.decide(metadata, from: Self.peer, isRefreshed: false).refused == .unauthenticated(.malformed))
     let create = authorizer.gate(of: Users.CreateUser.descriptor)
-    #expect(create.decide(metadata, from: Self.peer, keysAreFresh: false).permitted?.caller.bearer == nil)
+    #expect(create.decide(metadata, from: Self.peer, isRefreshed: false).permitted?.caller.bearer == nil)
   }
 
   // MARK: Authentication is off

@@ -50,6 +50,32 @@ import UserStore
     #expect(text.hasPrefix("--database: "))
   }
 
+  @Test(
+    "a URI with an unescaped separator in the password is refused, and no part of it is shown",
+    arguments: [
+      "postgres://u:pa%ss@h/db", "postgres://u:s3cret[x@[::1/db", "postgres://u:s3cret]x@h/db",
+      "postgres://u:s3cr/et@h:5999/db", "postgres://u:1234/s3cret@h/db", "postgres://u:s3cr@et@h/db",
+      "postgres://u:s3cr:et@h/db", "postgres://u:s3cret@h:port/db", "postgres://u:s3cret%2@h/db",
+      "postgres://u:s3cr%/et@h/db", "postgres://u:s3cret@[::1]x/db", "postgres://s3cret:et/db",
+    ])
+  func ambiguous(uri: String) throws {
+    let error = #expect(throws: StoreError.self) { try PostgresAddress(uri) }
+    let text = try #require(error).description
+    for part in ["s3cr", "pa%", "et@", "ss@", "1234", "[x"] { #expect(!text.contains(part), "\(text)") }
+    #expect(text.contains("write % as %25, / as %2F, @ as %40"))
+  }
+
+  @Test(
+    "what libpq understands is accepted",
+    arguments: [
+      "postgres://", "postgres:///db", "postgres://h", "postgres://h:1/", "postgres://u@/db?host=/run",
+      "postgres://u:p%25%2F%40%3F@[::1]:5432,h2,[fe80::1%25eth0]:1/db?sslmode=disable&options=-c%20a%3Db",
+      "postgres://u:%C3%A4!$&'()*+;=-._~@%2Frun%2Fpostgresql:5432/d%C3%A4", "postgresql://?host=h&user=a@b",
+    ])
+  func accepted(uri: String) throws {
+    _ = try PostgresAddress(uri)
+  }
+
   @Test("the error about an unknown parameter names what is wrong")
   func unknownParameter() throws {
     let error = #expect(throws: StoreError.self) { try PostgresAddress("postgres://db/users?colour=red") }

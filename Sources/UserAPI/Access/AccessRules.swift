@@ -9,8 +9,8 @@ enum Credential<Bearer> {
   case valid(Bearer)
   /// The token is invalid, or a rate limit forbids checking it now.
   case invalid(UserError)
-  /// The cheap check cannot decide; a thorough check must.
-  case unknown
+  /// The check cannot decide; another one must.
+  case unknown(Lack)
 }
 
 /// The rules that an ``Authorizer`` applies while authentication is on.
@@ -19,18 +19,21 @@ final class AccessRules: Sendable {
   /// Limits calls that need no token; nil for no limit.
   let limiter: PeerLimiter?
   let refreshKeys: @Sendable () async -> Void
+  let refreshRevocations: (@Sendable () async -> Void)?
   private let verifier: any AccessTokenVerifier
   private let revocations: RevocationList
 
   init(
     table: MethodAccessTable, limiter: PeerLimiter?, verifier: any AccessTokenVerifier,
-    revocations: RevocationList, refreshKeys: @escaping @Sendable () async -> Void
+    revocations: RevocationList, refreshKeys: @escaping @Sendable () async -> Void,
+    refreshRevocations: (@Sendable () async -> Void)?
   ) {
     self.table = table
     self.limiter = limiter
     self.verifier = verifier
     self.revocations = revocations
     self.refreshKeys = refreshKeys
+    self.refreshRevocations = refreshRevocations
   }
 
   /// Returns the bearer of the token in `authorization` if the token is cached and valid, else nil.
@@ -43,29 +46,36 @@ final class AccessRules: Sendable {
 
   /// Checks the token in `metadata` that `peer` presents.
   func credential(
-    in metadata: Metadata, from peer: String, keysAreFresh: Bool
+    in metadata: Metadata, from peer: String, isRefreshed: Bool
   ) -> Credential<BearerToken> {
     var values = metadata[stringValues: "authorization"].makeIterator()
     guard let header = values.next() else { return .absent }
     guard values.next() == nil else { return .invalid(.unauthenticated(.malformed)) }
     do throws(UserError) {
-      return .valid(try token(header, from: peer))
-    } catch .unauthenticated(.unknownKey) where !keysAreFresh {
-      // The key may be newer than the last read of the key files.
-      return .unknown
+      return try credential(header, from: peer, isRefreshed: isRefreshed)
+    } catch .unauthenticated(.unknownKey) where !isRefreshed {
+      return .unknown(.keys)
     } catch {
       return .invalid(error)
     }
   }
 
   /// Checks a token. A token that is not cached takes from the rate limit, which a valid token gives back.
-  private func token(_ header: String, from peer: String) throws(UserError) -> BearerToken {
+  private func credential(
+    _ header: String, from peer: String, isRefreshed: Bool
+  ) throws(UserError) -> Credential<BearerToken> {
     var isCounted = false
     let claims = try verifier.verify(authorization: header) { () throws(UserError) in
       try limiter?.admitTokenCheck(peer)
       isCounted = true
     }
     if isCounted { limiter?.tokenWasValid(peer) }
-    return try BearerToken(header, claims, verifier: verifier, revocations: revocations)
+    do throws(UserError) {
+      return .valid(try BearerToken(header, claims, verifier: verifier, revocations: revocations))
+    } catch {
+      let mayChange = !isRefreshed && refreshRevocations != nil && revocations.mayBeBehind(claims)
+      if mayChange { return .unknown(.revocations) }
+      throw error
+    }
   }
 }

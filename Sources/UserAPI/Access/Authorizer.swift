@@ -27,15 +27,18 @@ public struct Authorizer: Sendable {
   ///   - peerLimit: the rate limit of a network for expensive calls without a token, and for invalid tokens; nil for no
   ///     limit.
   ///   - refreshKeys: loads keys that the verifier does not know yet. It limits its own rate.
+  ///   - refreshRevocations: brings `revocations` up to date with other processes, and limits its own rate; nil where no
+  ///     other process can make a token valid.
   public init(
     verifier: any AccessTokenVerifier, revocations: RevocationList, reflectionIsPublic: Bool,
-    peerLimit: PeerLimit?, refreshKeys: @escaping @Sendable () async -> Void = {}
+    peerLimit: PeerLimit?, refreshKeys: @escaping @Sendable () async -> Void = {},
+    refreshRevocations: (@Sendable () async -> Void)? = nil
   ) {
     policy = .on(
       AccessRules(
         table: MethodAccessTable(reflectionIsPublic: reflectionIsPublic),
         limiter: peerLimit.map { PeerLimiter($0) }, verifier: verifier, revocations: revocations,
-        refreshKeys: refreshKeys))
+        refreshKeys: refreshKeys, refreshRevocations: refreshRevocations))
   }
 
   /// Returns the gate of `method`. A method missing from the table is closed to every caller.
@@ -46,8 +49,13 @@ public struct Authorizer: Sendable {
     }
   }
 
-  /// Reads the issuers' keys again, for a token signed with an unknown key.
-  func refreshKeys() async {
-    if case .on(let access) = policy { await access.refreshKeys() }
+  /// Gets what a check has lacked: reads the issuers' keys again, or what other processes have revoked.
+  func refresh(_ lack: Lack) async {
+    guard case .on(let access) = policy else { return }
+    switch lack {
+    case .signature: break
+    case .keys: await access.refreshKeys()
+    case .revocations: await access.refreshRevocations?()
+    }
   }
 }

@@ -18,8 +18,8 @@ enum MethodGate: Sendable {
   func decide(known authorization: UnsafeRawBufferPointer?, from peer: String) -> Decision<Caller> {
     decide(from: peer) { rule, access in
       // Where no token is needed, several values count as none. Elsewhere the full check tells the two faults apart.
-      guard let authorization else { return rule.access == .everyCaller ? .absent : .unknown }
-      return access.knownPrincipal(authorization).map { .valid($0) } ?? .unknown
+      guard let authorization else { return rule.access == .everyCaller ? .absent : .unknown(.signature) }
+      return access.knownPrincipal(authorization).map { .valid($0) } ?? .unknown(.signature)
     } principal: { (bearer: Principal) in
       bearer
     } permission: { bearer in
@@ -29,11 +29,11 @@ enum MethodGate: Sendable {
 
   /// Decides by the whole token.
   ///
-  /// - Parameter keysAreFresh: whether ``Authorizer/refreshKeys()`` was called for this call. If not, a token with an
-  ///   unknown key is ``Decision/undecided``.
-  func decide(_ metadata: Metadata, from peer: String, keysAreFresh: Bool) -> Decision<CallAuthorization> {
+  /// - Parameter isRefreshed: whether ``Authorizer/refresh(_:)`` was called for this call. If not, a token with an unknown
+  ///   key, or of an epoch that another process may have begun, is ``Decision/undecided(_:)``.
+  func decide(_ metadata: Metadata, from peer: String, isRefreshed: Bool) -> Decision<CallAuthorization> {
     decide(from: peer) { _, access in
-      access.credential(in: metadata, from: peer, keysAreFresh: keysAreFresh)
+      access.credential(in: metadata, from: peer, isRefreshed: isRefreshed)
     } principal: { (bearer: BearerToken) in
       bearer.principal
     } permission: { token in
@@ -83,7 +83,7 @@ enum MethodGate: Sendable {
     switch credential {
     case .absent: return .refuse(.unauthenticated(.missing), bearer: nil)
     case .invalid(let error): return .refuse(error, bearer: nil)
-    case .unknown: return .undecided
+    case .unknown(let lack): return .undecided(lack)
     case .valid(let bearer):
       do throws(UserError) {
         try access.admit(principal(bearer))
@@ -105,7 +105,7 @@ enum MethodGate: Sendable {
     // An invalid token changes nothing.
     case .absent, .invalid(.unauthenticated): break
     case .invalid(let error): return .refuse(error, bearer: nil)
-    case .unknown: return .undecided
+    case .unknown(let lack): return .undecided(lack)
     }
     let principal = bearer.map(principal)
     if principal?.isFreeOfPeerLimit != true {

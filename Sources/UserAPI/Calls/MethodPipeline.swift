@@ -91,10 +91,10 @@ final class MethodPipeline: Sendable {
   private func authorize(
     _ call: ObservedCall, _ metadata: Metadata, _ context: ServerContext
   ) async throws(UserError) -> CallAuthorization {
-    var decision = gate.decide(metadata, from: context.remotePeer, keysAreFresh: false)
-    if case .undecided = decision {
-      await authorizer.refreshKeys()
-      decision = gate.decide(metadata, from: context.remotePeer, keysAreFresh: true)
+    var decision = gate.decide(metadata, from: context.remotePeer, isRefreshed: false)
+    if case .undecided(let lack) = decision {
+      await authorizer.refresh(lack)
+      decision = gate.decide(metadata, from: context.remotePeer, isRefreshed: true)
     }
     switch decision {
     case .permit(let authorization):
@@ -104,7 +104,7 @@ final class MethodPipeline: Sendable {
       call.identified(bearer)
       throw error
     case .undecided:
-      // No check is more thorough than one with fresh keys.
+      // No check is more thorough than one after a refresh.
       throw .unauthenticated(.unknownKey)
     }
   }

@@ -38,8 +38,8 @@ public struct StreamedMethod: Sendable {
   /// Decides whether to take `call`.
   public func accept<Call: InlineStreamingCall & ~Copyable>(_ call: borrowing Call) -> Acceptance {
     let observed = pipeline.observer.arrived(call.metadata, peer: call.remotePeer)
-    switch pipeline.gate.decide(call.metadata, from: call.remotePeer, keysAreFresh: false) {
-    // The key may be newer than the last read of the key files, for which the handler waits.
+    switch pipeline.gate.decide(call.metadata, from: call.remotePeer, isRefreshed: false) {
+    // The key or the epoch may be newer than what was read last; the handler waits for another read.
     case .undecided: return .declined
     case .refuse(let error, let bearer):
       observed.started(inline: true)

@@ -128,6 +128,20 @@ public final class RevocationList: Sendable {
     }
   }
 
+  /// Returns whether a token that ``isRevoked(_:now:)`` may be valid by what another process has done and this list does not
+  /// have yet: its epoch is later than the known one, or its user was inactive.
+  public func mayBeBehind(_ claims: AccessTokenClaims) -> Bool {
+    guard let user = claims.principal.userID else { return false }
+    return state.withLock { state in
+      if let token = claims.tokenID, state.revokedTokens.contains(token) { return false }
+      if let session = claims.session, state.endedSessions[session] != nil { return false }
+      let current = state.epochs[user]
+      guard let epoch = claims.epoch else { return current?.isUserActive == false }
+      let known = current?.number ?? 0
+      return epoch > known || epoch == known && current?.isUserActive == false
+    }
+  }
+
   private func isRevokedSingly(_ claims: AccessTokenClaims) -> Bool {
     guard hasRevokedTokens.load(ordering: .acquiring), let token = claims.tokenID else { return false }
     return state.withLock { $0.revokedTokens.contains(token) }

@@ -16,24 +16,62 @@ struct MigrationSession {
   }
 
   /// Returns the history without checking it; an empty one for a database without our tables.
+  ///
+  /// - Throws: `StoreError.inaccessible` for a database with tables of another program that have names of ours.
   func history() throws(StoreError) -> SchemaHistory {
-    let hasHistory = try execute("SELECT to_regclass('schema_migrations') IS NOT NULL")
-    guard hasHistory.text(0, 0) == "t" else {
-      // A table of the name `users` is another program's.
-      if try execute("SELECT to_regclass('users') IS NOT NULL").text(0, 0) == "t" {
-        throw .inaccessible(
-          path: address.description, reason: "it has a table 'users' of another program; nothing was changed")
-      }
+    guard let columns = try historyColumns() else {
+      try requireNoTables()
       return SchemaHistory(entries: [])
     }
+    guard Self.historyColumns.isSubset(of: columns) else { throw foreign("schema_migrations") }
     let rows = try execute(
       "SELECT version, name, checksum, applied_at FROM schema_migrations ORDER BY version")
+    if rows.count == 0 { try requireNoTables() }
     return SchemaHistory(
       entries: (0..<rows.count).map { row in
         SchemaHistory.Entry(
           version: Int(rows.text(row, 0)) ?? 0, name: rows.text(row, 1), checksum: rows.text(row, 2),
           appliedAt: rows.text(row, 3))
       })
+  }
+
+  private static let historyColumns: Set = ["version", "name", "checksum", "applied_at"]
+
+  /// Returns the columns of `schema_migrations`; nil if the search path has no such table.
+  private func historyColumns() throws(StoreError) -> Set<String>? {
+    guard try execute("SELECT to_regclass('schema_migrations') IS NOT NULL").text(0, 0) == "t" else {
+      return nil
+    }
+    let rows = try execute(
+      """
+      SELECT attname FROM pg_attribute
+      WHERE attrelid = to_regclass('schema_migrations') AND attnum > 0 AND NOT attisdropped
+      """)
+    return Set((0..<rows.count).map { rows.text($0, 0) })
+  }
+
+  /// Checks that a schema without migrations has no table of a name of ours.
+  private func requireNoTables() throws(StoreError) {
+    let names = CopiedTable.all.map(\.name) + ["store_revision", "revocation_events"]
+    let found = try execute(
+      """
+      SELECT name FROM unnest($1::text[]) WITH ORDINALITY AS ours (name, place)
+      WHERE to_regclass((\(Self.schema)) || '.' || name) IS NOT NULL ORDER BY place LIMIT 1
+      """, ["{\(names.joined(separator: ","))}"])
+    if found.count > 0 { throw foreign(found.text(0, 0)) }
+  }
+
+  /// The schema of our tables: that of `schema_migrations`, and before that the first of the search path.
+  private static let schema = """
+    SELECT coalesce(
+      (SELECT quote_ident(nspname) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+        WHERE pg_class.oid = to_regclass('schema_migrations')),
+      quote_ident(current_schema()))
+    """
+
+  private func foreign(_ table: String) -> StoreError {
+    .inaccessible(
+      path: address.description, reason: "it has a table '\(table)' of another program; nothing was changed")
   }
 
   /// Returns the history, checked against the migrations.
@@ -128,17 +166,9 @@ struct MigrationSession {
   private func transact<Value>(_ body: () throws(StoreError) -> Value) throws(StoreError) -> Value {
     _ = try execute("BEGIN")
     do throws(StoreError) {
-      // Waits no longer than the lock time-out, and makes the table for the first migrator.
+      // Waits no longer than the lock time-out.
       _ = try execute("SELECT pg_advisory_xact_lock(\(SchemaHistory.applicationID))")
-      _ = try execute(
-        """
-        CREATE TABLE IF NOT EXISTS schema_migrations (
-          version    integer NOT NULL PRIMARY KEY,
-          name       text    NOT NULL,
-          checksum   text    NOT NULL,
-          applied_at text    NOT NULL
-        )
-        """)
+      try requireHistory()
       let value = try body()
       _ = try execute("COMMIT")
       return value
@@ -147,6 +177,23 @@ struct MigrationSession {
       _ = try? handle.execute("ROLLBACK")
       throw error
     }
+  }
+
+  /// Makes the table of the history for the first migrator. In this transaction, all names are then those of its schema: an
+  /// earlier one in the search path may have been made since.
+  private func requireHistory() throws(StoreError) {
+    if try historyColumns() == nil {
+      _ = try execute(
+        """
+        CREATE TABLE schema_migrations (
+          version    integer NOT NULL PRIMARY KEY,
+          name       text    NOT NULL,
+          checksum   text    NOT NULL,
+          applied_at text    NOT NULL
+        )
+        """)
+    }
+    _ = try execute("SELECT set_config('search_path', (\(Self.schema)), true)")
   }
 
   private func execute(_ sql: String, _ parameters: [String] = []) throws(StoreError) -> QueryResult {

@@ -21,11 +21,13 @@ extension WriteOperation<[Result<Creation, UserError>]> {
   static func create(_ requests: [CreateRequest], by authority: WriteAuthority?) -> WriteOperation {
     let ids = requests.compactMap(\.id)
     let keys = requests.map(\.user.email.uniquenessKey)
+    let contested = requests.contestedKeys
     let check = AuthorityRead(authority)
     var operation = WriteOperation(decide: { found, context in
       var found = found
       if let fault = check.fault(&found) { return .refused(fault) }
       var plan = CreationPlan(remembered: found.popFirst(), at: context.clock())
+      if !contested.isEmpty { plan.note(contested, taken: found.popFirst()) }
       for request in requests { plan.add(request, &context) }
       return plan.write
     })
@@ -35,10 +37,25 @@ extension WriteOperation<[Result<Creation, UserError>]> {
       operation.reads.append(
         Command(RequestStatements.remembered, .array(SQLArray(.uuid, ids.map { .bytes($0.bytes) }))))
     }
+    if !contested.isEmpty {
+      operation.reads.append(
+        Command(RequestStatements.takenKeys, .array(SQLArray(.bytea, contested.map { .text($0) }))))
+    }
     operation.dependencies = check.dependencies.union(ids.map { .request($0) })
-      .union(keys.map { .changedAddress($0) })
+      .union(keys.map { .changedAddress($0) }).union(contested.map { .newAddress($0) })
     operation.changes = Set(ids.map { .request($0) } + keys.map { .newAddress($0) })
     return operation
+  }
+}
+
+extension [CreateRequest] {
+  /// The uniqueness keys of requests whose id is that of another one: which of those is done depends on which addresses are
+  /// taken, because a request that fails leaves its id free.
+  fileprivate var contestedKeys: Set<String> {
+    let counts = Dictionary(compactMap(\.id).map { ($0, 1) }, uniquingKeysWith: +)
+    if counts.count == count { return [] }
+    return Set(
+      filter { $0.id.map { counts[$0, default: 0] > 1 } ?? false }.map(\.user.email.uniquenessKey))
   }
 }
 
@@ -57,6 +74,9 @@ private struct CreationPlan {
   private var newRequests: [[UInt8]: (user: User, request: CreateRequest)] = [:]
   private var rows: [NewUserRow] = []
   private var outcomes: [Outcome] = []
+  /// The addresses of requests with the same id, and those of them that are taken.
+  private var contested: Set<String> = []
+  private var taken: Set<String> = []
 
   init(remembered rows: QueryResult?, at now: Timestamp) {
     self.now = now
@@ -67,6 +87,13 @@ private struct CreationPlan {
         userID: user, contentHash: rows.blob(row, 2), madeAt: rows.time(row, 3), createdAt: rows.time(row, 5),
         passwordHash: rows.isNull(row, 4) ? nil : PasswordHash(phcString: rows.text(row, 4)))
     }
+  }
+
+  /// Takes the addresses of requests with the same id, and a result with those that are taken.
+  mutating func note(_ contested: Set<String>, taken rows: QueryResult?) {
+    self.contested = contested
+    guard let rows else { return }
+    for row in 0..<rows.count { taken.insert(rows.text(row, 0)) }
   }
 
   mutating func add(_ request: CreateRequest, _ context: inout WriteContext) {
@@ -83,6 +110,11 @@ private struct CreationPlan {
             ? .same(as: earlier.user, Creation.Earlier(passwordHash: earlier.request.user.passwordHash))
             : .known(.failure(.invalid([.requestIDUsed]))))
       }
+    }
+    if !contested.isEmpty {
+      let key = new.email.uniquenessKey
+      if taken.contains(key) { return outcomes.append(.known(.failure(.emailAlreadyRegistered))) }
+      if contested.contains(key) { taken.insert(key) }
     }
     let row = NewUserRow(new, &context)
     rows.append(row)

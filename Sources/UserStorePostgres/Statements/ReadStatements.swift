@@ -50,7 +50,7 @@ enum PageStatements {
   static let byCreation = page(
     "creation", "coalesce(place, id) > $1 AND coalesce(place, id) <= $3", order: "coalesce(place, id)")
   static let byEmail = page(
-    "email", "(email_key, id) > ($3::bytea, $1)", key: "email_key", order: "email_key, id")
+    "email", "(email_key, id) > ($3::bytea, $1)", key: "email_key", order: "email_key")
   static let byName = page(
     "name", "name_key <> '' AND (name_key, id) > ($3::bytea, $1)", key: "name_key", order: "name_key, id")
   static let byUpdate = page(
@@ -59,10 +59,14 @@ enum PageStatements {
   static let inactive = page("inactive", "status = 2 AND id > $1", order: "id")
   static let byLabel = Statement(
     "page_by_label",
+    // OFFSET 0 keeps the planner from merging the two in the order of all users: it would read a user for each that the
+    // label's range passes by.
     """
-    SELECT \(UserColumns.sql), place FROM (
+    SELECT stored.* FROM (
       SELECT user_id FROM user_labels WHERE key = $3 AND value = $4 AND user_id > $1 ORDER BY user_id LIMIT $2
-    ) AS labelled JOIN users ON id = user_id ORDER BY id
+    ) AS labelled CROSS JOIN LATERAL (
+      SELECT \(UserColumns.sql), place FROM users WHERE id = user_id OFFSET 0
+    ) AS stored
     """)
 
   static let all = [byCreation, byEmail, byName, byUpdate, inactive, byLabel]

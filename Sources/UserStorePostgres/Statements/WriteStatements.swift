@@ -269,6 +269,8 @@ enum RequestStatements {
     LEFT JOIN password_credentials ON password_credentials.user_id = create_requests.user_id
     WHERE create_requests.id = ANY ($1::uuid[])
     """)
+  static let takenKeys = Statement(
+    "taken_keys", "SELECT email_key FROM users WHERE email_key = ANY ($1::bytea[])")
   /// Records requests whose users are stored.
   static let put = Statement(
     "put_requests",
@@ -288,7 +290,7 @@ enum RequestStatements {
     """)
   static let forget = Statement("forget_requests", "DELETE FROM create_requests WHERE user_id = $1")
 
-  static let all = [remembered, put, purge, forget]
+  static let all = [remembered, takenKeys, put, purge, forget]
 }
 
 /// The statements of imports.

@@ -98,6 +98,22 @@ import Testing
     }
   }
 
+  @Test("only a token of a later epoch, or of a user that was inactive, may be valid by what is not read yet")
+  func behind() {
+    #expect(!list.mayBeBehind(claims(epoch: 0)) && list.mayBeBehind(claims(epoch: 1)))
+    begin(1)
+    #expect(!list.mayBeBehind(claims(epoch: 0)) && !list.mayBeBehind(claims(epoch: 1)))
+    #expect(list.mayBeBehind(claims(epoch: 2)) && !list.mayBeBehind(claims(epoch: nil, issued: .zero)))
+    begin(2, active: false)
+    #expect(!list.mayBeBehind(claims(epoch: 1)) && list.mayBeBehind(claims(epoch: 2)))
+    #expect(list.mayBeBehind(claims(epoch: nil, issued: .zero)))
+    let (session, token) = (SessionID.random(), TokenID.random())
+    list.apply(
+      [.sessionEnded(session, until: now + .seconds(60)), .tokenRevoked(token, until: now)], now: now)
+    #expect(!list.mayBeBehind(claims(epoch: 3, session: session)))
+    #expect(!list.mayBeBehind(claims(epoch: 3, token: token)))
+  }
+
   @Test("the stored revocations replace the known epochs, and nothing else")
   func replaced() {
     let (session, token) = (SessionID.random(), TokenID.random())

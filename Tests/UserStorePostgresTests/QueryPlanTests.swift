@@ -5,17 +5,19 @@ import Testing
 
 /// Checks that every statement goes by an index, in its order, with the settings of its session.
 @Suite(.tags(.io), .fewAtOnce, .timeLimit(.minutes(10))) struct QueryPlanTests {
+  /// In the order of the rows, as those of new users are.
+  private static let id = "lpad(to_hex(n), 32, '0')::uuid"
   /// Twenty thousand users, most with the same label, and sessions, epochs and notes of many.
   private static let rows = """
     INSERT INTO users (id, email, email_key, name, name_key, status, created_at, labels)
-    SELECT md5(n::text)::uuid, 'u' || n, convert_to('u' || n, 'UTF8'), 'n', 'n', 1 + (n % 50 = 0)::int, n, 'plan=free'
+    SELECT \(id), 'u' || n, convert_to('u' || n, 'UTF8'), 'n', 'n', 1 + (n % 50 = 0)::int, n, 'plan=free'
     FROM generate_series(1, 20000) AS n;
     INSERT INTO user_labels (key, value, user_id)
-    SELECT 'plan', CASE WHEN n % 100 = 0 THEN 'gold'::bytea ELSE 'free' END, md5(n::text)::uuid
+    SELECT 'plan', CASE WHEN n % 100 = 0 THEN 'gold'::bytea ELSE 'free' END, \(id)
     FROM generate_series(1, 20000) AS n;
-    INSERT INTO token_epochs SELECT md5(n::text)::uuid, 1, n FROM generate_series(1, 20000, 2) AS n;
+    INSERT INTO token_epochs SELECT \(id), 1, n FROM generate_series(1, 20000, 2) AS n;
     INSERT INTO sessions (id, user_id, token_hash, rotated_at, expires_at, ended_at, kept_until)
-    SELECT md5('s' || n)::uuid, md5(n::text)::uuid, sha256('x'), n, n, nullif(n % 2, 0), n
+    SELECT md5('s' || n)::uuid, \(id), sha256('x'), n, n, nullif(n % 2, 0), n
     FROM generate_series(1, 20000) AS n;
     INSERT INTO revocation_events (revision, kind, id, at, kept_until)
     SELECT n, 2, md5('s' || n)::uuid, n, n FROM generate_series(1, 20000) AS n;

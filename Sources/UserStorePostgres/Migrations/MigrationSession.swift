@@ -19,14 +19,17 @@ struct MigrationSession {
   ///
   /// - Throws: `StoreError.inaccessible` for a database with tables of another program that have names of ours.
   func history() throws(StoreError) -> SchemaHistory {
+    // Tables first: another migrator makes its history and its tables at once, so the tables are never seen without it.
+    let table = try firstTable()
+    func requireNone() throws(StoreError) { if let table { throw foreign(table) } }
     guard let columns = try historyColumns() else {
-      try requireNoTables()
+      try requireNone()
       return SchemaHistory(entries: [])
     }
     guard Self.historyColumns.isSubset(of: columns) else { throw foreign("schema_migrations") }
     let rows = try execute(
       "SELECT version, name, checksum, applied_at FROM schema_migrations ORDER BY version")
-    if rows.count == 0 { try requireNoTables() }
+    if rows.count == 0 { try requireNone() }
     return SchemaHistory(
       entries: (0..<rows.count).map { row in
         SchemaHistory.Entry(
@@ -50,15 +53,15 @@ struct MigrationSession {
     return Set((0..<rows.count).map { rows.text($0, 0) })
   }
 
-  /// Checks that a schema without migrations has no table of a name of ours.
-  private func requireNoTables() throws(StoreError) {
+  /// Returns a table of a name of ours in the schema, or nil.
+  private func firstTable() throws(StoreError) -> String? {
     let names = CopiedTable.all.map(\.name) + ["store_revision", "revocation_events"]
     let found = try execute(
       """
       SELECT name FROM unnest($1::text[]) WITH ORDINALITY AS ours (name, place)
       WHERE to_regclass((\(Self.schema)) || '.' || name) IS NOT NULL ORDER BY place LIMIT 1
       """, ["{\(names.joined(separator: ","))}"])
-    if found.count > 0 { throw foreign(found.text(0, 0)) }
+    return found.count == 0 ? nil : found.text(0, 0)
   }
 
   /// The schema of our tables: that of `schema_migrations`, and before that the first of the search path.
@@ -164,10 +167,15 @@ struct MigrationSession {
 
   /// Runs `body` in a transaction that no other migrator's overlaps.
   private func transact<Value>(_ body: () throws(StoreError) -> Value) throws(StoreError) -> Value {
+    // Waits no longer than the lock time-out. Not in the transaction, which would look for the tables as they were when it
+    // began: the server learns of tables that others have made when a transaction begins.
+    _ = try execute("SELECT pg_advisory_lock(\(SchemaHistory.applicationID))")
+    defer {
+      // It ends with the session at the latest.
+      _ = try? handle.execute("SELECT pg_advisory_unlock(\(SchemaHistory.applicationID))")
+    }
     _ = try execute("BEGIN")
     do throws(StoreError) {
-      // Waits no longer than the lock time-out.
-      _ = try execute("SELECT pg_advisory_xact_lock(\(SchemaHistory.applicationID))")
       try requireHistory()
       let value = try body()
       _ = try execute("COMMIT")

@@ -124,7 +124,9 @@ struct DatabaseCopyTests {
 
   @Test("the copy of another database is refused and stays as it is", arguments: Endpoint.Kind.allCases)
   func otherSource(to: Endpoint.Kind) async throws {
-    let (source, other, target) = (try await Endpoint(.file), try await Endpoint(.file), try await Endpoint(to))
+    let (source, other, target) = (
+      try await Endpoint(.file), try await Endpoint(.file), try await Endpoint(to)
+    )
     _ = try await source.fill()
     _ = try await other.fill()
     let (opened, interrupted) = (try source.source(), InterruptedTarget(try target.target(), after: 2))

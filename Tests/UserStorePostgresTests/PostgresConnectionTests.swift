@@ -109,7 +109,8 @@ import UserStore
     #expect(await readers.start() == nil)
     await #expect(throws: PostgresFailure.self) {
       try await readers.run([
-        Command(Statement("begin", "")), Command(Self.numbers, .integer(0)), Command(Self.numbers, .integer(1)),
+        Command(Statement("begin", "")), Command(Self.numbers, .integer(0)),
+        Command(Self.numbers, .integer(1)),
       ])
     }
     #expect(try await readers.run([Command(Self.numbers, .integer(1))]).count == 1)
@@ -120,7 +121,8 @@ import UserStore
   func warning() async throws {
     let address = try await newDatabase(postgresVersions[0])
     _ = try connect(address).executeAll(
-      "CREATE FUNCTION warn() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'unconfirmed'; RETURN 1; END $$")
+      "CREATE FUNCTION warn() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'unconfirmed'; RETURN 1; END $$"
+    )
     let connection = try await connection(address, [Self.warn])
     let outcomes = await together(connection, [Command(Self.warn)])
     guard case .failure(let failure) = outcomes[0] else { throw Unexpected("\(outcomes[0])") }

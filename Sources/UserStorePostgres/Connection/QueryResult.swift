@@ -98,7 +98,8 @@ final class ServerWarnings: @unchecked Sendable {
 
   /// Notes a notice of the server.
   func note(_ result: OpaquePointer?) {
-    guard let state = PQresultErrorField(result, QueryResult.stateField), String(cString: state) == "01000" else {
+    guard let state = PQresultErrorField(result, QueryResult.stateField), String(cString: state) == "01000"
+    else {
       return
     }
     last = PQresultErrorMessage(result).map { String(cString: $0).trimmingNewlines }

@@ -119,7 +119,8 @@ actor PostgresWriter {
     }
   }
 
-  private func fail(_ writes: ArraySlice<PostgresWrite>, _ failure: PostgresFailure, isTheirOwn: Bool = false) {
+  private func fail(_ writes: ArraySlice<PostgresWrite>, _ failure: PostgresFailure, isTheirOwn: Bool = false)
+  {
     let fault = StorageFault(failure)
     if fault.kind != .unexpected || !isTheirOwn { health.failed(fault) }
     for write in writes { write.queued.end(UserError(failure)) }

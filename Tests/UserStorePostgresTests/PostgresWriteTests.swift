@@ -18,10 +18,16 @@ import UserStore
         dependencies: reads, changes: changes, isAlone: isAlone, decide: { _, _ in .done(()) }))
   }
 
-  private func sizes(_ writes: [PostgresWrite]) -> [Int] { writes.parts.map(\.count) }
+  /// The sizes of the transactions in which the queue hands out writes.
+  private func sizes(_ writes: [PostgresWrite]) -> [Int] {
+    var queue = queue(writes)
+    var sizes: [Int] = []
+    while case let group = queue.nextGroup(), !group.isEmpty { sizes.append(group.count) }
+    return sizes
+  }
 
   @Test(
-    "a write that reads what an earlier one changes begins another part, and one that changes it does not")
+    "a write that reads what an earlier one changes waits for the next transaction, and one that changes it does not")
   func dependencies() {
     let (one, two) = (WriteKey.user(UserID(high: 1, low: 1)), WriteKey.user(UserID(high: 1, low: 2)))
     #expect(sizes([]) == [])
@@ -29,7 +35,7 @@ import UserStore
     #expect(sizes([write(changes: [one]), write(changes: [one])]) == [2])
     #expect(sizes([write(reads: [one]), write(changes: [one])]) == [2])
     #expect(sizes([write(changes: [one]), write(reads: [two]), write(reads: [one, two])]) == [2, 1])
-    #expect(sizes([write(isAlone: true), write(), write(), write(isAlone: true), write()]) == [1, 2, 1, 1])
+    #expect(sizes([write(isAlone: true), write(), write(), write(isAlone: true), write()]) == [1, 3, 1])
   }
 
   @Test("writes about one address or user that depend on each other do not share a transaction")
@@ -83,7 +89,7 @@ import UserStore
   }
 
   @Test(
-    "what the queue hands out together is one part, and no write overtakes one about the same",
+    "what the queue hands out together is independent, and no write overtakes one about the same",
     arguments: 0..<50)
   func randomQueues(seed: UInt64) {
     var random = SplitMix(seed: seed)
@@ -96,7 +102,10 @@ import UserStore
     var order: [ObjectIdentifier: Int] = [:]
     var (groups, first) = (0, 0)
     while case let group = queue.nextGroup(), !group.isEmpty {
-      #expect(group.parts.count == 1)
+      #expect(group.count == 1 || group.allSatisfy { !$0.isAlone })
+      for (index, write) in group.enumerated() {
+        #expect(group[..<index].allSatisfy { $0.changes.isDisjoint(with: write.dependencies) })
+      }
       for write in group { order[ObjectIdentifier(write.queued)] = groups }
       #expect(order[ObjectIdentifier(writes[first].queued)] != nil)
       while first < writes.count, order[ObjectIdentifier(writes[first].queued)] != nil { first += 1 }
@@ -109,32 +118,6 @@ import UserStore
         let places = [earlier, later].map { order[ObjectIdentifier($0.queued), default: -1] }
         #expect(places[0] < places[1])
       }
-    }
-  }
-
-  @Test(
-    "parts keep the order, no part could be divided less, and none has a write that depends on it",
-    arguments: 0..<50)
-  func randomGroups(seed: UInt64) {
-    var random = SplitMix(seed: seed)
-    let keys = (1...6).map { WriteKey.user(UserID(high: 1, low: $0)) }
-    func some() -> Set<WriteKey> { Set(keys.filter { _ in Int.random(in: 0..<5, using: &random) == 0 }) }
-    let writes = (0..<40).map { _ in
-      write(reads: some(), changes: some(), isAlone: Int.random(in: 0..<10, using: &random) == 0)
-    }
-    let parts = writes.parts
-    #expect(parts.joined().map { ObjectIdentifier($0.queued) } == writes.map { ObjectIdentifier($0.queued) })
-    for part in parts {
-      #expect(part.count == 1 || part.allSatisfy { !$0.isAlone })
-      for (index, write) in part.enumerated() {
-        #expect(part[..<index].allSatisfy { $0.changes.isDisjoint(with: write.dependencies) })
-      }
-    }
-    for (part, next) in zip(parts, parts.dropFirst()) {
-      let isForced =
-        part[0].isAlone || next[0].isAlone
-        || part.contains { !$0.changes.isDisjoint(with: next[0].dependencies) }
-      #expect(isForced)
     }
   }
 }

@@ -64,6 +64,8 @@ actor PostgresConnection {
   private var nextID: UInt64 = 0
   private var isFlushScheduled = false
   private var hasOutput = false
+  /// Whether it looks at its socket by itself, in a moment.
+  private var isResting = false
   private var lastProgress = NIODeadline.now()
   private var pause: Duration
   private var check: RepeatedTask?
@@ -206,26 +208,50 @@ actor PostgresConnection {
   private func socketIsReady() {
     guard case .open(let handle, let registration) = life else { return }
     lastProgress = .now()
+    var taken = 0
     // A record of TLS that does not fit into libpq's buffer is read in two parts, of which the socket shows the first.
     for _ in 0..<(handle.isEncrypted ? 2 : 1) {
       let isOpen = handle.readInput()
-      takeResults(handle)
+      taken += takeResults(handle)
       guard case .open = life else { return }
       guard isOpen else { return close(.lost(handle.message)) }
     }
     sendOutput()
     guard case .open = life else { return }
-    SocketWatch.shared.arm(registration, for: hasOutput ? [.read, .write] : .read)
+    if taken == 0, pipeline.isWaiting, !hasOutput, !isResting {
+      rest()
+    } else {
+      isResting = false
+      SocketWatch.shared.arm(registration, for: hasOutput ? [.read, .write] : .read)
+    }
   }
 
-  private func takeResults(_ handle: LibpqHandle) {
+  /// Looks again a moment later. The server sends a long result in pieces of 8 KiB, and being told of each would cost more
+  /// than reading it.
+  private func rest() {
+    isResting = true
+    eventLoop.scheduleTask(in: Self.restingTime) { [weak self] in
+      self?.assumeIsolated { $0.socketIsReady() }
+    }
+  }
+
+  private static let restingTime = TimeAmount.microseconds(200)
+
+  /// Takes the results that have arrived. Returns their number.
+  private func takeResults(_ handle: LibpqHandle) -> Int {
+    var count = 0
     while pipeline.isWaiting, !handle.isBusy {
       let result = handle.nextResult()
       // Before any result that follows it is taken for what it seems to be.
-      if let warning = handle.warning { return close(.lost(warning)) }
+      if let warning = handle.warning {
+        close(.lost(warning))
+        return count
+      }
       take(result)
-      guard case .open = life else { return }
+      count += 1
+      guard case .open = life else { return count }
     }
+    return count
   }
 
   private func take(_ result: QueryResult?) {
@@ -299,7 +325,7 @@ actor PostgresConnection {
     }
     life = .open(handle, registration)
     lastFailure = nil
-    (hasOutput, lastProgress, pause) = (false, .now(), limits.firstPause)
+    (hasOutput, isResting, lastProgress, pause) = (false, false, .now(), limits.firstPause)
     resumeConnected(nil)
     let commands = early
     early = []

@@ -87,7 +87,8 @@ actor PostgresWriter {
     while true {
       let group = queue.withLock { $0.nextGroup() }
       if group.isEmpty { return }
-      for part in group.filter({ $0.queued.start() }).parts { await commit(part) }
+      let writes = group.filter { $0.queued.start() }
+      if !writes.isEmpty { await commit(writes) }
     }
   }
 

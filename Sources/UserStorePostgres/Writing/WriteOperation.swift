@@ -171,23 +171,3 @@ struct IndependentWrites: WriteCompany {
     return joins
   }
 }
-
-extension [PostgresWrite] {
-  /// The writes in the parts that can share a transaction, in their order.
-  var parts: [[PostgresWrite]] {
-    var parts: [[PostgresWrite]] = []
-    var changed: Set<WriteKey> = []
-    for write in self {
-      let joins =
-        !write.isAlone && parts.last?.last?.isAlone == false && changed.isDisjoint(with: write.dependencies)
-      if joins {
-        parts[parts.count - 1].append(write)
-      } else {
-        parts.append([write])
-        changed = []
-      }
-      changed.formUnion(write.changes)
-    }
-    return parts
-  }
-}

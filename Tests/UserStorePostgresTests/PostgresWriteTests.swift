@@ -27,7 +27,8 @@ import UserStore
   }
 
   @Test(
-    "a write that reads what an earlier one changes waits for the next transaction, and one that changes it does not")
+    "a write that reads what an earlier one changes waits for the next transaction, and one that changes it does not"
+  )
   func dependencies() {
     let (one, two) = (WriteKey.user(UserID(high: 1, low: 1)), WriteKey.user(UserID(high: 1, low: 2)))
     #expect(sizes([]) == [])

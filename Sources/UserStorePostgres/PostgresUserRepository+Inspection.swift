@@ -23,11 +23,17 @@ extension PostgresUserRepository {
   public func inspect() async {
     do throws(PostgresFailure) {
       try await revocationReader.read()
+      failedInspections.store(0, ordering: .releasing)
     } catch {
-      // A lost connection is a fault although nothing is written; other failures the next inspection meets again.
-      if error.origin == .connection { writer.connectionFailed(error) }
+      let count = failedInspections.wrappingAdd(1, ordering: .acquiringAndReleasing).newValue
+      // A lost connection is a fault although nothing is written, and so is a list of revoked tokens that grows old. A single
+      // failure the next inspection meets again.
+      if error.origin == .connection || count >= Self.toleratedInspections { writer.readingFailed(error) }
     }
   }
+
+  /// So many inspections may fail in a row, two seconds long, before the service counts as failing.
+  private static let toleratedInspections = 4
 
   /// Reads the notes of other services.
   public var revocationCatchUp: (@Sendable () async -> Void)? {
@@ -36,6 +42,8 @@ extension PostgresUserRepository {
 
   /// Tests, during a ``writeFault``, whether writes succeed again, by a transaction that changes no user.
   public func recover() async {
+    // Not while tokens that others have revoked would be accepted.
+    guard failedInspections.load(ordering: .acquiring) < Self.toleratedInspections else { return }
     if writeFault != nil { await writer.tryToWrite() }
   }
 

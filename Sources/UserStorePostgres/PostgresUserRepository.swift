@@ -49,6 +49,8 @@ public final class PostgresUserRepository: ServiceStore {
   private let feed = RevocationFeed()
   private let writing: PostgresConnection
   private let writerLoop: MultiThreadedEventLoopGroup
+  /// How many inspections in a row have failed.
+  let failedInspections = Atomic(0)
   private let isClosed = Atomic(false)
 
   /// The access tokens that this database has revoked.

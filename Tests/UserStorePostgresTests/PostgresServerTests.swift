@@ -2,7 +2,8 @@ import TestSupport
 import Testing
 import UserDomain
 import UserStore
-import UserStorePostgres
+
+@testable import UserStorePostgres
 
 /// Tests a store whose server ends and comes back.
 @Suite(.tags(.io), .fewAtOnce, .timeLimit(.minutes(10))) struct PostgresServerTests {
@@ -38,6 +39,26 @@ import UserStorePostgres
       try await eventually("the readers are back") { (try? await repository.lastPlace()) != nil }
       for user in users { #expect(try await repository.user(id: user.id) == user) }
     }
+    try await repository.close()
+  }
+
+  @Test("a list of revoked tokens that can no longer be read is a fault, until it can be read again")
+  func revocationsUnread() async throws {
+    let address = try await newDatabase(postgresVersions[0])
+    let repository = try await PostgresUserRepository(address)
+    let other = try connect(address)
+    _ = try other.executeAll("ALTER TABLE store_revision RENAME TO moved")
+    for _ in 0..<3 { await repository.inspect() }
+    #expect(repository.writeFault == nil)
+    await repository.inspect()
+    #expect(repository.writeFault != nil)
+    _ = try other.executeAll("ALTER TABLE moved RENAME TO store_revision")
+    // A write that succeeds says nothing of what is read.
+    await repository.recover()
+    #expect(repository.writeFault != nil)
+    await repository.inspect()
+    await repository.recover()
+    #expect(repository.writeFault == nil)
     try await repository.close()
   }
 }

@@ -258,8 +258,8 @@ actor PostgresWriter {
     }
   }
 
-  /// Records that the connection is lost, although nothing was written.
-  nonisolated func connectionFailed(_ failure: PostgresFailure) { health.failed(StorageFault(failure)) }
+  /// Records that reading fails, although nothing was written.
+  nonisolated func readingFailed(_ failure: PostgresFailure) { health.failed(StorageFault(failure)) }
 }
 
 extension PostgresFailure {

@@ -40,8 +40,8 @@ import UserStore
     #expect(history.source == SignInAttempts(failures: 3, lastAt: clock.now))
     #expect(history.accountFailures == 4)
     #expect(try await repository.history(of: account, from: other, now: clock.now).source.failures == 1)
-    let nobody = SignInAccount.unknown(try EmailAddress("bob@example.com"))
-    #expect(try await repository.history(of: nobody, from: network, now: clock.now).accountFailures == 0)
+    let unknown = SignInAccount.unknown(try EmailAddress("bob@example.com"))
+    #expect(try await repository.history(of: unknown, from: network, now: clock.now).accountFailures == 0)
     try await repository.close()
   }
 

@@ -64,7 +64,7 @@ public final class PostgresServer: Sendable {
   /// Prints the folder, and then the process of the server each time that a line asks to start it.
   private static let supervision = """
     set -eu
-    folder=$(mktemp -d /tmp/pg-XXXXXX)
+    folder=$(mktemp -d -t pg-XXXXX)
     trap 'rm -rf "$folder"' EXIT
     trap : TERM PIPE
     cd "$folder"
@@ -197,7 +197,7 @@ public final class PostgresServer: Sendable {
     try await eventually("PostgreSQL is dead") { !processes.contains(where: isRunning) }
   }
 
-  /// The server's messages.
+  /// The server's messages; empty if it has not written any.
   public var messages: String { (try? String(contentsOfFile: "\(folder)/log", encoding: .utf8)) ?? "" }
 
   /// What the running server says of itself (`postmaster.pid`): starting, ready, standby or stopping; nil before that.

@@ -76,6 +76,7 @@ import UserStore
       if case .failure(let failure) = outcome { #expect(failure.origin == .connection, "\(failure)") }
     }
     guard case .failure = outcomes[0] else { throw Unexpected("\(outcomes[0])") }
+    // Reads fail until then.
     try await eventually("the connection is back") {
       (try? await connection.read(Command(Self.numbers, .integer(1)))) != nil
     }

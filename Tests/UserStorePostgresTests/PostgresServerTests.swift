@@ -36,6 +36,7 @@ import UserStore
         await repository.recover()
         return repository.writeFault == nil
       }
+      // Reads fail until then.
       try await eventually("the readers are back") { (try? await repository.lastPlace()) != nil }
       for user in users { #expect(try await repository.user(id: user.id) == user) }
     }

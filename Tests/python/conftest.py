@@ -115,7 +115,7 @@ def starter(directory, answering, new_databases=None):
 
     def start(*arguments, **keywords):
         database = keywords.pop("database", None) or new_database()
-        # Beside a database of a server is no place for the keys.
+        # A database of a server has no folder for the keys.
         keys = {"auth.keys": directory / "users.keys"} if is_postgres(database) else {}
         keywords["settings"] = {"grpc.inline": "true" if answering == "inline" else "false", **keys,
                                 **(keywords.get("settings") or {})}

@@ -294,6 +294,7 @@ def test_a_service_that_is_stopped_within_its_transaction_loses_it(pb, both):
         for _ in range(100):
             load.wait_for_successes(3, first.address, seconds=30)
             os.kill(first.process.pid, signal.SIGSTOP)
+            # The stopped service keeps what it holds, whatever its load was doing: any moment will do.
             time.sleep(0.25)
             if execute(second.database, is_open) != [["0"]]:
                 break
